@@ -1,0 +1,1 @@
+"""The application: composition root, windows, commands, settings, background work, command line."""

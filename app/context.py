@@ -1,0 +1,104 @@
+"""What every page's controller gets: the focus, the open sources, the commands, the way to tell the user."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from app.commands import Command, CommandRegistry
+from app.jobs import Jobs
+from engine_bridge.bridge import Capability, Field, SourceInfo
+from engine_bridge.errors import PlayheadError
+from engine_bridge.focus import Focus, FocusModel
+from engine_bridge.session import Session
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from app.sources import Sources
+
+
+@dataclass(slots=True)
+class Source:
+    """One source of the sources panel. ``session`` and ``info`` are None until it is open.
+
+    ``key`` is stable in this process; ``url`` holds no secret; ``state`` is "closed", "opening", "live", "stale" or
+    "failed"; ``error`` the last failure to open or reach it.
+    """
+
+    key: str
+    title: str
+    url: str
+    session: Session | None = None
+    info: SourceInfo | None = None
+    fields: list[Field] = field(default_factory=list)
+    state: str = "closed"
+    error: PlayheadError | None = None
+    saved: bool = False
+
+    def can(self, capability: Capability) -> str:
+        """"" when the source has a capability now, else why not."""
+        if self.info is None:
+            return "the source is not open"
+        if capability in self.info.capabilities:
+            return ""
+        return self.info.missing.get(capability.value, f"this source has no {capability.value}")
+
+
+@dataclass(slots=True)
+class Context:
+    """The composition root's gifts. ``notify`` shows a short message; ``report`` an error with hint and details."""
+
+    focus: FocusModel
+    sources: Sources
+    commands: CommandRegistry
+    settings: Settings
+    notify: Callable[[str], None]
+    report: Callable[[PlayheadError], None]
+    status: Callable[[str], None]
+
+
+class PageController(QObject):
+    """Feeds one page of the window from sessions, and turns its signals into commands and focus changes.
+
+    The window shows ``widget`` while ``focus.page`` is ``name``, and calls ``focus_changed`` on every change of
+    focus, shown or not. ``status_changed`` carries the page's text for the status bar; ``busy`` comes from ``jobs``.
+    """
+
+    name = ""
+    title = ""
+    status_changed = Signal(str)
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.context = context
+        self.jobs = Jobs(self)
+
+    @property
+    @abstractmethod
+    def widget(self) -> QWidget:
+        """The page."""
+
+    @abstractmethod
+    def focus_changed(self, new: Focus, old: Focus) -> None:
+        """Shows what the focus names; cancels what belonged to an old one."""
+
+    def commands(self) -> list[Command]:
+        """The page's commands, registered once at start."""
+        return []
+
+    def refresh(self) -> None:
+        """Reads again what is shown (F5)."""
+
+    def close(self) -> None:
+        """Stops timers, tails and calls; the application is closing."""
+        self.jobs.cancel_all()
+
+    def source(self) -> Source | None:
+        """The focused source, None when there is none."""
+        key = self.context.focus.current.source
+        return None if key is None else self.context.sources.get(key)

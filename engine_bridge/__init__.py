@@ -1,0 +1,1 @@
+"""Everything of Playhead that is not Qt: the model, the engines, queries, payloads, sessions."""

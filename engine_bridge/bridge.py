@@ -1,0 +1,415 @@
+"""The seam: what every engine's adapter offers, and how adapters are found.
+
+A bridge is used only through a session (session.py), which calls it in a worker thread or a child
+process. Every method may raise any PlayheadError. A capability that a source lacks is absent from
+``SourceInfo.capabilities``; calling it raises UnsupportedError.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine_bridge.cancel import CancelToken
+from engine_bridge.errors import UnsupportedError, UsageError
+from engine_bridge.history import Batch, Restart
+from engine_bridge.model import Environment, Event, Failure, Run, RunRef, Step
+from engine_bridge.query.ast import Node
+
+Direction = Literal["forward", "backward"]
+
+
+class Capability(StrEnum):
+    """What a source can do *now*: its version, grants and form are taken into account."""
+
+    RUNS = "runs"
+    SORT = "sort"
+    ANCHORS = "anchors"
+    FACETS = "facets"
+    CHANGES = "changes"
+    TAIL = "tail"
+    PAYLOADS = "payloads"
+    FAILURES = "failures"
+    SEARCH = "search"
+    RELATIONS = "relations"
+    DEFINITION = "definition"
+    RESOURCES = "resources"
+    ACTIONS = "actions"
+    REPLAY = "replay"
+
+
+class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+class SourceInfo(_Value):
+    """What ``open`` found.
+
+    ``title`` is short and holds no secret; ``order`` documents where the order of a history comes from;
+    ``notices`` are shown as a bar (an unknown schema, a copy opened instead of the file);
+    ``missing`` maps a capability to why it is absent ("no SELECT on notifications").
+    """
+
+    engine: str
+    engine_title: str
+    title: str
+    location: str
+    version: str | None = None
+    schema_version: str | None = None
+    schema_known: bool = True
+    environment: Environment = Environment.DEV
+    read_only: bool = True
+    order: str = ""
+    capabilities: frozenset[Capability] = frozenset()
+    missing: dict[str, str] = {}
+    notices: tuple[str, ...] = ()
+    resource_kinds: tuple[str, ...] = ()
+
+
+class Cost(StrEnum):
+    """What filtering by a field costs: an index, a scan of rows, or decoding of payloads."""
+
+    INDEXED = "indexed"
+    SCAN = "scan"
+    DECODED = "decoded"
+
+
+class FieldType(StrEnum):
+    TEXT = "text"
+    STATUS = "status"
+    INTEGER = "integer"
+    TIME = "time"
+    DURATION = "duration"
+    BOOLEAN = "boolean"
+    JSON = "json"  # attributes.*: any scalar under a path
+
+
+class Field(_Value):
+    """Something that can be filtered by, and perhaps sorted."""
+
+    name: str
+    type: FieldType
+    title: str = ""
+    values: tuple[str, ...] = ()
+    cost: Cost = Cost.SCAN
+    sortable: bool = False
+    doc: str = ""
+
+
+class Sort(_Value):
+    field: str = "created"
+    descending: bool = True
+
+
+class Page(_Value):
+    """A page of rows in the order asked for (backward pages too: always top to bottom).
+
+    ``before`` and ``after`` are opaque cursors, None where there is nothing more. For filters that had to
+    be scanned, ``searched`` of ``of`` rows were looked at, and ``complete`` is False when more may match.
+    """
+
+    items: tuple[Any, ...] = ()
+    before: bytes | None = None
+    after: bytes | None = None
+    searched: int | None = None
+    of: int | None = None
+    complete: bool = True
+
+
+class Bucket(_Value):
+    """Starts in one time bucket: counts per status value, in the order of ``Facets.bucket_statuses``."""
+
+    start_ns: int
+    counts: dict[str, int]
+
+
+class DurationPoint(_Value):
+    ref: RunRef
+    start_ns: int
+    duration_ns: int
+    status: str
+
+
+class Facets(_Value):
+    """Counts for the chips and charts. ``exact`` is False when they cover only ``of`` rows."""
+
+    by_status: dict[str, int] = {}
+    by_type: dict[str, int] = {}
+    buckets: tuple[Bucket, ...] = ()
+    bucket_ns: int = 0
+    durations: tuple[DurationPoint, ...] = ()
+    total: int = 0
+    exact: bool = True
+    note: str = ""
+
+
+class Changes(_Value):
+    """What happened in a list since a mark. ``mark`` goes into the next call.
+
+    ``changed`` are runs that exist and were touched (new ones too); ``new`` counts runs that were created since;
+    ``moved`` is False when the cheap gate says that nothing happened.
+    """
+
+    mark: bytes
+    moved: bool
+    changed: tuple[Run, ...] = ()
+    new: int = 0
+    removed: tuple[RunRef, ...] = ()
+    reset: bool = False
+
+
+class FailureRow(_Value):
+    """One row of a source's failure log: a failed run, or a failed step."""
+
+    ref: RunRef
+    run_type: str
+    time_ns: int | None
+    failure: Failure
+    step_id: str | None = None
+    step_name: str | None = None
+    run_status: str = ""
+
+
+class Hit(_Value):
+    """One finding of a payload or text search."""
+
+    ref: RunRef
+    run_type: str
+    where: str
+    excerpt: str
+    step_id: str | None = None
+
+
+class Relation(_Value):
+    """One related run: ``role`` is parent, child, forked_from, fork, continued, retry, schedule …"""
+
+    role: str
+    run: Run | None
+    ref: RunRef
+    step_id: str | None = None
+    note: str = ""
+
+
+class Relations(_Value):
+    items: tuple[Relation, ...] = ()
+    after: bytes | None = None
+
+
+class Resource(_Value):
+    """A queue, schedule, version, worker … ``cells`` holds what the page shows, by column, in order.
+
+    Values are plain (str, int, float, bool, None); keys ending in ``_ns`` are times, in ``_dur_ns`` durations.
+    ``children`` are rows below it (partitions of a queue). ``warning`` is what an operator must see.
+    """
+
+    kind: str
+    id: str
+    title: str
+    cells: dict[str, Any] = {}
+    warning: str = ""
+    children: tuple[Resource, ...] = ()
+    filter: str = ""
+    provenance: dict[str, str] = {}
+
+
+@dataclass(slots=True)
+class StepGraph:
+    """A declared graph, where the engine has one. ``nodes`` map id to title; ``edges`` are (from, to, label)."""
+
+    nodes: dict[str, str] = field(default_factory=dict)
+    edges: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+class Bridge(ABC):
+    """One open source. Not thread-safe unless a method says so: the session serialises calls.
+
+    ``host`` says where the session must run it: ``thread`` for SQL readers, ``process`` for anything
+    that can abort, hang or hold the GIL. ``concurrent`` says that reads may overlap in several threads.
+    """
+
+    engine: str = ""
+    host: Literal["thread", "process"] = "thread"
+    concurrent: bool = False
+
+    @abstractmethod
+    def open(self, cancel: CancelToken) -> SourceInfo:
+        """Connects, looks and answers what this source is. Writes nothing."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Frees everything; may be called twice, and before open."""
+
+    @abstractmethod
+    def fields(self, cancel: CancelToken) -> list[Field]:
+        """What runs can be filtered and sorted by."""
+
+    @abstractmethod
+    def runs(
+        self,
+        query: Node | None,
+        sort: Sort,
+        cursor: bytes | None,
+        direction: Direction,
+        limit: int,
+        cancel: CancelToken,
+    ) -> Page:
+        """A keyset page of Run; never OFFSET, and no COUNT(*) on the way."""
+
+    @abstractmethod
+    def run(self, ref: RunRef, cancel: CancelToken) -> Run:
+        """One run's header, in full. Raises NotFoundError."""
+
+    @abstractmethod
+    def find(self, text: str, limit: int, cancel: CancelToken) -> list[Run]:
+        """Runs whose id is, or begins with, ``text``: for quick open and the command line."""
+
+    @abstractmethod
+    def history(self, ref: RunRef, cancel: CancelToken) -> Iterator[Batch]:
+        """The whole history of a run, in batches."""
+
+    def anchors(self, query: Node | None, sort: Sort, every: int, cancel: CancelToken) -> list[bytes]:
+        """Cursors at every ``every``-th row, to jump anywhere in millions of rows."""
+        raise self._unsupported(Capability.ANCHORS)
+
+    def count(self, query: Node | None, cancel: CancelToken) -> int:
+        """How many runs match; may be slow, and is never on the way to a page."""
+        raise self._unsupported(Capability.FACETS)
+
+    def facets(self, query: Node | None, buckets: int, cancel: CancelToken) -> Facets:
+        """Counts by status, type and time bucket; durations of a sample. May arrive late."""
+        raise self._unsupported(Capability.FACETS)
+
+    def changes(self, mark: bytes | None, visible: tuple[RunRef, ...], cancel: CancelToken) -> Changes:
+        """What changed in the list since ``mark`` (None: now); ``visible`` rows are re-read when the gate moved."""
+        raise self._unsupported(Capability.CHANGES)
+
+    def tail(self, ref: RunRef, after: int, cancel: CancelToken) -> Iterator[Batch | Restart]:
+        """New batches after a position until cancelled; blocks between them. Restart ends the iteration."""
+        raise self._unsupported(Capability.TAIL)
+
+    def payload(self, key: str, offset: int, length: int, cancel: CancelToken) -> bytes:
+        """Raw stored bytes of a PayloadRef.key. ``length`` -1: to the end."""
+        raise self._unsupported(Capability.PAYLOADS)
+
+    def failures(
+        self, query: Node | None, text: str, cursor: bytes | None, limit: int, cancel: CancelToken
+    ) -> Page:
+        """The failure log (FailureRow), newest first."""
+        raise self._unsupported(Capability.FAILURES)
+
+    def search(self, text: str, scope: str, limit: int, cancel: CancelToken) -> Iterator[Hit]:
+        """Text in decoded payloads; ``scope`` is "inputs", "outputs", "errors", "steps" or "all"."""
+        raise self._unsupported(Capability.SEARCH)
+
+    def related(self, ref: RunRef, cursor: bytes | None, limit: int, cancel: CancelToken) -> Relations:
+        """Parents, children, forks … of a run, paged."""
+        raise self._unsupported(Capability.RELATIONS)
+
+    def definition(self, ref: RunRef, cancel: CancelToken) -> StepGraph | None:
+        """The declared graph, if the engine has one."""
+        return None
+
+    def resources(self, kind: str, cancel: CancelToken) -> list[Resource]:
+        """Resources of one of ``SourceInfo.resource_kinds``."""
+        raise self._unsupported(Capability.RESOURCES)
+
+    def now_ns(self, cancel: CancelToken) -> int:
+        """The engine's clock."""
+        raise self._unsupported(Capability.RUNS)
+
+    @staticmethod
+    def decode_event(record: bytes) -> Event:
+        """Turns an event record of this bridge's batches into an Event; any thread, no connection."""
+        from engine_bridge.history import decode_event
+
+        return decode_event(record)
+
+    @staticmethod
+    def decode_step(record: bytes) -> Step:
+        """As decode_event, for steps."""
+        from engine_bridge.history import decode_step
+
+        return decode_step(record)
+
+    def _unsupported(self, capability: Capability) -> UnsupportedError:
+        return UnsupportedError(f"This source has no {capability.value}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectField:
+    """One field of the connect dialog. ``secret`` fields never reach a URL or a file."""
+
+    name: str
+    title: str
+    default: str = ""
+    secret: bool = False
+    placeholder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectForm:
+    """How the connect dialog asks for a source of one scheme; ``build`` makes the URL without secrets."""
+
+    scheme: str
+    title: str
+    fields: tuple[ConnectField, ...]
+    build: Callable[[dict[str, str]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What an engine's package registers under the entry point group ``playhead.engines``.
+
+    ``schemes`` are the URL schemes it opens; ``sniff`` looks at the head (16 KiB at most) of a file and says whether it
+    is one of its own, without opening connections; ``bridge`` imports lazily and makes an unopened bridge
+    of a URL (and a password from the keyring, or None); ``forms`` feed the connect dialog.
+    """
+
+    name: str
+    title: str
+    schemes: tuple[str, ...]
+    bridge: Callable[[str, str | None], Bridge]
+    sniff: Callable[[str, bytes], str | None] = lambda path, head: None
+    forms: tuple[ConnectForm, ...] = ()
+    file_patterns: tuple[str, ...] = ()
+
+
+@cache
+def engine_names() -> tuple[str, ...]:
+    """Names of all registered engines; imports none of them."""
+    return tuple(sorted({point.name for point in entry_points(group="playhead.engines")}))
+
+
+@cache
+def load_engine(name: str) -> Engine:
+    """Imports one engine's package. Raises UsageError for an unknown name."""
+    for point in entry_points(group="playhead.engines", name=name):
+        engine: Engine = point.load()
+        return engine
+    raise UsageError(f"No engine is called {name!r}.", f"Known engines: {', '.join(engine_names())}.")
+
+
+def engines() -> list[Engine]:
+    """All engines (their packages are light: each imports its drivers on first use)."""
+    return [load_engine(name) for name in engine_names()]
+
+
+def engine_of_scheme(scheme: str) -> Engine:
+    """The engine that opens URLs of a scheme. Raises UsageError."""
+    for engine in engines():
+        if scheme in engine.schemes:
+            return engine
+    known = sorted(scheme for engine in engines() for scheme in engine.schemes)
+    raise UsageError(f"No engine opens {scheme}:// sources.", f"Known: {', '.join(f'{s}://' for s in known)}.")
+
+
+Array = NDArray[np.generic]

@@ -1,0 +1,159 @@
+"""A bridge in a child process: for clients that can abort, hang or hold the GIL.
+
+The child is a spawned interpreter that runs :func:`serve`. Messages are tuples over a duplex pipe:
+``(id, "call", method, args)`` and ``(id, "cancel")`` down; ``(id, "item" | "done" | "error" | "progress", value)`` up.
+Values are numpy arrays, bytes and msgspec structs, never open objects.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from engine_bridge.bridge import Bridge
+from engine_bridge.cancel import CancelToken
+from engine_bridge.errors import CancelledError, ConnectError
+from engine_bridge.session import Call, OnItem, describe_error, run_call
+
+_GRACE_S = 3.0
+
+
+class ProcessHost:
+    """Runs a bridge in one child process and starts a new one when it died."""
+
+    def __init__(self, factory: Callable[[], Bridge]) -> None:
+        self._factory = factory
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()
+        self._calls: dict[int, tuple[Call, OnItem | None]] = {}
+        self._pipe: Connection | None = None
+        self._process: Any = None
+        self._reader: threading.Thread | None = None
+        self._closed = False
+
+    def start(self, call: Call, args: tuple[Any, ...], on_item: OnItem | None) -> None:
+        number = next(self._ids)
+        try:
+            with self._lock:
+                if self._closed:
+                    raise CancelledError("The source was closed.")
+                pipe = self._ensure()
+                self._calls[number] = (call, on_item)
+                pipe.send((number, "call", call.method, args))
+        except (OSError, CancelledError) as error:
+            call.fail(error if isinstance(error, CancelledError) else _died())
+            return
+        call.token.add_hook(lambda: self._cancel(number))
+
+    def _ensure(self) -> Connection:
+        if self._pipe is not None and self._process.is_alive():
+            return self._pipe
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, self._factory), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._pipe = ours
+        self._reader = threading.Thread(target=self._read, args=(ours,), name="playhead-host", daemon=True)
+        self._reader.start()
+        return ours
+
+    def _cancel(self, number: int) -> None:
+        with self._lock:
+            if self._pipe is not None and number in self._calls:
+                self._pipe.send((number, "cancel"))
+
+    def _read(self, pipe: Connection) -> None:
+        while True:
+            try:
+                number, kind, value = pipe.recv()
+            except (EOFError, OSError):
+                break
+            self._deliver(number, kind, value)
+        with self._lock:
+            left, self._calls = list(self._calls.values()), {}
+            self._pipe = None
+        for call, _ in left:
+            call.fail(_died())
+
+    def _deliver(self, number: int, kind: str, value: Any) -> None:
+        with self._lock:
+            entry = self._calls.get(number)
+            if kind in ("done", "error"):
+                self._calls.pop(number, None)
+        if entry is None:
+            return
+        call, on_item = entry
+        if kind == "item" and on_item is not None:
+            on_item(value)
+        elif kind == "done":
+            call.finish(value)
+        elif kind == "error":
+            call.fail(value)
+        elif kind == "progress" and not call.token.cancelled:
+            call.token.progress(*value)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            pipe, process, reader = self._pipe, self._process, self._reader
+            if pipe is not None:
+                pipe.send((0, "close"))
+        if process is not None:
+            process.join(_GRACE_S)
+            if process.is_alive():
+                process.kill()
+                process.join()
+        if reader is not None:
+            reader.join()
+        if pipe is not None:
+            pipe.close()
+
+
+def _died() -> ConnectError:
+    return ConnectError("The process that read this source ended unexpectedly.", "Try again: it is restarted.")
+
+
+def serve(pipe: Connection, factory: Callable[[], Bridge]) -> None:
+    """The child's main loop: one thread per call, until the parent closes or dies."""
+    bridge = factory()
+    gate = threading.Lock() if not bridge.concurrent else None
+    send_lock = threading.Lock()
+    tokens: dict[int, CancelToken] = {}
+
+    def send(number: int, kind: str, value: Any) -> None:
+        with send_lock:
+            pipe.send((number, kind, value))
+
+    def work(number: int, call: Call, args: tuple[Any, ...]) -> None:
+        if gate is None or call.method == "tail":
+            run_call(bridge, call, args, lambda item: send(number, "item", item))
+        else:
+            with gate:
+                run_call(bridge, call, args, lambda item: send(number, "item", item))
+        tokens.pop(number, None)
+        error = call.error
+        send(number, "done", call.result()) if error is None else send(number, "error", describe_error(error))
+
+    while True:
+        try:
+            message = pipe.recv()
+        except (EOFError, OSError):
+            break
+        number, kind = message[0], message[1]
+        if kind == "close":
+            break
+        if kind == "cancel":
+            token = tokens.get(number)
+            if token is not None:
+                token.cancel()
+            continue
+        token = tokens[number] = CancelToken(lambda *values, n=number: send(n, "progress", values))
+        threading.Thread(target=work, args=(number, Call(message[2], token), message[3]), daemon=True).start()
+    for token in list(tokens.values()):
+        token.cancel()
+    bridge.close()

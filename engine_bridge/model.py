@@ -1,0 +1,324 @@
+"""The words of Playhead as values: runs, events, steps, attempts, failures, payloads.
+
+Every struct is frozen and flat enough to cross a process boundary as msgpack. Times are integer
+nanoseconds since the Unix epoch, UTC, and end in ``_ns``; ``None`` means "not recorded", never
+zero. Any thread may use them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Status(StrEnum):
+    """Engine-neutral status of a run."""
+
+    QUEUED = "queued"
+    DELAYED = "delayed"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TERMINATED = "terminated"
+    TIMED_OUT = "timed_out"
+    CONTINUED = "continued"
+    UNKNOWN = "unknown"
+
+    @property
+    def closed(self) -> bool:
+        """Whether a run in this status can still make progress by itself (it cannot when true)."""
+        return self in _CLOSED
+
+    @property
+    def bad(self) -> bool:
+        """Whether the status is a failure in the eyes of an operator."""
+        return self in (Status.FAILED, Status.TIMED_OUT, Status.TERMINATED)
+
+
+_CLOSED = frozenset(
+    {Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.TERMINATED, Status.TIMED_OUT, Status.CONTINUED}
+)
+
+
+class StepStatus(StrEnum):
+    """Status of a step, at the end of the record or at the playhead."""
+
+    PENDING = "pending"  # not started at the playhead
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    WAITING = "waiting"
+    RETRYING = "retrying"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+    @property
+    def closed(self) -> bool:
+        return self in (StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.TIMED_OUT, StepStatus.CANCELLED)
+
+    @property
+    def bad(self) -> bool:
+        return self in (StepStatus.FAILED, StepStatus.TIMED_OUT)
+
+
+class StepKind(StrEnum):
+    """What a step is. ``step`` is the user's own unit of work (an activity, a job, a DBOS step)."""
+
+    STEP = "step"
+    LOCAL = "local"  # a local activity, a side effect
+    TIMER = "timer"
+    CHILD = "child"
+    SIGNAL_WAIT = "signal_wait"
+    SIGNAL_SEND = "signal_send"
+    RESULT_WAIT = "result_wait"  # waits for the result of a child or another run
+    EVENT_SET = "event_set"
+    STREAM = "stream"
+    PATCH = "patch"
+    STATUS = "status"  # an entity's stay in one status
+    CONTROL = "control"  # the run acts on other runs, or reads about them
+    OTHER = "other"
+
+
+class EventKind(StrEnum):
+    """What an event says. Views derive glyph and wording from it; engines add their own name."""
+
+    RUN_CREATED = "run created"
+    RUN_QUEUED = "run queued"
+    RUN_DELAYED = "run delayed"
+    RUN_STARTED = "run started"
+    RUN_COMPLETED = "run completed"
+    RUN_FAILED = "run failed"
+    RUN_CANCELLED = "run cancelled"
+    RUN_TERMINATED = "run terminated"
+    RUN_TIMED_OUT = "run timed out"
+    RUN_CONTINUED = "run continued"
+    STEP_SCHEDULED = "step scheduled"
+    STEP_STARTED = "step started"
+    STEP_COMPLETED = "step completed"
+    STEP_FAILED = "step failed"
+    STEP_TIMED_OUT = "step timed out"
+    STEP_CANCELLED = "step cancelled"
+    RETRY_SCHEDULED = "retry scheduled"
+    TIMER_STARTED = "timer started"
+    TIMER_FIRED = "timer fired"
+    WAIT_STARTED = "wait started"
+    WAIT_ENDED = "wait ended"
+    SIGNAL_RECEIVED = "signal received"
+    SIGNAL_SENT = "signal sent"
+    CHILD_STARTED = "child started"
+    CHILD_COMPLETED = "child completed"
+    CHILD_FAILED = "child failed"
+    EVENT_SET = "event set"
+    STREAM_WRITTEN = "stream written"
+    PATCHED = "patched"
+    STATUS_CHANGED = "status changed"
+    OPERATOR = "operator action"
+    OTHER = "other"
+
+
+class Provenance(StrEnum):
+    """Where a value comes from. ``rebuilt``: derived from other records; ``inferred``: a heuristic."""
+
+    RECORDED = "recorded"
+    REBUILT = "rebuilt"
+    INFERRED = "inferred"
+
+
+class Environment(StrEnum):
+    DEV = "dev"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of the model's values."""
+
+
+class RunRef(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """Names a run. ``group`` is what many runs may share (a Temporal workflow id, an entity id)."""
+
+    kind: str
+    group: str
+    run: str
+
+    def __str__(self) -> str:
+        return self.run or self.group
+
+
+class Evidence(_Value):
+    """Why something inferred or rebuilt is believed: the rule, and the facts it looked at."""
+
+    rule: str
+    facts: tuple[str, ...] = ()
+
+
+class PayloadRef(_Value):
+    """Names a payload without carrying it. ``key`` means something to its bridge alone.
+
+    ``size`` is in bytes as stored, None when not yet known; ``encoding`` as recorded by the engine.
+    """
+
+    key: str
+    label: str
+    encoding: str | None = None
+    size: int | None = None
+
+
+class Failure(_Value):
+    """One failure in a chain, outermost first in ``causes``. ``message`` is decoded, never executed."""
+
+    type: str
+    message: str = ""
+    stack: str | None = None
+    code: str | None = None
+    attempt: int | None = None
+    time_ns: int | None = None
+    causes: tuple[Failure, ...] = ()
+    raw: PayloadRef | None = None
+
+
+class Attempt(_Value):
+    """One try of a step; ``number`` counts from 1 with the first included."""
+
+    number: int
+    status: StepStatus
+    start_ns: int | None = None
+    end_ns: int | None = None
+    failure: Failure | None = None
+    provenance: Provenance = Provenance.RECORDED
+
+
+class Blocked(_Value):
+    """What an open run waits on, and how we know.
+
+    ``what`` is a short phrase ("signal approve_order"); ``since_ns`` when the wait began, ``until_ns``
+    its time-out or planned end; ``ref`` the run it waits for, ``step_id`` the waiting step.
+    """
+
+    kind: str  # signal, timer, child, queue, step, delay, version, nothing
+    what: str
+    since_ns: int | None = None
+    until_ns: int | None = None
+    ref: RunRef | None = None
+    step_id: str | None = None
+    provenance: Provenance = Provenance.INFERRED
+    evidence: tuple[Evidence, ...] = ()
+    hint: str = ""
+
+
+class Run(_Value):
+    """One row of a run list, and the header of a run page.
+
+    ``created_ns``: submitted; ``started_ns``: first began to work (None while queued or delayed);
+    ``ended_ns``: closed. ``attempts`` is the engine's count of tries of the whole run, None when it keeps
+    none; ``dispatches`` counts hand-outs to a worker, which is something else. ``now`` is the table's
+    "now, or why" text. ``provenance`` lists the fields that are not simply recorded; ``attributes`` are
+    searchable pairs; ``extra`` holds what only this engine has, for the detail pane, in order.
+    """
+
+    ref: RunRef
+    id: str
+    type: str
+    status: Status
+    engine_status: str
+    engine: str
+    created_ns: int | None = None
+    started_ns: int | None = None
+    ended_ns: int | None = None
+    updated_ns: int | None = None
+    deadline_ns: int | None = None
+    delay_until_ns: int | None = None
+    parent: RunRef | None = None
+    forked_from: RunRef | None = None
+    queue: str | None = None
+    partition: str | None = None
+    priority: int | None = None
+    worker: str | None = None
+    version: str | None = None
+    schedule: str | None = None
+    attempts: int | None = None
+    dispatches: int | None = None
+    steps_done: int | None = None
+    now: str = ""
+    error: str | None = None
+    failure: Failure | None = None
+    blocked_on: Blocked | None = None
+    input: PayloadRef | None = None
+    output: PayloadRef | None = None
+    error_payload: PayloadRef | None = None
+    attributes: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    provenance: dict[str, Provenance] = {}
+    evidence: tuple[Evidence, ...] = ()
+    bad: str | None = None  # this row could not be read whole, and why
+
+    @property
+    def duration_ns(self) -> int | None:
+        """End minus start when both are known; negative under clock skew, never clamped."""
+        if self.started_ns is None or self.ended_ns is None:
+            return None
+        return self.ended_ns - self.started_ns
+
+
+class Event(_Value):
+    """One recorded fact at ``position`` in the run's order, made only when somebody looks at it."""
+
+    position: int
+    kind: EventKind
+    name: str  # the engine's own name of it
+    time_ns: int | None = None
+    step_id: str | None = None
+    step_name: str | None = None
+    status: StepStatus | None = None
+    attempt: int | None = None
+    detail: str = ""
+    payloads: tuple[PayloadRef, ...] = ()
+    failure: Failure | None = None
+    ref: RunRef | None = None
+    provenance: Provenance = Provenance.RECORDED
+    fields: dict[str, Provenance] = {}
+    evidence: tuple[Evidence, ...] = ()
+    attributes: dict[str, Any] = {}
+
+
+class Step(_Value):
+    """A span grouped from events. ``attempts`` None: unknown, which is not one.
+
+    ``planned_end_ns`` is when a timer or time-out is due; it is not an end. ``child`` is the run that it
+    started or waits for. ``fields`` lists the fields that are not simply recorded.
+    """
+
+    id: str
+    name: str
+    kind: StepKind
+    status: StepStatus
+    engine_name: str = ""
+    start_ns: int | None = None
+    end_ns: int | None = None
+    planned_end_ns: int | None = None
+    attempts: int | None = None
+    attempt_list: tuple[Attempt, ...] = ()
+    max_attempts: int | None = None
+    failure: Failure | None = None
+    child: RunRef | None = None
+    parent_step: str | None = None
+    input: PayloadRef | None = None
+    output: PayloadRef | None = None
+    error: PayloadRef | None = None
+    detail: str = ""
+    provenance: Provenance = Provenance.RECORDED
+    fields: dict[str, Provenance] = {}
+    evidence: tuple[Evidence, ...] = ()
+    attributes: dict[str, Any] = {}
+
+    @property
+    def duration_ns(self) -> int | None:
+        if self.start_ns is None or self.end_ns is None:
+            return None
+        return self.end_ns - self.start_ns

@@ -1,0 +1,1 @@
+"""Tests of Playhead; the tree mirrors the packages."""

@@ -1,0 +1,108 @@
+"""Fixtures for every test: nothing may leak, and nothing may be logged as a warning unexpectedly."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("QT_SCALE_FACTOR", "1")
+os.environ.setdefault("QT_FONT_DPI", "96")
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Settings, recents and workspaces of tests never touch the user's own."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(home / name.lower()))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    yield
+
+
+@pytest.fixture(autouse=True)
+def _no_unexpected_warnings(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A log record of WARNING or worse fails the test unless ``caplog.clear()`` acknowledged it."""
+    yield
+    bad = [r for when in ("setup", "call") for r in caplog.get_records(when) if r.levelno >= logging.WARNING]
+    assert not bad, [f"{r.name}: {r.getMessage()}" for r in bad]
+
+
+@pytest.fixture(autouse=True)
+def _no_leaked_threads() -> Iterator[None]:
+    """Threads started by a test have ended when it has."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        left = [t for t in threading.enumerate() if t not in before and t.is_alive() and not _foreign(t)]
+        if not left:
+            return
+        time.sleep(0.01)
+    pytest.fail(f"leaked threads: {[t.name for t in left]}")
+
+
+def _foreign(thread: threading.Thread) -> bool:
+    # The interpreter's own resource tracker and hypothesis' watchdogs outlive a test by design.
+    return thread.name.startswith(("pydevd", "hypothesis"))
+
+
+@pytest.fixture(autouse=True)
+def _no_leaked_processes() -> Iterator[None]:
+    """Child processes started by a test have ended when it has (session-wide servers excepted)."""
+    me = psutil.Process()
+    before = {p.pid for p in me.children(recursive=True)}
+    yield
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        left = [p for p in me.children(recursive=True) if p.pid not in before and _ours(p)]
+        if not left:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"leaked processes: {left}")
+
+
+def _ours(process: psutil.Process) -> bool:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        line = " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+    # PostgreSQL is started once for the whole run; the tracker belongs to multiprocessing.
+    return "postgres" not in line and "resource_tracker" not in line
+
+
+@pytest.fixture(autouse=True)
+def _no_leaked_timers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """QTimers that a GUI test started are stopped or deleted when it ends."""
+    yield
+    if "PySide6.QtWidgets" not in sys.modules or "qtbot" not in request.fixturenames:
+        return
+    from PySide6.QtCore import QCoreApplication, QTimer
+    from PySide6.QtWidgets import QApplication
+
+    app = QCoreApplication.instance()
+    if app is None:
+        return
+    tops = [w for w in QApplication.topLevelWidgets() if w.isVisible()]
+    active = [t for w in tops for t in w.findChildren(QTimer) if t.isActive()]
+    assert not active, [t.objectName() or repr(t.parent()) for t in active]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("-m"):
+        return
+    config.hook.pytest_deselected(items=[i for i in items if i.get_closest_marker("long")])
+    items[:] = [i for i in items if not i.get_closest_marker("long")]

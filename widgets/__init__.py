@@ -1,0 +1,1 @@
+"""Qt views of the model. They know no engine, no database and no application."""

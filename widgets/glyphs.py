@@ -1,0 +1,107 @@
+"""Glyphs: bundled SVG shapes, tinted from the theme and cached as pixmaps. GUI thread."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from PySide6.QtCore import QByteArray, QRectF, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+
+import resources
+from engine_bridge.model import EventKind, Status, StepKind, StepStatus
+
+STATE: Final[dict[str, str]] = {
+    Status.QUEUED: "queued",
+    Status.DELAYED: "clock",
+    Status.RUNNING: "running",
+    Status.PAUSED: "paused",
+    Status.COMPLETED: "completed",
+    Status.FAILED: "failed",
+    Status.CANCELLED: "cancelled",
+    Status.TERMINATED: "terminated",
+    Status.TIMED_OUT: "timed_out",
+    Status.CONTINUED: "continued",
+    Status.UNKNOWN: "unknown",
+    StepStatus.PENDING: "pending",
+    StepStatus.SCHEDULED: "queued",
+    StepStatus.WAITING: "clock",
+    StepStatus.RETRYING: "retrying",
+}
+KIND: Final[dict[str, str]] = {
+    StepKind.STEP: "step",
+    StepKind.LOCAL: "step",
+    StepKind.TIMER: "clock",
+    StepKind.CHILD: "child",
+    StepKind.SIGNAL_WAIT: "signal",
+    StepKind.SIGNAL_SEND: "send",
+    StepKind.RESULT_WAIT: "clock",
+    StepKind.EVENT_SET: "flag",
+    StepKind.STREAM: "stream",
+    StepKind.PATCH: "patch",
+    StepKind.STATUS: "status",
+    StepKind.CONTROL: "control",
+    StepKind.OTHER: "unknown",
+}
+EVENT: Final[dict[str, tuple[str, str]]] = {
+    # glyph, and the state whose colour it takes
+    EventKind.RUN_CREATED: ("step", "muted"),
+    EventKind.RUN_QUEUED: ("queued", "waiting"),
+    EventKind.RUN_DELAYED: ("clock", "waiting"),
+    EventKind.RUN_STARTED: ("running", "running"),
+    EventKind.RUN_COMPLETED: ("completed", "completed"),
+    EventKind.RUN_FAILED: ("failed", "failed"),
+    EventKind.RUN_CANCELLED: ("cancelled", "cancelled"),
+    EventKind.RUN_TERMINATED: ("terminated", "failed"),
+    EventKind.RUN_TIMED_OUT: ("timed_out", "failed"),
+    EventKind.RUN_CONTINUED: ("continued", "completed"),
+    EventKind.STEP_SCHEDULED: ("queued", "waiting"),
+    EventKind.STEP_STARTED: ("running", "running"),
+    EventKind.STEP_COMPLETED: ("completed", "completed"),
+    EventKind.STEP_FAILED: ("failed", "failed"),
+    EventKind.STEP_TIMED_OUT: ("timed_out", "failed"),
+    EventKind.STEP_CANCELLED: ("cancelled", "cancelled"),
+    EventKind.RETRY_SCHEDULED: ("retrying", "retrying"),
+    EventKind.TIMER_STARTED: ("clock", "waiting"),
+    EventKind.TIMER_FIRED: ("completed", "completed"),
+    EventKind.WAIT_STARTED: ("clock", "waiting"),
+    EventKind.WAIT_ENDED: ("completed", "completed"),
+    EventKind.SIGNAL_RECEIVED: ("signal", "signal"),
+    EventKind.SIGNAL_SENT: ("send", "signal"),
+    EventKind.CHILD_STARTED: ("child", "running"),
+    EventKind.CHILD_COMPLETED: ("completed", "completed"),
+    EventKind.CHILD_FAILED: ("failed", "failed"),
+    EventKind.EVENT_SET: ("flag", "waiting"),
+    EventKind.STREAM_WRITTEN: ("stream", "muted"),
+    EventKind.PATCHED: ("patch", "muted"),
+    EventKind.STATUS_CHANGED: ("status", "running"),
+    EventKind.OPERATOR: ("operator", "playhead"),
+    EventKind.OTHER: ("unknown", "muted"),
+}
+
+
+@lru_cache(maxsize=512)
+def pixmap(name: str, color: str, size: int = 14, ratio: float = 1.0) -> QPixmap:
+    """A glyph as a pixmap of ``size`` device-independent px. Raises FileNotFoundError for an unknown one."""
+    svg = resources.path("icons", f"{name}.svg").read_text("utf-8").replace("currentColor", color)
+    result = QPixmap(round(size * ratio), round(size * ratio))
+    result.fill(Qt.GlobalColor.transparent)
+    with QPainter(result) as painter:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        QSvgRenderer(QByteArray(svg.encode())).render(painter, QRectF(result.rect()))
+    result.setDevicePixelRatio(ratio)
+    return result
+
+
+def icon(name: str, color: QColor | str, size: int = 16) -> QIcon:
+    """A glyph as an icon, at 1x and 2x."""
+    text = color.name() if isinstance(color, QColor) else color
+    result = QIcon(pixmap(name, text, size, 1.0))
+    result.addPixmap(pixmap(name, text, size, 2.0))
+    return result
+
+
+def state_glyph(status: str) -> str:
+    """The glyph name of a run or step status."""
+    return STATE.get(status, "unknown")
