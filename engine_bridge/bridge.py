@@ -12,18 +12,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from importlib.metadata import entry_points
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import UnsupportedError, UsageError
-from engine_bridge.history import Batch, Restart
 from engine_bridge.model import Environment, Event, Failure, Run, RunRef, Step
 from engine_bridge.query.ast import Node
+
+if TYPE_CHECKING:
+    from engine_bridge.history import Batch, Restart  # numpy is not on the start-up path
 
 Direction = Literal["forward", "backward"]
 
@@ -155,7 +154,7 @@ class Facets(_Value):
 class Changes(_Value):
     """What happened in a list since a mark. ``mark`` goes into the next call.
 
-    ``changed`` are runs that exist and were touched (new ones too); ``new`` counts runs that were created since;
+    ``changed`` are runs that exist and were touched (new ones too); ``new`` counts runs created since;
     ``moved`` is False when the cheap gate says that nothing happened.
     """
 
@@ -369,9 +368,10 @@ class ConnectForm:
 class Engine:
     """What an engine's package registers under the entry point group ``playhead.engines``.
 
-    ``schemes`` are the URL schemes it opens; ``sniff`` looks at the head (16 KiB at most) of a file and says whether it
-    is one of its own, without opening connections; ``bridge`` imports lazily and makes an unopened bridge
-    of a URL (and a password from the keyring, or None); ``forms`` feed the connect dialog.
+    ``schemes`` are the URL schemes it opens; ``sniff`` looks at the head (16 KiB at most) of a file and answers
+    the URL to open it by when it is one of its own, else None, without opening connections; ``bridge`` imports lazily and makes an unopened bridge
+    of a URL (and a password from the keyring, or None); ``host`` says where its sessions run; ``forms`` feed
+    the connect dialog.
     """
 
     name: str
@@ -381,17 +381,22 @@ class Engine:
     sniff: Callable[[str, bytes], str | None] = lambda path, head: None
     forms: tuple[ConnectForm, ...] = ()
     file_patterns: tuple[str, ...] = ()
+    host: Literal["thread", "process"] = "thread"
 
 
 @cache
 def engine_names() -> tuple[str, ...]:
     """Names of all registered engines; imports none of them."""
+    from importlib.metadata import entry_points
+
     return tuple(sorted({point.name for point in entry_points(group="playhead.engines")}))
 
 
 @cache
 def load_engine(name: str) -> Engine:
     """Imports one engine's package. Raises UsageError for an unknown name."""
+    from importlib.metadata import entry_points
+
     for point in entry_points(group="playhead.engines", name=name):
         engine: Engine = point.load()
         return engine
@@ -411,5 +416,3 @@ def engine_of_scheme(scheme: str) -> Engine:
     known = sorted(scheme for engine in engines() for scheme in engine.schemes)
     raise UsageError(f"No engine opens {scheme}:// sources.", f"Known: {', '.join(f'{s}://' for s in known)}.")
 
-
-Array = NDArray[np.generic]

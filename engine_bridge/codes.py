@@ -9,12 +9,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-import numpy as np
-
 from engine_bridge.model import EventKind, Provenance, Status, StepKind, StepStatus
 
 NONE: Final = 255
-NO_TIME: Final = np.iinfo(np.int64).min
+NO_TIME: Final = -(2**63)  # the smallest int64
 
 STATUSES: Final = tuple(Status)
 STEP_STATUSES: Final = tuple(StepStatus)
