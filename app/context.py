@@ -27,7 +27,8 @@ class Source:
     """One source of the sources panel. ``session`` and ``info`` are None until it is open.
 
     ``key`` is stable in this process; ``url`` holds no secret; ``state`` is "closed", "opening", "live", "stale" or
-    "failed"; ``error`` the last failure to open or reach it.
+    "failed"; ``error`` the last failure to open or reach it; ``counts`` what the panel shows beside its pages
+    ("runs", "failures"); ``seen_ns`` when it last answered, by this machine's clock.
     """
 
     key: str
@@ -39,9 +40,11 @@ class Source:
     state: str = "closed"
     error: PlayheadError | None = None
     saved: bool = False
+    counts: dict[str, int] = field(default_factory=dict)
+    seen_ns: int = 0
 
     def can(self, capability: Capability) -> str:
-        """"" when the source has a capability now, else why not."""
+        """ "" when the source has a capability now, else why not."""
         if self.info is None:
             return "the source is not open"
         if capability in self.info.capabilities:

@@ -1,0 +1,126 @@
+"""From what the user typed to an open session: URL, file path or saved name. Qt-free; never on the GUI thread."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from app import secrets
+from app.saved import Saved
+from engine_bridge import bridge
+from engine_bridge.bridge import Engine, Field, SourceInfo
+from engine_bridge.cancel import Progress
+from engine_bridge.errors import ConnectError, NotFoundError, PermissionDeniedError, UsageError
+from engine_bridge.format import plain
+from engine_bridge.model import Environment
+from engine_bridge.session import Call, Session
+
+_HEAD: Final = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to open. ``url`` holds no secret; ``environment`` None: what the source says of itself."""
+
+    url: str
+    title: str
+    environment: Environment | None = None
+    secret: secrets.Secret | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open session with what ``open`` and ``fields`` found."""
+
+    session: Session
+    info: SourceInfo
+    fields: list[Field]
+
+
+def target_of(text: str, saved: Saved, secret: str | None = None) -> Target:
+    """Reads ``@name``, a URL or a path. Raises NotFoundError for an unknown name."""
+    if text.startswith("@"):
+        source = saved.source(text)
+        return Target(source.url, source.name, source.environment, _secret(secret))
+    url, inside = secrets.safe_url(text.strip())
+    return Target(url, title_of(url), None, _secret(secret or inside))
+
+
+def _secret(value: str | None) -> secrets.Secret | None:
+    return secrets.Secret(value) if value else None
+
+
+def title_of(url: str) -> str:
+    """A short name for a URL or path: the file's or the database's name."""
+    if "://" not in url:
+        return plain(Path(url).name or url, 80)
+    parts = urlsplit(url)
+    stem = Path(parts.path).name
+    return plain(stem.removesuffix(".sqlite").removesuffix(".db") or parts.netloc or url, 80)
+
+
+def engine_of(target: str) -> tuple[Engine, str]:
+    """The engine that opens a URL or a file, and the URL to give it. Raises PlayheadError saying what can be opened."""
+    scheme, mark, _ = target.partition("://")
+    if mark:
+        return bridge.engine_of_scheme(scheme.lower()), target
+    path = Path(target).expanduser()
+    head = _head(path)
+    for engine in bridge.engines():
+        url = engine.sniff(str(path), head)
+        if url is not None:
+            return engine, url if "://" in url else str(path)
+    raise UsageError(f"{plain(path.name)} is no file that Playhead can open.", what_opens())
+
+
+def what_opens() -> str:
+    """One line on what can be opened, from the engines' own words."""
+    schemes = ", ".join(f"{scheme}://…" for engine in bridge.engines() for scheme in engine.schemes)
+    files = ", ".join(p for engine in bridge.engines() for p in engine.file_patterns)
+    return f"It opens {schemes}" + (f" and files: {files}." if files else ".")
+
+
+def _head(path: Path) -> bytes:
+    shown = plain(str(path))
+    try:
+        if path.is_dir():
+            raise UsageError(f"{shown} is a folder.", "Choose a file in it. " + what_opens())
+        with path.open("rb") as file:
+            return file.read(_HEAD)
+    except FileNotFoundError:
+        raise NotFoundError(f"There is no file {shown}.", "Check the path. " + what_opens()) from None
+    except PermissionError:
+        raise PermissionDeniedError(
+            f"{shown} cannot be read.", "Your user lacks the right to read this file."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ConnectError(f"{shown} cannot be read.", "Check the path.", type(error).__name__) from None
+
+
+def open_session(target: Target, on_progress: Progress, on_call: Callable[[Call], None]) -> Opened:
+    """Opens a target and reads its fields; ``on_call`` gets each call, so that another thread can cancel it.
+
+    Raises what the bridge raised; the session is then closed.
+    """
+    engine, url = engine_of(target.url)
+    secret = target.secret.reveal() if target.secret else secrets.find(target.url)
+    session = Session(functools.partial(engine.bridge, url, secret), host=engine.host)
+    try:
+        call = session.open(on_progress)
+        on_call(call)
+        info = call.result()
+        call = session.call("fields")
+        on_call(call)
+        fields = call.result()
+    except BaseException:
+        session.close()
+        raise
+    if target.environment is not None:
+        info = msgspec.structs.replace(info, environment=target.environment)
+    return Opened(session, info, fields)

@@ -1,0 +1,148 @@
+"""A small TOML file that several processes may change: lock, merge, atomic replace. Qt-free; any thread."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from engine_bridge.errors import PlayheadError
+
+Table = dict[str, Any]
+_LOCK_S = 3.0
+
+
+def config_path(name: str) -> Path:
+    """A file of the user's configuration folder (``~/.config/playhead`` on Linux)."""
+    from platformdirs import user_config_path
+
+    return user_config_path("playhead", appauthor=False) / name
+
+
+def read(path: Path) -> Table:
+    """The file's content; empty when it is missing. Raises PlayheadError when it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise PlayheadError(
+            f"{path} cannot be read.", "Mend or remove the file; defaults are used.", str(error)
+        ) from None
+
+
+def update(path: Path, change: Callable[[Table], None]) -> Table:
+    """Applies ``change`` to what the file holds *now*, so that two Playheads lose nothing of each other.
+
+    A file that cannot be parsed is kept beside as ``.bad``. Raises PlayheadError when it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path):
+            try:
+                content = read(path)
+            except PlayheadError:
+                path.replace(path.with_suffix(path.suffix + ".bad"))
+                content = {}
+            change(content)
+            _replace(path, dumps(content))
+    except OSError as error:
+        raise PlayheadError(
+            f"{path} cannot be written.", "Check the folder's permissions and space.", str(error)
+        ) from None
+    return content
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Holds the file's lock, which the system frees when its holder dies."""
+    with path.with_suffix(path.suffix + ".lock").open("ab") as lock:
+        deadline = time.monotonic() + _LOCK_S
+        while not _try_lock(lock.fileno()):
+            if time.monotonic() > deadline:
+                raise OSError(f"{lock.name} is held by another process")
+            time.sleep(0.005)
+        yield
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def dumps(content: Table) -> str:
+    """TOML of scalars, arrays of scalars, tables and arrays of tables, two levels deep; else TypeError."""
+    scalars = [f"{_key(k)} = {_value(v)}" for k, v in content.items() if not _is_table(v)]
+    blocks = ["\n".join(scalars)] if scalars else []
+    for name, value in content.items():
+        if isinstance(value, dict):
+            blocks.append("\n".join([f"[{_key(name)}]", *_lines(value)]))
+        elif _is_table(value):
+            blocks += ["\n".join([f"[[{_key(name)}]]", *_lines(row)]) for row in value]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+    )
+
+
+def _lines(table: Table) -> list[str]:
+    return [f"{_key(k)} = {_value(v)}" for k, v in table.items()]
+
+
+def _key(key: str) -> str:
+    bare = key.replace("_", "").replace("-", "")
+    return key if bare.isascii() and bare.isalnum() else _value(key)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        return '"' + "".join(map(_escaped, value)) + '"'
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    raise TypeError(f"TOML has no {type(value).__name__}")
+
+
+def _escaped(char: str) -> str:
+    if char in '"\\':
+        return "\\" + char
+    code = ord(char)
+    if code < 0x20 or code == 0x7F:
+        return f"\\u{code:04X}"
+    # A lone surrogate cannot be written as UTF-8, nor named in TOML.
+    return "\ufffd" if 0xD800 <= code <= 0xDFFF else char
