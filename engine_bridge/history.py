@@ -208,6 +208,22 @@ class History:
     def all_events(self) -> list[Event]:
         return [self.event(row) for row in range(len(self))]
 
+    def snapshot(self) -> History:
+        """A copy that another thread may read while this one grows."""
+        copy = History(self._event_decoder, self._step_decoder)
+        copy.run, copy.notes, copy.total = self.run, self.notes, self.total
+        copy.engine_now_ns, copy.version = self.engine_now_ns, self.version
+        copy.names = list(self.names)
+        for mine, theirs in (
+            (self._events, copy._events),
+            (self._steps, copy._steps),
+            (self._attempts, copy._attempts),
+        ):
+            theirs.extend(mine.view())
+        copy._event_records = list(self._event_records)
+        copy._step_records = list(self._step_records)
+        return copy
+
     def row_of(self, position: int) -> int:
         """The row of the last event at or before ``position``; -1 before the first."""
         return int(np.searchsorted(self.events["position"], position, side="right")) - 1
