@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field as member
 from typing import Literal
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "~", "!~", "contains", "in", "exists"]
@@ -38,28 +39,40 @@ class Instant:
 
 
 @dataclass(frozen=True, slots=True)
+class Day:
+    """A whole calendar day: ``today``, ``yesterday`` or an ISO date, in a zone.
+
+    ``zone`` is an IANA name or an offset ("+02:00"); empty is the machine's own.
+    """
+
+    day: str
+    zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Word:
     """A bare word (``failed``), text or a status by the field's type."""
 
     text: str
 
 
-Scalar = str | int | float | bool | None | Duration | Ago | Instant | Word
+Scalar = str | int | float | bool | None | Duration | Ago | Instant | Day | Word
 
 
 @dataclass(frozen=True, slots=True)
 class Compare:
     """``field op value``; for ``in`` the value is a tuple; for ``exists`` it is None.
 
-    ``path`` is the part behind ``attributes.``, else empty.
+    ``path`` is the part behind ``attributes.`` as written (parts may be quoted: ``text.path_parts``), else empty.
+    Spans take no part in equality.
     """
 
     field: str
     op: Operator
     value: Scalar | tuple[Scalar, ...]
     path: str = ""
-    span: Span = Span(0, 0)
-    value_span: Span = Span(0, 0)
+    span: Span = member(default=Span(0, 0), compare=False)
+    value_span: Span = member(default=Span(0, 0), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,7 @@ class Text:
     """A bare quoted string: matches id, type or error that contain it, ignoring case."""
 
     text: str
-    span: Span = Span(0, 0)
+    span: Span = member(default=Span(0, 0), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
