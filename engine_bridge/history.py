@@ -107,7 +107,8 @@ class History:
     """The columns of one run's history, growing at the tail.
 
     ``events`` and ``steps`` map column names to arrays of exactly ``len(history)`` and ``n_steps`` rows
-    (views; do not keep them across ``append``). ``version`` counts appends.
+    (views; do not keep them across ``append``). ``version`` counts appends since the last ``clear``, ``epoch``
+    counts clears.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class History:
     ) -> None:
         self._event_decoder = event_decoder
         self._step_decoder = step_decoder
+        self.epoch = 0
         self.clear()
 
     def clear(self) -> None:
@@ -127,6 +129,8 @@ class History:
         self.total: int | None = None
         self.engine_now_ns: int | None = None
         self.version = 0
+        self.epoch += 1
+        self._put: list[Ints] = []
         self._events = _Growing(EVENT_COLUMNS)
         self._steps = _Growing(STEP_COLUMNS)
         self._attempts = _Growing(ATTEMPT_COLUMNS)
@@ -173,6 +177,7 @@ class History:
         self._event_records.extend(batch.event_records)
         self._upsert(batch)
         self._replace_attempts(batch.attempts)
+        self._put.append(batch.step_rows)
         self.version += 1
 
     def _upsert(self, batch: Batch) -> None:
@@ -193,6 +198,11 @@ class History:
         self._attempts = _Growing(ATTEMPT_COLUMNS)
         self._attempts.extend(kept)
         self._attempts.extend(attempts)
+
+    def changed_steps(self, since: int) -> Ints:
+        """Rows of the steps that were put after version ``since`` (of this epoch), each once, rising."""
+        rows = self._put[since:]
+        return np.unique(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
 
     def event(self, row: int) -> Event:
         """The event of a row (0-based, not its position). Raises IndexError."""
