@@ -1,0 +1,270 @@
+"""The runs page's controller: filter and source come from the focus, rows from the source's session."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QApplication, QWidget
+
+from app.commands import Command
+from app.context import Context, PageController, Source
+from app.runs_page_facts import Facts
+from app.runs_page_feed import Feed
+from app.runs_page_live import Live
+from engine_bridge.bridge import Page, Sort
+from engine_bridge.errors import PlayheadError, QueryError
+from engine_bridge.focus import Focus
+from engine_bridge.model import Run, RunRef
+from engine_bridge.query.ast import Node
+from engine_bridge.session import Session
+from widgets.runs.clauses import statuses, with_statuses
+from widgets.runs.columns import COLUMNS
+from widgets.runs.page import RunsView
+from widgets.table.blocks import Fetch
+from widgets.table.empty import error_details
+
+
+class RunsPage(PageController):
+    """Lists the runs of the focused source that match the focus' filter, live."""
+
+    name = "runs"
+    title = "Runs"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.view = RunsView()
+        self.sort = Sort()
+        self.node: Node | None = None
+        self._loaded: tuple[str | None, Session | None, str] | None = None
+        self._selected: frozenset[RunRef] = frozenset()
+        self._error: PlayheadError | None = None
+        self._first_page_s: float | None = None
+        self.feed = Feed(self.jobs, self.view.model, "runs")
+        self.facts = Facts(self)
+        self.live = Live(self)
+        self._connect()
+
+    def _connect(self) -> None:
+        view = self.view
+        self.feed.opened.connect(self._on_opened)
+        self.feed.read.connect(self._on_read)
+        self.feed.failed.connect(self._on_failed)
+        view.filter_bar.applied.connect(self.apply_filter)
+        view.table.opened.connect(self.open_run)
+        view.table.sort_requested.connect(self.sort_by)
+        view.empty.chosen.connect(self._on_chosen)
+        view.chips.toggled.connect(self._on_chip)
+        view.scan.continued.connect(view.model.continue_scan)
+        view.scan.cancelled.connect(self.cancel_scan)
+        view.new_above.clicked.connect(self.live.show_new)
+        self.context.sources.changed.connect(self._on_source)
+
+    @property
+    def widget(self) -> QWidget:
+        return self.view
+
+    def focus_changed(self, new: Focus, old: Focus) -> None:
+        if new.page != self.name:
+            self.live.stop()
+            return
+        source = self.source()
+        session = source.session if source else None
+        if self._loaded != (new.source, session, new.query):
+            self._load(source)
+        self.live.start()
+
+    def _on_source(self, key: str) -> None:
+        focus = self.context.focus.current
+        if key == focus.source and focus.page == self.name:
+            self.focus_changed(focus, focus)
+
+    def refresh(self) -> None:
+        self._load(self.source(), keep=True)
+
+    def close(self) -> None:
+        self.live.stop()
+        super().close()
+
+    def selected_refs(self) -> list[RunRef]:
+        """The runs chosen for a bulk action."""
+        return self.view.selected_refs()
+
+    def apply_filter(self, text: str) -> None:
+        """Makes a text the filter in force."""
+        self.view.table.setFocus()
+        self.context.focus.change(query=text)
+
+    def open_run(self, run: Run) -> None:
+        """Goes to a run's page."""
+        self.context.focus.change(page="run", run=run.ref, position=None, step_id=None)
+
+    def _on_chip(self, toggled: tuple[str, bool]) -> None:
+        status, add = toggled
+        active = statuses(self.node)
+        wanted = active ^ {status} if add or active == {status} else {status}
+        self.apply_filter(with_statuses(self.context.focus.current.query, self.node, wanted))
+
+    def open_current(self) -> None:
+        run = self.view.current_run()
+        if run is not None:
+            self.open_run(run)
+
+    def sort_by_current(self) -> None:
+        """Sorts by the column of the current cell."""
+        self.sort_by(max(0, self.view.table.currentIndex().column()))
+
+    def sort_by(self, column: int) -> None:
+        """Sorts by a column, or turns its order round; says why when the source cannot."""
+        name = COLUMNS[column].field
+        if not self._sortable(name):
+            self.context.notify(f"This source cannot sort by {COLUMNS[column].title}.")
+            return
+        turned = (
+            not self.sort.descending if self.sort.field == name else name in ("created", "started", "ended")
+        )
+        self.sort = Sort(field=name, descending=turned)
+        self._load(self.source())
+
+    def _sortable(self, name: str) -> bool:
+        source = self.source()
+        return any(field.name == name and field.sortable for field in (source.fields if source else ()))
+
+    def cancel_scan(self) -> None:
+        self.feed.cancel()
+        self._show_scan()
+
+    def _load(self, source: Source | None, *, keep: bool = False) -> None:
+        query = self.context.focus.current.query
+        session = source.session if source else None
+        keep = keep and self.view.showing_rows and session is not None
+        self._selected = frozenset(self.view.selected_refs()) if keep else frozenset()
+        self._loaded = (self.context.focus.current.source, session, query)
+        self.jobs.cancel_all()
+        self.view.new_above.show_count(0)
+        self.view.scan.hide()
+        self._show_sort()
+        if source is None or session is None:
+            self._show_closed(source)
+            return
+        self.view.model.clock.zone = self.context.settings.zone()
+        self.view.filter_bar.set_fields(source.fields)
+        self.view.filter_bar.set_text(query)
+        if self._parse(query, source):
+            self._read(session, keep=keep)
+
+    def _parse(self, query: str, source: Source) -> bool:
+        self.node = None
+        if not query.strip():
+            return True
+        from engine_bridge.query import parse
+
+        try:
+            self.node = parse(query, source.fields, self.context.settings.zone())
+        except QueryError as error:
+            self._show_error(error)
+            return False
+        return True
+
+    def _read(self, session: Session, *, keep: bool) -> None:
+        node, sort = self.node, self.sort
+        self.view.chips.set_active(statuses(node))
+        if not keep:
+            self.view.empty.show_state("runs", "Loading runs …")
+            self.view.show_rows()
+
+        def arguments(fetch: Fetch) -> tuple[object, ...]:
+            return node, sort, fetch.cursor, fetch.direction, fetch.limit
+
+        self.feed.open(session, "runs", arguments, keep=keep)
+        self.live.begin(session)
+
+    def _on_opened(self, opened: tuple[Page, float]) -> None:
+        page, self._first_page_s = opened
+        source = self.source()
+        self._error = None
+        if source is not None and source.session is not None:
+            self.facts.load(source, source.session, scanned=page.searched is not None)
+        if self._selected:
+            self.view.select(self._selected)
+        self._show_found(page)
+        self.show_status()
+
+    def _show_found(self, page: Page) -> None:
+        if page.items:
+            self.view.show_rows()
+            return
+        if self.context.focus.current.query:
+            text = (
+                "The filter may be too narrow, or its time range past."
+                if page.complete
+                else "The search stopped early."
+            )
+            self.view.empty.show_state(
+                "filter", "No run matches this filter", text, ("clear", "Clear filter")
+            )
+        else:
+            text = "Runs appear here as soon as a workflow is started."
+            self.view.empty.show_state("runs", "This source has no runs yet", text, ("retry", "Look again"))
+        self.view.show_empty()
+
+    def _on_read(self, page: Page) -> None:
+        self._show_scan(page)
+
+    def _show_scan(self, page: Page | None = None) -> None:
+        self.facts.show_scan(page)
+
+    def _on_failed(self, error: PlayheadError) -> None:
+        if self.view.model.rowCount() == 0:
+            self._show_error(error)
+        else:
+            self.context.report(error)
+
+    def _show_error(self, error: PlayheadError) -> None:
+        self._error = error
+        self.view.model.clear()
+        self.view.empty.show_error(error)
+        self.view.show_empty()
+        self.status_changed.emit(error.message)
+
+    def _show_closed(self, source: Source | None) -> None:
+        self.view.model.clear()
+        if source is not None and source.error is not None:
+            self._error = source.error
+            self.view.empty.show_error(source.error)
+        elif source is not None and source.state == "opening":
+            self.view.empty.show_state("database", f"Opening {source.title} …")
+        else:
+            self.view.empty.show_state(
+                "database", "No source is open", "Choose one in the sources panel, or connect."
+            )
+        self.view.show_empty()
+        self.status_changed.emit("")
+
+    def _on_chosen(self, action: str) -> None:
+        if action == "clear":
+            self.apply_filter("")
+        elif action == "copy" and self._error is not None:
+            QApplication.clipboard().setText(error_details(self._error))
+        elif action == "retry":
+            self._retry()
+
+    def _retry(self) -> None:
+        source = self.source()
+        if source is not None and source.session is None:
+            self.context.sources.retry(source.key)
+        else:
+            self._load(source)
+
+    def _show_sort(self) -> None:
+        number = next((n for n, c in enumerate(COLUMNS) if c.field == self.sort.field), -1)
+        self.view.table.show_sort(number, self.sort.descending)
+
+    def show_status(self) -> None:
+        """Tells the status bar what is listed, in true figures."""
+        parts = [self.facts.summary()]
+        if self._first_page_s is not None:
+            parts.append(f"first page {self._first_page_s * 1000:.1f} ms")
+        self.status_changed.emit(" · ".join(part for part in parts if part))
+
+    def commands(self) -> list[Command]:
+        from app.runs_page_commands import commands
+
+        return commands(self)

@@ -1,0 +1,1 @@
+"""The runs page: filter bar, status chips, charts, and the paged table of runs."""

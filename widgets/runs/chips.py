@@ -1,0 +1,101 @@
+"""Status chips: how many runs are in each status; a click filters by it, a second click clears."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
+
+from engine_bridge.format import count
+from engine_bridge.model import Status
+from widgets import glyphs
+from widgets.theme import theme
+
+_ORDER: Final = (
+    Status.RUNNING, Status.QUEUED, Status.DELAYED, Status.PAUSED, Status.FAILED, Status.TIMED_OUT,
+    Status.TERMINATED, Status.CANCELLED, Status.COMPLETED, Status.CONTINUED, Status.UNKNOWN,
+)  # fmt: skip
+
+
+class StatusChips(QWidget):
+    """One button a status that occurs. ``toggled`` carries (status, add): ``add`` keeps the others chosen."""
+
+    toggled = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Runs by status")
+        self._counts: dict[str, int] | None = None
+        self._exact = True
+        self._active: frozenset[str] = frozenset()
+        self._buttons: dict[str, QToolButton] = {}
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(8)
+        for status in _ORDER:
+            self._buttons[status] = self._button(status)
+        self._row.addStretch()
+        self._paint()
+
+    def _button(self, status: Status) -> QToolButton:
+        button = QToolButton(self)
+        button.setCheckable(True)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setIconSize(QSize(14, 14))
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        button.clicked.connect(lambda: self._clicked(status))
+        self._row.addWidget(button)
+        return button
+
+    def _clicked(self, status: Status) -> None:
+        from PySide6.QtWidgets import QApplication
+
+        held = QApplication.keyboardModifiers()
+        add = bool(held & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier))
+        self._paint()
+        self.toggled.emit((status.value, add))
+
+    def set_counts(self, counts: dict[str, int] | None, *, exact: bool = True) -> None:
+        """Counts by status; None while they are not known. Inexact counts are marked as "at least"."""
+        self._counts = counts
+        self._exact = exact
+        self._paint()
+
+    def set_active(self, statuses: frozenset[str]) -> None:
+        """Which statuses the filter asks for."""
+        self._active = statuses
+        self._paint()
+
+    def text_of(self, status: str) -> str:
+        """The caption of a chip that is shown, "" for one that is not."""
+        button = self._buttons[status]
+        return "" if button.isHidden() else button.text()
+
+    def click(self, status: str) -> None:
+        """Presses a chip, as the mouse does."""
+        self._buttons[status].click()
+
+    def _paint(self) -> None:
+        for status, button in self._buttons.items():
+            number = (self._counts or {}).get(status, 0)
+            active = status in self._active
+            button.setVisible(bool(number) or active)
+            button.setChecked(active)
+            shown = "" if self._counts is None else f"  {'' if self._exact else '≥ '}{count(number)}"
+            name = status.replace("_", " ")
+            button.setText(f" {name}{shown}")
+            button.setAccessibleName(f"{name}, {number} runs{', chosen' if active else ''}")
+            button.setToolTip(f"Show {name} runs only" if not active else "Show all statuses again")
+            stroke, fill = theme().state(status), theme().fill(status, 0.4 if active else 0.18)
+            button.setIcon(glyphs.icon(glyphs.state_glyph(status), stroke, 14))
+            border = stroke.name() if active else fill.name()
+            button.setStyleSheet(
+                f"QToolButton {{ background: {fill.name()}; border: 1px solid {border}; border-radius: 12px;"
+                f" padding: 2px 10px; }} QToolButton:focus {{ border-color: {theme().tokens['accent']}; }}"
+            )
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._paint()

@@ -1,0 +1,117 @@
+"""The runs page: filter bar, chips, charts, table. It shows and emits intent; it reads nothing itself."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedLayout, QToolButton, QVBoxLayout, QWidget
+
+from engine_bridge.model import Run, RunRef
+from widgets import glyphs
+from widgets.runs.chips import StatusChips
+from widgets.runs.columns import COLUMNS
+from widgets.runs.filter_bar import FilterBar
+from widgets.table.bars import NewAbove, ScanBar
+from widgets.table.empty import EmptyState
+from widgets.table.model import PagedModel
+from widgets.table.view import PagedView
+from widgets.theme import theme
+
+
+class RunsView(QWidget):
+    """The page's widgets, put together. Controllers talk to its parts."""
+
+    columns_changed = Signal(object)  # ids of the shown columns
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Runs")
+        self.model = PagedModel(COLUMNS, lambda run: run.ref, self)
+        self.filter_bar = FilterBar(self)
+        self.chips = StatusChips(self)
+        self.table = PagedView(self.model, self)
+        self.empty = EmptyState(self)
+        self.scan = ScanBar(self)
+        self.new_above = NewAbove(self.table)
+        self.columns_button = QToolButton(self)
+        self.charts_area = QVBoxLayout()
+        self._stack = QStackedLayout()
+        self._lay_out()
+        self.table.setAccessibleName("Runs")
+        self.filter_bar.left.connect(self.table.setFocus)
+        self.setFocusProxy(self.table)
+
+    def _lay_out(self) -> None:
+        self.columns_button.setText(" Columns")
+        self.columns_button.setIcon(glyphs.icon("columns", theme().color("muted")))
+        self.columns_button.setIconSize(QSize(14, 14))
+        self.columns_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.columns_button.clicked.connect(self.choose_columns)
+        header = self.table.horizontalHeader()
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self.choose_columns)
+        tools = QHBoxLayout()
+        tools.addWidget(self.chips, 1)
+        tools.addWidget(self.columns_button)
+        self._stack.addWidget(self.table)
+        self._stack.addWidget(self.empty)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 12, 16, 8)
+        column.setSpacing(12)
+        column.addWidget(self.filter_bar)
+        column.addLayout(tools)
+        column.addLayout(self.charts_area)
+        column.addLayout(self._stack, 1)
+        column.addWidget(self.scan)
+
+    def show_rows(self) -> None:
+        """Shows the table."""
+        self._stack.setCurrentWidget(self.table)
+
+    def show_empty(self) -> None:
+        """Shows the empty state instead of the table."""
+        self._stack.setCurrentWidget(self.empty)
+
+    @property
+    def showing_rows(self) -> bool:
+        return self._stack.currentWidget() is self.table
+
+    def selected_refs(self) -> list[RunRef]:
+        """Selected runs that are at hand, top to bottom."""
+        return [run.ref for run in self.table.selected_items()]
+
+    def select(self, refs: frozenset[RunRef]) -> None:
+        """Selects those of some runs that are at hand."""
+        rows = [row for row in map(self.model.blocks.row_of, refs) if row is not None]
+        self.table.select_rows(rows)
+
+    def current_run(self) -> Run | None:
+        """The run of the current row, None when there is none or it is not at hand."""
+        run = self.table.current_item
+        return run if isinstance(run, Run) else None
+
+    def shown_columns(self) -> list[str]:
+        """Ids of the columns that are shown."""
+        return [c.id for number, c in enumerate(COLUMNS) if not self.table.isColumnHidden(number)]
+
+    def show_columns(self, ids: frozenset[str]) -> None:
+        """Shows these columns and hides the others; unknown ids are ignored."""
+        if not ids & {column.id for column in COLUMNS}:
+            return
+        for number, column in enumerate(COLUMNS):
+            self.table.setColumnHidden(number, column.id not in ids)
+
+    def choose_columns(self) -> None:
+        """Opens the columns chooser."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for number, column in enumerate(COLUMNS):
+            action = menu.addAction(column.title)
+            action.setCheckable(True)
+            action.setChecked(not self.table.isColumnHidden(number))
+            action.toggled.connect(lambda on, n=number: self._toggle_column(n, on))
+        menu.popup(self.columns_button.mapToGlobal(self.columns_button.rect().bottomLeft()))
+
+    def _toggle_column(self, number: int, on: bool) -> None:
+        if on or len(self.shown_columns()) > 1:
+            self.table.setColumnHidden(number, not on)
+            self.columns_changed.emit(self.shown_columns())

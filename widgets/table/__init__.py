@@ -1,0 +1,1 @@
+"""Shared table pieces: paged rows, model, painting delegate, view, empty states."""

@@ -1,0 +1,186 @@
+"""The table view of a paged model: keys, header sorting, visible range, hover, cell menu."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import (
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPoint,
+    Qt,
+    QTimer,
+    Signal,
+)
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from widgets.table.delegate import CellDelegate
+from widgets.table.model import PagedModel
+from widgets.theme import ROW
+
+_AHEAD = 100  # rows fetched beyond the visible ones, so that the wheel meets no placeholder
+
+
+class PagedView(QTableView):
+    """Shows a PagedModel. GUI thread.
+
+    ``opened`` carries the item of Enter or a double click; ``menu_requested`` (row, column, global point);
+    ``sort_requested`` a column number; ``looked`` fires when the visible range changed.
+    """
+
+    opened = Signal(object)
+    menu_requested = Signal(object)
+    sort_requested = Signal(object)
+    selection_moved = Signal()
+
+    def __init__(self, model: PagedModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._paged = model
+        self._cells = CellDelegate(self)
+        self.setModel(model)
+        self.setItemDelegate(self._cells)
+        self._configure()
+        self._configure_header()
+        self._look = QTimer(self)
+        self._look.setSingleShot(True)
+        self._look.setInterval(0)
+        self._look.timeout.connect(self._looked)
+        self.verticalScrollBar().valueChanged.connect(self._schedule)
+        model.rowsInserted.connect(self._schedule)
+        model.modelReset.connect(self._schedule)
+        self.selectionModel().selectionChanged.connect(lambda *_: self.selection_moved.emit())
+
+    def _configure(self) -> None:
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setMouseTracking(True)
+        self.setTabKeyNavigation(False)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._menu)
+        self.doubleClicked.connect(self._open)
+
+    def _configure_header(self) -> None:
+        self.verticalHeader().hide()
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setDefaultSectionSize(ROW)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionsMovable(True)
+        header.setSectionsClickable(True)
+        header.setMinimumSectionSize(48)
+        header.sectionClicked.connect(lambda column: self.sort_requested.emit(column))
+        for number, column in enumerate(self._paged.columns):
+            mode = QHeaderView.ResizeMode.Stretch if column.stretch else QHeaderView.ResizeMode.Interactive
+            header.setSectionResizeMode(number, mode)
+            self.setColumnWidth(number, column.width)
+            self.setColumnHidden(number, column.hidden)
+
+    @property
+    def visible_rows(self) -> tuple[int, int]:
+        """First and last table row in sight; last < first when there is none."""
+        rows = self._paged.rowCount()
+        first = max(0, self.rowAt(0))
+        last = self.rowAt(self.viewport().height() - 1)
+        return first, rows - 1 if last < 0 else last
+
+    @property
+    def at_top(self) -> bool:
+        return self.verticalScrollBar().value() == 0
+
+    @property
+    def current_item(self) -> Any:
+        """The item of the current cell, None when there is none."""
+        index = self.currentIndex()
+        return self._paged.item(index.row()) if index.isValid() else None
+
+    def selected_items(self) -> list[Any]:
+        """Selected items that are at hand, top to bottom; placeholders have none yet."""
+        ranges = [(r.top(), r.bottom()) for r in self.selectionModel().selection().toList()]
+        held = self._paged.blocks.loaded()
+        chosen = [(row, item) for row, item in held if any(top <= row <= bottom for top, bottom in ranges)]
+        return [item for _, item in sorted(chosen, key=lambda pair: pair[0])]
+
+    def select_rows(self, rows: list[int]) -> None:
+        """Selects exactly these rows."""
+        chosen = QItemSelection()
+        for row in rows:
+            chosen.select(self._paged.index(row, 0), self._paged.index(row, 0))
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().select(chosen, flags.ClearAndSelect | flags.Rows)
+
+    def show_sort(self, column: int, descending: bool) -> None:
+        """Shows the sort arrow on a column (-1: none)."""
+        header = self.horizontalHeader()
+        header.setSortIndicatorShown(column >= 0)
+        order = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
+        header.setSortIndicator(column, order)
+
+    def scroll_to_row(self, row: int) -> None:
+        """Makes a row current and visible."""
+        index = self._paged.index(row, max(0, self.currentIndex().column()))
+        self.setCurrentIndex(index)
+
+    def _schedule(self, *_: object) -> None:
+        self._look.start()
+
+    def _looked(self) -> None:
+        first, last = self.visible_rows
+        if last >= first:
+            self._paged.want(max(0, first - _AHEAD), last + _AHEAD)
+
+    def _open(self, index: QModelIndex) -> None:
+        item = self._paged.item(index.row())
+        if item is not None:
+            self.opened.emit(item)
+
+    def _menu(self, point: QPoint) -> None:
+        index = self.indexAt(point)
+        if not index.isValid():
+            index = self.currentIndex()
+        if index.isValid() and self._paged.item(index.row()) is not None:
+            self.menu_requested.emit((index.row(), index.column(), self.viewport().mapToGlobal(point)))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = event.key()
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
+            self._open(self.currentIndex())
+            return
+        if key in (Qt.Key.Key_Home, Qt.Key.Key_End) and self._paged.rowCount():
+            self._jump(0 if key == Qt.Key.Key_Home else self._paged.rowCount() - 1)
+            return
+        if key == Qt.Key.Key_Escape and self.selectionModel().hasSelection():
+            self.clearSelection()
+            return
+        super().keyPressEvent(event)
+
+    def keyboardSearch(self, search: str) -> None:
+        """Type-ahead would walk millions of rows; the filter bar is for that."""
+
+    def _jump(self, row: int) -> None:
+        self.scroll_to_row(row)
+        self.selectRow(row)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        self._hover(self.rowAt(event.position().toPoint().y()))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._hover(-1)
+
+    def _hover(self, row: int) -> None:
+        if row != self._cells.hover_row:
+            self._cells.hover_row = row
+            self.viewport().update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._schedule()
