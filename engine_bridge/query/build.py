@@ -45,7 +45,7 @@ def _join(field: Token, op: Operator, values: tuple[Raw, ...], op_span: Span | N
 
 
 @v_args(inline=True)
-class Build(Transformer[Token, Node]):
+class Build(Transformer):  # type: ignore[misc]  # mypy skips lark, so its classes are Any
     """Callbacks by rule name (grammar.py)."""
 
     def value(self, token: Token) -> Raw:

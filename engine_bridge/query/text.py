@@ -160,8 +160,8 @@ def _wrapped(text: str, word: str) -> str:
     """Parentheses around a text that holds ``word`` outside quotes and parentheses."""
     flat = re.sub(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', "", text, flags=re.DOTALL)
     depth = 0
-    for token in re.findall(r"[()]|[\w.-]+", flat):
-        depth += (token == "(") - (token == ")")
-        if depth == 0 and token.lower() == word:
+    for piece in re.findall(r"[()]|[\w.-]+", flat):
+        depth += (piece == "(") - (piece == ")")
+        if depth == 0 and piece.lower() == word:
             return f"({text})"
     return text

@@ -9,7 +9,8 @@
 - Times and durations are integer nanoseconds. A day is an interval: ``<`` before it, ``==`` within it, ``>``
   after it; ``<=`` and ``>=`` include it.
 - Numbers compare with numbers only (booleans are none), text with text, booleans with booleans; any
-  other pair is unequal and unordered. ``~`` and ``contains`` on a JSON list or object hold when they hold for any text in it.
+  other pair is unequal and unordered. ``~`` and ``contains`` on a JSON list or object hold when they hold
+  for any text in it.
 """
 
 from __future__ import annotations
