@@ -1,0 +1,99 @@
+"""The click group. ``playhead [SOURCE]`` opens the window; everything else is a subcommand, imported on use.
+
+Errors are one line on stderr: exit code 1, or 2 for usage.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from engine_bridge.errors import PlayheadError, UsageError
+from engine_bridge.format import plain
+
+_COMMANDS: Final = {
+    "demo": "app.cli.demo:demo",
+    "runs": "app.cli.runs:runs",
+    "show": "app.cli.show:show",
+    "failures": "app.cli.failures:failures",
+    "resources": "app.cli.resources:resources",
+    "snapshot": "app.cli.snapshot:snapshot",
+    "source": "app.cli.source:source",
+    "doctor": "app.cli.doctor:doctor",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a subcommand when it is asked for; any other first word is a source for the window."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        target = _COMMANDS.get(cmd_name)
+        if target is None:
+            return None
+        module, name = target.split(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        first = next((a for a in args if not a.startswith("-")), None)
+        if first is not None and first not in _COMMANDS:
+            at = args.index(first)
+            ctx.obj = first
+            args = args[:at] + args[at + 1 :]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=_LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    options_metavar="[OPTIONS]",
+    subcommand_metavar="[SOURCE] | COMMAND …",
+)
+@click.version_option(package_name="playhead", prog_name="playhead")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Playhead, a desktop debugger for durable workflows.
+
+    SOURCE is a URL (dbos+sqlite:///orders.db, dbos+postgresql://user@host/db), a file, or a saved name (@prod).
+    Without a command the window opens. Passwords come from the keyring, PGPASSFILE or the environment.
+    """
+    if ctx.invoked_subcommand is None:
+        from app.main import run_window
+
+        sys.exit(run_window(ctx.obj))
+    if ctx.obj is not None:
+        raise click.UsageError(f"No command {plain(ctx.obj)!r}. A source comes after the command.")
+
+
+def main(args: list[str] | None = None) -> Any:
+    """The entry point ``playhead``. Exits with 0, 1 (error), 2 (usage) or 130 (interrupted)."""
+    try:
+        cli.main(args, "playhead", standalone_mode=False)
+    except click.exceptions.Abort:
+        _fail("Interrupted.", 130)
+    except click.ClickException as error:
+        hint = ""
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            hint = f" See `{error.ctx.command_path} --help`."
+        _fail(error.format_message() + hint, error.exit_code)
+    except UsageError as error:
+        _fail(str(error), 2)
+    except PlayheadError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("Interrupted.", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"playhead: {plain(message, 2000)}", err=True)
+    sys.exit(code)
