@@ -1,0 +1,154 @@
+"""The bridge of DBOS: delegates each question to the module that answers it.
+
+All modules read through ``Database`` (connect.py) and name payloads by payloads.py. Histories come from
+``history.read_history``, ``tail.follow`` and ``relations.read``; what an open run waits for from ``infer.blocked``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine_bridge.bridge import (
+    Bridge,
+    Capability,
+    Changes,
+    Direction,
+    Facets,
+    Field,
+    Hit,
+    Page,
+    Relations,
+    Resource,
+    Sort,
+    SourceInfo,
+)
+from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.dbos import payloads, runs
+from engine_bridge.engines.dbos.connect import Database
+from engine_bridge.history import Batch, Restart
+from engine_bridge.model import Run, RunRef
+from engine_bridge.query.ast import Node
+
+_ORDER = (
+    "Steps in the order of their recorded start, then of their step id; DBOS numbers steps when they are reserved, "
+    "so steps gathered in parallel keep ids that do not follow time."
+)
+_OFFERED = frozenset(Capability) - {Capability.ACTIONS, Capability.REPLAY, Capability.DEFINITION}
+
+
+class DbosBridge(Bridge):
+    """One DBOS system database. Reads may overlap in any threads."""
+
+    engine = "dbos"
+    host = "thread"
+    concurrent = True
+
+    def __init__(self, url: str, secret: str | None = None) -> None:
+        self._db = Database(url, secret)
+        self._runs: tuple[int, runs.Lister] | None = None
+
+    def _lister(self) -> runs.Lister:
+        # The columns may have changed when the source had to be opened anew.
+        if self._runs is None or self._runs[0] != self._db.generation:
+            self._runs = (self._db.generation, runs.Lister(self._db))
+        return self._runs[1]
+
+    def open(self, cancel: CancelToken) -> SourceInfo:
+        self._db.open(cancel)
+        probed = self._db.probed
+        return SourceInfo(
+            engine="dbos",
+            engine_title="DBOS",
+            title=self._db.title,
+            location=self._db.location,
+            version=probed.server,
+            schema_version=None if probed.version is None else str(probed.version),
+            schema_known=probed.known,
+            read_only=True,
+            order=_ORDER,
+            capabilities=_OFFERED,
+            missing={table: f"no SELECT on {table}" for table in probed.denied},
+            notices=self._db.notices + probed.notices,
+            resource_kinds=("queues", "schedules", "versions", "workers"),
+        )
+
+    def close(self) -> None:
+        self._db.close()
+
+    def fields(self, cancel: CancelToken) -> list[Field]:
+        from engine_bridge.engines.dbos import fields
+
+        return fields.read(self._db, cancel)
+
+    def runs(
+        self,
+        query: Node | None,
+        sort: Sort,
+        cursor: bytes | None,
+        direction: Direction,
+        limit: int,
+        cancel: CancelToken,
+    ) -> Page:
+        return self._lister().page(query, sort, cursor, direction, limit, cancel)
+
+    def run(self, ref: RunRef, cancel: CancelToken) -> Run:
+        return self._lister().header(ref, cancel)
+
+    def find(self, text: str, limit: int, cancel: CancelToken) -> list[Run]:
+        return self._lister().find(text, limit, cancel)
+
+    def history(self, ref: RunRef, cancel: CancelToken) -> Iterator[Batch]:
+        from engine_bridge.engines.dbos import history
+
+        return history.read_history(self._db, ref, cancel)
+
+    def tail(self, ref: RunRef, after: int, cancel: CancelToken) -> Iterator[Batch | Restart]:
+        from engine_bridge.engines.dbos import tail
+
+        return tail.follow(self._db, ref, after, cancel)
+
+    def related(self, ref: RunRef, cursor: bytes | None, limit: int, cancel: CancelToken) -> Relations:
+        from engine_bridge.engines.dbos import relations
+
+        return relations.read(self._db, ref, cursor, limit, cancel)
+
+    def anchors(self, query: Node | None, sort: Sort, every: int, cancel: CancelToken) -> list[bytes]:
+        return self._lister().anchors(query, sort, every, cancel)
+
+    def count(self, query: Node | None, cancel: CancelToken) -> int:
+        from engine_bridge.engines.dbos import facets
+
+        return facets.count(self._db, query, cancel)
+
+    def facets(self, query: Node | None, buckets: int, cancel: CancelToken) -> Facets:
+        from engine_bridge.engines.dbos import facets
+
+        return facets.read(self._db, query, buckets, cancel)
+
+    def changes(self, mark: bytes | None, visible: tuple[RunRef, ...], cancel: CancelToken) -> Changes:
+        from engine_bridge.engines.dbos import changes
+
+        return changes.since(self._db, mark, visible, cancel)
+
+    def payload(self, key: str, offset: int, length: int, cancel: CancelToken) -> bytes:
+        return payloads.read(self._db, key, offset, length, cancel)
+
+    def failures(
+        self, query: Node | None, text: str, cursor: bytes | None, limit: int, cancel: CancelToken
+    ) -> Page:
+        from engine_bridge.engines.dbos import failures
+
+        return failures.page(self._db, query, text, cursor, limit, cancel)
+
+    def search(self, text: str, scope: str, limit: int, cancel: CancelToken) -> Iterator[Hit]:
+        from engine_bridge.engines.dbos import search
+
+        return search.find(self._db, text, scope, limit, cancel)
+
+    def resources(self, kind: str, cancel: CancelToken) -> list[Resource]:
+        from engine_bridge.engines.dbos import resources
+
+        return resources.read(self._db, kind, cancel)
+
+    def now_ns(self, cancel: CancelToken) -> int:
+        return self._db.now_ns(cancel)

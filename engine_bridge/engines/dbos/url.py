@@ -1,0 +1,133 @@
+"""Source URLs of DBOS databases, parsed here because foreign parsers put passwords into their errors.
+
+``dbos+sqlite:///relative.db``, ``dbos+sqlite:////absolute.db`` and
+``dbos+postgresql://user@host:5432/database?schema=dbos`` (``host=/dir`` in the query for a Unix socket).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from engine_bridge.errors import UsageError
+
+SQLITE = "dbos+sqlite"
+POSTGRESQL = "dbos+postgresql"
+
+_HINT = "Write dbos+sqlite:///file.db or dbos+postgresql://user@host:5432/database?schema=dbos."
+# libpq parameters that a URL may set; everything else is refused, lest one of them runs or writes something.
+_PASSED = frozenset(
+    {"sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "connect_timeout", "target_session_attrs",
+     "channel_binding", "gssencmode", "keepalives", "keepalives_idle", "hostaddr", "service"}
+)  # fmt: skip
+_SECRET_PARAMETER = re.compile(r"([?&](?:password|sslpassword)=)[^&]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A SQLite file."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class ServerSource:
+    """A PostgreSQL database. ``password`` never shows in ``repr``."""
+
+    host: str
+    port: int | None
+    user: str | None
+    database: str
+    schema: str = "dbos"
+    parameters: dict[str, str] = field(default_factory=dict)
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def location(self) -> str:
+        """Where it is, without any secret."""
+        user = f"{self.user}@" if self.user else ""
+        port = f":{self.port}" if self.port else ""
+        return f"{POSTGRESQL}://{user}{self.host}{port}/{self.database}?schema={self.schema}"
+
+
+def mask(url: str) -> str:
+    """A URL, well-formed or not, with whatever could be a password replaced by ***."""
+    scheme, separator, rest = url.partition("://")
+    if separator and "@" in rest:
+        credentials, _, rest = rest.rpartition("@")
+        user = credentials.partition(":")[0]
+        rest = f"{user}:***@{rest}" if ":" in credentials else f"{user}@{rest}"
+    return _SECRET_PARAMETER.sub(r"\1***", f"{scheme}{separator}{rest}")
+
+
+def parse(url: str) -> FileSource | ServerSource:
+    """Reads a URL. Raises UsageError, which never quotes a password."""
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme == SQLITE:
+        return _file(rest)
+    if separator and scheme == POSTGRESQL:
+        return _server(rest, url)
+    raise UsageError(f"This is not the URL of a DBOS database: {mask(url)}", _HINT)
+
+
+def file_url(path: str) -> str:
+    """The URL of a SQLite file."""
+    safe = quote(path, safe="/:\\ ~")
+    return f"{SQLITE}:///{safe}"
+
+
+def _file(rest: str) -> FileSource:
+    if not rest.startswith("/") or len(rest) == 1:
+        raise UsageError("The URL names no file.", _HINT)
+    literal = Path(rest[1:]).expanduser()
+    return FileSource(literal if literal.exists() else Path(unquote(rest[1:])).expanduser())
+
+
+def _server(rest: str, url: str) -> ServerSource:
+    credentials, at, place = rest.rpartition("@")
+    user, colon, password = credentials.partition(":")
+    location, _, query = place.partition("?")
+    address, slash, database = location.partition("/")
+    parameters = _parameters(query)
+    host, port = _address(address, url)
+    password = unquote(password) if colon else parameters.pop("password", "")
+    schema = parameters.pop("schema", "dbos")
+    host = parameters.pop("host", host)
+    port_text = parameters.pop("port", "")
+    unknown = sorted(set(parameters) - _PASSED)
+    if unknown:
+        raise UsageError(f"The URL has a parameter that is not supported: {unknown[0]}.", _HINT)
+    if not slash or not database:
+        raise UsageError(f"The URL names no database: {mask(url)}", _HINT)
+    return ServerSource(
+        host=host or "localhost",
+        port=_port(port_text, url) or port,
+        user=(unquote(user) if at else parameters.pop("user", "")) or None,
+        database=unquote(database),
+        schema=schema,
+        parameters=parameters,
+        password=password or None,
+    )
+
+
+def _parameters(query: str) -> dict[str, str]:
+    pairs = (pair.partition("=") for pair in query.split("&") if pair)
+    return {unquote(name): unquote(value) for name, _, value in pairs}
+
+
+def _address(address: str, url: str) -> tuple[str, int | None]:
+    if address.startswith("["):
+        host, _, port = address[1:].partition("]")
+        return host, _port(port.removeprefix(":"), url)
+    host, _, port = address.partition(":")
+    return unquote(host), _port(port, url)
+
+
+def _port(text: str, url: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536):
+        raise UsageError(f"The URL has no valid port: {mask(url)}", _HINT)
+    return int(text)
