@@ -1,0 +1,120 @@
+"""The folder that holds the demo: its database, its logs, and a marker that says whose and how complete it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from engine_bridge.errors import BusyError, PlayheadError
+
+VERSION = 1
+_ADVICE = "Choose another folder with --workspace, or free some space."
+
+
+def default_workspace() -> Path:
+    """Where the demo lives unless told otherwise: the user's data folder."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("playhead", appauthor=False)) / "demo"
+
+
+class Workspace:
+    """Files of one demo. Methods raise PlayheadError when the folder cannot be used."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.expanduser().resolve()
+        self.database = self.folder / "shop.sqlite"
+        self.logs = self.folder / "logs"
+        self._marker = self.folder / "playhead-demo.json"
+        self._lock: int | None = None
+
+    def acquire(self) -> bool:
+        """Takes the folder for this process; false when another one has it."""
+        if self._lock is not None:
+            return True
+        try:
+            self.logs.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise unusable(self.folder, error) from error
+        if not _try_lock(handle):
+            os.close(handle)
+            return False
+        self._lock = handle
+        return True
+
+    def release(self) -> None:
+        """Gives the folder free again."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def healthy(self) -> bool:
+        """A complete demo of this version, whose database can be read."""
+        marker = self._read_marker()
+        if marker.get("version") != VERSION or marker.get("state") != "complete":
+            return False
+        try:
+            with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)) as connection:
+                runs = connection.execute("SELECT count(*) FROM workflow_status").fetchone()[0]
+                return bool(runs) and connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+        except sqlite3.Error:
+            return False
+
+    def clear(self) -> None:
+        """Removes an old or half-made demo, never a database that is not marked as one; marks the folder."""
+        if self.database.exists() and not self._marker.exists():
+            raise PlayheadError(
+                f"{self.database} exists and was not made by Playhead's demo.", "Choose another folder with --workspace."
+            )
+        try:
+            self._mark("building")
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
+        except OSError as error:
+            raise unusable(self.folder, error) from error
+
+    def complete(self) -> None:
+        """Marks the demo as ready to be opened, now and at later starts."""
+        try:
+            self._mark("complete")
+        except OSError as error:
+            raise unusable(self.folder, error) from error
+
+    def _mark(self, state: str) -> None:
+        fresh = self._marker.with_suffix(".new")
+        fresh.write_text(json.dumps({"version": VERSION, "state": state}), encoding="utf-8")
+        fresh.replace(self._marker)
+
+    def _read_marker(self) -> dict[str, Any]:
+        try:
+            marker = json.loads(self._marker.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return marker if isinstance(marker, dict) else {}
+
+
+def unusable(folder: Path, error: OSError) -> PlayheadError:
+    """What the user reads when the folder cannot be written."""
+    return PlayheadError(f"The demo cannot be kept in {folder}: {error.strerror or error}.", _ADVICE)
+
+
+def busy(folder: Path) -> BusyError:
+    """Another process is making the demo in this folder."""
+    return BusyError(f"Another Playhead is preparing the demo in {folder}.", "Wait for it, or choose --workspace.")
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

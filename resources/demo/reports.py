@@ -1,0 +1,27 @@
+"""Monthly reports: one at a time on each worker, by priority, deduplicated, and cancelled at their deadline."""
+
+from __future__ import annotations
+
+from dbos import DBOS
+
+from resources.demo import pace
+
+SECTIONS = ("revenue", "returns", "shipping", "stock", "campaigns", "forecast")
+
+
+@DBOS.step()
+def render_section(month: str, section: str) -> str:
+    """One section of the report."""
+    pace.work(1.0, 2.5)
+    return f"{month}/{section}.pdf ({pace.dice().randrange(2, 40)} pages)"
+
+
+@DBOS.workflow()
+def monthly_report(month: str) -> list[str]:
+    """Renders section by section, with a pause that lets the database breathe."""
+    pages = []
+    for number, section in enumerate(SECTIONS, 1):
+        DBOS.set_event("progress", number / len(SECTIONS))
+        pages.append(render_section(month, section))
+        DBOS.sleep(pace.seconds(1.5))
+    return pages
