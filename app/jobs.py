@@ -37,10 +37,12 @@ class Jobs(QObject):
     """Runs session calls and brings their results home. GUI thread, but for ``_post``.
 
     ``busy`` carries (slot, text, done, total, cancel) when a call lasts longer than 200 ms, and (slot, None, 0, None, None)
-    when it has ended: the window's progress chip with its Cancel button.
+    when it has ended: the window's progress chip with its Cancel button. ``given_up`` carries the slot that the user
+    cancelled there.
     """
 
     busy = Signal(object)
+    given_up = Signal(object)
     _arrived = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -79,7 +81,10 @@ class Jobs(QObject):
             call = session.call(method, *args, on_progress=progress)
         else:
             call = session.stream(
-                method, *args, on_item=lambda item: self._arrived.emit((job, "item", item)), on_progress=progress
+                method,
+                *args,
+                on_item=lambda item: self._arrived.emit((job, "item", item)),
+                on_progress=progress,
             )
         job.call = call
         call.when_done(lambda c: self._arrived.emit((job, "done", c)))
@@ -131,9 +136,14 @@ class Jobs(QObject):
                 continue
             done, total, text = job.latest_progress or (0, None, "")
             self._shown.add(slot)
-            self.busy.emit((slot, text or f"{job.call.method} …", done, total, lambda s=slot: self.cancel(s)))
+            self.busy.emit((slot, text or f"{job.call.method} …", done, total, lambda s=slot: self._give_up(s)))
         if not any(j.call and j.call.method != "tail" for j in self._slots.values()):
             self._timer.stop()
+
+    def _give_up(self, slot: str) -> None:
+        if slot in self._slots:
+            self.cancel(slot)
+            self.given_up.emit(slot)
 
     def _end(self, slot: str) -> None:
         self._young.discard(slot)
