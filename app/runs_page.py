@@ -6,16 +6,18 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from app.commands import Command
 from app.context import Context, PageController, Source
+from app.runs_page_cells import Cells
 from app.runs_page_facts import Facts
 from app.runs_page_feed import Feed
 from app.runs_page_live import Live
+from app.runs_page_scan import Scan
 from engine_bridge.bridge import Page, Sort
 from engine_bridge.errors import PlayheadError, QueryError
 from engine_bridge.focus import Focus
 from engine_bridge.model import Run, RunRef
 from engine_bridge.query.ast import Node
 from engine_bridge.session import Session
-from widgets.runs.clauses import statuses, with_statuses
+from widgets.runs.clauses import statuses, time_range, with_statuses, with_time_range
 from widgets.runs.columns import COLUMNS
 from widgets.runs.page import RunsView
 from widgets.table.blocks import Fetch
@@ -38,8 +40,10 @@ class RunsPage(PageController):
         self._error: PlayheadError | None = None
         self._first_page_s: float | None = None
         self.feed = Feed(self.jobs, self.view.model, "runs")
+        self.scan = Scan(self.jobs, self.feed, self.view.model, self.view.scan)
         self.facts = Facts(self)
         self.live = Live(self)
+        self.cells = Cells(self)
         self._connect()
 
     def _connect(self) -> None:
@@ -47,13 +51,14 @@ class RunsPage(PageController):
         self.feed.opened.connect(self._on_opened)
         self.feed.read.connect(self._on_read)
         self.feed.failed.connect(self._on_failed)
+        self.feed.cancelled.connect(self._on_cancelled)
         view.filter_bar.applied.connect(self.apply_filter)
         view.table.opened.connect(self.open_run)
         view.table.sort_requested.connect(self.sort_by)
         view.empty.chosen.connect(self._on_chosen)
         view.chips.toggled.connect(self._on_chip)
-        view.scan.continued.connect(view.model.continue_scan)
-        view.scan.cancelled.connect(self.cancel_scan)
+        view.charts.range_chosen.connect(self._on_range)
+        view.charts.run_opened.connect(self._open_ref)
         view.new_above.clicked.connect(self.live.show_new)
         self.context.sources.changed.connect(self._on_source)
 
@@ -94,13 +99,27 @@ class RunsPage(PageController):
 
     def open_run(self, run: Run) -> None:
         """Goes to a run's page."""
-        self.context.focus.change(page="run", run=run.ref, position=None, step_id=None)
+        self._open_ref(run.ref)
+
+    def _open_ref(self, ref: RunRef) -> None:
+        self.context.focus.change(page="run", run=ref, position=None, step_id=None)
 
     def _on_chip(self, toggled: tuple[str, bool]) -> None:
         status, add = toggled
         active = statuses(self.node)
         wanted = active ^ {status} if add or active == {status} else {status}
         self.apply_filter(with_statuses(self.context.focus.current.query, self.node, wanted))
+
+    def _on_range(self, bounds: tuple[int, int] | None) -> None:
+        self.apply_filter(with_time_range(self.context.focus.current.query, self.node, bounds))
+
+    def toggle_charts(self) -> None:
+        self.view.charts.setVisible(self.view.charts.isHidden())
+
+    def focus_chart(self) -> None:
+        """Gives the start histogram the keyboard: arrows choose, Enter applies, Esc clears."""
+        self.view.charts.show()
+        self.view.charts.starts.setFocus()
 
     def open_current(self) -> None:
         run = self.view.current_run()
@@ -127,10 +146,6 @@ class RunsPage(PageController):
         source = self.source()
         return any(field.name == name and field.sortable for field in (source.fields if source else ()))
 
-    def cancel_scan(self) -> None:
-        self.feed.cancel()
-        self._show_scan()
-
     def _load(self, source: Source | None, *, keep: bool = False) -> None:
         query = self.context.focus.current.query
         session = source.session if source else None
@@ -139,7 +154,6 @@ class RunsPage(PageController):
         self._loaded = (self.context.focus.current.source, session, query)
         self.jobs.cancel_all()
         self.view.new_above.show_count(0)
-        self.view.scan.hide()
         self._show_sort()
         if source is None or session is None:
             self._show_closed(source)
@@ -166,6 +180,7 @@ class RunsPage(PageController):
     def _read(self, session: Session, *, keep: bool) -> None:
         node, sort = self.node, self.sort
         self.view.chips.set_active(statuses(node))
+        self.view.charts.set_range(time_range(node))
         if not keep:
             self.view.empty.show_state("runs", "Loading runs …")
             self.view.show_rows()
@@ -173,8 +188,8 @@ class RunsPage(PageController):
         def arguments(fetch: Fetch) -> tuple[object, ...]:
             return node, sort, fetch.cursor, fetch.direction, fetch.limit
 
-        self.feed.open(session, "runs", arguments, keep=keep)
         self.live.begin(session)
+        self.feed.open(session, "runs", arguments, keep=keep)
 
     def _on_opened(self, opened: tuple[Page, float]) -> None:
         page, self._first_page_s = opened
@@ -184,32 +199,33 @@ class RunsPage(PageController):
             self.facts.load(source, source.session, scanned=page.searched is not None)
         if self._selected:
             self.view.select(self._selected)
-        self._show_found(page)
         self.show_status()
 
-    def _show_found(self, page: Page) -> None:
-        if page.items:
+    def _on_read(self, _: Page) -> None:
+        if self.view.model.rowCount() or self.view.model.blocks.resume is not None or self.feed.busy:
             self.view.show_rows()
             return
         if self.context.focus.current.query:
-            text = (
-                "The filter may be too narrow, or its time range past."
-                if page.complete
-                else "The search stopped early."
-            )
-            self.view.empty.show_state(
-                "filter", "No run matches this filter", text, ("clear", "Clear filter")
+            self._show_nothing(
+                "No run matches this filter",
+                "It may be too narrow, or its time range past.",
+                ("clear", "Clear filter"),
             )
         else:
-            text = "Runs appear here as soon as a workflow is started."
-            self.view.empty.show_state("runs", "This source has no runs yet", text, ("retry", "Look again"))
+            self._show_nothing(
+                "This source has no runs yet",
+                "They appear here as soon as a workflow is started.",
+                ("retry", "Look again"),
+            )
+
+    def _show_nothing(self, title: str, text: str, *actions: tuple[str, str]) -> None:
+        self.view.empty.show_state("filter" if self.node else "runs", title, text, *actions)
         self.view.show_empty()
 
-    def _on_read(self, page: Page) -> None:
-        self._show_scan(page)
-
-    def _show_scan(self, page: Page | None = None) -> None:
-        self.facts.show_scan(page)
+    def _on_cancelled(self) -> None:
+        if self.view.model.rowCount() == 0 and self.view.model.blocks.resume is None:
+            again, clear = ("retry", "Search again"), ("clear", "Clear filter")
+            self._show_nothing("Search cancelled", "Nothing was found until then.", again, clear)
 
     def _on_failed(self, error: PlayheadError) -> None:
         if self.view.model.rowCount() == 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from app.commands import Command
@@ -12,38 +14,60 @@ if TYPE_CHECKING:
 
 def commands(page: RunsPage) -> list[Command]:
     """What a user can do on the runs page."""
+    return [*_list_commands(page), *_row_commands(page), *_cell_commands(page)]
+
+
+def _list_commands(page: RunsPage) -> list[Command]:
     view = page.view
+    make = partial(Command, scope="runs", menu="View")
 
-    def has_run() -> str:
-        return "" if view.current_run() is not None else "choose a run first"
-
-    def has_filter() -> str:
+    def no_filter() -> str:
         return "" if page.context.focus.current.query else "there is no filter"
 
-    def has_new() -> str:
-        return "" if page.live.above_waiting else "nothing new"
+    def no_news() -> str:
+        return "" if page.live.waiting else "nothing new"
 
     return [
-        Command(
-            "runs.focus_filter", "Edit Filter", view.filter_bar.focus, keys=("/",), scope="runs", icon="filter",
-            menu="View",
+        make("runs.focus_filter", "Edit Filter", view.filter_bar.focus, keys=("/",), icon="filter"),
+        make(
+            "runs.clear_filter",
+            "Clear Filter",
+            lambda: page.apply_filter(""),
+            keys=("Shift+Esc",),
+            when=no_filter,
+            icon="close",
         ),
-        Command(
-            "runs.clear_filter", "Clear Filter", lambda: page.apply_filter(""), keys=("Shift+Esc",),
-            when=has_filter, scope="runs", icon="close", menu="View",
-        ),
-        Command(
-            "runs.open", "Open Run", lambda: page.open_current(), when=has_run, scope="runs", menu="Go", icon="right"
-        ),
-        Command(
-            "runs.show_new", "Show New Runs", page.live.show_new, keys=("N",), when=has_new, scope="runs",
-            menu="View",
-        ),
-        Command(
-            "runs.sort", "Sort by Current Column", page.sort_by_current, keys=("S",), scope="runs", menu="View"
-        ),
-        Command(
-            "runs.columns", "Choose Columns …", view.choose_columns, keys=("C",), scope="runs", icon="columns",
-            menu="View",
-        ),
-    ]  # fmt: skip
+        make("runs.show_new", "Show New Runs", page.live.show_new, keys=("N",), when=no_news, icon="live"),
+        make("runs.sort", "Sort by Current Column", page.sort_by_current, keys=("S",)),
+        make("runs.columns", "Choose Columns …", view.choose_columns, keys=("C",), icon="columns"),
+        make("runs.charts", "Show or Hide Charts", page.toggle_charts, keys=("H",), icon="timeline"),
+        make("runs.focus_chart", "Select a Time Range", page.focus_chart, keys=("T",), icon="clock"),
+    ]
+
+
+def _row_commands(page: RunsPage) -> list[Command]:
+    def no_run() -> str:
+        return "" if page.view.current_run() is not None else "choose a run first"
+
+    def row(name: str, title: str, run: Callable[[], None], *keys: str, icon: str = "") -> Command:
+        return Command(name, title, run, keys, no_run, scope="runs", icon=icon)
+
+    return [
+        row("runs.open", "Open Run", page.open_current, "O", icon="right"),
+        row("runs.copy_cell", "Copy Cell", page.cells.copy_cell, "Ctrl+C", icon="copy"),
+        row("runs.copy_row", "Copy Rows", page.cells.copy_row, "Ctrl+Shift+C", icon="copy"),
+        row("runs.copy_id", "Copy Run Id", page.cells.copy_id, "I", icon="copy"),
+    ]
+
+
+def _cell_commands(page: RunsPage) -> list[Command]:
+    cells = page.cells
+
+    def cell(name: str, title: str, run: Callable[[], None], key: str) -> Command:
+        return Command(name, title, run, (key,), cells.unfit, scope="runs", icon="filter")
+
+    return [
+        cell("runs.filter_by", "Filter by This Cell", cells.filter_by, "="),
+        cell("runs.filter_and", "Filter: and This Cell", cells.filter_and, "+"),
+        cell("runs.filter_not", "Filter: and Not This Cell", cells.filter_not, "-"),
+    ]

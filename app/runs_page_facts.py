@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QObject
 
 from app.context import Source
-from engine_bridge.bridge import Capability, Facets, Page
+from engine_bridge.bridge import Capability, Facets
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import count
 from engine_bridge.query.ast import Node
@@ -40,18 +40,11 @@ class Facts(QObject):
         self._clock_gap_ns = 0
         self.total: int | None = None
         self.facets: Facets | None = None
-        self._found = 0
-        self._scanned: Page | None = None
 
     @property
     def now_ns(self) -> int:
         """The engine's now, nanoseconds UTC."""
         return time.time_ns() + self._clock_gap_ns
-
-    @property
-    def scanning(self) -> bool:
-        """Whether the filter can be answered only by looking at every row."""
-        return self._scanned is not None and self._scanned.searched is not None
 
     def load(self, source: Source, session: Session, *, scanned: bool) -> None:
         """Asks everything about the list that has just opened. ``scanned``: counting would read every payload."""
@@ -123,18 +116,8 @@ class Facts(QObject):
 
     def _show_charts(self, facets: Facets) -> None:
         self.facets = facets
+        self._page.view.charts.set_data(facets, self._page.context.settings.zone())
         self._page.show_status()
-
-    def show_scan(self, page: Page | None) -> None:
-        """Shows how far a scan came, when the list is one."""
-        if page is not None:
-            self._scanned = page
-        shown = self._scanned
-        blocks = self._page.view.model.blocks
-        if shown is None or shown.searched is None or blocks.resume is None:
-            self._page.view.scan.hide()
-            return
-        self._page.view.scan.show_paused(shown.searched, shown.of, blocks.end)
 
     def summary(self) -> str:
         """ "1 284 runs in 14 days", as far as it is known."""

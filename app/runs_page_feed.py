@@ -22,12 +22,15 @@ Arguments = Callable[[Fetch], tuple[Any, ...]]
 class Feed(QObject):
     """Reads pages for one model, each in a slot of its own. GUI thread.
 
-    ``opened`` carries (first page, seconds it took); ``read`` every page; ``failed`` the error of a page.
+    ``started`` says that a new list begins; ``opened`` carries (first page, seconds it took); ``read`` every
+    page; ``failed`` the error of a page; ``cancelled`` says that the user gave up.
     """
 
+    started = Signal()
     opened = Signal(object)
     read = Signal(object)
     failed = Signal(object)
+    cancelled = Signal()
 
     def __init__(self, jobs: Jobs, model: PagedModel, name: str) -> None:
         super().__init__(jobs)
@@ -40,6 +43,7 @@ class Feed(QObject):
         self._first: Fetch | None = None
         self._keep = False
         self._slots: set[str] = set()
+        jobs.given_up.connect(self._on_given_up)
         model.wanted.connect(self._on_wanted)
         model.unwanted.connect(self._on_unwanted)
 
@@ -58,10 +62,15 @@ class Feed(QObject):
         self.stop()
         self._session, self._method, self._arguments = session, method, arguments
         self._keep = keep
+        self.started.emit()
         if not keep:
             self._model.clear()
         self._first = fetch = self._model.blocks.first() if not keep else _first_page(self._model)
         self._read(fetch)
+
+    def owns(self, slot: str) -> bool:
+        """Whether a job's slot reads a page of this list."""
+        return slot in self._slots
 
     def stop(self) -> None:
         """Cancels every page that is being read."""
@@ -74,6 +83,11 @@ class Feed(QObject):
         """The user gave up on what is being read; what is there stays."""
         self.stop()
         self._model.blocks.forget_pending()
+        self.cancelled.emit()
+
+    def _on_given_up(self, slot: str) -> None:
+        if slot in self._slots:
+            self.cancel()
 
     def _on_wanted(self, fetches: list[Fetch]) -> None:
         if not (self._keep and self._first is not None):

@@ -50,7 +50,7 @@ class Live(QObject):
         return len(self._waiting) + len(self._view.model.blocks.head)
 
     @property
-    def above_waiting(self) -> int:
+    def waiting(self) -> int:
         """How many new rows wait to be shown."""
         return len(self._waiting)
 
@@ -123,7 +123,7 @@ class Live(QObject):
 
     def _peek(self) -> None:
         # Only the source can tell which new runs match the filter and where they stand: ask for the first page.
-        if self._session is None or self._page.facts.scanning or self._page.feed.opening:
+        if self._session is None or self._page.scan.active or self._page.feed.opening:
             return
         self._jobs.run(
             "peek",

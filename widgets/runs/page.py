@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedLayout, QToolButton, Q
 
 from engine_bridge.model import Run, RunRef
 from widgets import glyphs
+from widgets.runs.charts import Charts
 from widgets.runs.chips import StatusChips
 from widgets.runs.columns import COLUMNS
 from widgets.runs.filter_bar import FilterBar
@@ -33,7 +34,7 @@ class RunsView(QWidget):
         self.scan = ScanBar(self)
         self.new_above = NewAbove(self.table)
         self.columns_button = QToolButton(self)
-        self.charts_area = QVBoxLayout()
+        self.charts = Charts(self)
         self._stack = QStackedLayout()
         self._lay_out()
         self.table.setAccessibleName("Runs")
@@ -59,7 +60,7 @@ class RunsView(QWidget):
         column.setSpacing(12)
         column.addWidget(self.filter_bar)
         column.addLayout(tools)
-        column.addLayout(self.charts_area)
+        column.addWidget(self.charts)
         column.addLayout(self._stack, 1)
         column.addWidget(self.scan)
 

@@ -51,6 +51,7 @@ class Blocks:
         self._index: dict[Hashable, int] = {}
         self._pending: dict[int, Fetch] = {}
         self._anchored = False
+        self._continuing: Fetch | None = None
 
     @property
     def jumpable(self) -> bool:
@@ -102,6 +103,7 @@ class Blocks:
             return None
         fetch = Fetch(self.end, self.resume, "forward", self.size)
         self.resume = None
+        self._continuing = fetch
         return self._ask(self.end // self.size, fetch)
 
     def plan(self, first: int, last: int) -> list[Fetch]:
@@ -119,13 +121,17 @@ class Blocks:
 
     def give_up(self, fetch: Fetch) -> None:
         """The page was not read: it may be asked for again."""
+        if fetch is self._continuing:
+            self.resume = fetch.cursor
+        self._drop(fetch)
+
+    def _drop(self, fetch: Fetch) -> None:
         self._pending = {block: f for block, f in self._pending.items() if f is not fetch}
 
     def forget_pending(self) -> None:
         """Nothing is being read any more; a scan that was under way can be continued."""
-        if self.more and self.resume is None and self.end // self.size in self._pending:
-            self.resume = self._pending[self.end // self.size].cursor
-        self._pending.clear()
+        for fetch in list(self._pending.values()):
+            self.give_up(fetch)
 
     def far(self, first: int, last: int) -> list[Fetch]:
         """Asked pages that no longer touch the table rows ``first`` to ``last``."""
@@ -134,7 +140,8 @@ class Blocks:
 
     def put(self, fetch: Fetch, page: Page) -> tuple[int, int]:
         """Takes a page in; the table rows that it filled, end exclusive."""
-        self.give_up(fetch)
+        self._drop(fetch)
+        self._continuing = None
         row = fetch.row
         if fetch.direction == "backward":
             row += fetch.limit - len(page.items)

@@ -9,12 +9,11 @@ from PySide6.QtCore import (
     QItemSelection,
     QItemSelectionModel,
     QModelIndex,
-    QPoint,
     Qt,
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from widgets.table.delegate import CellDelegate
@@ -27,8 +26,8 @@ _AHEAD = 100  # rows fetched beyond the visible ones, so that the wheel meets no
 class PagedView(QTableView):
     """Shows a PagedModel. GUI thread.
 
-    ``opened`` carries the item of Enter or a double click; ``menu_requested`` (row, column, global point);
-    ``sort_requested`` a column number; ``looked`` fires when the visible range changed.
+    ``opened`` carries the item of Enter or a double click; ``menu_requested`` the global point at which a menu of the
+    current cell is wanted; ``sort_requested`` a column number.
     """
 
     opened = Signal(object)
@@ -63,8 +62,6 @@ class PagedView(QTableView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(self._menu)
         self.doubleClicked.connect(self._open)
 
     def _configure_header(self) -> None:
@@ -141,12 +138,16 @@ class PagedView(QTableView):
         if item is not None:
             self.opened.emit(item)
 
-    def _menu(self, point: QPoint) -> None:
-        index = self.indexAt(point)
-        if not index.isValid():
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        # The keyboard's menu belongs to the current cell, the mouse's to the one under it.
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
             index = self.currentIndex()
+            corner = self.viewport().mapToGlobal(self.visualRect(index).bottomLeft())
+        else:
+            index, corner = self.indexAt(event.pos()), event.globalPos()
         if index.isValid() and self._paged.item(index.row()) is not None:
-            self.menu_requested.emit((index.row(), index.column(), self.viewport().mapToGlobal(point)))
+            self.menu_requested.emit(corner)
+        event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()

@@ -1,0 +1,106 @@
+"""What can be done with the current cell of the runs table: filter by it, copy it, open its run."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QPoint
+from PySide6.QtWidgets import QApplication
+
+from engine_bridge.bridge import Field
+from widgets.table.cell_menu import popup
+from widgets.table.columns import Column, row_text
+from widgets.table.conditions import choices, condition
+
+if TYPE_CHECKING:
+    from app.runs_page import RunsPage
+
+
+class Cells(QObject):
+    """Acts on the current cell. GUI thread."""
+
+    def __init__(self, page: RunsPage) -> None:
+        super().__init__(page)
+        self._page = page
+        self._view = page.view
+        self._view.table.menu_requested.connect(self._on_menu)
+
+    def _current(self) -> tuple[Column, Any] | None:
+        index = self._view.table.currentIndex()
+        item = self._view.table.current_item
+        return None if item is None else (self._view.model.columns[index.column()], item)
+
+    def _field(self, column: Column) -> Field | None:
+        source = self._page.source()
+        fields = source.fields if source else []
+        return next((f for f in fields if column.value is not None and f.name == column.field), None)
+
+    def unfit(self) -> str:
+        """Why the current cell cannot be filtered by, "" when it can."""
+        cell = self._current()
+        if cell is None:
+            return "choose a cell first"
+        return "" if self._field(cell[0]) else f"this source cannot filter by {cell[0].title}"
+
+    def _apply(self, op: str, *, narrow: bool) -> None:
+        from engine_bridge.query.text import and_
+
+        cell = self._current()
+        field = self._field(cell[0]) if cell else None
+        if cell is None or field is None or cell[0].value is None:
+            return
+        clause = condition(field, cell[0].value(cell[1]), op)
+        current = self._page.context.focus.current.query
+        self._page.apply_filter(and_(current, clause) if narrow else clause)
+
+    def filter_by(self) -> None:
+        """The cell's value becomes the filter."""
+        self._apply("==", narrow=False)
+
+    def filter_and(self) -> None:
+        """The cell's value narrows the filter."""
+        self._apply("==", narrow=True)
+
+    def filter_not(self) -> None:
+        """Everything but the cell's value stays."""
+        self._apply("!=", narrow=True)
+
+    def copy_cell(self) -> None:
+        cell = self._current()
+        if cell is not None:
+            self._copy(cell[0].whole(cell[1], self._view.model.clock))
+
+    def copy_row(self) -> None:
+        """Copies the selected rows, tab-separated, shown columns only."""
+        shown = self._view.shown_columns()
+        columns = [column for column in self._view.model.columns if column.id in shown]
+        items = self._view.table.selected_items()
+        self._copy("\n".join(row_text(columns, item, self._view.model.clock) for item in items))
+
+    def copy_id(self) -> None:
+        cell = self._current()
+        if cell is not None:
+            self._copy(cell[1].id)
+
+    def _copy(self, text: str) -> None:
+        QApplication.clipboard().setText(text)
+        self._page.context.notify("Copied.")
+
+    def _on_menu(self, point: QPoint) -> None:
+        cell = self._current()
+        if cell is None:
+            return
+        column, item = cell
+        field = self._field(column)
+        query = self._page.context.focus.current.query
+        offered = choices(field, column.value(item), query) if field and column.value else []
+        popup(
+            self._view.table,
+            [
+                [("Open run", lambda: self._page.open_run(item))],
+                [(title, partial(self._page.apply_filter, text)) for title, text in offered],
+                [("Copy cell", self.copy_cell), ("Copy row", self.copy_row), ("Copy id", self.copy_id)],
+            ],
+            point,
+        )

@@ -1,0 +1,71 @@
+"""The frame of one chart: title, read-out, and room for a plot that is made on first use."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from engine_bridge.format import plain
+from widgets.theme import RADIUS, font, theme
+
+HEIGHT = 148
+
+
+class ChartFrame(QWidget):
+    """Titled panel with one plot. ``key_pressed`` carries (key, with Shift) of Left, Right, Return and Escape."""
+
+    key_pressed = Signal(object)
+
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedHeight(HEIGHT)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(title)
+        self._title = QLabel(title, self)
+        self._readout = QLabel(self)
+        for label in (self._title, self._readout):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setFont(font(11))
+        row = QHBoxLayout()
+        row.addWidget(self._title)
+        row.addStretch()
+        row.addWidget(self._readout)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(12, 8, 8, 4)
+        self._column.setSpacing(2)
+        self._column.addLayout(row)
+        self._column.addStretch()
+        self._plot: QWidget | None = None
+
+    def put_plot(self, plot: QWidget) -> None:
+        """Gives the plot its place; it never takes the keyboard."""
+        plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._column.takeAt(1)
+        self._column.addWidget(plot, 1)
+        self._plot = plot
+
+    @property
+    def readout(self) -> str:
+        return self._readout.text()
+
+    def read_out(self, text: str) -> None:
+        """Shows what is under the cursor, in words."""
+        self._readout.setText(plain(text))
+        self.setAccessibleDescription(text)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        keys = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape)
+        if event.key() not in keys:
+            super().keyPressEvent(event)
+            return
+        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        self.key_pressed.emit((Qt.Key(event.key()), shift))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            edge = "accent" if self.hasFocus() else "line"
+            painter.setPen(QPen(theme().color(edge), 1))
+            painter.setBrush(theme().color("panel"))
+            painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), RADIUS, RADIUS)

@@ -1,0 +1,95 @@
+"""Both charts above the runs table. Their room is kept from the start; plots come when pyqtgraph is there."""
+
+from __future__ import annotations
+
+import threading
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from engine_bridge.bridge import Facets
+from widgets.runs.chart_frame import ChartFrame
+
+if TYPE_CHECKING:
+    from widgets.runs.histogram import Histogram
+    from widgets.runs.scatter import Scatter
+
+
+class Charts(QWidget):
+    """``range_chosen`` carries (start_ns, end_ns) or None; ``run_opened`` a RunRef. Nothing here blocks."""
+
+    range_chosen = Signal(object)
+    run_opened = Signal(object)
+    drawn = Signal()
+    _imported = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.starts = ChartFrame("Starts · drag to filter", self)
+        self.durations = ChartFrame("Durations · click opens the run", self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        row.addWidget(self.starts, 2)
+        row.addWidget(self.durations, 1)
+        self.histogram: Histogram | None = None
+        self.scatter: Scatter | None = None
+        self._facets: Facets | None = None
+        self._zone: tzinfo | None = None
+        self._range: tuple[int, int] | None = None
+        self._importing = False
+        self._imported.connect(self._on_imported, Qt.ConnectionType.QueuedConnection)
+
+    def set_data(self, facets: Facets | None, zone: tzinfo | None) -> None:
+        """Shows new figures, as soon as the drawing library is there; None empties the charts."""
+        self._facets, self._zone = facets or Facets(), zone
+        if self.histogram is not None:
+            self._fill()
+        elif not self._importing and facets is not None:
+            self._importing = True
+            # Half a second of imports belongs into a thread; only making the plots needs this one.
+            threading.Thread(target=self._import, name="playhead-charts", daemon=True).start()
+
+    def set_range(self, bounds: tuple[int, int] | None) -> None:
+        """Shows the time range that the filter has."""
+        self._range = bounds
+        if self.histogram is not None:
+            self.histogram.set_range(bounds)
+
+    def _import(self) -> None:
+        import pyqtgraph  # noqa: F401  what matters is that it is loaded
+
+        self._imported.emit()
+
+    def _on_imported(self) -> None:
+        from widgets.runs.histogram import Histogram
+        from widgets.runs.scatter import Scatter
+
+        self.histogram, self.scatter = Histogram(self.starts), Scatter(self.durations)
+        self.histogram.range_chosen.connect(self.range_chosen)
+        self.scatter.run_opened.connect(self.run_opened)
+        self.histogram.set_range(self._range)
+        self._fill()
+
+    def _fill(self) -> None:
+        facets = self._facets or Facets()
+        if self.histogram is None or self.scatter is None:
+            return
+        self.histogram.set_data(facets.buckets, facets.bucket_ns, self._zone)
+        self.scatter.set_data(facets.durations, self._zone)
+        if not facets.buckets:
+            self.starts.read_out("no starts to show")
+        self.durations.read_out("" if facets.durations else "no finished runs to show")
+        self.drawn.emit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if (
+            event.type() == QEvent.Type.PaletteChange
+            and self.histogram is not None
+            and self.scatter is not None
+        ):
+            self.histogram.tint()
+            self.scatter.tint()

@@ -1,0 +1,95 @@
+"""What both charts share: a themed plot with axes of ours. Imports pyqtgraph, so it is imported on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import tzinfo
+from typing import Any
+
+import pyqtgraph as pg
+from PySide6.QtCore import Qt, Signal
+
+from widgets.runs.ticks import Tick, duration_ticks, time_ticks
+from widgets.theme import font, theme
+
+_LABEL_PX = 70
+
+
+class TicksAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph is untyped
+    """An axis whose ticks come from one of our functions."""
+
+    def __init__(self, orientation: str, make: Callable[[float, float, float], list[Tick]]) -> None:
+        super().__init__(orientation)
+        self._make = make
+        self._labels: dict[float, str] = {}
+        self.setStyle(tickFont=font(11), tickLength=3, maxTickLevel=0)
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        ticks = self._make(low, high, size)
+        self._labels = dict(ticks)
+        return [(1.0, [at for at, _ in ticks])]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        return [self._labels.get(value, "") for value in values]
+
+
+class TimeAxis(TicksAxis):
+    """Seconds UTC, labelled in a zone."""
+
+    def __init__(self) -> None:
+        self.zone: tzinfo | None = None
+        super().__init__(
+            "bottom", lambda low, high, size: time_ticks(low, high, int(size / _LABEL_PX), self.zone)
+        )
+
+
+def duration_axis() -> TicksAxis:
+    """log10 of seconds, labelled as durations."""
+    return TicksAxis("left", lambda low, high, size: duration_ticks(low, high))
+
+
+class DragBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph is untyped
+    """A view box in which dragging chooses a range of x. Wheel and menu are off."""
+
+    dragged = Signal(object)  # (x0, x1, finished)
+
+    def __init__(self) -> None:
+        super().__init__(enableMenu=False)
+        self.setMouseEnabled(False, False)
+        self.setDefaultPadding(0.0)
+
+    def mouseDragEvent(self, ev: Any, axis: int | None = None) -> None:
+        if ev.button() != Qt.MouseButton.LeftButton:
+            ev.ignore()
+            return
+        ev.accept()
+        start = self.mapSceneToView(ev.buttonDownScenePos()).x()
+        end = self.mapSceneToView(ev.scenePos()).x()
+        self.dragged.emit((min(start, end), max(start, end), ev.isFinish()))
+
+    def wheelEvent(self, ev: Any, axis: int | None = None) -> None:
+        ev.ignore()
+
+
+class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
+    """A plot without furniture. ``tint`` takes the theme's colours."""
+
+    def __init__(self, left: TicksAxis | None = None) -> None:
+        self.box = DragBox()
+        self.time_axis = TimeAxis()
+        axes = {"bottom": self.time_axis} | ({"left": left} if left is not None else {})
+        super().__init__(viewBox=self.box, axisItems=axes)
+        self.hideButtons()
+        self.setMenuEnabled(False)
+        if left is None:
+            self.getPlotItem().getAxis("left").setStyle(tickFont=font(11), maxTickLevel=0, tickLength=3)
+        self.getPlotItem().getAxis("left").setWidth(52)
+        self.tint()
+
+    def tint(self) -> None:
+        """Takes the colours of the theme in force."""
+        self.setBackground(theme().color("panel"))
+        for name in ("bottom", "left"):
+            axis = self.getPlotItem().getAxis(name)
+            axis.setPen(pg.mkPen(theme().color("line")))
+            axis.setTextPen(pg.mkPen(theme().color("muted")))

@@ -1,0 +1,92 @@
+"""Where the axes of the charts have ticks, and what they say: time in a zone, durations on a log scale. Knows no Qt."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+
+from engine_bridge.format import duration
+
+_DAY: Final = 86_400
+_STEPS: Final = (1, 5, 15, 30, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200)
+_DAY_STEPS: Final = (1, 2, 5, 10, 30, 90, 365, 1_825)
+_DURATIONS_NS: Final = tuple(
+    int(seconds * 1e9)
+    for seconds in (
+        1e-6,
+        1e-5,
+        1e-4,
+        1e-3,
+        1e-2,
+        0.1,
+        1,
+        10,
+        60,
+        600,
+        3_600,
+        36_000,
+        86_400,
+        864_000,
+        8_640_000,
+    )
+)
+
+Tick = tuple[float, str]
+
+
+def time_ticks(start_s: float, end_s: float, most: int, zone: tzinfo | None) -> list[Tick]:
+    """At most about ``most`` (position, label) between two times in seconds UTC, on round local times."""
+    if not end_s > start_s or most < 1:
+        return []
+    wanted = (end_s - start_s) / most
+    try:
+        step = next((s for s in _STEPS if s >= wanted), None)
+        if step is not None:
+            return list(_within_days(start_s, end_s, step, zone))
+        days = next((d for d in _DAY_STEPS if d * _DAY >= wanted), _DAY_STEPS[-1])
+        return list(_whole_days(start_s, end_s, days, zone))
+    except (OverflowError, ValueError, OSError):
+        return []
+
+
+def _midnights(start_s: float, end_s: float, zone: tzinfo | None) -> Iterator[datetime]:
+    first = datetime.fromtimestamp(start_s, UTC).astimezone(zone).date()
+    count = int((end_s - start_s) // _DAY) + 2
+    for number in range(count + 1):
+        at = datetime.combine(first + timedelta(days=number), datetime.min.time())
+        yield at.replace(tzinfo=zone) if zone is not None else at.astimezone()
+
+
+def _within_days(start_s: float, end_s: float, step: int, zone: tzinfo | None) -> Iterator[Tick]:
+    for midnight in _midnights(start_s, end_s, zone):
+        base = midnight.timestamp()
+        for offset in range(0, _DAY, step):
+            at = base + offset
+            if start_s <= at <= end_s:
+                yield at, _label(datetime.fromtimestamp(at, UTC).astimezone(zone), step)
+
+
+def _label(at: datetime, step: int) -> str:
+    if step >= 60 and at.hour == at.minute == 0:
+        return f"{at.day} {at:%b}"
+    return f"{at:%H:%M:%S}" if step < 60 else f"{at:%H:%M}"
+
+
+def _whole_days(start_s: float, end_s: float, step: int, zone: tzinfo | None) -> Iterator[Tick]:
+    for midnight in _midnights(start_s, end_s, zone):
+        at = midnight.timestamp()
+        if midnight.toordinal() % step == 0 and start_s <= at <= end_s:
+            yield at, f"{midnight:%b %Y}" if step >= 90 else f"{midnight.day} {midnight:%b}"
+
+
+def duration_ticks(low: float, high: float) -> list[Tick]:
+    """(position, label) between two positions on a log10 axis of seconds."""
+    marks = ((math.log10(ns / 1e9), duration(ns)) for ns in _DURATIONS_NS)
+    return [(at, label) for at, label in marks if low <= at <= high]
+
+
+def log_position(duration_ns: int) -> float:
+    """Where a duration stands on that axis; nothing is shorter than a microsecond there."""
+    return math.log10(max(duration_ns, 1_000) / 1e9)
