@@ -10,14 +10,14 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import NullType
+from sqlalchemy.types import NullType, TypeEngine
 
 
-class Glob(FunctionElement[bool]):
+class Glob(FunctionElement[Any]):
     """``column ~ pattern``: ``*`` and ``?`` only, with case, over the whole text."""
 
     # A Boolean would be compared with 1 on SQLite, which hides a prefix from its index.
-    type = NullType()
+    type: TypeEngine[Any] = NullType()
     inherit_cache = True
     name = "playhead_glob"
 
@@ -41,10 +41,10 @@ class Find(FunctionElement[int]):
     name = "playhead_find"
 
 
-class BeyondAscii(FunctionElement[bool]):
+class BeyondAscii(FunctionElement[Any]):
     """Whether a text holds anything but ASCII (on SQLite also: a NUL)."""
 
-    type = NullType()
+    type: TypeEngine[Any] = NullType()
     inherit_cache = True
     name = "playhead_beyond_ascii"
 
@@ -151,7 +151,7 @@ class JsonText(FunctionElement[str]):
 class JsonNumber(FunctionElement[Any]):
     """The number under a path; NULL for anything else."""
 
-    type = NullType()
+    type: TypeEngine[Any] = NullType()
     inherit_cache = True
     name = "playhead_json_number"
 

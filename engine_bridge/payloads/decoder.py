@@ -1,0 +1,180 @@
+"""Stored bytes and the encoding an engine recorded, to something readable. Engine-neutral; never executes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import msgspec
+
+from engine_bridge.payloads import json_view, pickle_view
+from engine_bridge.payloads.limits import DEFAULT, Limits
+from engine_bridge.payloads.render import pretty
+
+Format = Literal["json", "pickle", "text", "binary"]
+
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/\s]*={0,2}\s*")
+_TYPE_KEYS: Final = re.compile(r'"py/(?:object|type|function|class|repr|reduce/?)"\s*:\s*"([^"\\]{1,200})"')
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One payload, decoded.
+
+    ``tree``: plain values and inert Opaque nodes (None when nothing was understood, or null). ``text``: pretty text.
+    ``globals``: names that decoding by the engine itself would import. ``truncated``: a limit cut something.
+    ``error``: why it is not, or not whole, in the recorded encoding. ``size``: bytes as stored.
+    """
+
+    format: Format
+    tree: Any
+    text: str
+    globals: tuple[str, ...] = ()
+    truncated: bool = False
+    error: str | None = None
+    encoding: str | None = None
+    size: int = 0
+
+    def __repr__(self) -> str:
+        return f"<Decoded {self.format}, {self.size} bytes>"  # the content may hold secrets
+
+
+def decode(data: bytes, encoding: str | None = None, limits: Limits = DEFAULT) -> Decoded:
+    """Decodes a payload by its recorded encoding, or by looking at it where that is None or unknown.
+
+    Any thread; never raises and never executes. What cannot be decoded comes as text or binary with ``error``.
+    """
+    kind = _kind(encoding)
+    if kind == "pickle":
+        return _pickle(data, encoding, limits)
+    if kind == "json":
+        return _json(data, encoding, limits)
+    if kind == "text":
+        return _text(data, encoding, limits)
+    return _sniff(data, encoding, limits)
+
+
+def _kind(encoding: str | None) -> str:
+    name = (encoding or "").lower()
+    if "json" in name or "jackson" in name:
+        return "json"
+    if "pickle" in name:
+        return "pickle"
+    return "text" if name in ("text", "utf-8", "utf8", "plain", "text/plain") else ""
+
+
+def _sniff(data: bytes, encoding: str | None, limits: Limits) -> Decoded:
+    head = data[:64].lstrip()
+    if head[:1] == b"\x80" or head[:2] in (b"gA", b"gQ"):  # base64 of a pickle's PROTO opcode
+        found = _pickle(data, encoding, limits)
+        if found.format == "pickle" and (found.error is None or head[:1] == b"\x80"):
+            return found
+    if head[:1] in (b"{", b"[", b'"') or _is_scalar_json(data):
+        found = _json(data, encoding, limits)
+        if found.error is None or (head[:1] in (b"{", b"[") and found.tree):
+            return found
+    return _text(data, encoding, limits)
+
+
+def _is_scalar_json(data: bytes) -> bool:
+    return len(data) < 400 and not json_view.view(data.decode("latin-1")).error
+
+
+def _json(data: bytes, encoding: str | None, limits: Limits) -> Decoded:
+    cut = len(data) > limits.max_bytes
+    part = data[: limits.slice_bytes] if cut else data
+    text = part.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "backslashreplace")
+    seen = json_view.view(text, limits)
+    error = None if cut or not seen.error else seen.error
+    if error and seen.tree is None and encoding is not None:
+        return _undecodable(data, encoding, limits, error)
+    shown = pretty(seen.tree, limits.max_text) if cut else _formatted(part, text, seen, limits)
+    names = tuple(dict.fromkeys(_TYPE_KEYS.findall(text[: limits.slice_bytes]))) if '"py/' in text else ()
+    return Decoded("json", seen.tree, shown, names, cut or seen.truncated, error, encoding, len(data))
+
+
+def _formatted(data: bytes, text: str, seen: json_view.JsonView, limits: Limits) -> str:
+    try:
+        return msgspec.json.format(data, indent=2).decode("utf-8", "backslashreplace")
+    except (msgspec.DecodeError, RecursionError):
+        # NaN, or nesting too deep for the formatter; broken text is shown as it is.
+        return text if seen.error or seen.truncated else pretty(seen.tree, limits.max_text)
+
+
+def _undecodable(data: bytes, encoding: str, limits: Limits, error: str) -> Decoded:
+    found = _sniff(data, None, limits)
+    why = f"Not {encoding}: {error}"
+    return Decoded(
+        found.format, found.tree, found.text, found.globals, found.truncated, why, encoding, len(data)
+    )
+
+
+def _pickle(data: bytes, encoding: str | None, limits: Limits) -> Decoded:
+    cut = len(data) > limits.max_pickle
+    raw = unbase64(data[: limits.slice_bytes] if cut else data, cut=cut)
+    if raw is None:
+        named = encoding if encoding is not None and "pickle" in encoding else None
+        return (
+            _text(data, encoding, limits)
+            if named is None
+            else _undecodable(data, named, limits, "no base64.")
+        )
+    seen = pickle_view.view(raw, limits)
+    error = None if cut or not seen.error else seen.error
+    text = pretty(seen.tree, limits.max_text)
+    return Decoded("pickle", seen.tree, text, seen.globals, cut or seen.truncated, error, encoding, len(data))
+
+
+def unbase64(data: bytes, *, cut: bool = False) -> bytes | None:
+    """The bytes of a base64 text, or ``data`` itself when it is a raw pickle; None when it is neither.
+
+    ``cut``: the end is missing.
+    """
+    if data[:1] == b"\x80":
+        return data
+    text = data.strip()
+    if not text or not _BASE64.fullmatch(text):
+        return None
+    try:
+        return base64.b64decode(text[: len(text) - len(text) % 4] if cut else text)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _text(data: bytes, encoding: str | None, limits: Limits) -> Decoded:
+    cut = len(data) > limits.max_bytes
+    part = data[: limits.slice_bytes] if cut else data
+    try:
+        text = part.decode("utf-8") if not cut else _whole_characters(part)
+    except UnicodeDecodeError:
+        return _binary(data, encoding, limits)
+    if "\0" in text[:4096]:
+        return _binary(data, encoding, limits)
+    return Decoded("text", text, text, (), cut, None, encoding, len(data))
+
+
+def _whole_characters(part: bytes) -> str:
+    for drop in range(3):
+        try:
+            return part[: len(part) - drop].decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+    return part[:-3].decode("utf-8")
+
+
+def _binary(data: bytes, encoding: str | None, limits: Limits) -> Decoded:
+    part = data[: min(limits.slice_bytes, 64 << 10)]
+    return Decoded("binary", None, hex_dump(part), (), len(part) < len(data), None, encoding, len(data))
+
+
+def hex_dump(data: bytes) -> str:
+    """Offset, sixteen bytes in hex, and their ASCII, a line each."""
+    return "\n".join(_hex_line(at, data[at : at + 16]) for at in range(0, len(data), 16))
+
+
+def _hex_line(at: int, part: bytes) -> str:
+    shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+    return f"{at:08x}  {part.hex(' '):<47}  {shown}"
