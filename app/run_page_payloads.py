@@ -1,0 +1,46 @@
+"""Bytes for the payload viewer, slice by slice. GUI thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from engine_bridge.bridge import Capability
+from engine_bridge.errors import PlayheadError
+from engine_bridge.model import PayloadRef
+
+if TYPE_CHECKING:
+    from app.run_page import RunPage
+
+
+class Payloads(QObject):
+    """Answers the viewer's requests; the newest one wins, since one payload is shown at a time."""
+
+    def __init__(self, page: RunPage) -> None:
+        super().__init__(page)
+        self._page = page
+
+    def load(self, request: tuple[PayloadRef, int, int]) -> None:
+        """Reads ``length`` bytes (-1: to the end) from ``offset`` on."""
+        ref, offset, length = request
+        viewer = self._page.view.detail.payload
+        source = self._page.source()
+        missing = "the source is not open" if source is None else source.can(Capability.PAYLOADS)
+        if source is None or source.session is None or missing:
+            viewer.set_error(ref, PlayheadError(f"This payload cannot be read: {missing}."))
+            return
+
+        def arrived(data: bytes) -> None:
+            viewer.set_data(ref, offset, data, complete=length < 0 or len(data) < length)
+
+        self._page.jobs.run(
+            "payload",
+            source.session,
+            "payload",
+            ref.key,
+            offset,
+            length,
+            on_result=arrived,
+            on_error=lambda error: viewer.set_error(ref, error),
+        )

@@ -1,0 +1,1 @@
+"""The payload viewer: tree, text, stored bytes. Payloads are decoded statically and never executed."""

@@ -1,0 +1,312 @@
+"""The payload viewer: one payload as tree, text or stored bytes, with what a debugger must say about it. GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFileDialog,
+    QHBoxLayout,
+    QMenu,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine_bridge import format as fmt
+from engine_bridge.errors import PlayheadError
+from engine_bridge.model import PayloadRef
+from widgets.payload.background import Background
+from widgets.payload.decoding import Shown, prepare
+from widgets.payload.sources import TextSource
+from widgets.payload.text_view import TextView
+from widgets.payload.tree_view import TreeView
+from widgets.run.find_box import FindBox
+from widgets.run.labels import Link, Text, tip
+
+SLICE = 256 * 1024  # bytes asked for first
+WHOLE = 16 * 1024 * 1024  # bytes that are loaded without being asked for
+_INLINE = 64 * 1024  # bytes that are decoded on the GUI thread
+TREE, TEXT, RAW = range(3)
+
+
+class PayloadView(QWidget):
+    """Asks for bytes with ``load_requested`` (PayloadRef, offset, length; -1: to the end); ``set_data`` answers."""
+
+    load_requested = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ref: PayloadRef | None = None
+        self._data = b""
+        self._complete = False
+        self._shown: Shown | None = None
+        self._reveal = False
+        self._wanted_page: int | None = None
+        self._worker = Background(self)
+        self.tree = TreeView()
+        self.text = TextView()
+        self.raw = TextView()
+        self.finder = FindBox("Find in payload")
+        self._badge = Text(tone="muted", size=11)
+        self._never = Text(tone="retrying", size=11)
+        self._message = Text(tone="muted")
+        self._more = Link("Load all")
+        self._more.activated.connect(self.load_rest)
+        self._pages = QStackedWidget()
+        for page in (self.tree, self.text, self.raw):
+            self._pages.addWidget(page)
+        self._buttons = QButtonGroup(self)
+        self._reveal_button = _button("Reveal", "Show values that look like secrets", checkable=True)
+        self._reveal_button.toggled.connect(self.set_reveal)
+        self._menu_button = _button("More", "Copy or save this payload")
+        self._menu_button.clicked.connect(self._open_menu)
+        self.finder.text_changed.connect(self._on_find)
+        self.finder.stepped.connect(self._on_step)
+        self._build()
+        self.set_ref(None)
+
+    def _build(self) -> None:
+        bar = QHBoxLayout()
+        bar.setContentsMargins(8, 4, 8, 4)
+        bar.setSpacing(4)
+        for index, (title, doc) in enumerate(
+            (("Tree", "Decoded values"), ("Text", "Decoded, as text"), ("Raw", "Bytes as stored"))
+        ):
+            button = _button(title, doc, checkable=True)
+            self._buttons.addButton(button, index)
+            bar.addWidget(button)
+        self._buttons.setExclusive(True)
+        self._buttons.idClicked.connect(self.show_page)
+        bar.addSpacing(6)
+        bar.addWidget(self.finder, 1)
+        bar.addWidget(self._reveal_button)
+        bar.addWidget(self._menu_button)
+        facts = QHBoxLayout()
+        facts.setContentsMargins(10, 0, 10, 4)
+        facts.setSpacing(10)
+        for widget in (self._badge, self._never, self._message, self._more):
+            facts.addWidget(widget)
+        facts.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(bar)
+        layout.addLayout(facts)
+        layout.addWidget(self._pages, 1)
+
+    # -- content ------------------------------------------------------------------------------------------
+
+    @property
+    def ref(self) -> PayloadRef | None:
+        return self._ref
+
+    @property
+    def message(self) -> str:
+        """The words beside the badge: loading, empty, or what went wrong."""
+        return self._message.text
+
+    @property
+    def badge(self) -> str:
+        return " ".join(part for part in (self._badge.text, self._never.text) if part)
+
+    def set_ref(self, ref: PayloadRef | None, empty: str = "Nothing is recorded here.") -> None:
+        """Names the payload to show and asks for its first slice; None: says ``empty``."""
+        if ref is not None and ref == self._ref:
+            return
+        self._ref, self._data, self._complete, self._shown = ref, b"", False, None
+        self._wanted_page = None
+        self._worker.cancel()
+        self._clear(empty if ref is None else "Loading …")
+        if ref is not None:
+            self.load_requested.emit((ref, 0, SLICE))
+
+    def set_data(self, ref: PayloadRef, offset: int, data: bytes, *, complete: bool) -> None:
+        """Bytes from ``offset`` on; those of another payload are dropped."""
+        if ref != self._ref or offset != len(self._data):
+            return
+        self._data += data
+        self._complete = complete
+        self._decode()
+        size = ref.size if ref.size is not None else 0
+        if not complete and size <= WHOLE and offset == 0:
+            self.load_rest()
+
+    def set_error(self, ref: PayloadRef, error: PlayheadError) -> None:
+        """The bytes cannot be read."""
+        if ref == self._ref:
+            self._message.set_text(f"{error.message} {error.hint}".strip(), error.detail)
+            self._message.set_tone("failed")
+
+    def load_rest(self) -> None:
+        """Asks for all that is not loaded yet."""
+        if self._ref is not None and not self._complete:
+            self._more.hide()
+            self.load_requested.emit((self._ref, len(self._data), -1))
+
+    def _clear(self, message: str) -> None:
+        self.tree.tree_model.set_value(None, present=False)
+        self._badge.set_text("")
+        self._never.set_text("")
+        self._more.hide()
+        self._message.set_tone("muted")
+        self._message.set_text(message)
+        for view in (self.text, self.raw):
+            view.set_source(TextSource(b""))
+        self._enable(False)
+
+    def _enable(self, on: bool) -> None:
+        self._pages.setVisible(on)
+        controls: list[QWidget] = [self.finder, self._reveal_button, self._menu_button]
+        for widget in (*self._buttons.buttons(), *controls):
+            widget.setVisible(on)
+
+    def _decode(self) -> None:
+        data, ref, reveal = self._data, self._ref, self._reveal
+        encoding = ref.encoding if ref is not None else None
+        if len(data) <= _INLINE:
+            self._show(prepare(data, encoding, reveal=reveal))
+            return
+        self._message.set_text("Decoding …")
+        self._worker.run(lambda: prepare(data, encoding, reveal=reveal), self._show, self._failed)
+
+    def _failed(self, error: Exception) -> None:
+        self._message.set_tone("failed")
+        self._message.set_text(
+            f"This payload cannot be decoded ({type(error).__name__}); Raw shows its bytes."
+        )
+
+    def _show(self, shown: Shown) -> None:
+        self._shown = shown
+        self._enable(True)
+        self.tree.tree_model.set_value(shown.tree, present=shown.has_tree)
+        self.text.set_source(shown.text)
+        self.raw.set_source(shown.raw)
+        self._buttons.button(TREE).setEnabled(shown.has_tree)
+        self._buttons.button(TEXT).setEnabled(bool(shown.plain_text))
+        self._tell(shown)
+        self.show_page(self._best_page(shown))
+        if self.finder.needle:
+            self._on_find(self.finder.needle)
+
+    def _best_page(self, shown: Shown) -> int:
+        wanted = self._wanted_page
+        if wanted is not None and self._buttons.button(wanted).isEnabled():
+            return wanted
+        if shown.has_tree:
+            return TREE
+        return TEXT if shown.plain_text else RAW
+
+    def _tell(self, shown: Shown) -> None:
+        size = fmt.size(self._ref.size if self._ref is not None and self._ref.size else len(self._data))
+        encoding = self._ref.encoding if self._ref is not None else None
+        self._badge.set_text(" · ".join(part for part in (shown.format, size, encoding or "") if part))
+        names = ", ".join(shown.globals)
+        if shown.format == "pickle":
+            self._never.set_text(f"names {names} · never executed" if names else "never executed", names)
+        else:
+            self._never.set_text("")
+        self._message.set_tone("failed" if shown.error else "muted")
+        self._message.set_text(shown.error or self._limits(shown))
+        self._more.setVisible(not self._complete and not shown.error)
+
+    def _limits(self, shown: Shown) -> str:
+        if not self._complete:
+            return f"first {fmt.size(len(self._data))} are shown"
+        if shown.truncated:
+            return "too deep or too large to show whole"
+        return "secrets are masked" if shown.masked else ""
+
+    # -- pages, find, reveal ------------------------------------------------------------------------------
+
+    @property
+    def page(self) -> int:
+        """TREE, TEXT or RAW."""
+        return self._pages.currentIndex()
+
+    def show_page(self, page: int) -> None:
+        """Shows TREE, TEXT or RAW."""
+        if self.sender() is self._buttons:
+            self._wanted_page = page
+        self._pages.setCurrentIndex(page)
+        self._buttons.button(page).setChecked(True)
+
+    @property
+    def _text_page(self) -> TextView:
+        return self.raw if self.page == RAW else self.text
+
+    def _on_find(self, needle: str) -> None:
+        if needle and self.page == TREE:
+            self.show_page(TEXT if self._buttons.button(TEXT).isEnabled() else RAW)
+        self.text.set_needle(needle)
+        self.raw.set_needle(needle)
+
+    def _on_step(self, direction: int) -> None:
+        self._text_page.find_next(direction)
+
+    @property
+    def reveal(self) -> bool:
+        return self._reveal
+
+    def set_reveal(self, on: bool) -> None:
+        """Shows or masks what looks like a secret."""
+        if on == self._reveal:
+            return
+        self._reveal = on
+        self._reveal_button.setChecked(on)
+        if self._data:
+            self._decode()
+
+    # -- copy and save --------------------------------------------------------------------------------------
+
+    def _open_menu(self) -> None:
+        menu = self.menu()
+        menu.exec(self._menu_button.mapToGlobal(self._menu_button.rect().bottomLeft()))
+        menu.deleteLater()
+
+    def menu(self) -> QMenu:
+        """What can be done with the whole payload."""
+        menu = QMenu(self)
+        actions: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("Copy all as shown", self.copy_all),
+            ("Save stored bytes as …", self._ask_and_save),
+        )
+        for title, act in actions:
+            menu.addAction(title).triggered.connect(lambda _=False, act=act: act())
+        return menu
+
+    def copy_all(self) -> None:
+        """Copies the text, masked unless revealed."""
+        if self._shown is not None:
+            source = self._text_page
+            source.select_all()
+            QGuiApplication.clipboard().setText(source.selected_text())
+
+    def _ask_and_save(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Save payload", "payload.bin")
+        if name:
+            self.save(Path(name))
+
+    def save(self, path: Path) -> None:
+        """Writes the bytes that are loaded, as stored (never masked)."""
+        try:
+            path.write_bytes(self._data)
+            self._message.set_text(f"Saved {fmt.size(len(self._data))} to {path.name}")
+        except OSError as error:
+            self._message.set_tone("failed")
+            self._message.set_text(f"Cannot save: {error.strerror or error}")
+
+
+def _button(title: str, doc: str, *, checkable: bool = False) -> QToolButton:
+    button = QToolButton()
+    button.setText(title)
+    button.setToolTip(tip(doc))
+    button.setAccessibleName(doc)
+    button.setCheckable(checkable)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button

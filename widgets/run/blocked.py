@@ -1,0 +1,148 @@
+"""The "blocked on" line: what an open run waits for, since when, and how we know. GUI thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QRectF, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from engine_bridge import format as fmt
+from engine_bridge.model import Blocked, Evidence, Provenance
+from widgets.run.labels import Link, Text
+from widgets.run.moment import Moment
+from widgets.theme import RADIUS, theme
+
+_TITLES = {"nothing": "Not blocked"}
+
+
+def evidence_text(evidence: tuple[Evidence, ...]) -> str:
+    """Rules and facts as lines of text, for tooltips and copying."""
+    lines: list[str] = []
+    for item in evidence:
+        lines.append(item.rule)
+        lines.extend(f"  • {fact}" for fact in item.facts)
+    return "\n".join(lines)
+
+
+def since_text(blocked: Blocked, moment: Moment) -> str:
+    """ "since 14:06:29 (29 s), expires 15:06:29": what is known of it, nothing made up."""
+    parts: list[str] = []
+    now = moment.time_ns
+    if blocked.since_ns is not None:
+        waited = f" ({fmt.duration(now - blocked.since_ns)})" if now is not None else ""
+        parts.append(f"since {_short(blocked.since_ns, moment)}{waited}")
+    if blocked.until_ns is not None:
+        overdue = now is not None and now > blocked.until_ns and moment.live
+        word = "was due" if overdue else "due" if blocked.kind in ("timer", "delay") else "expires"
+        parts.append(f"{word} {_short(blocked.until_ns, moment)}")
+    return ", ".join(parts)
+
+
+def _short(ns: int, moment: Moment) -> str:
+    return fmt.short_time(ns, moment.now_ns or ns, moment.zone)
+
+
+class EvidencePopup(QFrame):
+    """Lists the rules and facts behind something inferred; closes on Escape or a click elsewhere."""
+
+    def __init__(self, title: str, evidence: tuple[Evidence, ...], hint: str, parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setAccessibleName("Evidence")
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        layout = QVBoxLayout(self)
+        layout.addWidget(Text(title, bold=True))
+        for item in evidence:
+            layout.addWidget(Text(item.rule))
+            for fact in item.facts:
+                layout.addWidget(Text(f"•  {fact}", tone="muted", code=True))
+        if not evidence:
+            layout.addWidget(Text("Recorded by the engine itself.", tone="muted"))
+        if hint:
+            layout.addWidget(Text(hint, tone="accent"))
+        copy = QPushButton("Copy")
+        copy.clicked.connect(lambda: _copy("\n".join([title, evidence_text(evidence), hint]).strip()))
+        layout.addWidget(copy, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def show_below(self, anchor: QWidget) -> None:
+        """Opens under ``anchor``, its right edges aligned, inside the screen."""
+        self.adjustSize()
+        self.resize(min(self.width(), 760), self.height())
+        corner = anchor.mapToGlobal(QPoint(anchor.width() - self.width(), anchor.height() + 4))
+        self.move(max(0, corner.x()), corner.y())
+        self.show()
+
+
+def _copy(text: str) -> None:
+    QGuiApplication.clipboard().setText(text)
+
+
+class BlockedLine(QWidget):
+    """One line under the header; hidden when the run waits for nothing at the playhead."""
+
+    run_opened = Signal(object)
+    step_selected = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._blocked: Blocked | None = None
+        self._title = Text("Blocked on", bold=True)
+        self._what = Link(code=True)
+        self._what.activated.connect(self._follow)
+        self._since = Text()
+        self._how = Text(tone="muted")
+        self._hint = Text(tone="muted")
+        self._evidence = Link("Evidence")
+        self._evidence.activated.connect(self.show_evidence)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(14, 5, 12, 5)
+        layout.setSpacing(10)
+        for widget in (self._title, self._what, self._since, self._how, self._hint):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        layout.addWidget(self._evidence)
+        self.setAccessibleName("Blocked on")
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """The whole line as words."""
+        parts = (self._title, self._what, self._since, self._how, self._hint)
+        return " ".join(part.text for part in parts if part.text)
+
+    def show_blocked(self, blocked: Blocked | None, moment: Moment) -> None:
+        """Shows what the run waits for at the moment, or hides the line."""
+        self._blocked = blocked
+        self.setVisible(blocked is not None)
+        if blocked is None:
+            return
+        self._title.set_text(_TITLES.get(blocked.kind, "Blocked on"))
+        self._what.set_text(blocked.what)
+        self._since.set_text(since_text(blocked, moment))
+        known = blocked.provenance is not Provenance.RECORDED
+        rule = f": {blocked.evidence[0].rule}" if known and blocked.evidence else ""
+        self._how.set_text(f"· {blocked.provenance.value}{rule}" if known else "· recorded")
+        self._hint.set_text(f"· {blocked.hint}" if blocked.hint else "")
+
+    def _follow(self) -> None:
+        if self._blocked is None:
+            return
+        if self._blocked.ref is not None:
+            self.run_opened.emit(self._blocked.ref)
+        elif self._blocked.step_id is not None:
+            self.step_selected.emit(self._blocked.step_id)
+
+    def show_evidence(self) -> None:
+        """Opens the popup with rules and facts."""
+        if self._blocked is not None:
+            popup = EvidencePopup(self.text, self._blocked.evidence, self._blocked.hint, self)
+            popup.show_below(self._evidence)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        t = theme()
+        with QPainter(self) as p:
+            p.setRenderHint(QPainter.RenderHint.Antialiasing)
+            p.setPen(Qt.PenStyle.NoPen)
+            p.setBrush(t.fill("waiting", 0.16))
+            p.drawRoundedRect(QRectF(self.rect()), RADIUS, RADIUS)
+            p.fillRect(0, 0, 3, self.height(), t.state("waiting"))

@@ -1,0 +1,217 @@
+"""The events of a history as a table model; an event is decoded only when its row is seen. GUI thread."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import tzinfo
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+
+from engine_bridge import format as fmt
+from engine_bridge.codes import EVENT_KINDS, time_or_none
+from engine_bridge.history import History
+from engine_bridge.model import Event, Provenance
+from widgets.run.blocked import evidence_text
+from widgets.run.labels import tip
+from widgets.run.moment import spans_days
+
+COLUMNS: Final = ("#", "time", "event", "step", "detail")
+NUMBER, TIME, EVENT, STEP, DETAIL = range(5)
+_CACHED: Final = 512
+_DISPLAY: Final = int(Qt.ItemDataRole.DisplayRole)
+_TOOLTIP: Final = int(Qt.ItemDataRole.ToolTipRole)
+_Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+
+
+class EventModel(QAbstractTableModel):
+    """Rows are all events, or those of ``set_rows``. ``event_at`` keeps the last few hundred decoded ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._history: History | None = None
+        self._count = 0
+        self._rows: NDArray[np.int64] | None = None
+        self._cache: OrderedDict[int, Event] = OrderedDict()
+        self._zone: tzinfo | None = None
+        self._with_day = False
+        self.position: int | None = None
+
+    @property
+    def history(self) -> History | None:
+        return self._history
+
+    def set_history(self, history: History | None) -> None:
+        """Shows another history from its start, unfiltered."""
+        self.beginResetModel()
+        self._history, self._rows = history, None
+        self._count = len(history) if history is not None else 0
+        self._cache.clear()
+        self._look_at_days()
+        self.endResetModel()
+
+    def set_zone(self, zone: tzinfo | None) -> None:
+        self._zone = zone
+        self._look_at_days()
+
+    def _look_at_days(self) -> None:
+        self._with_day = self._history is not None and spans_days(self._history, self._zone)
+
+    @property
+    def with_day(self) -> bool:
+        """Whether the time column shows days too."""
+        return self._with_day
+
+    def grow(self) -> None:
+        """Takes events that the history gained; what is shown stays where it is."""
+        if self._history is None:
+            return
+        count = len(self._history)
+        if self._rows is None and count > self._count:
+            self.beginInsertRows(QModelIndex(), self._count, count - 1)
+            self._count = count
+            self.endInsertRows()
+        self._count = count
+        self._look_at_days()
+
+    def set_rows(self, rows: NDArray[np.int64] | None) -> None:
+        """Shows only some rows of the history (rising), or all again."""
+        self.beginResetModel()
+        self._rows = rows
+        self.endResetModel()
+
+    def add_rows(self, rows: NDArray[np.int64]) -> None:
+        """More rows of a filter that is still looking."""
+        if self._rows is None or not len(rows):
+            return
+        first = len(self._rows)
+        self.beginInsertRows(QModelIndex(), first, first + len(rows) - 1)
+        self._rows = np.concatenate([self._rows, rows])
+        self.endInsertRows()
+
+    def rowCount(self, parent: _Index = _ROOT) -> int:
+        if parent.isValid():
+            return 0
+        return self._count if self._rows is None else len(self._rows)
+
+    def columnCount(self, parent: _Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> Any:
+        if role == _DISPLAY and orientation == Qt.Orientation.Horizontal:
+            return COLUMNS[section]
+        return None
+
+    def source_row(self, row: int) -> int:
+        """The history's row of a table row."""
+        return row if self._rows is None else int(self._rows[row])
+
+    def event_at(self, row: int) -> Event | None:
+        """The event of a table row; None beyond the end."""
+        return self.history_event(self.source_row(row))
+
+    def history_event(self, source: int) -> Event | None:
+        """The event of a history's row, from the cache of the last few hundred."""
+        cached = self._cache.get(source)
+        if cached is not None:
+            self._cache.move_to_end(source)
+            return cached
+        history = self._history
+        if history is None or not 0 <= source < len(history):
+            return None
+        event = decoded(history, source)
+        self._cache[source] = event
+        if len(self._cache) > _CACHED:
+            self._cache.popitem(last=False)
+        return event
+
+    def row_of(self, position: int) -> int:
+        """The last shown row at or before a position; -1 when there is none."""
+        if self._history is None:
+            return -1
+        source = self._history.row_of(position)
+        if self._rows is None:
+            return source
+        return int(np.searchsorted(self._rows, source, side="right")) - 1
+
+    def later(self, row: int) -> bool:
+        """Whether a row comes after the playhead."""
+        if self.position is None or self._history is None:
+            return False
+        return bool(self._history.events["position"][self.source_row(row)] > self.position)
+
+    def data(self, index: _Index, role: int = _DISPLAY) -> Any:
+        if role == _DISPLAY:
+            return self.text(index.row(), index.column())
+        if role == _TOOLTIP:
+            return tip(self.tooltip(index.row(), index.column()))
+        return None
+
+    def text(self, row: int, column: int) -> str:
+        """A cell's words."""
+        event = self.event_at(row)
+        if event is None:
+            return ""
+        if column == NUMBER:
+            return str(event.position)
+        if column == TIME:
+            return self._time(event.time_ns)
+        if column == EVENT:
+            return event.kind.value
+        if column == STEP:
+            return fmt.plain(event.step_name or "", 200)
+        return detail_of(event)
+
+    def _time(self, ns: int | None) -> str:
+        clock = fmt.clock(ns, self._zone)
+        return f"{fmt.day(ns, self._zone)} {clock}" if self._with_day and clock else clock
+
+    def tooltip(self, row: int, column: int) -> str:
+        """The exact value, and where it comes from."""
+        event = self.event_at(row)
+        if event is None:
+            return ""
+        if column == TIME:
+            return fmt.timestamp(event.time_ns, self._zone) or "no time recorded"
+        if column == EVENT:
+            return f"{event.name}\n{provenance_text(event)}"
+        return event.step_name or "" if column == STEP else event.detail if column == DETAIL else ""
+
+
+def decoded(history: History, row: int) -> Event:
+    """An event of a history; a record that cannot be decoded becomes an event that says so."""
+    try:
+        return history.event(row)
+    except (msgspec.DecodeError, msgspec.ValidationError, ValueError, KeyError) as error:
+        events = history.events
+        return Event(
+            position=int(events["position"][row]),
+            kind=EVENT_KINDS[int(events["kind"][row])],
+            name="unreadable record",
+            time_ns=time_or_none(events["time_ns"][row]),
+            detail=f"this record cannot be decoded ({type(error).__name__})",
+        )
+
+
+def detail_of(event: Event) -> str:
+    """The detail column: attempt, the error or the event's own words, and a mark on what was not recorded."""
+    parts: list[str] = []
+    if event.attempt is not None:
+        parts.append(f"attempt {event.attempt}")
+    if event.detail:
+        parts.append(event.detail)
+    elif event.failure is not None:
+        parts.append(f"{event.failure.type}: {event.failure.message}".rstrip(": "))
+    elif event.ref is not None:
+        parts.append(str(event.ref))
+    mark = "" if event.provenance is Provenance.RECORDED else f" ({event.provenance.value})"
+    return fmt.plain(" · ".join(parts), 400) + mark
+
+
+def provenance_text(event: Event) -> str:
+    """How we know of an event, with its evidence."""
+    return "\n".join(filter(None, (event.provenance.value, evidence_text(event.evidence))))

@@ -1,0 +1,64 @@
+"""A failure and its causes: type, message, attempt, and stack traces with their syntax coloured. GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from engine_bridge.format import safe_lines
+from engine_bridge.model import Failure
+from widgets.payload.sources import TextSource
+from widgets.payload.text_view import TextView
+
+_DEEPEST = 20
+
+
+def failure_text(failure: Failure) -> str:
+    """The whole chain as text, outermost first; causes are indented by two blanks a level."""
+    return "\n".join(_lines(failure, 0))
+
+
+def _lines(failure: Failure, depth: int) -> Iterator[str]:
+    pad = "  " * depth
+    title = ": ".join(part for part in (failure.type, failure.message) if part) or "(no type recorded)"
+    attempt = f"  (attempt {failure.attempt})" if failure.attempt is not None else ""
+    first, *rest = safe_lines(title).split("\n")
+    yield f"{pad}{first}{attempt}"
+    yield from (f"{pad}{line}" for line in rest)
+    if failure.code:
+        yield f"{pad}code {safe_lines(failure.code)}"
+    if failure.stack:
+        yield from (f"{pad}{line}" for line in safe_lines(failure.stack).rstrip("\n").split("\n"))
+    if depth >= _DEEPEST and failure.causes:
+        yield f"{pad}  … {len(failure.causes)} deeper causes are not shown"
+        return
+    for cause in failure.causes:
+        yield ""
+        yield f"{pad}caused by"
+        yield from _lines(cause, depth + 1)
+
+
+class FailureView(QWidget):
+    """A failure chain in a text view: scrolls, searches and copies as payloads do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.view = TextView()
+        self.view.setAccessibleName("Failure chain")
+        self._shown: Failure | None = None
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.view)
+
+    @property
+    def text(self) -> str:
+        return failure_text(self._shown) if self._shown is not None else ""
+
+    def set_failure(self, failure: Failure | None) -> None:
+        """Shows a chain; None clears."""
+        if failure == self._shown:
+            return
+        self._shown = failure
+        text = failure_text(failure) if failure is not None else ""
+        self.view.set_source(TextSource(text.encode("utf-8", "replace"), "traceback"))

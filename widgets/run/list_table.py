@@ -1,0 +1,163 @@
+"""A small flat table whose cells are made as they are seen: failures and relations. GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+)
+
+from widgets import glyphs
+from widgets.run.labels import draw_glyph, tip
+from widgets.theme import ROW, font, theme
+
+_Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+_DISPLAY = int(Qt.ItemDataRole.DisplayRole)
+_TOOLTIP = int(Qt.ItemDataRole.ToolTipRole)
+_CENTER = int(Qt.AlignmentFlag.AlignVCenter)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one cell shows; ``status`` puts a state's glyph first, ``tooltip`` is the exact or whole value."""
+
+    text: str
+    status: str = ""
+    code: bool = False
+    tone: str = "text"
+    tooltip: str = ""
+
+
+class ListModel(QAbstractTableModel):
+    """``cells`` makes the cells of a row; nothing is kept."""
+
+    def __init__(self, titles: tuple[str, ...]) -> None:
+        super().__init__()
+        self._titles = titles
+        self._count = 0
+        self._cells: Callable[[int], tuple[Cell, ...]] = lambda row: ()
+        self._last: tuple[int, tuple[Cell, ...]] = (-1, ())
+
+    def set_rows(self, count: int, cells: Callable[[int], tuple[Cell, ...]]) -> None:
+        """Replaces all rows; when only some came at the end, what is shown stays where it is."""
+        self._last = (-1, ())
+        if count > self._count > 0:
+            self.beginInsertRows(QModelIndex(), self._count, count - 1)
+            self._count, self._cells = count, cells
+            self.endInsertRows()
+            return
+        self.beginResetModel()
+        self._count, self._cells = count, cells
+        self.endResetModel()
+
+    def cell(self, row: int, column: int) -> Cell:
+        if self._last[0] != row:
+            self._last = (row, self._cells(row))
+        return self._last[1][column]
+
+    def rowCount(self, parent: _Index = _ROOT) -> int:
+        return 0 if parent.isValid() else self._count
+
+    def columnCount(self, parent: _Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(self._titles)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> Any:
+        if role == _DISPLAY and orientation == Qt.Orientation.Horizontal:
+            return self._titles[section]
+        return None
+
+    def data(self, index: _Index, role: int = _DISPLAY) -> Any:
+        if role == _DISPLAY:
+            return self.cell(index.row(), index.column()).text
+        if role == _TOOLTIP:
+            cell = self.cell(index.row(), index.column())
+            return tip(cell.tooltip or cell.text)
+        return None
+
+
+class _Delegate(QStyledItemDelegate):
+    def __init__(self, model: ListModel) -> None:
+        super().__init__()
+        self._model = model
+        self._words, self._code = font(12), font(12, code=True)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        return QSize(80, ROW)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        cell = self._model.cell(index.row(), index.column())
+        rect, t = option.rect, theme()
+        painter.save()
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, t.color("selection"))
+        inner = rect.adjusted(8, 0, -8, 0)
+        if cell.status:
+            color = t.state(cell.status).name()
+            draw_glyph(
+                painter, glyphs.state_glyph(cell.status), color, inner.left(), inner.center().y() - 6, 13
+            )
+            inner = inner.adjusted(20, 0, 0, 0)
+        painter.setFont(self._code if cell.code else self._words)
+        painter.setPen(t.color(cell.tone))
+        shown = painter.fontMetrics().elidedText(cell.text, Qt.TextElideMode.ElideRight, inner.width())
+        painter.drawText(inner, _CENTER, shown)
+        painter.restore()
+
+
+class ListTable(QTableView):
+    """``chosen`` carries the row that became current; ``opened`` that of Enter or a double click."""
+
+    chosen = Signal(int)
+    opened = Signal(int)
+
+    def __init__(self, name: str, titles: tuple[str, ...], widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.list_model = ListModel(titles)
+        self._delegate = _Delegate(self.list_model)
+        self.setModel(self.list_model)
+        self.setItemDelegate(self._delegate)
+        self.setAccessibleName(name)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROW)
+        header = self.horizontalHeader()
+        header.setStretchLastSection(True)
+        header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        for column, width in enumerate(widths):
+            self.setColumnWidth(column, width)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.clicked.connect(lambda index: self.chosen.emit(index.row()))
+        self.doubleClicked.connect(lambda index: self.opened.emit(index.row()))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        before = self.currentIndex().row()
+        if event.matches(QKeySequence.StandardKey.Copy):
+            QGuiApplication.clipboard().setText(self.row_text(before))
+            return
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if before >= 0:
+                self.opened.emit(before)
+            return
+        super().keyPressEvent(event)
+        after = self.currentIndex().row()
+        if after != before:
+            self.chosen.emit(after)
+
+    def row_text(self, row: int) -> str:
+        """A row's cells, separated by tabs."""
+        columns = range(self.list_model.columnCount())
+        return "\t".join(self.list_model.cell(row, c).text for c in columns) if row >= 0 else ""

@@ -1,0 +1,54 @@
+"""Tabs that come from a list, so that other parts of the application can add theirs. GUI thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtWidgets import QTabWidget, QWidget
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """A tab: ``id`` is stable, ``title`` is shown, with a count behind it when there is one."""
+
+    id: str
+    title: str
+    widget: QWidget
+
+
+class Panes(QTabWidget):
+    """Tabs addressed by id."""
+
+    def __init__(self, name: str, panes: list[Pane]) -> None:
+        super().__init__()
+        self._panes: list[Pane] = []
+        self.setDocumentMode(True)
+        self.tabBar().setDrawBase(False)
+        self.tabBar().setExpanding(False)
+        self.tabBar().setAccessibleName(name)
+        for pane in panes:
+            self.add(pane)
+
+    def add(self, pane: Pane) -> None:
+        """Appends a tab. Raises ValueError on a known id."""
+        if pane.id in self.ids:
+            raise ValueError(f"the tab {pane.id} is there already")
+        self._panes.append(pane)
+        self.addTab(pane.widget, pane.title)
+
+    @property
+    def ids(self) -> list[str]:
+        return [pane.id for pane in self._panes]
+
+    @property
+    def current_id(self) -> str:
+        return self._panes[self.currentIndex()].id
+
+    def show_pane(self, pane_id: str) -> None:
+        """Brings a tab to the front."""
+        self.setCurrentIndex(self.ids.index(pane_id))
+
+    def set_count(self, pane_id: str, count: str) -> None:
+        """Shows a count behind a title; "" for none."""
+        index = self.ids.index(pane_id)
+        self.setTabText(index, f"{self._panes[index].title}  {count}".strip())

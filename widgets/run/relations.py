@@ -1,0 +1,97 @@
+"""The relations tab: parent, children, forks, retries … as a list that opens runs. GUI thread."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from engine_bridge import format as fmt
+from engine_bridge.bridge import Relation
+from engine_bridge.errors import PlayheadError
+from widgets.run.labels import Text
+from widgets.run.list_table import Cell, ListTable
+
+_EMPTY = "This run has no parent, children, forks or retries."
+
+
+class RelationsPane(QWidget):
+    """``run_opened`` carries a RunRef; ``step_selected`` the step that a row belongs to; ``more_requested`` pages."""
+
+    run_opened = Signal(object)
+    step_selected = Signal(object)
+    more_requested = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._items: tuple[Relation, ...] = ()
+        self._zone: tzinfo | None = None
+        self._message = Text(_EMPTY, tone="muted")
+        self._message.setContentsMargins(12, 12, 12, 12)
+        titles = ("role", "status", "type", "started", "note", "id")
+        self.table = ListTable("Relations", titles, (110, 110, 160, 112, 140))
+        self.table.opened.connect(self._on_opened)
+        self.table.chosen.connect(self._on_chosen)
+        self.more = QPushButton("Load more")
+        self.more.clicked.connect(self.more_requested)
+        self.more.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._message)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
+
+    @property
+    def items(self) -> tuple[Relation, ...]:
+        return self._items
+
+    @property
+    def message(self) -> str:
+        return self._message.text
+
+    def set_zone(self, zone: tzinfo | None) -> None:
+        self._zone = zone
+        self.table.viewport().update()
+
+    def set_items(self, items: tuple[Relation, ...], *, more: bool) -> None:
+        """All relations read so far; ``more`` offers to read on."""
+        self._items = items
+        self.table.list_model.set_rows(len(items), self._cells)
+        self.more.setVisible(more)
+        self._message.set_text(_EMPTY)
+        self._message.set_tone("muted")
+        self._message.setVisible(not items)
+        self.table.setVisible(bool(items))
+
+    def set_error(self, error: PlayheadError) -> None:
+        """They cannot be read; the rest of the page works."""
+        self._message.set_text(f"{error.message} {error.hint}".strip())
+        self._message.set_tone("failed")
+        self._message.show()
+
+    def _cells(self, row: int) -> tuple[Cell, ...]:
+        item = self._items[row]
+        run = item.run
+        role = Cell(item.role.replace("_", " "), tone="muted")
+        name = Cell(fmt.plain(str(item.ref)), code=True, tone="accent")
+        note = fmt.plain(item.note or (f"step {item.step_id}" if item.step_id else ""))
+        if run is None:
+            return role, Cell("not readable", "unknown", tone="muted"), Cell(""), Cell(""), Cell(note), name
+        started = run.started_ns if run.started_ns is not None else run.created_ns
+        return (
+            role,
+            Cell(run.status.value.replace("_", " "), run.status.value),
+            Cell(fmt.plain(run.type)),
+            Cell(fmt.clock(started, self._zone), code=True, tooltip=fmt.timestamp(started, self._zone)),
+            Cell(note, tone="muted"),
+            name,
+        )
+
+    def _on_opened(self, row: int) -> None:
+        self.run_opened.emit(self._items[row].ref)
+
+    def _on_chosen(self, row: int) -> None:
+        step = self._items[row].step_id
+        if step is not None:
+            self.step_selected.emit(step)

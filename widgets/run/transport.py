@@ -1,0 +1,88 @@
+"""Buttons that move the playhead: previous, play, next, speed, LIVE. GUI thread."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
+
+from widgets import glyphs
+from widgets.run.labels import tip
+from widgets.theme import theme
+
+SPEEDS: Final = (1, 4, 16)
+
+
+class Transport(QWidget):
+    """``stepped`` carries +1 or -1; ``live_requested`` and ``play_toggled`` say what was pressed."""
+
+    stepped = Signal(int)
+    play_toggled = Signal()
+    speed_changed = Signal(int)
+    live_requested = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._speed = SPEEDS[0]
+        self.previous = self._button("back", "Previous event  ,")
+        self.play = self._button("running", "Play  Space")
+        self.next = self._button("forward", "Next event  .")
+        self.speed = QToolButton()
+        self.speed.setToolTip(tip("Speed of playing: waits are cut to one second"))
+        self.live = QToolButton()
+        self.live.setText("Live")
+        self.live.setCheckable(True)
+        self.live.setToolTip(tip("Follow the newest event  L"))
+        self.live.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for button in (self.previous, self.play, self.next, self.speed, self.live):
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            layout.addWidget(button)
+        self.previous.clicked.connect(lambda: self.stepped.emit(-1))
+        self.next.clicked.connect(lambda: self.stepped.emit(1))
+        self.play.clicked.connect(self.play_toggled)
+        self.speed.clicked.connect(self.next_speed)
+        self.live.clicked.connect(self._on_live)
+        self._show_speed()
+        self.set_live(True)
+        self.setAccessibleName("Playhead")
+
+    def _button(self, glyph: str, doc: str) -> QToolButton:
+        button = QToolButton()
+        button.setIcon(glyphs.icon(glyph, theme().color("text"), 14))
+        button.setToolTip(tip(doc))
+        button.setAccessibleName(doc.split("  ")[0])
+        return button
+
+    def set_live(self, live: bool) -> None:
+        """Whether the playhead follows the tail now."""
+        self.live.setChecked(live)
+        tone = theme().state("completed") if live else theme().color("muted")
+        self.live.setIcon(glyphs.icon("live", tone, 14))
+
+    def set_playing(self, playing: bool) -> None:
+        self.play.setIcon(glyphs.icon("paused" if playing else "running", theme().color("text"), 14))
+        self.play.setToolTip(tip("Pause  Space" if playing else "Play  Space"))
+
+    @property
+    def speed_factor(self) -> int:
+        """One of SPEEDS."""
+        return self._speed
+
+    def next_speed(self) -> None:
+        """Goes to the next speed, after the fastest to the slowest."""
+        self._speed = SPEEDS[(SPEEDS.index(self._speed) + 1) % len(SPEEDS)]
+        self._show_speed()
+        self.speed_changed.emit(self._speed)
+
+    def _show_speed(self) -> None:
+        self.speed.setText(f"{self._speed}×")
+        self.speed.setAccessibleName(f"Speed {self._speed} times")
+
+    def _on_live(self) -> None:
+        # Pressing it while LIVE must not leave it: only grabbing the playhead does.
+        self.live.setChecked(True)
+        self.live_requested.emit()
