@@ -125,7 +125,13 @@ def keyring_available() -> bool:
 
 
 def find(url: str) -> str | None:
-    """The password for a URL (without secret): from the environment, else the keyring, else None."""
+    """The password for a URL (without secret): from the environment, else the keyring, else None.
+
+    A URL that names no host needs none: then the keyring, which is slow to start, is left alone.
+    """
+    scheme = _SCHEME.match(url)
+    if scheme is None or url[scheme.end() : scheme.end() + 1] in ("", "/"):
+        return None
     from_environment = os.environ.get(ENVIRONMENT_KEY)
     if from_environment:
         return from_environment

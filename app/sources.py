@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from app.context import Source
@@ -140,9 +141,10 @@ class Sources(QObject):
     def _start(self, key: str) -> None:
         opening = self._openings[key] = _Opening(key, self._arrived.emit)
         self._set(key, state="opening", error=None)
-        self._in_thread("playhead-open", opening.run, self._targets[key])
+        self.in_thread("playhead-open", opening.run, self._targets[key])
 
-    def _in_thread(self, name: str, work: Callable[..., None], *args: object) -> None:
+    def in_thread(self, name: str, work: Callable[..., object], *args: object) -> None:
+        """Runs work in a thread that ``close_all`` waits for."""
         self._threads = [t for t in self._threads if t.is_alive()]
         thread = threading.Thread(target=work, args=args, name=name)
         self._threads.append(thread)
@@ -188,6 +190,13 @@ class Sources(QObject):
         if source is not None and source.counts != counts:
             self._set(key, counts=counts)
 
+    def set_environment(self, key: str, environment: Environment) -> None:
+        """Says what a source is; it holds for the next opening too."""
+        self._targets[key] = replace(self._targets[key], environment=environment)
+        info = self._sources[key].info
+        if info is not None:
+            self._set(key, info=msgspec.structs.replace(info, environment=environment))
+
     def rename(self, key: str, title: str) -> None:
         """Renames a source, and its saved name when it has one. Raises PlayheadError for a name that does not fit."""
         source = self._sources[key]
@@ -205,7 +214,7 @@ class Sources(QObject):
         session = opening.cancel() if opening else source.session
         self._set(key, state="closed", session=None, info=None, fields=[], error=None, counts={})
         if session is not None:
-            self._in_thread("playhead-close", session.close)
+            self.in_thread("playhead-close", session.close)
 
     def remove(self, key: str) -> None:
         """Closes a source and takes it off the list, and off the saved ones."""

@@ -1,0 +1,96 @@
+"""The window's frame: its widgets and their places, without behaviour."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from app.saved import SavedView
+from widgets.shell.bars import Bars
+from widgets.shell.chooser import Chooser
+from widgets.shell.placeholder import Placeholder
+from widgets.shell.sources_panel import SourcesPanel
+from widgets.shell.status_bar import StatusBar
+from widgets.shell.top_bar import TopBar
+from widgets.shell.welcome import Welcome
+from widgets.theme import theme
+
+_EDGE = 3
+
+
+class _Center(QWidget):
+    """Holds everything; draws the production edge round it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.production = False
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(0, 0, 0, 0)
+        self.column.setSpacing(0)
+
+    def set_production(self, on: bool) -> None:
+        self.production = on
+        self.column.setContentsMargins(*(_EDGE if on else 0 for _ in range(4)))
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            color: QColor = theme().color("failed" if self.production else "bg")
+            painter.fillRect(self.rect(), color)
+
+
+class Frame(QMainWindow):
+    """Top bar, sources panel, bars, page stack, status bar, overlay."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWindowTitle("Playhead")
+        self.setMinimumSize(720, 480)
+        self.setAcceptDrops(True)
+        self.top_bar = TopBar()
+        self.panel = SourcesPanel()
+        self.bars = Bars()
+        self.stack = QStackedWidget()
+        self.welcome = Welcome()
+        self.placeholder = Placeholder()
+        self.stack.addWidget(self.welcome)
+        self.stack.addWidget(self.placeholder)
+        self.status_bar = StatusBar()
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.bars)
+        column.addWidget(self.stack, 1)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setHandleWidth(1)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(self.panel)
+        self.splitter.addWidget(content)
+        self.splitter.setStretchFactor(1, 1)
+        self.center = _Center()
+        self.center.column.addWidget(self.top_bar)
+        self.center.column.addWidget(self.splitter, 1)
+        self.center.column.addWidget(self.status_bar)
+        self.setCentralWidget(self.center)
+        self.chooser = Chooser(self.center)
+
+    def views(self) -> list[SavedView]:
+        """Saved views for the panel."""
+        return []
+
+    def scope_changed(self) -> None:
+        """The page on the screen may be another one now."""
+
+    def ask_password(self, key: str) -> None:
+        """Asks for a source's password and tries again."""
+
+    def focus_page(self) -> None:
+        """Gives the keyboard to the page on the screen."""
+        page = self.stack.currentWidget()
+        if page is not None:
+            page.setFocus()
+
+    def copy(self, text: str) -> None:
+        QGuiApplication.clipboard().setText(text)

@@ -1,0 +1,88 @@
+"""Opens the window: the display is checked first, what is heavy is warmed after the first paint."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from engine_bridge.errors import PlayheadError
+
+if TYPE_CHECKING:
+    from app.demo import Demo
+
+#: Libraries that Qt's xcb plug-in loads, and the Debian package of each.
+_XCB: Final = {
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-image.so.0": "libxcb-image0",
+    "libxcb-render-util.so.0": "libxcb-render-util0",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxcb-xkb.so.1": "libxcb-xkb1",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+}
+#: A reader thread may hold the GIL this long; at Python's 5 ms a paint that takes it thrice would stall.
+_SWITCH_S: Final = 0.0002
+
+
+def check_display() -> None:
+    """Raises PlayheadError where Qt would abort: no display, or libraries of its X11 plug-in missing."""
+    if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
+        return
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise PlayheadError(
+            "There is no display here, so no window can open.",
+            "Use `playhead show` and `playhead snapshot`, or run it with `ssh -X` or under Xvfb.",
+        )
+    missing = missing_libraries() if os.environ.get("DISPLAY") else []
+    if missing and not os.environ.get("WAYLAND_DISPLAY"):
+        raise PlayheadError(
+            "Libraries that Qt needs are missing.", f"Install them: apt-get install {' '.join(missing)}"
+        )
+
+
+def missing_libraries() -> list[str]:
+    """Debian packages of the X11 libraries that cannot be loaded."""
+    return [package for library, package in _XCB.items() if not _loads(library)]
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def run_window(target: str | None, demo: Demo | None = None) -> int:
+    """Opens the window, on a URL, path or ``@name`` if one is given, and runs until it is closed.
+
+    Answers the exit code. Raises PlayheadError where there is no display.
+    """
+    check_display()
+    sys.setswitchinterval(_SWITCH_S)
+    from PySide6.QtWidgets import QApplication
+
+    from app import appearance
+    from app.crash import install
+    from app.settings import Settings
+    from app.warm import after_first_paint
+    from app.window import MainWindow
+
+    app = QApplication.instance() or QApplication([sys.argv[0]])
+    QApplication.setApplicationName("Playhead")
+    QApplication.setApplicationDisplayName("Playhead")
+    settings = Settings()
+    appearance.apply(settings.get("theme"))
+    window = MainWindow(settings)
+    install(window)
+    window.demo = demo
+    for notice in settings.notices:
+        window.report(PlayheadError(notice, "Defaults are used."))
+    window.show()
+    after_first_paint(window)
+    if target is not None:
+        window.open(target)
+    return app.exec()

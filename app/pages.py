@@ -1,0 +1,87 @@
+"""The pages of the window: built on first show, fed with every change of the focus."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtWidgets import QStackedWidget
+
+from app.context import Context, PageController, Source
+from engine_bridge.bridge import Capability
+from engine_bridge.focus import Focus
+
+
+@dataclass(frozen=True, slots=True)
+class PageSpec:
+    """A page: its name in the focus, its title in the panel ("" when it is reached otherwise), where its class is."""
+
+    name: str
+    title: str
+    place: str
+    capability: Capability
+    icon: str
+    count: str = ""
+
+
+PAGES: Final = (
+    PageSpec("runs", "Runs", "app.runs_page:RunsPage", Capability.RUNS, "runs", "runs"),
+    PageSpec(
+        "failures", "Failures", "app.failures_page:FailuresPage", Capability.FAILURES, "failures", "failures"
+    ),
+    PageSpec("resources", "Resources", "app.resources_page:ResourcesPage", Capability.RESOURCES, "resources"),
+    PageSpec("run", "", "app.run_page:RunPage", Capability.RUNS, "timeline"),
+)
+
+
+def spec_of(name: str) -> PageSpec | None:
+    return next((spec for spec in PAGES if spec.name == name), None)
+
+
+def missing(spec: PageSpec, source: Source | None) -> str:
+    """Why a source has no such page now, "" when it has."""
+    return "no source is open" if source is None else source.can(spec.capability)
+
+
+class Pages:
+    """Builds pages and routes the focus to them. GUI thread. ``built`` hears of each new page."""
+
+    def __init__(
+        self, context: Context, stack: QStackedWidget, built: Callable[[PageController], None]
+    ) -> None:
+        self._context = context
+        self._stack = stack
+        self._built = built
+        self._pages: dict[str, PageController] = {}
+
+    def all(self) -> list[PageController]:
+        """The pages that have been built."""
+        return list(self._pages.values())
+
+    def get(self, name: str) -> PageController:
+        """A page, built now if need be; it then hears of the focus once. Raises KeyError for an unknown name."""
+        if name not in self._pages:
+            spec = next(spec for spec in PAGES if spec.name == name)
+            module, _, cls = spec.place.partition(":")
+            page: PageController = getattr(importlib.import_module(module), cls)(self._context)
+            self._pages[name] = page
+            self._stack.addWidget(page.widget)
+            self._context.commands.add(*page.commands())
+            self._built(page)
+            page.focus_changed(self._context.focus.current, Focus())
+        return self._pages[name]
+
+    def build_all(self) -> None:
+        """Builds every page, so that every command is known: for the key sheet."""
+        for spec in PAGES:
+            self.get(spec.name)
+
+    def focus_changed(self, new: Focus, old: Focus) -> None:
+        for page in self.all():
+            page.focus_changed(new, old)
+
+    def close(self) -> None:
+        for page in self.all():
+            page.close()

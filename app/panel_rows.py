@@ -1,0 +1,80 @@
+"""What the sources panel and the path show, as values made from the sources and the focus. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from app.context import Source
+from app.pages import PAGES, PageSpec, missing
+from app.saved import SavedView
+from engine_bridge.focus import Focus
+from engine_bridge.format import count, plain
+from widgets.shell.breadcrumb import Crumb
+from widgets.shell.sources_panel import PanelRow
+
+_WORDS = {"opening": "opening …", "failed": "failed", "stale": "no answer", "closed": "closed"}
+
+
+def rows(sources: Sequence[Source], views: Iterable[SavedView], focus: Focus) -> list[PanelRow]:
+    """Sources, the focused source's pages, saved views."""
+    found = [PanelRow("header", "Sources")]
+    found += [_source(source, focus) for source in sources]
+    if not sources:
+        found.append(PanelRow("hint", "none yet: Ctrl+N connects"))
+    focused = next((source for source in sources if source.key == focus.source), None)
+    if focused is not None:
+        found.append(PanelRow("header", focused.title))
+        found += [_page(spec, focused, focus) for spec in PAGES if spec.title]
+    saved = [
+        PanelRow("view", view.title, view, tooltip=view.query, current=_is(view, focus)) for view in views
+    ]
+    return found + ([PanelRow("header", "Saved views"), *saved] if saved else [])
+
+
+def _is(view: SavedView, focus: Focus) -> bool:
+    return focus.page == "runs" and bool(view.query) and focus.query == view.query
+
+
+def _source(source: Source, focus: Focus) -> PanelRow:
+    engine = source.info.engine_title if source.info else ""
+    note = f"{engine} · live" if source.state == "live" else _WORDS[source.state]
+    tooltip = "\n".join(filter(None, (source.title, plain(source.url), str(source.error or ""))))
+    return PanelRow(
+        "source",
+        source.title,
+        source.key,
+        note,
+        source.state,
+        current=source.key == focus.source,
+        tooltip=tooltip,
+        warn=source.state == "failed",
+    )
+
+
+def _page(spec: PageSpec, source: Source, focus: Focus) -> PanelRow:
+    number = source.counts.get(spec.count) if spec.count else None
+    reason = missing(spec, source)
+    return PanelRow(
+        "page",
+        spec.title,
+        spec.name,
+        "" if number is None else count(number),
+        current=spec.name == ("runs" if focus.page == "run" else focus.page),
+        reason=reason,
+        warn=spec.name == "failures" and bool(number),
+    )
+
+
+def crumbs(focus: Focus, source: Source | None) -> list[Crumb]:
+    """The path of the focus; each part's value is the focus to go to."""
+    if focus.page == "welcome" or source is None:
+        return [Crumb("Welcome", Focus())]
+    there = Focus(page="runs", source=focus.source)
+    parts = [Crumb(source.title, there)]
+    page = "runs" if focus.page == "run" else focus.page
+    parts.append(Crumb(page, there.with_(page=page)))
+    if focus.query and page == "runs":
+        parts.append(Crumb(focus.query, there.with_(query=focus.query)))
+    if focus.page == "run" and focus.run is not None:
+        parts.append(Crumb(str(focus.run), focus))
+    return parts

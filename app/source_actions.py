@@ -1,0 +1,214 @@
+"""What a user does with sources: open, connect, close, rename, save, passwords, views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QFileDialog, QMenu
+
+from app import secrets
+from app.context import Source
+from app.saved import SavedView
+from engine_bridge.errors import AuthError, PlayheadError, UsageError
+from engine_bridge.focus import Focus
+from engine_bridge.format import plain
+from widgets.shell.ask import ask_text
+from widgets.shell.sources_panel import PanelRow
+
+if TYPE_CHECKING:
+    from app.window import MainWindow
+
+
+class SourceActions:
+    """Carries them out on the window's sources. GUI thread."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self._window = window
+        self._sources = window.sources
+        self._asked: set[str] = set()
+        self._remembered: set[str] = set()
+        self._sources.changed.connect(self._on_changed)
+
+    def focused(self, action: Callable[[str], None]) -> Callable[[], None]:
+        """A command's run: the action on the focused source."""
+
+        def run() -> None:
+            source = self._window.router.source()
+            if source is None:
+                raise UsageError("No source is chosen.")
+            action(source.key)
+
+        return run
+
+    def open(self, target: str, title: str | None = None, secret: str | None = None) -> str | None:
+        """Opens a URL, path or ``@name`` and goes to its runs; answers its key. Errors are shown."""
+        try:
+            key = self._sources.open(target, title=title, secret=secret)
+        except PlayheadError as error:
+            self._window.report(error)
+            return None
+        self._window.focus.set(Focus(page="runs", source=key))
+        return key
+
+    def go_to(self, key: str) -> None:
+        """Goes to a source's runs; a closed one is opened."""
+        source = self._sources.get(key)
+        if source is None:
+            return
+        if source.state == "closed":
+            self._sources.retry(key)
+        self._window.focus.set(Focus(page="runs", source=key))
+
+    def _on_changed(self, key: str) -> None:
+        source = self._sources.get(key)
+        if source is None:
+            self._asked.discard(key)
+            self._remembered.discard(key)
+        elif source.state == "live" and key not in self._remembered:
+            self._remembered.add(key)
+            self._remember(source)
+        elif source.state == "failed" and isinstance(source.error, AuthError) and key not in self._asked:
+            self._asked.add(key)
+            self.ask_password(key)
+
+    def _remember(self, source: Source) -> None:
+        window = self._window
+        try:
+            window.saved.add_recent(source.url, source.title, window.settings.get("recents"))
+        except PlayheadError as error:
+            window.notify(error.message)
+        window.reload_saved()
+
+    def choose_file(self) -> None:
+        dialog = QFileDialog(self._window, "Open file")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.filesSelected.connect(lambda paths: [self.open(path) for path in paths])
+        dialog.open()
+
+    def connect(self) -> None:
+        """Opens the connect dialog."""
+        from app.connecting import Connecting
+
+        self._window.connecting = Connecting(self._window)
+        self._window.connecting.open()
+
+    def retry(self, key: str) -> None:
+        self._asked.discard(key)
+        self._sources.retry(key)
+
+    def ask_password(self, key: str) -> None:
+        """Asks for a source's password and opens it with that."""
+        from app.connecting import ask_password
+
+        ask_password(self._window, key)
+
+    def close(self, key: str) -> None:
+        self._remembered.discard(key)
+        self._sources.close(key)
+
+    def remove(self, key: str) -> None:
+        """Takes a source off the list; its password leaves the keyring."""
+        source = self._sources.get(key)
+        if source is None:
+            return
+        if source.saved:
+            self._sources.in_thread("playhead-keyring", secrets.forget, source.url)
+        self._sources.remove(key)
+
+    def rename(self, key: str) -> None:
+        source = self._sources.get(key)
+        if source is not None:
+            ask_text(
+                self._window,
+                "Rename source",
+                "Name",
+                source.title,
+                lambda name: self._sources.rename(key, name),
+            )
+
+    def save(self, key: str) -> None:
+        source = self._sources.get(key)
+        if source is not None:
+            text = "Name (it opens as @name)"
+            ask_text(
+                self._window, "Save source", text, source.title, lambda name: self._sources.save(key, name)
+            )
+
+    def copy_url(self, key: str) -> None:
+        source = self._sources.get(key)
+        if source is not None:
+            self._window.copy(source.url)
+            self._window.notify("Copied the URL; it holds no password.")
+
+    def save_view(self) -> None:
+        query = self._window.focus.current.query
+
+        def keep(title: str) -> None:
+            self._window.saved.save_view(title, query)
+            self._window.reload_saved()
+
+        ask_text(self._window, "Save filter as view", plain(query, 80), "", keep)
+
+    def show_view(self, view: SavedView) -> None:
+        """Applies a saved view to the focused source, or to the first open one."""
+        source = self._window.router.source() or next((s for s in self._sources.all() if s.session), None)
+        if source is None:
+            self._window.notify("Open a source first: a saved view filters its runs.")
+        else:
+            self._window.focus.set(Focus(page="runs", source=source.key, query=view.query))
+
+    def remove_view(self, view: SavedView) -> None:
+        self._window.saved.remove_view(view.title)
+        self._window.reload_saved()
+
+    def rename_row(self, row: PanelRow) -> None:
+        if row.kind == "source":
+            self.rename(row.value)
+
+    def remove_row(self, row: PanelRow) -> None:
+        if row.kind == "source":
+            self.remove(row.value)
+        elif row.kind == "view":
+            self.remove_view(row.value)
+
+    def show_menu(self, row: PanelRow | None, point: QPoint) -> None:
+        """The context menu of a row of the sources panel."""
+        menu = QMenu(self._window)
+        menu.setAccessibleName("Source actions")
+        for title, run in self._entries(row):
+            menu.addAction(title).triggered.connect(lambda _=False, r=run: r())
+        menu.popup(point)
+
+    def _entries(self, row: PanelRow | None) -> list[tuple[str, Callable[[], None]]]:
+        if row is not None and row.kind == "view":
+            return [
+                ("Show", lambda: self.show_view(row.value)),
+                ("Remove", lambda: self.remove_view(row.value)),
+            ]
+        source = self._sources.get(row.value) if row is not None and row.kind == "source" else None
+        if source is None:
+            return [("Connect …", self.connect), ("Open File …", self.choose_file)]
+        key, is_open = source.key, source.state not in ("closed", "failed")
+        toggle = ("Close", lambda: self.close(key)) if is_open else ("Open", lambda: self.go_to_again(key))
+        save = [] if source.saved else [("Save as …", lambda: self.save(key))]
+        return [
+            toggle,
+            *save,
+            ("Rename …", lambda: self.rename(key)),
+            ("Copy URL", lambda: self.copy_url(key)),
+            ("Remove", lambda: self.remove(key)),
+        ]
+
+    def go_to_again(self, key: str) -> None:
+        """Opens a closed or failed source and goes to it."""
+        self.retry(key)
+        self.go_to(key)
+
+    def no_demo(self) -> str:
+        """Why the demo cannot be opened now."""
+        return "" if self._window.demo is None else "the demo is running"
+
+    def demo(self) -> None:
+        self._window.start_demo()

@@ -1,0 +1,241 @@
+"""The main window: the frame with its behaviour, put together from the registry, the focus and the sources."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication
+
+from app import appearance
+from app.commands import MENUS, CommandRegistry
+from app.context import Context
+from app.frame import Frame
+from app.keys import Shortcuts, belongs_to_widget, fill_menu, native
+from app.overlays import Overlays
+from app.routing import Router
+from app.saved import Saved, SavedView
+from app.settings import Settings
+from app.shell_commands import shell_commands
+from app.source_actions import SourceActions
+from app.sources import Sources
+from app.watch import Watch
+from engine_bridge.errors import PlayheadError
+from engine_bridge.focus import Focus, FocusModel
+from engine_bridge.format import ago
+from widgets.shell.sources_panel import PanelRow
+from widgets.shell.welcome import RecentRow
+
+if TYPE_CHECKING:
+    from app.connecting import Connecting
+    from app.demo import Demo
+    from widgets.shell.ask import AskPassword
+    from widgets.shell.crash_dialog import CrashDialog
+
+_DEFAULT_SIZE = (1440, 900)
+
+
+class MainWindow(Frame):
+    """Everything around the pages. Its parts are public, so that commands and tests use the same doors."""
+
+    _delivered = Signal(object)
+
+    def __init__(self, settings: Settings | None = None, saved: Saved | None = None) -> None:
+        super().__init__()
+        self.settings = settings or Settings()
+        self.saved = saved or Saved()
+        self.sources = Sources(self.saved, self)
+        self.focus = FocusModel()
+        self.commands = CommandRegistry()
+        self.connecting: Connecting | None = None
+        self.password_dialog: AskPassword | None = None
+        self.demo: Demo | None = None
+        self._crash: CrashDialog | None = None
+        self._views: list[SavedView] = []
+        self._delivered.connect(lambda callback: callback(), Qt.ConnectionType.QueuedConnection)
+        self.context = Context(
+            self.focus,
+            self.sources,
+            self.commands,
+            self.settings,
+            self.notify,
+            self.report,
+            self.set_page_status,
+        )
+        self.router = Router(self.context, self)
+        self.shortcuts = Shortcuts(self, self.run_command)
+        self.overlays = Overlays(self)
+        self.actions_of_sources = SourceActions(self)
+        self.watch = Watch(self.sources, self)
+        self.commands.add(*shell_commands(self))
+        self._connect()
+        self._restore()
+        self.settings.changed.append(self._on_setting)
+        self.reload_saved()
+        self.router.show()
+
+    def _connect(self) -> None:
+        top, actions = self.top_bar, self.actions_of_sources
+        top.back.connect(lambda: self.run_command("focus.back"))
+        top.forward.connect(lambda: self.run_command("focus.forward"))
+        top.quick_open.connect(lambda: self.run_command("app.quick_open"))
+        top.path.chosen.connect(self.focus.set)
+        top.menu.aboutToShow.connect(self._fill_menus)
+        self.panel.activated_row.connect(self._on_row)
+        self.panel.menu_requested.connect(actions.show_menu)
+        self.panel.rename_requested.connect(actions.rename_row)
+        self.panel.remove_requested.connect(actions.remove_row)
+        self.welcome.chosen.connect(
+            lambda way: self.run_command(f"source.{way}" if way != "demo" else "app.demo")
+        )
+        self.welcome.recent_chosen.connect(actions.open)
+        self.status_bar.zone_clicked.connect(lambda: self.run_command("view.zone"))
+        hints = QApplication.styleHints()
+        hints.colorSchemeChanged.connect(lambda _: self._on_setting("theme", self.settings.get("theme")))
+
+    def _restore(self) -> None:
+        size = str(self.settings.get("window"))
+        width, _, height = size.partition("x")
+        fits = width.isdigit() and height.isdigit()
+        self.resize(*((int(width), int(height)) if fits else _DEFAULT_SIZE))
+        if size == "maximized":
+            self.showMaximized()
+        panel = max(140, min(int(self.settings.get("panel_width")), 600))
+        self.splitter.setSizes([panel, 1200])
+        self.panel.setVisible(bool(self.settings.get("panel_shown")))
+        self._show_zone()
+
+    def reload_saved(self) -> None:
+        """Reads saved sources, recents and views again."""
+        try:
+            self.sources.load_saved()
+            self._views = self.saved.views()
+            recents = self.saved.recents()
+        except PlayheadError as error:
+            self.report(error)
+            return
+        now = time.time_ns()
+        self.welcome.set_recents([RecentRow(r.title, r.url, ago(r.opened_ns, now)) for r in recents])
+        self.router.show()
+
+    def views(self) -> list[SavedView]:
+        return self._views
+
+    def scope_changed(self) -> None:
+        scope = self.router.scope
+        self.shortcuts.update(self.commands, scope)
+        own = [c for c in self.commands if c.scope == scope and scope and c.keys and len(c.keys[0]) <= 5][:4]
+        words = [f"{native(c.keys[0])} {c.title.rstrip(' …').lower()}" for c in own]
+        self.status_bar.keys.set_text("   ".join([*words, "? keys"]))
+        source = self.router.source()
+        self.center.set_production(self.top_bar.environment.text == "PRODUCTION")
+        parts = [source.title if source else "", self.top_bar.environment.text if source else "", "Playhead"]
+        self.setWindowTitle(" · ".join(part for part in parts if part))
+
+    def run_command(self, command_id: str) -> None:
+        """Runs a command as keys, menus and buttons do: its reason or error is shown, never raised."""
+        try:
+            self.commands.run(command_id)
+        except PlayheadError as error:
+            self.notify(error.message)
+
+    def notify(self, text: str) -> None:
+        self.status_bar.notify(text)
+
+    def report(self, error: PlayheadError) -> None:
+        """Shows an error above the page until it is put away."""
+        self.bars.show_error(error)
+
+    def set_page_status(self, text: str) -> None:
+        self.router.set_status(self.focus.current.page, text)
+
+    def ask_password(self, key: str) -> None:
+        self.actions_of_sources.ask_password(key)
+
+    def open(self, target: str, title: str | None = None) -> None:
+        """Opens a URL, a path or ``@name`` and goes to its runs."""
+        self.actions_of_sources.open(target, title)
+
+    def deliver(self, callback: Callable[[], None]) -> None:
+        """Runs a callback in the GUI thread, soon. Any thread."""
+        self._delivered.emit(callback)
+
+    def show_crash(self, report: str) -> None:
+        """Shows a programmer error's report in the one crash dialog."""
+        from widgets.shell.crash_dialog import CrashDialog
+
+        if self._crash is None:
+            self._crash = CrashDialog(report, self)
+            self._crash.finished.connect(self._on_crash_closed)
+            self._crash.open()
+        else:
+            self._crash.append(report)
+
+    def _on_crash_closed(self) -> None:
+        self._crash = None
+
+    def start_demo(self) -> None:
+        """Starts the demo and opens it."""
+
+    def _fill_menus(self) -> None:
+        self.top_bar.menu.clear()
+        for name in MENUS:
+            menu = self.top_bar.menu.addMenu(name)
+            fill_menu(menu, self.commands, name, self.router.scope, self.run_command)
+            menu.menuAction().setVisible(bool(menu.actions()))
+
+    def _on_row(self, row: PanelRow) -> None:
+        if row.kind == "source":
+            self.actions_of_sources.go_to(row.value)
+        elif row.kind == "view":
+            self.actions_of_sources.show_view(row.value)
+        elif row.kind == "page" and row.reason:
+            self.notify(f"{row.title}: {row.reason}")
+        elif row.kind == "page":
+            self.focus.set(Focus(page=row.value, source=self.focus.current.source))
+
+    def _on_setting(self, name: str, value: Any) -> None:
+        if name == "theme":
+            appearance.apply(value)
+        elif name == "zone":
+            self._show_zone()
+            self.router.refresh()
+
+    def _show_zone(self) -> None:
+        local = self.settings.get("zone") == "local"
+        self.status_bar.zone.setText(
+            f"{time.tzname[time.daylight and time.localtime().tm_isdst]}" if local else "UTC"
+        )
+        self.status_bar.zone.setToolTip("Times are shown in " + ("the machine's zone." if local else "UTC."))
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and belongs_to_widget(event, self.focusWidget()):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.open(url.toLocalFile())
+        event.acceptProposedAction()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        size = "maximized" if self.isMaximized() else f"{self.width()}x{self.height()}"
+        self.settings.set("window", size)
+        if self.panel.isVisible():
+            self.settings.set("panel_width", self.splitter.sizes()[0])
+        self.watch.stop()
+        self.status_bar.stop()
+        self.overlays.close()
+        self.router.close()
+        self.hide()
+        self.sources.close_all()
+        super().closeEvent(event)

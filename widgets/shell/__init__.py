@@ -1,0 +1,1 @@
+"""What stands around the pages: sources panel, top bar, status bar, bars and overlays. GUI thread."""

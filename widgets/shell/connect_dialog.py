@@ -1,0 +1,214 @@
+"""The connect dialog: a URL, or an engine's fields; name, environment, password; a test with Cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine_bridge.bridge import ConnectForm
+from engine_bridge.errors import PlayheadError
+from engine_bridge.format import plain, safe_lines
+from engine_bridge.model import Environment
+from widgets.shell.label import clear, label
+
+_ENVIRONMENTS: Final = (
+    ("Development", Environment.DEV),
+    ("Test", Environment.TEST),
+    ("Production", Environment.PRODUCTION),
+)
+_URL: Final = "URL or path"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What the user filled in. ``url`` as typed; ``secret`` shows in no repr."""
+
+    url: str
+    name: str
+    environment: Environment
+    remember: bool
+    secret: str = ""
+
+    def __repr__(self) -> str:
+        return f"Connection({self.name!r}, {self.environment.value})"
+
+
+class ConnectDialog(QDialog):
+    """``tested``, ``cancelled`` and ``connected`` ask the owner to act; it answers with ``show_*``."""
+
+    tested = Signal()
+    cancelled = Signal()
+    connected = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Connect")
+        self.setMinimumWidth(560)
+        self._forms: list[ConnectForm] = []
+        self._lines: dict[str, QLineEdit] = {}
+        self.kind = QComboBox()
+        self.kind.setAccessibleName("Kind of source")
+        self.kind.addItem(_URL)
+        self.kind.currentIndexChanged.connect(self._on_kind)
+        self._form = QFormLayout()
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self.name = self._line("Name", "optional: opens later as @name")
+        self.environment = QComboBox()
+        self.environment.setAccessibleName("Environment")
+        for title, _ in _ENVIRONMENTS:
+            self.environment.addItem(title)
+        self.password = self._line("Password", "empty: from the keyring, PGPASSFILE or the environment")
+        self.password.setEchoMode(QLineEdit.EchoMode.Password)
+        self.remember = QCheckBox("Remember the password in this system's keyring")
+        self.keyring_note = label(
+            "This system has no keyring: a password is asked for each time.", color="muted", wrap=True
+        )
+        self.message = label(color="muted", wrap=True)
+        self.message.setMinimumHeight(36)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 0)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(6)
+        self.bar.hide()
+        self._lay_out()
+        self.set_keyring(False)
+        self._on_kind()
+
+    @staticmethod
+    def _line(name: str, placeholder: str = "") -> QLineEdit:
+        line = QLineEdit()
+        line.setAccessibleName(name)
+        line.setPlaceholderText(placeholder)
+        return line
+
+    def _lay_out(self) -> None:
+        self._fields = QFormLayout()
+        self._fields.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self._form.addRow("Kind", self.kind)
+        rest = QFormLayout()
+        rest.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        rest.addRow("Password", self.password)
+        rest.addRow("", self.remember)
+        rest.addRow("", self.keyring_note)
+        rest.addRow("Name", self.name)
+        rest.addRow("Environment", self.environment)
+        self.test_button = QPushButton("Test connection")
+        self.test_button.clicked.connect(self._on_test)
+        self.cancel_button = QPushButton("Close")
+        self.cancel_button.clicked.connect(self.reject)
+        self.connect_button = QPushButton("Connect")
+        self.connect_button.setProperty("primary", "true")
+        self.connect_button.setDefault(True)
+        self.connect_button.clicked.connect(self._on_connect)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.test_button)
+        buttons.addStretch(1)
+        buttons.addWidget(self.cancel_button)
+        buttons.addWidget(self.connect_button)
+        column = QVBoxLayout(self)
+        column.setSpacing(12)
+        for part in (self._form, self._fields, rest):
+            column.addLayout(part)
+        column.addWidget(self.message)
+        column.addWidget(self.bar)
+        column.addLayout(buttons)
+
+    def set_forms(self, forms: Sequence[ConnectForm]) -> None:
+        """The engines' forms; they arrive after the dialog is up."""
+        self._forms = list(forms)
+        for form in self._forms:
+            self.kind.addItem(plain(form.title))
+
+    def set_keyring(self, available: bool) -> None:
+        self.remember.setVisible(available)
+        self.keyring_note.setVisible(not available)
+
+    def _on_kind(self) -> None:
+        clear(self._fields)
+        self._lines = {}
+        form = self._current()
+        if form is None:
+            url = self._line(_URL, "scheme://user@host/name, or a file's path")
+            self._lines["url"] = url
+            self._fields.addRow("URL", url)
+            return
+        for field in form.fields:
+            if field.secret:
+                continue
+            line = self._line(field.title, field.placeholder)
+            line.setText(field.default)
+            self._lines[field.name] = line
+            self._fields.addRow(plain(field.title), line)
+
+    def _current(self) -> ConnectForm | None:
+        at = self.kind.currentIndex()
+        return self._forms[at - 1] if at >= 1 else None
+
+    def lines(self) -> dict[str, QLineEdit]:
+        """The lines of the chosen kind, by field name."""
+        return dict(self._lines)
+
+    def value(self) -> Connection:
+        """What is filled in. Raises PlayheadError when an engine's form refuses it."""
+        form = self._current()
+        values = {name: line.text().strip() for name, line in self._lines.items()}
+        url = values["url"] if form is None else form.build(values)
+        return Connection(
+            url,
+            self.name.text().strip(),
+            _ENVIRONMENTS[self.environment.currentIndex()][1],
+            self.remember.isVisible() and self.remember.isChecked(),
+            self.password.text(),
+        )
+
+    def _on_test(self) -> None:
+        if self.bar.isVisible():
+            self.cancelled.emit()
+        else:
+            self.tested.emit()
+
+    def _on_connect(self) -> None:
+        self.connected.emit()
+
+    def show_busy(self, text: str) -> None:
+        self._say(text, "muted")
+        self.bar.show()
+        self.test_button.setText("Cancel test")
+
+    def show_good(self, text: str) -> None:
+        self._idle()
+        self._say("✓ " + text, "text")
+
+    def show_error(self, error: PlayheadError) -> None:
+        self._idle()
+        self._say("✕ " + "\n".join(filter(None, (error.message, error.hint))), "failed")
+
+    def show_idle(self, text: str = "") -> None:
+        self._idle()
+        self._say(text, "muted")
+
+    def _idle(self) -> None:
+        self.bar.hide()
+        self.test_button.setText("Test connection")
+
+    def _say(self, text: str, color: str) -> None:
+        self.message.setText(safe_lines(text))
+        self.message.setProperty("color", color)
+        self.message.style().unpolish(self.message)
+        self.message.style().polish(self.message)

@@ -1,0 +1,117 @@
+"""The key sheet: every command that has keys, by page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from widgets.shell.label import label
+from widgets.theme import font
+
+_COLUMNS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A command's keys, as this system writes them, and its title."""
+
+    keys: tuple[str, ...]
+    title: str
+
+
+class KeySheet(QDialog):
+    """Groups of keys in columns; typing narrows them, Esc closes."""
+
+    def __init__(self, groups: Sequence[tuple[str, Sequence[KeyRow]]], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keys")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.line = QLineEdit()
+        self.line.setPlaceholderText("Narrow down")
+        self.line.setAccessibleName("Narrow down keys")
+        self.line.textChanged.connect(self._narrow)
+        self._blocks: list[tuple[QWidget, list[tuple[QWidget, QWidget, str]]]] = []
+        inner = QWidget()
+        across = QHBoxLayout(inner)
+        across.setSpacing(32)
+        for column in _columns(groups):
+            across.addLayout(self._column(column), 1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(inner)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(12)
+        layout.addWidget(self.line)
+        layout.addWidget(scroll)
+        self.resize(980, 620)
+
+    def _column(self, groups: Sequence[tuple[str, Sequence[KeyRow]]]) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.setSpacing(16)
+        for title, rows in groups:
+            column.addWidget(self._block(title, rows))
+        column.addStretch(1)
+        return column
+
+    def _block(self, title: str, rows: Sequence[KeyRow]) -> QWidget:
+        block = QWidget()
+        grid = QGridLayout(block)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(6)
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(label(title.upper(), color="muted", size=11, bold=True), 0, 0, 1, 2)
+        entries: list[tuple[QWidget, QWidget, str]] = []
+        for number, row in enumerate(rows, 1):
+            keys = QLabel("  ".join(row.keys))
+            keys.setTextFormat(Qt.TextFormat.PlainText)
+            keys.setFont(font(12, code=True))
+            keys.setMinimumWidth(96)
+            words = label(row.title)
+            grid.addWidget(keys, number, 0)
+            grid.addWidget(words, number, 1)
+            entries.append((keys, words, f"{title} {row.title} {' '.join(row.keys)}".lower()))
+        self._blocks.append((block, entries))
+        return block
+
+    def _narrow(self, text: str) -> None:
+        wanted = text.lower().strip()
+        for block, entries in self._blocks:
+            for keys, words, searched in entries:
+                keys.setVisible(wanted in searched)
+                words.setVisible(wanted in searched)
+            block.setVisible(any(wanted in searched for *_, searched in entries))
+
+    @property
+    def shown(self) -> list[str]:
+        """The titles that are not narrowed away."""
+        return [
+            w.text()
+            for _, entries in self._blocks
+            for _, w, _ in entries
+            if isinstance(w, QLabel) and not w.isHidden()
+        ]
+
+
+def _columns(groups: Sequence[tuple[str, Sequence[KeyRow]]]) -> list[list[tuple[str, Sequence[KeyRow]]]]:
+    """Groups in order, cut into columns of about the same height."""
+    columns: list[list[tuple[str, Sequence[KeyRow]]]] = [[] for _ in range(_COLUMNS)]
+    whole = sum(len(rows) + 2 for _, rows in groups)
+    done = 0
+    for title, rows in groups:
+        columns[min(_COLUMNS - 1, done * _COLUMNS // max(1, whole))].append((title, rows))
+        done += len(rows) + 2
+    return columns

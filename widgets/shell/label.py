@@ -1,0 +1,74 @@
+"""Labels for foreign text: plain, elided, whole in the tooltip."""
+
+from __future__ import annotations
+
+from html import escape
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QLabel, QLayout, QSizePolicy, QWidget
+
+from engine_bridge.format import plain
+from widgets.theme import font, theme
+
+
+def plain_tooltip(text: str) -> str:
+    """Text as a tooltip that Qt cannot take for rich text."""
+    return f"<span>{escape(text)}</span>".replace("\n", "<br>") if text else ""
+
+
+def label(
+    text: str = "", *, color: str = "text", size: int = 12, bold: bool = False, wrap: bool = False
+) -> QLabel:
+    """A plain-text label in a theme colour; it follows theme changes through its ``color`` property."""
+    result = QLabel(text)
+    result.setTextFormat(Qt.TextFormat.PlainText)
+    result.setFont(font(size, bold=bold))
+    result.setWordWrap(wrap)
+    result.setProperty("color", color)
+    return result
+
+
+def clear(layout: QLayout) -> None:
+    """Empties a layout and deletes its widgets."""
+    while (item := layout.takeAt(0)) is not None:
+        widget = item.widget()
+        if widget is not None:
+            widget.hide()
+            widget.deleteLater()
+
+
+class ElidedLabel(QWidget):
+    """One line of foreign text that shortens itself; its tooltip holds the whole."""
+
+    def __init__(self, color: str = "text", parent: QWidget | None = None, *, code: bool = False) -> None:
+        super().__init__(parent)
+        self._text = ""
+        self._color = color
+        self.setFont(font(12, code=code))
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    def set_text(self, text: str, color: str | None = None) -> None:
+        self._text = plain(text, 1000)
+        self._color = color or self._color
+        self.setToolTip(plain_tooltip(self._text))
+        self.setAccessibleName(self._text)
+        self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        metrics = self.fontMetrics()
+        return QSize(metrics.horizontalAdvance(self._text) + 2, metrics.height() + 4)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(min(40, self.sizeHint().width()), self.sizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        shown = self.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideMiddle, self.width())
+        with QPainter(self) as painter:
+            painter.setPen(theme().color(self._color))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
