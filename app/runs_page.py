@@ -9,9 +9,10 @@ from app.context import Context, PageController, Source
 from app.runs_page_cells import Cells
 from app.runs_page_facts import Facts
 from app.runs_page_feed import Feed
+from app.runs_page_fresh import Fresh
 from app.runs_page_live import Live
 from app.runs_page_scan import Scan
-from engine_bridge.bridge import Page, Sort
+from engine_bridge.bridge import Changes, Page, Sort
 from engine_bridge.errors import PlayheadError, QueryError
 from engine_bridge.focus import Focus
 from engine_bridge.model import Run, RunRef
@@ -42,7 +43,8 @@ class RunsPage(PageController):
         self.feed = Feed(self.jobs, self.view.model, "runs")
         self.scan = Scan(self.jobs, self.feed, self.view.model, self.view.scan)
         self.facts = Facts(self)
-        self.live = Live(self)
+        self.fresh = Fresh(self.feed, self.view.model, self.view.table, self.view.new_above, self.refresh)
+        self.live = Live(self, self.view.table, lambda: self.facts.now_ns)
         self.cells = Cells(self)
         self._connect()
 
@@ -59,7 +61,7 @@ class RunsPage(PageController):
         view.chips.toggled.connect(self._on_chip)
         view.charts.range_chosen.connect(self._on_range)
         view.charts.run_opened.connect(self._open_ref)
-        view.new_above.clicked.connect(self.live.show_new)
+        self.live.moved.connect(self._on_moved)
         self.context.sources.changed.connect(self._on_source)
 
     @property
@@ -68,7 +70,7 @@ class RunsPage(PageController):
 
     def focus_changed(self, new: Focus, old: Focus) -> None:
         if new.page != self.name:
-            self.live.stop()
+            self._pause()
             return
         source = self.source()
         session = source.session if source else None
@@ -85,8 +87,12 @@ class RunsPage(PageController):
         self._load(self.source(), keep=True)
 
     def close(self) -> None:
-        self.live.stop()
+        self._pause()
         super().close()
+
+    def _pause(self) -> None:
+        self.live.stop()
+        self.facts.stop()
 
     def selected_refs(self) -> list[RunRef]:
         """The runs chosen for a bulk action."""
@@ -153,7 +159,6 @@ class RunsPage(PageController):
         self._selected = frozenset(self.view.selected_refs()) if keep else frozenset()
         self._loaded = (self.context.focus.current.source, session, query)
         self.jobs.cancel_all()
-        self.view.new_above.show_count(0)
         self._show_sort()
         if source is None or session is None:
             self._show_closed(source)
@@ -221,6 +226,12 @@ class RunsPage(PageController):
     def _show_nothing(self, title: str, text: str, *actions: tuple[str, str]) -> None:
         self.view.empty.show_state("filter" if self.node else "runs", title, text, *actions)
         self.view.show_empty()
+
+    def _on_moved(self, changes: Changes) -> None:
+        self.fresh.update(changes.changed)
+        self.facts.outdate()
+        if not self.scan.active and (changes.new or not self.view.model.rowCount()):
+            self.fresh.look()
 
     def _on_cancelled(self) -> None:
         if self.view.model.rowCount() == 0 and self.view.model.blocks.resume is None:

@@ -25,7 +25,7 @@ def _list_commands(page: RunsPage) -> list[Command]:
         return "" if page.context.focus.current.query else "there is no filter"
 
     def no_news() -> str:
-        return "" if page.live.waiting else "nothing new"
+        return "" if page.fresh.waiting else "nothing new"
 
     return [
         make("runs.focus_filter", "Edit Filter", view.filter_bar.focus, keys=("/",), icon="filter"),
@@ -37,7 +37,7 @@ def _list_commands(page: RunsPage) -> list[Command]:
             when=no_filter,
             icon="close",
         ),
-        make("runs.show_new", "Show New Runs", page.live.show_new, keys=("N",), when=no_news, icon="live"),
+        make("runs.show_new", "Show New Runs", page.fresh.show_new, keys=("N",), when=no_news, icon="live"),
         make("runs.sort", "Sort by Current Column", page.sort_by_current, keys=("S",)),
         make("runs.columns", "Choose Columns …", view.choose_columns, keys=("C",), icon="columns"),
         make("runs.charts", "Show or Hide Charts", page.toggle_charts, keys=("H",), icon="timeline"),

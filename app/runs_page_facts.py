@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 
 from app.context import Source
 from engine_bridge.bridge import Capability, Facets
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.runs_page import RunsPage
 
 _BUCKETS: Final = 120
+_RECOUNT_MS: Final = 2_000
 _FINE: Final = 100_000  # rows up to which anchors stand at every page
 _COARSE: Final = 1_000
 _DAY_NS: Final = 86_400_000_000_000
@@ -38,6 +39,12 @@ class Facts(QObject):
         self._jobs = page.jobs
         self._steps: list[Callable[[], None]] = []
         self._clock_gap_ns = 0
+        self._session: Session | None = None
+        self._asked_s = 0.0
+        self._cost_s = 0.0
+        self._again = QTimer(self)
+        self._again.setSingleShot(True)
+        self._again.timeout.connect(self._recount)
         self.total: int | None = None
         self.facets: Facets | None = None
 
@@ -46,24 +53,59 @@ class Facts(QObject):
         """The engine's now, nanoseconds UTC."""
         return time.time_ns() + self._clock_gap_ns
 
+    def stop(self) -> None:
+        """The page is hidden, or closed."""
+        self._again.stop()
+
     def load(self, source: Source, session: Session, *, scanned: bool) -> None:
         """Asks everything about the list that has just opened. ``scanned``: counting would read every payload."""
-        self.total, self.facets = None, None
-        node = self._page.node
+        self.total, self.facets, self._session = None, None, None
+        self._again.stop()
         self._steps = [lambda: self._clock(session)]
-        if not scanned and not source.can(Capability.FACETS):
-            self._steps.append(lambda: self._count(source, session, node))
-        if not source.can(Capability.FACETS):
-            self._steps.append(lambda: self._facets(session, node))
+        if scanned or source.can(Capability.FACETS):
+            self._page.view.chips.set_counts(None)
+            self._page.view.charts.set_data(None, None)
+        else:
+            self._session = session
+            self._steps.append(lambda: self._count(source, session, self._page.node))
+            self._steps.append(lambda: self._facets(session, self._page.node))
+        self._next()
+
+    def outdate(self) -> None:
+        """Something moved: counts are asked anew, but never for more than a twentieth of the time."""
+        if self._session is not None and not self._again.isActive() and not self._jobs.running("fact"):
+            self._again.start(max(_RECOUNT_MS, int(self._cost_s * 20_000)))
+
+    def _recount(self) -> None:
+        session = self._session
+        if session is not None:
+            self._steps = [
+                lambda: self._recount_total(session),
+                lambda: self._facets(session, self._page.node),
+            ]
+            self._next()
+
+    def _recount_total(self, session: Session) -> None:
+        # Rows that wait above are counted too, so the table keeps the length it was loaded with.
+        self._ask("count", self._show_total, session, self._page.node)
+
+    def _show_total(self, total: int) -> None:
+        self.total = total
+        self._page.show_status()
         self._next()
 
     def _next(self) -> None:
+        self._cost_s = time.perf_counter() - self._asked_s
         if self._steps:
+            self._asked_s = time.perf_counter()
             self._steps.pop(0)()
 
     def _skip(self, _: PlayheadError) -> None:
         # The list is usable without this fact; the next one may still come.
         self._next()
+
+    def _ask(self, method: str, got: Callable[[Any], None], session: Session, *arguments: Any) -> None:
+        self._jobs.run("fact", session, method, *arguments, on_result=got, on_error=self._skip)
 
     def _clock(self, session: Session) -> None:
         def got(now_ns: int) -> None:
@@ -71,29 +113,25 @@ class Facts(QObject):
             self._page.live.tick()
             self._next()
 
-        self._jobs.run("fact", session, "now_ns", on_result=got, on_error=self._skip)
+        self._ask("now_ns", got, session)
 
     def _count(self, source: Source, session: Session, node: Node | None) -> None:
         def got(total: int) -> None:
-            self.total = total
             self._page.view.model.set_count(total)
             if total > HOP and not source.can(Capability.ANCHORS):
                 self._steps.insert(0, lambda: self._anchors(session, node, total))
-            self._page.show_status()
-            self._next()
+            self._show_total(total)
 
-        self._jobs.run("fact", session, "count", node, on_result=got, on_error=self._skip)
+        self._ask("count", got, session, node)
 
     def _anchors(self, session: Session, node: Node | None, total: int) -> None:
         every = PAGE if total <= _FINE else _COARSE
 
         def got(cursors: list[bytes]) -> None:
-            self._page.view.model.set_anchors(cursors, every, self._page.live.above)
+            self._page.view.model.set_anchors(cursors, every, self._page.fresh.above)
             self._next()
 
-        self._jobs.run(
-            "fact", session, "anchors", node, self._page.sort, every, on_result=got, on_error=self._skip
-        )
+        self._ask("anchors", got, session, node, self._page.sort, every)
 
     def _facets(self, session: Session, node: Node | None) -> None:
         chips, charts = without_status(node), without_time(node)
@@ -103,13 +141,14 @@ class Facts(QObject):
             if charts == chips:
                 self._show_charts(facets)
             else:
-                self._steps.append(lambda: self._ask_facets(session, charts, self._show_charts))
+                self._steps.append(lambda: self._ask("facets", got_charts, session, charts, _BUCKETS))
             self._next()
 
-        self._ask_facets(session, chips, got_chips)
+        def got_charts(facets: Facets) -> None:
+            self._show_charts(facets)
+            self._next()
 
-    def _ask_facets(self, session: Session, node: Node | None, got: Callable[[Facets], None]) -> None:
-        self._jobs.run("fact", session, "facets", node, _BUCKETS, on_result=got, on_error=self._skip)
+        self._ask("facets", got_chips, session, chips, _BUCKETS)
 
     def _show_chips(self, facets: Facets) -> None:
         self._page.view.chips.set_counts(facets.by_status, exact=facets.exact)

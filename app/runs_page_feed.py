@@ -68,6 +68,20 @@ class Feed(QObject):
         self._first = fetch = self._model.blocks.first() if not keep else _first_page(self._model)
         self._read(fetch)
 
+    def peek(self, on_result: Callable[[Page], None]) -> None:
+        """Reads the list's first page once more, beside everything else; errors are passed over."""
+        if self._session is None:
+            return
+        arguments = self._arguments(_first_page(self._model))
+        self._jobs.run(
+            f"{self._name}:peek",
+            self._session,
+            self._method,
+            *arguments,
+            on_result=on_result,
+            on_error=lambda error: None,
+        )
+
     def owns(self, slot: str) -> bool:
         """Whether a job's slot reads a page of this list."""
         return slot in self._slots
@@ -76,6 +90,7 @@ class Feed(QObject):
         """Cancels every page that is being read."""
         for slot in self._slots:
             self._jobs.cancel(slot)
+        self._jobs.cancel(f"{self._name}:peek")
         self._slots.clear()
         self._first = None
 

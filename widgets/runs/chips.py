@@ -46,6 +46,7 @@ class StatusChips(QWidget):
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         button.clicked.connect(lambda: self._clicked(status))
         self._row.addWidget(button)
+        button.hide()
         return button
 
     def _clicked(self, status: Status) -> None:
@@ -80,7 +81,8 @@ class StatusChips(QWidget):
         for status, button in self._buttons.items():
             number = (self._counts or {}).get(status, 0)
             active = status in self._active
-            button.setVisible(bool(number) or active)
+            known = self._counts is not None
+            button.setVisible(active or (bool(number) if known else not button.isHidden()))
             button.setChecked(active)
             shown = "" if self._counts is None else f"  {'' if self._exact else '≥ '}{count(number)}"
             name = status.replace("_", " ")

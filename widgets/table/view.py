@@ -37,7 +37,7 @@ class PagedView(QTableView):
 
     def __init__(self, model: PagedModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._paged = model
+        self.paged = model
         self._cells = CellDelegate(self)
         self.setModel(model)
         self.setItemDelegate(self._cells)
@@ -74,7 +74,7 @@ class PagedView(QTableView):
         header.setSectionsClickable(True)
         header.setMinimumSectionSize(48)
         header.sectionClicked.connect(lambda column: self.sort_requested.emit(column))
-        for number, column in enumerate(self._paged.columns):
+        for number, column in enumerate(self.paged.columns):
             mode = QHeaderView.ResizeMode.Stretch if column.stretch else QHeaderView.ResizeMode.Interactive
             header.setSectionResizeMode(number, mode)
             self.setColumnWidth(number, column.width)
@@ -83,10 +83,16 @@ class PagedView(QTableView):
     @property
     def visible_rows(self) -> tuple[int, int]:
         """First and last table row in sight; last < first when there is none."""
-        rows = self._paged.rowCount()
+        rows = self.paged.rowCount()
         first = max(0, self.rowAt(0))
         last = self.rowAt(self.viewport().height() - 1)
         return first, rows - 1 if last < 0 else last
+
+    def visible_refs(self) -> tuple[Any, ...]:
+        """Refs of the rows in sight that are at hand."""
+        first, last = self.visible_rows
+        items = (self.paged.item(row) for row in range(first, last + 1))
+        return tuple(item.ref for item in items if item is not None)
 
     @property
     def at_top(self) -> bool:
@@ -96,12 +102,12 @@ class PagedView(QTableView):
     def current_item(self) -> Any:
         """The item of the current cell, None when there is none."""
         index = self.currentIndex()
-        return self._paged.item(index.row()) if index.isValid() else None
+        return self.paged.item(index.row()) if index.isValid() else None
 
     def selected_items(self) -> list[Any]:
         """Selected items that are at hand, top to bottom; placeholders have none yet."""
         ranges = [(r.top(), r.bottom()) for r in self.selectionModel().selection().toList()]
-        held = self._paged.blocks.loaded()
+        held = self.paged.blocks.loaded()
         chosen = [(row, item) for row, item in held if any(top <= row <= bottom for top, bottom in ranges)]
         return [item for _, item in sorted(chosen, key=lambda pair: pair[0])]
 
@@ -109,7 +115,7 @@ class PagedView(QTableView):
         """Selects exactly these rows."""
         chosen = QItemSelection()
         for row in rows:
-            chosen.select(self._paged.index(row, 0), self._paged.index(row, 0))
+            chosen.select(self.paged.index(row, 0), self.paged.index(row, 0))
         flags = QItemSelectionModel.SelectionFlag
         self.selectionModel().select(chosen, flags.ClearAndSelect | flags.Rows)
 
@@ -122,7 +128,7 @@ class PagedView(QTableView):
 
     def scroll_to_row(self, row: int) -> None:
         """Makes a row current and visible."""
-        index = self._paged.index(row, max(0, self.currentIndex().column()))
+        index = self.paged.index(row, max(0, self.currentIndex().column()))
         self.setCurrentIndex(index)
 
     def _schedule(self, *_: object) -> None:
@@ -131,10 +137,10 @@ class PagedView(QTableView):
     def _looked(self) -> None:
         first, last = self.visible_rows
         if last >= first:
-            self._paged.want(max(0, first - _AHEAD), last + _AHEAD)
+            self.paged.want(max(0, first - _AHEAD), last + _AHEAD)
 
     def _open(self, index: QModelIndex) -> None:
-        item = self._paged.item(index.row())
+        item = self.paged.item(index.row())
         if item is not None:
             self.opened.emit(item)
 
@@ -145,7 +151,7 @@ class PagedView(QTableView):
             corner = self.viewport().mapToGlobal(self.visualRect(index).bottomLeft())
         else:
             index, corner = self.indexAt(event.pos()), event.globalPos()
-        if index.isValid() and self._paged.item(index.row()) is not None:
+        if index.isValid() and self.paged.item(index.row()) is not None:
             self.menu_requested.emit(corner)
         event.accept()
 
@@ -154,8 +160,8 @@ class PagedView(QTableView):
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
             self._open(self.currentIndex())
             return
-        if key in (Qt.Key.Key_Home, Qt.Key.Key_End) and self._paged.rowCount():
-            self._jump(0 if key == Qt.Key.Key_Home else self._paged.rowCount() - 1)
+        if key in (Qt.Key.Key_Home, Qt.Key.Key_End) and self.paged.rowCount():
+            self._jump(0 if key == Qt.Key.Key_Home else self.paged.rowCount() - 1)
             return
         if key == Qt.Key.Key_Escape and self.selectionModel().hasSelection():
             self.clearSelection()
