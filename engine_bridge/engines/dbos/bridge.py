@@ -24,6 +24,7 @@ from engine_bridge.bridge import (
 )
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos import payloads, runs
+from engine_bridge.engines.dbos.changes import Watch
 from engine_bridge.engines.dbos.connect import Database
 from engine_bridge.history import Batch, Restart
 from engine_bridge.model import Run, RunRef
@@ -46,6 +47,7 @@ class DbosBridge(Bridge):
     def __init__(self, url: str, secret: str | None = None) -> None:
         self._db = Database(url, secret)
         self._runs: tuple[int, runs.Lister] | None = None
+        self._watch = Watch(self._db)
 
     def _lister(self) -> runs.Lister:
         # The columns may have changed when the source had to be opened anew.
@@ -118,17 +120,15 @@ class DbosBridge(Bridge):
     def count(self, query: Node | None, cancel: CancelToken) -> int:
         from engine_bridge.engines.dbos import facets
 
-        return facets.count(self._db, query, cancel)
+        return facets.count(self._db, self._lister(), query, cancel)
 
     def facets(self, query: Node | None, buckets: int, cancel: CancelToken) -> Facets:
         from engine_bridge.engines.dbos import facets
 
-        return facets.read(self._db, query, buckets, cancel)
+        return facets.read(self._db, self._lister(), query, buckets, cancel)
 
     def changes(self, mark: bytes | None, visible: tuple[RunRef, ...], cancel: CancelToken) -> Changes:
-        from engine_bridge.engines.dbos import changes
-
-        return changes.since(self._db, mark, visible, cancel)
+        return self._watch.since(self._lister(), mark, visible, cancel)
 
     def payload(self, key: str, offset: int, length: int, cancel: CancelToken) -> bytes:
         return payloads.read(self._db, key, offset, length, cancel)
@@ -138,12 +138,12 @@ class DbosBridge(Bridge):
     ) -> Page:
         from engine_bridge.engines.dbos import failures
 
-        return failures.page(self._db, query, text, cursor, limit, cancel)
+        return failures.page(self._db, self._lister(), query, text, cursor, limit, cancel)
 
     def search(self, text: str, scope: str, limit: int, cancel: CancelToken) -> Iterator[Hit]:
         from engine_bridge.engines.dbos import search
 
-        return search.find(self._db, text, scope, limit, cancel)
+        return search.find(self._db, self._lister(), text, scope, limit, cancel)
 
     def resources(self, kind: str, cancel: CancelToken) -> list[Resource]:
         from engine_bridge.engines.dbos import resources

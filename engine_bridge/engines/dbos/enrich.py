@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos import payloads, waits
 from engine_bridge.engines.dbos.connect import Database, Reader
+from engine_bridge.engines.dbos.errors import failure_of
 from engine_bridge.engines.dbos.rows import Builder
 from engine_bridge.engines.dbos.tables import Tables
 from engine_bridge.model import Failure, PayloadRef, Run
@@ -118,8 +119,5 @@ def decoded(error: Any, encoding: str | None, run_id: str) -> Failure | None:
     """A stored error as a Failure; never executed."""
     if error is None:
         return None
-    from engine_bridge.payloads import failure
-
     raw: PayloadRef = payloads.ref("error", run_id, encoding=encoding)
-    data = error.encode() if isinstance(error, str) else bytes(error)
-    return msgspec.structs.replace(failure(data, encoding), raw=raw)
+    return msgspec.structs.replace(failure_of(error, encoding), raw=raw)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from engine_bridge.engines.dbos.connect import BadText
+from engine_bridge.engines.dbos.errors import error_line, why
 from engine_bridge.engines.dbos.tables import COLUMNS, Expression, Tables
 from engine_bridge.format import duration
 from engine_bridge.model import Evidence, Failure, Provenance, Run, RunRef, Status
@@ -213,7 +214,9 @@ def _why(
     if status is Status.COMPLETED:
         return ""
     if status is Status.FAILED:
-        return "" if failure is None else error_line(failure)
+        if failure is None:
+            return ""
+        return failure.message if failure.type == EXHAUSTED else why(failure)
     if status is Status.CANCELLED:
         late = deadline_ns is not None and ended_ns is not None and ended_ns >= deadline_ns
         return "cancelled: its deadline had passed" if late else "cancelled"
@@ -223,14 +226,6 @@ def _why(
     if status is Status.QUEUED:
         return f"queued on {queue}" if queue else "queued"
     return ""
-
-
-def error_line(failure: Failure) -> str:
-    """A failure in one line: its type without the module, and its message."""
-    name = failure.type.rpartition(".")[2] or failure.type
-    if failure.type == EXHAUSTED:
-        return failure.message
-    return f"{name}: {failure.message}" if failure.message else name
 
 
 def _attributes(text: Any) -> tuple[dict[str, Any], str | None]:

@@ -1,0 +1,216 @@
+"""The failure log: failed runs and failed steps in one list, newest first, errors decoded.
+
+A run's failure has the time of its end, a step's that of its own; a step that fails its run appears as both. Cancelled
+runs are no failures.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+from engine_bridge.bridge import FailureRow, Page
+from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.dbos import enrich, filters, keyset, payloads, rows
+from engine_bridge.engines.dbos.connect import Database, Reader
+from engine_bridge.engines.dbos.errors import failure_of
+from engine_bridge.engines.dbos.runs import Lister
+from engine_bridge.engines.dbos.tables import Expression, Tables
+from engine_bridge.errors import UsageError
+from engine_bridge.model import Failure, Run
+from engine_bridge.query.sql import literal_in
+
+BATCH: Final = 400
+SCAN_S: Final = 3.0
+
+_Place = tuple[int, int, str, int]
+"""Order of the log: time in ms (-1: not recorded), 1 for runs and 0 for steps, run id, step id."""
+
+
+def page(
+    db: Database, lister: Lister, query: Any, text: str, cursor: bytes | None, limit: int, cancel: CancelToken
+) -> Page:
+    """A page of FailureRow. A text, or a filter that SQL cannot answer, is searched for SCAN_S at most."""
+    log = _Log(db, lister, query, text.casefold(), cancel)
+    return log.page(_parsed(cursor), limit)
+
+
+def _parsed(cursor: bytes | None) -> _Place | None:
+    if cursor is None:
+        return None
+    try:
+        at, kind, run_id, step = json.loads(cursor)
+    except (ValueError, TypeError):
+        raise UsageError("This place in the failure log is not valid.", "Start from the top.") from None
+    return at, kind, run_id, step
+
+
+class _Log:
+    """One question to the failure log."""
+
+    def __init__(self, db: Database, lister: Lister, query: Any, text: str, cancel: CancelToken) -> None:
+        self._db = db
+        self._tables = db.tables
+        self._lister = lister
+        self._text = text
+        self._cancel = cancel
+        self._now_ns = db.now_ns(cancel)
+        self._where = filters.where(db.tables, query, self._now_ns)
+        self._matches = self._where.predicate(self._now_ns)
+
+    def page(self, at: _Place | None, limit: int) -> Page:
+        kept: list[tuple[_Place, FailureRow]] = []
+        searched, ended, deadline = 0, False, time.monotonic() + SCAN_S
+        while len(kept) <= limit and not ended and time.monotonic() < deadline:
+            batch, more, at, seen = self._batch(at)
+            kept += batch
+            searched += seen
+            ended = not more
+            self._cancel.progress(searched, None, "reading failures")
+        if len(kept) > limit:
+            at = kept[limit - 1][0]
+        onward = None if ended and len(kept) <= limit else json.dumps(at).encode()
+        scanned = bool(self._text) or self._where.residual is not None
+        return Page(
+            items=tuple(row for _, row in kept[:limit]),
+            after=onward,
+            searched=searched if scanned else None,
+            complete=onward is None or len(kept) >= limit,
+        )
+
+    def _batch(self, at: _Place | None) -> tuple[list[tuple[_Place, FailureRow]], bool, _Place | None, int]:
+        """The next rows of both kinds, merged: (matching rows, whether there are more, where to go on, rows seen)."""
+        with self._db.reader(self._cancel) as read:
+            failed, run_rows = self._runs(read, at)
+            steps = self._steps(read, at)
+            more = len(failed) >= BATCH or len(steps) >= BATCH
+            merged = sorted([*failed, *steps], key=lambda found: found[0], reverse=True)[:BATCH]
+            runs = self._headers(read, merged, run_rows)
+        more = more or len(failed) + len(steps) > len(merged)
+        kept = []
+        for place, row in merged:
+            run = runs.get(place[2])
+            built = self._row(place, row, run)
+            if built is not None and (run is None or self._matches(run)) and self._contains(built):
+                kept.append((place, built))
+        return kept, more, merged[-1][0] if merged else at, len(merged)
+
+    def _runs(
+        self, read: Reader, at: _Place | None
+    ) -> tuple[list[tuple[_Place, Any]], dict[str, Sequence[Any]]]:
+        tables = self._tables
+        status = tables.col("workflow_status", "status")
+        run_id = tables.col("workflow_status", "workflow_uuid")
+        moment = sa.func.coalesce(_run_time(tables), sa.literal_column("-1"))
+        statement = (
+            sa.select(*rows.listed(tables), moment.label("moment"))
+            .where(
+                literal_in(status, filters.FAILED),
+                status.in_(keyset.literal("ERROR", rows.EXHAUSTED)),
+                *self._where.conditions(),
+                *_before(at, moment, 1, run_id, sa.literal_column("0")),
+            )
+            .order_by(moment.desc(), run_id.desc())
+            .limit(BATCH)
+        )
+        found = read.all(statement)
+        return [((row[-1], 1, row[0], 0), None) for row in found], {row[0]: row[:-1] for row in found}
+
+    def _steps(self, read: Reader, at: _Place | None) -> list[tuple[_Place, Any]]:
+        table = self._tables["operation_outputs"]
+        moment = _or_never(self._tables.col("operation_outputs", "completed_at_epoch_ms"))
+        run_id, step = table.c.workflow_uuid, table.c.function_id
+        source: sa.FromClause = table
+        if self._where.clause is not None:
+            runs = self._tables["workflow_status"]
+            source = table.join(runs, runs.c.workflow_uuid == run_id)
+        statement = (
+            sa.select(
+                run_id,
+                step,
+                table.c.function_name,
+                sa.func.substr(table.c.error, 1, enrich.ERROR_LIMIT),
+                self._tables.col("operation_outputs", "serialization"),
+                moment.label("moment"),
+            )
+            .select_from(source)
+            .where(
+                table.c.error.is_not(None), *self._where.conditions(), *_before(at, moment, 0, run_id, step)
+            )
+            .order_by(moment.desc(), run_id.desc(), step.desc())
+            .limit(BATCH)
+        )
+        return [((row[5], 0, row[0], row[1]), row) for row in read.all(statement)]
+
+    def _headers(
+        self, read: Reader, merged: list[tuple[_Place, Any]], known: dict[str, Sequence[Any]]
+    ) -> dict[str, Run]:
+        wanted = {place[2] for place, _ in merged}
+        missing = sorted(wanted - known.keys())
+        raw = [row for run_id, row in known.items() if run_id in wanted]
+        run_id = self._tables.col("workflow_status", "workflow_uuid")
+        if missing:
+            raw += read.all(sa.select(*rows.listed(self._tables)).where(run_id.in_(missing)))
+        built = self._lister.enricher.runs(read, raw, self._now_ns, counts="steps" in self._where.needs)
+        return {run.id: run for run in built}
+
+    def _row(self, place: _Place, row: Any, run: Run | None) -> FailureRow | None:
+        found = _step_failure(row) if row is not None else run.failure if run is not None else None
+        if found is None and run is not None:
+            found = Failure(type="", message=run.bad or "failed without a recorded error")
+        if found is None:
+            return None
+        return FailureRow(
+            ref=rows.ref(place[2]),
+            run_type=run.type if run is not None else "",
+            time_ns=place[0] * rows.MS if place[0] >= 0 else None,
+            failure=found,
+            step_id=None if row is None else str(row[1]),
+            step_name=None if row is None else row[2],
+            run_status=run.status.value if run is not None else "",
+        )
+
+    def _contains(self, row: FailureRow) -> bool:
+        if not self._text:
+            return True
+        own = (row.ref.run, row.run_type, row.step_name or "")
+        return any(self._text in part.casefold() for part in (*own, *_texts(row.failure)))
+
+
+def _texts(found: Failure) -> list[str]:
+    inner = [text for cause in found.causes for text in _texts(cause)]
+    return [found.type, found.message, found.code or "", *inner]
+
+
+def _step_failure(row: Any) -> Failure:
+    run_id, step, _, error, encoding, moment = row
+    raw = payloads.ref("step_error", run_id, step, label="error", encoding=encoding)
+    time_ns = moment * rows.MS if moment >= 0 else None
+    return msgspec.structs.replace(failure_of(error, encoding), raw=raw, time_ns=time_ns)
+
+
+def _run_time(tables: Tables) -> Expression:
+    name = "completed_at" if tables.has("workflow_status", "completed_at") else "updated_at"
+    return tables.col("workflow_status", name)
+
+
+def _or_never(column: Expression) -> Expression:
+    return sa.func.coalesce(column, sa.literal_column("-1"))
+
+
+def _before(
+    at: _Place | None, moment: Expression, kind: int, run_id: Expression, step: Expression
+) -> list[Any]:
+    """The conditions that a row of a kind stands below a place."""
+    if at is None:
+        return []
+    time_ms, at_kind, at_id, at_step = at
+    if kind != at_kind:
+        return [moment <= time_ms if kind < at_kind else moment < time_ms]
+    below = sa.or_(run_id < at_id, sa.and_(run_id == at_id, step < at_step))
+    return [moment <= time_ms, sa.or_(moment < time_ms, below)]
