@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from engine_bridge.engines.dbos.errors import why
 from engine_bridge.engines.dbos.history_order import AFTER, BODY, LAST, Clock, Draft
 from engine_bridge.engines.dbos.history_rows import (
     CANCELLED,
@@ -178,8 +179,7 @@ def _ended(index: Index, clock: Clock, row: RawStep, step: Step) -> Draft:
 
 def _end_detail(step: Step) -> str:
     if step.failure is not None:
-        kind = step.failure.type.rpartition(".")[2]
-        return f"{kind}: {step.failure.message}" if step.failure.message else kind
+        return why(step.failure)
     if step.kind is StepKind.CHILD and step.child is not None:
         return step.child.run
     return step.detail

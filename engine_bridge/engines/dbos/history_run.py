@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from engine_bridge.codes import NONE, code
 from engine_bridge.engines.dbos import history_rows as rows
+from engine_bridge.engines.dbos.errors import why
 from engine_bridge.engines.dbos.history_order import BODY, FIRST, LAST, Clock, Draft
 from engine_bridge.engines.dbos.history_rows import RawRun, ns, run_ref, whole_seconds
 from engine_bridge.engines.dbos.steps_index import Index
@@ -125,10 +126,10 @@ def _closed(index: Index, header: Run, steps: list[Step]) -> Draft:
     run, failure = index.story.run, header.failure
     step = None if failure is None else failing_step(failure, steps)
     detail = _cancel_words(run) if run.status == rows.CANCELLED else ""
-    if step is not None:
-        detail = f"step {step.id} {step.name}"
+    if step is not None and failure is not None:
+        detail = f"step {step.id} {step.name}: {why(failure)}"
     elif failure is not None:
-        detail = f"{failure.type.rpartition('.')[2]}: {failure.message}"
+        detail = why(failure)
     payloads = tuple(p for p in (header.output, header.error_payload) if p is not None)
     return Draft(
         (LAST, _END_OF_LAST, 0, 0, 0),

@@ -20,9 +20,9 @@ def failure_of(row: RawStep) -> Failure:
     time_ns = ns(row.completed_ms)
     if row.error is None:
         return msgspec.structs.replace(_UNREAD, raw=row.error_ref, time_ns=time_ns)
-    from engine_bridge.payloads import failure
+    from engine_bridge.engines.dbos import errors
 
-    found = failure(_stored(row.error), row.encoding)
+    found = errors.failure_of(row.error, row.encoding)
     return msgspec.structs.replace(found, raw=row.error_ref, time_ns=time_ns)
 
 
@@ -35,7 +35,7 @@ def attempts_of(row: RawStep, failure: Failure) -> Attempts:
         return None, (), None, {}
     from engine_bridge.payloads import Opaque, decode
 
-    tree: Any = decode(_stored(row.error), row.encoding).tree
+    tree: Any = decode(row.error.encode(errors="surrogateescape"), row.encoding).tree
     args = tree.args if isinstance(tree, Opaque) else ()
     if len(args) < 3 or not isinstance(args[2], list | tuple):
         return None, (), None, {}
@@ -54,7 +54,3 @@ def attempts_of(row: RawStep, failure: Failure) -> Attempts:
     if limit is not None:
         fields["max_attempts"] = Provenance.REBUILT
     return len(tries), tries, limit, fields
-
-
-def _stored(error: str) -> bytes:
-    return error.encode("utf-8", "surrogateescape")
