@@ -23,7 +23,7 @@ from engine_bridge.bridge import (
     SourceInfo,
 )
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.dbos import payloads, runs
+from engine_bridge.engines.dbos import facets, failures, fields, payloads, resources, runs, search
 from engine_bridge.engines.dbos.changes import Watch
 from engine_bridge.engines.dbos.connect import Database
 from engine_bridge.history import Batch, Restart
@@ -71,15 +71,13 @@ class DbosBridge(Bridge):
             capabilities=_OFFERED,
             missing={table: f"no SELECT on {table}" for table in probed.denied},
             notices=self._db.notices + probed.notices,
-            resource_kinds=("queues", "schedules", "versions", "workers"),
+            resource_kinds=resources.kinds(self._db.tables),
         )
 
     def close(self) -> None:
         self._db.close()
 
     def fields(self, cancel: CancelToken) -> list[Field]:
-        from engine_bridge.engines.dbos import fields
-
         return fields.read(self._db, cancel)
 
     def runs(
@@ -118,13 +116,9 @@ class DbosBridge(Bridge):
         return self._lister().anchors(query, sort, every, cancel)
 
     def count(self, query: Node | None, cancel: CancelToken) -> int:
-        from engine_bridge.engines.dbos import facets
-
         return facets.count(self._db, self._lister(), query, cancel)
 
     def facets(self, query: Node | None, buckets: int, cancel: CancelToken) -> Facets:
-        from engine_bridge.engines.dbos import facets
-
         return facets.read(self._db, self._lister(), query, buckets, cancel)
 
     def changes(self, mark: bytes | None, visible: tuple[RunRef, ...], cancel: CancelToken) -> Changes:
@@ -136,18 +130,12 @@ class DbosBridge(Bridge):
     def failures(
         self, query: Node | None, text: str, cursor: bytes | None, limit: int, cancel: CancelToken
     ) -> Page:
-        from engine_bridge.engines.dbos import failures
-
         return failures.page(self._db, self._lister(), query, text, cursor, limit, cancel)
 
     def search(self, text: str, scope: str, limit: int, cancel: CancelToken) -> Iterator[Hit]:
-        from engine_bridge.engines.dbos import search
-
         return search.find(self._db, self._lister(), text, scope, limit, cancel)
 
     def resources(self, kind: str, cancel: CancelToken) -> list[Resource]:
-        from engine_bridge.engines.dbos import resources
-
         return resources.read(self._db, kind, cancel)
 
     def now_ns(self, cancel: CancelToken) -> int:

@@ -9,12 +9,12 @@ import msgspec
 import sqlalchemy as sa
 
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.dbos import payloads, waits
+from engine_bridge.engines.dbos import payloads
 from engine_bridge.engines.dbos.connect import Database, Reader
 from engine_bridge.engines.dbos.errors import failure_of
 from engine_bridge.engines.dbos.rows import Builder
 from engine_bridge.engines.dbos.tables import Tables
-from engine_bridge.model import Failure, PayloadRef, Run
+from engine_bridge.model import Blocked, Failure, PayloadRef, Run
 
 ERROR_LIMIT: Final = 65_536
 """Characters of an error that a list reads; the whole of it stays one click away."""
@@ -90,18 +90,16 @@ class Enricher:
 
     def with_waits(self, runs: Sequence[Run], now_ns: int, cancel: CancelToken) -> list[Run]:
         """The same runs, the open ones with what they wait for."""
-        opened = [run for run in runs if not run.status.closed]
-        if not opened:
+        if all(run.status.closed for run in runs):
             return list(runs)
-        found = waits.blocked(self._db, opened, now_ns, cancel)
-        return [_waiting(run, found, now_ns) for run in runs]
+        from engine_bridge.engines.dbos import infer_page
+
+        found = infer_page.now_texts(self._db, runs, now_ns, cancel)
+        return [_waiting(run, *found[run.id]) if run.id in found else run for run in runs]
 
 
-def _waiting(run: Run, found: Mapping[str, Any], now_ns: int) -> Run:
-    blocked = found.get(run.id)
-    if blocked is None:
-        return run
-    return msgspec.structs.replace(run, blocked_on=blocked, now=waits.text(blocked, now_ns) or run.now)
+def _waiting(run: Run, text: str, blocked: Blocked | None) -> Run:
+    return msgspec.structs.replace(run, blocked_on=blocked, now=text or run.now)
 
 
 def _chunks(ids: list[str]) -> Iterable[list[str]]:
