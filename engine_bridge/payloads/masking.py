@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final
 
 from engine_bridge.payloads.secret_patterns import ABOUT, CARD, HARD, HARMLESS, ISSUERS, PAIRS, PATTERNS, SOFT
@@ -52,7 +53,7 @@ def secrecy(name: str) -> str:
     if words[0] in HARMLESS and not HARD & set(words):
         return ""
     joined = "".join(words)
-    if HARD & {*words, joined} or any(pair in PAIRS for pair in zip(words, words[1:], strict=False)):
+    if HARD & {*words, joined} or any(pair in PAIRS for pair in pairwise(words)):
         return "hard"
     if SOFT & {*words, joined} or joined.endswith(("token", "password", "passwd", "secret", "apikey")):
         return "soft"

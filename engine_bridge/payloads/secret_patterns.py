@@ -87,216 +87,43 @@ ISSUERS: Final = re.compile(
     r"|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}|6(?:011|5\d\d|4[4-9]\d)\d{12}|35(?:2[89]|[3-8]\d)\d{12}|62\d{14,17}"
 )
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Names whose values are secret whatever their type.
-HARD: Final = frozenset(
-    [
-        "password",
-        "passwd",
-        "passwort",
-        "passphrase",
-        "passcode",
-        "pwd",
-        "pass",
-        "secret",
-        "secrets",
-        "pin",
-        "otp",
-        "cvv",
-        "cvc",
-        "cvv2",
-        "ssn",
-        "mnemonic",
-        "credential",
-        "credentials",
-        "apikey",
-        "privatekey",
-        "secretkey",
-        "accesskey",
-        "authtoken",
-        "accesstoken",
-        "pan",
-        "cardnumber",
-    ]
-)
+HARD: Final = _words("""
+    password passwd passwort passphrase passcode pwd pass secret secrets pin otp cvv cvc cvv2 ssn mnemonic
+    credential credentials apikey privatekey secretkey accesskey authtoken accesstoken pan cardnumber
+""")
 # Names whose values are secret when they are text.
-SOFT: Final = frozenset(
-    [
-        "token",
-        "jwt",
-        "bearer",
-        "authorization",
-        "auth",
-        "cookie",
-        "cookies",
-        "sessionid",
-        "phpsessid",
-        "jsessionid",
-        "csrf",
-        "xsrf",
-        "csrftoken",
-        "xsrftoken",
-        "sas",
-        "connectionstring",
-    ]
-)
+SOFT: Final = _words("""
+    token jwt bearer authorization auth cookie cookies sessionid phpsessid jsessionid csrf xsrf csrftoken
+    xsrftoken sas connectionstring
+""")
+# Words that make the word "key" after them a secret.
+KEYS: Final = _words("""
+    api access private secret signing signature encryption ssh master shared account storage license deploy
+    webhook service server hmac session client consumer auth app subscription functions host decryption rsa
+    aes pgp gpg tls ssl cert
+""")
 # Word pairs that name a secret where the single words do not.
 PAIRS: Final = frozenset(
-    (first, "key")
-    for first in [
-        "api",
-        "access",
-        "private",
-        "secret",
-        "signing",
-        "signature",
-        "encryption",
-        "ssh",
-        "master",
-        "shared",
-        "account",
-        "storage",
-        "license",
-        "deploy",
-        "webhook",
-        "service",
-        "server",
-        "hmac",
-        "session",
-        "client",
-        "consumer",
-        "auth",
-        "app",
-        "subscription",
-        "functions",
-        "host",
-        "decryption",
-        "rsa",
-        "aes",
-        "pgp",
-        "gpg",
-        "tls",
-        "ssl",
-        "cert",
-    ]
-) | {
-    ("card", "number"),
-    ("cc", "number"),
-    ("seed", "phrase"),
-    ("connection", "string"),
-    ("recovery", "codes"),
-    ("recovery", "code"),
-    ("backup", "codes"),
-    ("security", "code"),
-}
+    {(word, "key") for word in KEYS}
+    | {("card", "number"), ("cc", "number"), ("seed", "phrase"), ("connection", "string")}
+    | {("recovery", "code"), ("recovery", "codes"), ("backup", "codes"), ("security", "code")}
+)
 # Last words that turn a secret's name into one about it ("token_count", "password_reset_at").
-ABOUT: Final = frozenset(
-    [
-        "count",
-        "counts",
-        "length",
-        "len",
-        "size",
-        "type",
-        "types",
-        "name",
-        "names",
-        "at",
-        "on",
-        "expires",
-        "expiry",
-        "expiration",
-        "expired",
-        "ttl",
-        "id",
-        "ids",
-        "policy",
-        "policies",
-        "enabled",
-        "disabled",
-        "required",
-        "used",
-        "usage",
-        "limit",
-        "limits",
-        "max",
-        "min",
-        "total",
-        "hint",
-        "age",
-        "strength",
-        "changed",
-        "updated",
-        "created",
-        "rotated",
-        "valid",
-        "invalid",
-        "status",
-        "state",
-        "provider",
-        "method",
-        "mode",
-        "url",
-        "uri",
-        "endpoint",
-        "version",
-        "algorithm",
-        "alg",
-        "format",
-        "scope",
-        "scopes",
-        "field",
-        "fields",
-        "label",
-        "source",
-        "consent",
-        "banner",
-        "domain",
-        "path",
-        "reset",
-        "attempts",
-        "retries",
-        "number_of",
-        "per",
-        "budget",
-        "window",
-        "rate",
-        "price",
-        "cost",
-    ]
-)
+ABOUT: Final = _words("""
+    count counts length len size type types name names at on expires expiry expiration expired ttl id ids
+    policy policies enabled disabled required used usage limit limits max min total hint age strength
+    changed updated created rotated valid invalid status state provider method mode url uri endpoint version
+    algorithm alg format scope scopes field fields label source consent banner domain path reset attempts
+    retries per budget window rate price cost
+""")
 # First words that make a token a mere place in a list, or a unit of text.
-HARMLESS: Final = frozenset(
-    [
-        "page",
-        "next",
-        "prev",
-        "previous",
-        "continuation",
-        "cursor",
-        "sync",
-        "pagination",
-        "max",
-        "min",
-        "total",
-        "input",
-        "output",
-        "prompt",
-        "completion",
-        "num",
-        "n",
-        "public",
-        "idempotency",
-        "first",
-        "last",
-        "stop",
-        "special",
-        "start",
-        "end",
-        "eos",
-        "bos",
-        "pad",
-        "cancel",
-        "concurrency",
-        "partition",
-    ]
-)
+HARMLESS: Final = _words("""
+    page next prev previous continuation cursor sync pagination max min total input output prompt completion
+    num n public idempotency first last stop special start end eos bos pad cancel concurrency partition
+""")

@@ -34,11 +34,11 @@ _OPERATOR_DOCS: Final = {
     "exists": "has a value",
 }
 _KEYWORDS: Final = {
+    "_AGO": ("ago", "before now"),
     "_AND": ("and", "both conditions"),
     "_OR": ("or", "either condition"),
     "_NOT": ("not", "the opposite of the next condition"),
     "_NULL": ("null", "no value"),
-    "_AGO": ("ago", "before now"),
     "RPAR": (")", "closes the parenthesis"),
 }
 _SAMPLES: Final[dict[FieldType, tuple[tuple[str, str], ...]]] = {
@@ -60,6 +60,13 @@ _SAMPLES: Final[dict[FieldType, tuple[tuple[str, str], ...]]] = {
     ),
     FieldType.BOOLEAN: (("true", "yes"), ("false", "no")),
 }
+_UNIT_NAMES: Final = (
+    ("s", "seconds"),
+    ("m", "minutes"),
+    ("h", "hours"),
+    ("d", "days"),
+    ("ms", "milliseconds"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +84,12 @@ def complete(text: str, cursor: int, fields: Sequence[Field]) -> list[Completion
     """At most 20 completions of the token under the cursor, best first. Never raises; broken text gives few or none."""
     cursor = max(0, min(cursor, len(text)))
     start, prefix = _token(text[:cursor])
-    end = (
-        cursor + len(_AFTER.match(text, cursor).group())
-        if prefix and (_AFTER.match(text, cursor))
-        else cursor
-    )
+    rest = _AFTER.match(text, cursor)
+    end = rest.end() if prefix and rest else cursor
     parser, last = _state(text[:start])
     if parser is None:
         return []
-    candidates = _candidates(parser, last, fields)
+    candidates = _candidates(parser, last, fields, prefix)
     ranked = _ranked(prefix.lstrip("\"'").lower(), candidates)
     return [Completion(insert, start, end, label, doc) for insert, label, doc in ranked[:MOST]]
 
@@ -107,26 +111,27 @@ def _state(before: str) -> tuple[InteractiveParser | None, list[Any]]:
 
 
 def _candidates(
-    parser: InteractiveParser, tokens: list[Any], fields: Sequence[Field]
+    parser: InteractiveParser, tokens: list[Any], fields: Sequence[Field], prefix: str
 ) -> Iterator[tuple[str, str, str]]:
     accepted = parser.accepts()
+    field = _last_field(tokens, fields)
     if "WORD" in accepted:
-        yield from _values(_last_field(tokens, fields))
+        yield from _values(field, prefix)
     if "FIELD" in accepted:
         yield from _fields(fields)
     if "COMPARE" in accepted:
-        yield from _operators(_last_field(tokens, fields))
+        yield from _operators(field)
     elif "_CONTAINS" in accepted:
         yield from ((word, word, _OPERATOR_DOCS[word]) for word in ("contains", "in", "exists"))
-    yield from ((word, word, doc) for name, (word, doc) in _KEYWORDS.items() if _fits(name, accepted, tokens))
+    yield from ((word, word, doc) for name, (word, doc) in _KEYWORDS.items() if _fits(name, accepted, field))
     if "LPAR" in accepted:
         yield "(", "(", "opens a group" if "FIELD" in accepted else "opens the list"
 
 
-def _fits(name: str, accepted: set[str], tokens: list[Any]) -> bool:
-    if name == "_NOT":
-        return name in accepted and "COMPARE" not in accepted
-    return name in accepted and (name != "_AGO" or bool(re.fullmatch(r"[\d.]+\w+", str(tokens[-1]))))
+def _fits(name: str, accepted: set[str], field: Field | None) -> bool:
+    if name == "_NOT" and "COMPARE" in accepted:
+        return False
+    return name in accepted and (name != "_AGO" or (field is not None and field.type is FieldType.TIME))
 
 
 def _last_field(tokens: list[Any], fields: Sequence[Field]) -> Field | None:
@@ -147,11 +152,14 @@ def _operators(field: Field | None) -> Iterator[tuple[str, str, str]]:
     yield from ((word, word, doc) for word, doc in _OPERATOR_DOCS.items() if word in taken)
 
 
-def _values(field: Field | None) -> Iterator[tuple[str, str, str]]:
+def _values(field: Field | None, prefix: str) -> Iterator[tuple[str, str, str]]:
     if field is None:
         return
-    for value in field.values:
+    for value in map(str, field.values):
         yield value if _BARE.fullmatch(value) else quote(value), value, f"a {field.title or field.name}"
+    if prefix.isdigit() and field.type in (FieldType.TIME, FieldType.DURATION):
+        ago = " ago" if field.type is FieldType.TIME else ""
+        yield from ((f"{prefix}{unit}{ago}", f"{prefix}{unit}{ago}", name) for unit, name in _UNIT_NAMES)
     yield from ((value, value, doc) for value, doc in _SAMPLES.get(field.type, ()))
 
 

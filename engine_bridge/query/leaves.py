@@ -40,7 +40,7 @@ _INT64: Final = 2**63
 _EXACT_FLOAT: Final = 2**53
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 # Keys that JSON writers leave unescaped and both path languages take as they are; never an array index.
-_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_ .:/@-]*")
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_ .:@-]*")
 
 
 @dataclass(frozen=True, slots=True)
