@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Final
 from engine_bridge.errors import PlayheadError
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
     from app.demo import Demo
+    from app.settings import Settings
+    from app.window import MainWindow
 
 #: Libraries that Qt's xcb plug-in loads, and the Debian package of each.
 _XCB: Final = {
@@ -45,10 +49,11 @@ def check_display() -> None:
 
 def missing_libraries() -> list[str]:
     """Debian packages of the X11 libraries that cannot be loaded."""
-    return [package for library, package in _XCB.items() if not _loads(library)]
+    return [package for library, package in _XCB.items() if not loads(library)]
 
 
-def _loads(library: str) -> bool:
+def loads(library: str) -> bool:
+    """Whether the dynamic linker finds a library."""
     try:
         ctypes.CDLL(library)
     except OSError:
@@ -56,33 +61,44 @@ def _loads(library: str) -> bool:
     return True
 
 
-def run_window(target: str | None, demo: Demo | None = None) -> int:
-    """Opens the window, on a URL, path or ``@name`` if one is given, and runs until it is closed.
+def make_window() -> tuple[QApplication, MainWindow, Settings]:
+    """The application with its theme, and the window, not shown yet. GUI thread, once for a process."""
+    from app.settings import Settings
 
-    Answers the exit code. Raises PlayheadError where there is no display.
-    """
-    check_display()
-    sys.setswitchinterval(_SWITCH_S)
+    settings = Settings()
     from PySide6.QtWidgets import QApplication
 
     from app import appearance
-    from app.crash import install
-    from app.settings import Settings
-    from app.warm import after_first_paint
     from app.window import MainWindow
 
-    app = QApplication.instance() or QApplication([sys.argv[0]])
-    QApplication.setApplicationName("Playhead")
-    QApplication.setApplicationDisplayName("Playhead")
-    settings = Settings()
+    found = QApplication.instance()
+    app = found if isinstance(found, QApplication) else QApplication([sys.argv[0]])
+    app.setApplicationName("Playhead")
+    app.setApplicationDisplayName("Playhead")
     appearance.apply(settings.get("theme"))
-    window = MainWindow(settings)
+    return app, MainWindow(settings), settings
+
+
+def run_window(target: str | None, demo: Demo | None = None) -> int:
+    """Opens the window, on a URL, path or ``@name`` or on a demo, and runs until it is closed.
+
+    The demo is prepared, started and stopped by the window, which shows how far it is. Answers the exit code.
+    Raises PlayheadError where there is no display.
+    """
+    check_display()
+    sys.setswitchinterval(_SWITCH_S)
+    app, window, settings = make_window()
+    window.show()
+    app.processEvents()
+    from app.crash import install
+    from app.warm import after_first_paint
+
     install(window)
-    window.demo = demo
     for notice in settings.notices:
         window.report(PlayheadError(notice, "Defaults are used."))
-    window.show()
     after_first_paint(window)
-    if target is not None:
+    if demo is not None:
+        window.showcase.start(demo)
+    elif target is not None:
         window.open(target)
     return app.exec()

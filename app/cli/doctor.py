@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import functools
 import importlib
 import os
 import sys
@@ -14,9 +14,10 @@ import click
 
 from app.cli.options import json_option
 from app.cli.output import json_line, table
+from app.main import loads, missing_libraries
 from engine_bridge.errors import PlayheadError
 
-#: Shared library: Debian package. The first group is needed even without a screen.
+#: Shared library: Debian package, needed even without a screen.
 OFFSCREEN_LIBRARIES: Final = {
     "libglib-2.0.so.0": "libglib2.0-0",
     "libEGL.so.1": "libegl1",
@@ -24,13 +25,6 @@ OFFSCREEN_LIBRARIES: Final = {
     "libfontconfig.so.1": "libfontconfig1",
     "libxkbcommon.so.0": "libxkbcommon0",
     "libdbus-1.so.3": "libdbus-1-3",
-}
-SCREEN_LIBRARIES: Final = {
-    "libxcb-cursor.so.0": "libxcb-cursor0",
-    "libxcb-icccm.so.4": "libxcb-icccm4",
-    "libxcb-keysyms.so.1": "libxcb-keysyms1",
-    "libxcb-shape.so.0": "libxcb-shape0",
-    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
 }
 
 
@@ -64,7 +58,7 @@ def run_checks() -> Iterator[Check]:
     """All checks; none raises, none writes."""
     yield Check("python", "ok", f"{sys.version.split()[0]} ({sys.executable})")
     yield from _libraries()
-    yield _module("Qt", lambda: importlib.import_module("PySide6.QtWidgets") and _qt_version())
+    yield _module("Qt", _qt_version)
     yield _display()
     yield from _drivers()
     yield from _engines()
@@ -72,37 +66,26 @@ def run_checks() -> Iterator[Check]:
     yield _config()
 
 
-def missing_libraries(*, screen: bool) -> list[str]:
-    """Debian packages of Qt's shared libraries that cannot be loaded; empty where this is not Linux."""
-    if not sys.platform.startswith("linux"):
-        return []
-    wanted = OFFSCREEN_LIBRARIES | (SCREEN_LIBRARIES if screen else {})
-    return [package for name, package in wanted.items() if not _loads(name)]
-
-
-def _loads(name: str) -> bool:
-    try:
-        ctypes.CDLL(name)
-    except OSError:
-        return False
-    return True
-
-
 def _libraries() -> Iterator[Check]:
-    for screen, name in ((False, "Qt libraries"), (True, "Qt libraries for X11")):
-        missing = missing_libraries(screen=screen)
-        if screen:
-            missing = [package for package in missing if package in SCREEN_LIBRARIES.values()]
-        if missing:
-            state = "missing" if not screen or os.environ.get("DISPLAY") else "note"
-            yield Check(name, state, f"{len(missing)} absent", f"sudo apt-get install {' '.join(missing)}")
-        else:
-            yield Check(name, "ok", "all present")
+    if not sys.platform.startswith("linux"):
+        return
+    absent = [package for name, package in OFFSCREEN_LIBRARIES.items() if not loads(name)]
+    yield _packages("Qt libraries", absent, "missing")
+    state = "missing" if os.environ.get("DISPLAY") else "note"
+    yield _packages("Qt libraries for X11", missing_libraries(), state)
+
+
+def _packages(name: str, absent: list[str], state: str) -> Check:
+    if not absent:
+        return Check(name, "ok", "all present")
+    return Check(name, state, f"{len(absent)} absent", f"sudo apt-get install {' '.join(absent)}")
 
 
 def _qt_version() -> str:
     from PySide6.QtCore import qVersion
 
+    # The import loads the libraries of a window.
+    importlib.import_module("PySide6.QtWidgets")
     return qVersion()
 
 
@@ -139,10 +122,16 @@ def _drivers() -> Iterator[Check]:
 
 
 def _engines() -> Iterator[Check]:
-    from engine_bridge.bridge import engine_names, load_engine
+    from engine_bridge.bridge import engine_names
 
     for name in engine_names():
-        yield _module(f"engine {name}", lambda n=name: ", ".join(f"{s}://" for s in load_engine(n).schemes))
+        yield _module(f"engine {name}", functools.partial(_schemes, name))
+
+
+def _schemes(name: str) -> str:
+    from engine_bridge.bridge import load_engine
+
+    return ", ".join(f"{scheme}://" for scheme in load_engine(name).schemes)
 
 
 def _keyring() -> Check:

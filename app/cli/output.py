@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import msgspec
 from engine_bridge import format as fmt
 from engine_bridge.model import Blocked, Event, Failure, Run, RunRef, Step
 from engine_bridge.payloads.masking import mask, mask_text
+from engine_bridge.payloads.tree import UNSET, Number, Opaque
 
 
 class Printer:
@@ -65,7 +67,8 @@ class Printer:
         """The documented JSON of a step; ``payloads`` holds its decoded input, output and error."""
         return {
             "id": step.id,
-            "name": step.name,
+            "name": step.engine_name or step.name,
+            "title": step.name,
             "kind": step.kind.value,
             "status": step.status.value,
             "attempts": step.attempts,
@@ -148,6 +151,29 @@ def _id(ref: RunRef | None) -> str | None:
 def json_line(value: Any) -> None:
     """One JSON document on one line. Lone surrogates and other oddities are escaped, so it is always ASCII."""
     click.echo(json.dumps(value, ensure_ascii=True, default=_fallback, separators=(", ", ": ")))
+
+
+def builtin(tree: Any) -> Any:
+    """A decoded payload as JSON values: what is not plain becomes an object with ``$type`` (docs/cli.md)."""
+    if isinstance(tree, Opaque):
+        return _opaque(tree)
+    if isinstance(tree, Number):
+        return float(tree) if math.isfinite(tree) else {"$type": "number", "value": tree.text}
+    if isinstance(tree, float) and not math.isfinite(tree):
+        return {"$type": "float", "value": repr(tree)}
+    if isinstance(tree, dict):
+        return {key if isinstance(key, str) else repr(key): builtin(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [builtin(value) for value in tree]
+    return tree
+
+
+def _opaque(node: Opaque) -> dict[str, Any]:
+    found: dict[str, Any] = {"$type": node.type}
+    if node.value is not UNSET:
+        return found | {"value": builtin(node.value)}
+    parts = {"args": node.args, "kwargs": node.kwargs, "state": node.state, "items": node.items}
+    return found | {name: builtin(part) for name, part in parts.items() if part}
 
 
 def _fallback(value: Any) -> Any:

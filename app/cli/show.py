@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from app.cli.options import json_option, reveal_option, source_argument
-from app.cli.output import Printer, json_line, line, table
+from app.cli.output import Printer, builtin, json_line, line, table
 from app.cli.session import Progress, call, find_run, opened, wait
 from app.opening import Opened
 from engine_bridge import format as fmt
@@ -75,13 +75,13 @@ def document(
 
 def decoded(place: Opened, ref: PayloadRef, printer: Printer) -> Any:
     """A payload's decoded tree, masked; an object with ``$undecodable`` where it cannot be decoded."""
-    from engine_bridge.payloads import decode, plain_tree
+    from engine_bridge.payloads import decode
 
     data = call(place, "payload", ref.key, 0, _PAYLOAD_BYTES)
     result = decode(data, ref.encoding)
     if result.error:
         return {"$undecodable": result.error, "$encoding": ref.encoding, "$size": len(data)}
-    return printer.tree(plain_tree(result.tree))
+    return builtin(printer.tree(result.tree))
 
 
 def print_run(run: Run, history: History, printer: Printer) -> None:
