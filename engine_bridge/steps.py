@@ -70,7 +70,10 @@ class Spans:
 
 
 def spans(history: History, rows: NDArray[Any] | None = None) -> Spans:
-    """The spans of all steps, or of some rows; every row gets one. Cost O(rows), and O(events) if a start is missing."""
+    """The spans of all steps, or of some rows; every row gets one.
+
+    Cost O(rows), and O(events) where a start is missing.
+    """
     return spans_of(history.steps, history.events, history.run, rows)
 
 
@@ -172,16 +175,17 @@ class Lanes:
         """Gives lanes to new or changed rows. Cost O(rows), whatever the number of steps before."""
         grown = int(fresh.row.max(initial=-1)) + 1
         if grown > len(self.lane):
-            lane = np.full(max(grown, 2 * len(self.lane)), -1, np.int32)
-            lane[: len(self.lane)] = self.lane
-            self.lane = lane
+            spread = np.full(max(grown, 2 * len(self.lane)), -1, np.int32)
+            spread[: len(self.lane)] = self.lane
+            self.lane = spread
         columns = (fresh.row, fresh.name, fresh.kind, fresh.start, fresh.end)
         for row, name, kind, start, end in zip(*(c.tolist() for c in columns), strict=True):
             lane = int(self.lane[row])
             if lane < 0:
                 self.count[name] = self.count.get(name, 0) + 1
-                lane = self.lane[row] = self._free(name, kind, start)
-            self._busy[int(lane)] = max(end, start + 1)
+                lane = self._free(name, kind, start)
+                self.lane[row] = lane
+            self._busy[lane] = max(end, start + 1)
 
     def _free(self, name: int, kind: int, start: int) -> int:
         lanes = self._of_name.setdefault(name, [])

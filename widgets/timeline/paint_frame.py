@@ -1,0 +1,218 @@
+"""Paints what surrounds the bars: axis, gutter, bands, markers, playhead. GUI thread."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QFontMetrics, QPainter, QPen, QPolygonF
+
+from engine_bridge import format as fmt
+from engine_bridge.codes import EVENT_KINDS, STEP_KINDS, STEP_STATUSES
+from widgets import glyphs, theme
+from widgets.timeline import text, tones
+from widgets.timeline.frame import Frame
+from widgets.timeline.palette import GLYPH, paints
+from widgets.timeline.state import TimelineState
+from widgets.timeline.ticks import ticks
+from widgets.timeline.tracks import RUN_LANE
+
+AXIS: Final = 34
+GUTTER: Final = 196
+EXPANDER: Final = 20
+INDENT: Final = 18
+FLAG_HEIGHT: Final = 18
+
+
+def paint_axis(painter: QPainter, state: TimelineState, plot: QRect) -> None:
+    """Tick labels above the plot and hairlines through it."""
+    look = paints()
+    font = theme.font(11, code=True)
+    painter.setFont(font)
+    metrics = QFontMetrics(font)
+    marks = ticks(state.scale, state.mode, state.zone, state.start_ns, ordinal=state.ordinal)
+    right = -1.0
+    for tick in marks:
+        x = plot.x() + round(tick.x) + 0.5
+        painter.setPen(QPen(look.tokens["line"], 1))
+        painter.drawLine(QPointF(x, plot.y() - 6), QPointF(x, plot.bottom()))
+        if x + 4 > right and x + 4 + metrics.horizontalAdvance(tick.label) <= plot.right():
+            painter.setPen(look.tokens["text" if tick.major else "muted"])
+            painter.drawText(QPointF(x + 4, plot.y() - 12), tick.label)
+            right = x + 4 + metrics.horizontalAdvance(tick.label) + 8
+
+
+def paint_breaks(painter: QPainter, state: TimelineState, plot: QRect) -> None:
+    """Where idle time is squeezed: a hatched column, with its length where it fits."""
+    axis = state.scale.axis
+    if axis.breaks is None or axis.knots_t is None or not axis.squeezed:
+        return
+    look = paints()
+    painter.setFont(theme.font(11))
+    for i in axis.breaks.tolist():
+        x0, x1 = (float(state.scale.x(axis.knots_t[k])) for k in (i, i + 1))
+        if x1 < 0 or x0 > state.scale.width:
+            continue
+        area = QRectF(plot.x() + max(x0, 0), plot.y(), min(x1, state.scale.width) - max(x0, 0), plot.height())
+        painter.fillRect(area, look.tokens["bg"])
+        painter.setPen(QPen(look.tokens["line"], 1, Qt.PenStyle.DashLine))
+        painter.drawLine(area.topLeft(), area.bottomLeft())
+        painter.drawLine(area.topRight(), area.bottomRight())
+        words = f"{fmt.duration(int(axis.knots_t[i + 1] - axis.knots_t[i]))} idle"
+        if area.width() > painter.fontMetrics().horizontalAdvance(words) + 8:
+            painter.setPen(look.tokens["muted"])
+            painter.drawText(
+                area.adjusted(0, 0, 0, -4),
+                Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom,
+                words,
+            )
+
+
+def paint_bands(painter: QPainter, state: TimelineState, plot: QRect, width: int) -> None:
+    """The band of the selected lane, across gutter and plot."""
+    if state.selected is None:
+        return
+    row = state.row_of(state.selected)
+    if row >= 0:
+        y = plot.y() + int(state.layout.y[row]) - state.top
+        height = int(state.layout.y[row + 1] - state.layout.y[row])
+        painter.fillRect(0, y, width, height, paints().tokens["selection"])
+
+
+def paint_gutter(painter: QPainter, state: TimelineState, plot: QRect, first: int, last: int) -> None:
+    """Lane names; children indented, an expander where a child run can be opened in place."""
+    look = paints()
+    font = theme.font(12)
+    painter.setFont(font)
+    metrics = QFontMetrics(font)
+    for row in range(first, last):
+        number, lane = int(state.layout.track[row]), int(state.layout.lane[row])
+        if state.layout.slim[row]:
+            continue
+        y = plot.y() + int(state.layout.y[row]) - state.top
+        height = int(state.layout.y[row + 1] - state.layout.y[row])
+        left = 12 + (INDENT if number else 0)
+        baseline = y + (height + metrics.ascent() - metrics.descent()) / 2
+        if state.expandable(row):
+            glyph = "collapse" if state.opened(row) else "expand"
+            painter.drawPixmap(
+                QPointF(left - 10, y + (height - 12) / 2),
+                glyphs.pixmap(glyph, look.tokens["muted"].name(), 12, painter.device().devicePixelRatio()),
+            )
+            left += 6
+        name, note = lane_words(state, number, lane)
+        room = GUTTER - left - 8
+        noted = metrics.horizontalAdvance(note) if note else 0
+        shown = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, max(room - noted, 40))
+        painter.setPen(look.tokens["text"])
+        painter.drawText(QPointF(left, baseline), shown)
+        if note:
+            painter.setPen(look.tokens["muted"])
+            painter.drawText(QPointF(left + metrics.horizontalAdvance(shown), baseline), note)
+
+
+def lane_words(state: TimelineState, number: int, lane: int) -> tuple[str, str]:
+    """A lane's name, and its muted note: "pack_items", " × 12"."""
+    if lane == RUN_LANE:
+        return "run", " · signals"
+    lanes = state.tracks[number].lanes
+    if lanes.sub[lane]:
+        return "", ""
+    name = fmt.plain(lanes.names[lanes.name[lane]], 120)
+    count = lanes.count[lanes.name[lane]]
+    kind = text.kind_note(STEP_KINDS[lanes.kind[lane]])
+    note = (f" × {count}" if count > 1 else "") + (f" · {kind}" if kind else "")
+    return name, note
+
+
+def paint_marks(painter: QPainter, state: TimelineState, frame: Frame, ratio: float) -> None:
+    """Glyphs of moments; painter at the plot's origin."""
+    look, marks = paints(), frame.marks
+    for i in range(min(len(marks.x), 2_000)):
+        history = state.tracks[int(marks.track[i])].history
+        if marks.event[i] >= 0:
+            glyph, state_name = glyphs.EVENT[EVENT_KINDS[int(history.events["kind"][marks.event[i]])]]
+            color = theme.theme().state(state_name)
+        else:
+            glyph = glyphs.KIND[STEP_KINDS[int(history.steps["kind"][marks.step[i]])]]
+            status = STEP_STATUSES[int(history.steps["status"][marks.step[i]])]
+            color = look.stroke[tones.FAILED] if status.bad else look.tokens["signal"]
+        y, height = state.layout.bar_y(int(marks.at[i]))
+        x, middle = float(marks.x[i]), y - state.top + height / 2
+        painter.fillRect(QRectF(x - 0.5, y - state.top, 1, height), color)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(look.tokens["panel"])
+        painter.drawEllipse(QPointF(x, middle), GLYPH / 2 + 1, GLYPH / 2 + 1)
+        painter.drawPixmap(
+            QPointF(x - GLYPH / 2, middle - GLYPH / 2), glyphs.pixmap(glyph, color.name(), GLYPH, ratio)
+        )
+
+
+def paint_selection(painter: QPainter, state: TimelineState) -> None:
+    """The outline of the selected span, and a lighter one of the hovered; painter at the plot's origin."""
+    for key, token, width in ((state.hovered, "muted", 1.0), (state.selected, "accent", 2.0)):
+        if key is None:
+            continue
+        row = state.row_of(key)
+        if row < 0:
+            continue
+        start, end, _ = state.span(key)
+        x0, x1 = (min(max(state.scale.x_of(t), -9.0), state.scale.width + 9) for t in (start, end))
+        y, height = state.layout.bar_y(row)
+        area = QRectF(x0 - 1, y - state.top - 1.5, max(x1 - x0 + 1, 4), height + 3)
+        painter.setPen(QPen(paints().tokens[token], width))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(area, 3, 3)
+
+
+def flag_words(state: TimelineState) -> str:
+    """What the playhead's flag says: "event 31 · 14:06:58.204", or LIVE."""
+    at = state.playhead_ns
+    time = "" if at is None or state.ordinal else fmt.clock(at, state.zone)
+    if state.position is None:
+        return f"LIVE · {time}" if state.main.open_run else f"end · {time}"
+    return f"event {state.position} · {time}" if time else f"event {state.position}"
+
+
+def flag_rect(state: TimelineState, plot: QRect) -> QRectF | None:
+    """Where the flag stands, in the canvas; None when the playhead is out of sight."""
+    at = state.playhead_ns
+    if at is None:
+        return None
+    x = state.scale.x_of(at)
+    if not -1 <= x <= state.scale.width + 1:
+        return None
+    width = QFontMetrics(theme.font(11, code=True)).horizontalAdvance(flag_words(state)) + 12
+    left = plot.x() + x + 8
+    if left + width > plot.right():
+        left = plot.x() + x - width - 8
+    return QRectF(left, plot.y() - AXIS + 7, width, FLAG_HEIGHT)
+
+
+def paint_playhead(painter: QPainter, state: TimelineState, plot: QRect) -> None:
+    """The veil over what comes later, the line, its handle and its flag."""
+    at = state.playhead_ns
+    if at is None:
+        return
+    x = plot.x() + state.scale.x_of(at)
+    look = paints()
+    if state.position is not None and x < plot.right():
+        left = max(x, plot.x())
+        painter.fillRect(QRectF(left, plot.y(), plot.right() - left + 1, plot.height()), look.veil)
+    flag = flag_rect(state, plot)
+    if flag is None:
+        return
+    color = look.tokens["playhead"]
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    live = state.position is None
+    painter.setPen(QPen(color, 1.0 if live else 1.5, Qt.PenStyle.DashLine if live else Qt.PenStyle.SolidLine))
+    painter.drawLine(QPointF(x, plot.y() - AXIS + 14), QPointF(x, plot.bottom()))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(color)
+    top = plot.y() - AXIS + 8
+    corners = ((-5.5, 0.0), (5.5, 0.0), (5.5, 8.0), (0.0, 14.0), (-5.5, 8.0))
+    painter.drawPolygon(QPolygonF([QPointF(x + dx, top + dy) for dx, dy in corners]))
+    painter.drawRoundedRect(flag, 3, 3)
+    painter.setPen(look.tokens["bg"] if theme.theme().dark else look.tokens["panel"])
+    painter.setFont(theme.font(11, code=True))
+    painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, flag_words(state))

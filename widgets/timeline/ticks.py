@@ -1,0 +1,121 @@
+"""Ticks of the time axis: where they stand and what they say. Pure; any thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+
+from engine_bridge import format as fmt
+from engine_bridge.steps import ORDINAL_NS
+from widgets.timeline.scale import Scale
+
+SECOND: Final = 1_000_000_000
+_STEPS: Final = (
+    *(m * 10**e for e in range(9) for m in (1, 2, 5)),
+    *(m * SECOND for m in (1, 2, 5, 10, 15, 30)),
+    *(m * 60 * SECOND for m in (1, 2, 5, 10, 15, 30)),
+    *(m * 3_600 * SECOND for m in (1, 2, 3, 6, 12)),
+    *(m * 86_400 * SECOND for m in (1, 2, 7, 14, 30, 91, 365, 3_650)),
+)
+MIN_GAP_PX: Final = 96
+
+
+class Mode(StrEnum):
+    """What the axis counts."""
+
+    CLOCK = "clock"  # time of day
+    ELAPSED = "elapsed"  # since the run's start
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A tick at ``x`` px; ``major`` where a new day begins or the label changes its kind."""
+
+    x: float
+    label: str
+    major: bool = False
+
+
+def step_for(ns_per_px: float, min_gap_px: float = MIN_GAP_PX) -> int:
+    """The smallest nice step (ns) whose ticks stand at least ``min_gap_px`` apart."""
+    wanted = ns_per_px * min_gap_px
+    return next((step for step in _STEPS if step >= wanted), _STEPS[-1])
+
+
+def digits_for(step: int) -> int:
+    """Decimals of a second that a label needs at a step."""
+    return 0 if step >= SECOND else 3 if step >= 1_000_000 else 6 if step >= 1_000 else 9
+
+
+def ticks(
+    scale: Scale, mode: Mode, zone: tzinfo | None, start_ns: int, *, ordinal: bool = False
+) -> list[Tick]:
+    """Ticks from left to right. ``start_ns`` is zero of elapsed time; ordinal axes count positions."""
+    if scale.axis.squeezed:
+        return _even(scale, mode, zone, start_ns)
+    step = max(step_for(scale.per_px), ORDINAL_NS if ordinal else 0)
+    origin = scale.axis.origin_ns
+    zero = start_ns if mode is Mode.ELAPSED else -_zone_offset(origin, zone)
+    first = -((zero - origin - int(scale.u0)) // step)
+    result: list[Tick] = []
+    last = ""
+    for i in range(int((scale.u1 - scale.u0) / step) + 2):
+        at = zero + (first + i) * step
+        x = scale.x_of(at)
+        if -1 <= x <= scale.width:
+            label, last = _label(at, step, mode, zone, start_ns, last, ordinal)
+            result.append(Tick(x, *label))
+    return result
+
+
+def _label(
+    at: int, step: int, mode: Mode, zone: tzinfo | None, start_ns: int, last: str, ordinal: bool
+) -> tuple[tuple[str, bool], str]:
+    if ordinal:
+        return (f"event {at // ORDINAL_NS}", False), last
+    if mode is Mode.ELAPSED:
+        return (elapsed(at - start_ns, step), at == start_ns), last
+    day = fmt.day(at, zone)
+    text = day if step >= 86_400 * SECOND else fmt.clock(at, zone, digits=digits_for(step))
+    if step >= 3_600 * SECOND and step < 86_400 * SECOND:
+        text = text[:5]
+    new_day = day != last and bool(last) and step < 86_400 * SECOND
+    return (f"{day} {text}" if new_day else text, new_day), day
+
+
+def elapsed(ns: int, step: int) -> str:
+    """Elapsed time with the decimals that a step needs ("+1:05", "+2 d 03:00:00")."""
+    sign, ns = ("−", -ns) if ns < 0 else ("+", ns)
+    seconds, rest = divmod(ns, SECOND)
+    digits = digits_for(step)
+    fraction = f".{rest:09d}"[: digits + 1] if digits else ""
+    days, seconds = divmod(seconds, 86_400)
+    hours, minutes = seconds // 3_600, seconds // 60 % 60
+    prefix = f"{days} d " if days else ""
+    if days or hours:
+        return f"{sign}{prefix}{hours:02d}:{minutes:02d}:{seconds % 60:02d}{fraction}"
+    return (
+        f"{sign}{minutes}:{seconds % 60:02d}{fraction}" if minutes else f"{sign}{seconds}{fraction or ''} s"
+    )
+
+
+def _even(scale: Scale, mode: Mode, zone: tzinfo | None, start_ns: int) -> list[Tick]:
+    """On a squeezed axis ticks stand at even distances and say whatever time is there."""
+    result: list[Tick] = []
+    last = ""
+    for x in np.arange(0.0, scale.width, MIN_GAP_PX * 1.25).tolist():
+        at, after = scale.time_ns(x), scale.time_ns(x + 1)
+        step = step_for(max(after - at, 1), 1)
+        label, last = _label(at, min(step, 3_599 * SECOND), mode, zone, start_ns, last, False)
+        result.append(Tick(x, *label))
+    return result
+
+
+def _zone_offset(time_ns: int, zone: tzinfo | None) -> int:
+    at = fmt.moment(time_ns, zone)
+    offset = at.utcoffset() if at is not None else None
+    return int(offset.total_seconds()) * SECOND if offset is not None else 0

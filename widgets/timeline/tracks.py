@@ -1,0 +1,321 @@
+"""A track: one history made ready to draw, and kept ready while it grows. Pure; a track belongs to one thread.
+
+Closed spans live in an immutable Index; *loose* ones (open, new or changed since) are few and are drawn
+from small arrays until a rebuild takes them in. A build may run in any thread: it only reads columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine_bridge.cancel import CancelToken
+from engine_bridge.codes import EVENT_KINDS, NO_TIME
+from engine_bridge.history import Columns as HistoryColumns
+from engine_bridge.history import History
+from engine_bridge.model import EventKind, Run
+from engine_bridge.steps import OPEN_END, Flag, Lanes, Spans, lanes_of, spans_of
+from widgets.timeline import tones
+from widgets.timeline.lod import Columns, Index
+
+Ints = NDArray[np.int64]
+
+SMALL: Final = 500
+"""Histories up to this many steps are simply built anew whenever they change."""
+IN_PLACE: Final = 10_000
+"""Histories up to this many steps are built where they are needed; larger ones in the background."""
+SAMPLE: Final = 2_000
+"""Steps of the coarse picture that is shown meanwhile."""
+_LOOSE: Final = 2_048
+RUN_LANE: Final = -1
+"""The lane of what happens to the run itself: signals, operators, events set outside any step."""
+
+_MARKED: Final = np.zeros(256, bool)
+for _kind in (
+    EventKind.SIGNAL_RECEIVED,
+    EventKind.SIGNAL_SENT,
+    EventKind.EVENT_SET,
+    EventKind.STREAM_WRITTEN,
+    EventKind.PATCHED,
+    EventKind.STATUS_CHANGED,
+    EventKind.OPERATOR,
+):
+    _MARKED[EVENT_KINDS.index(_kind)] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Columns of a history as they were at one version; safe to read elsewhere (changes come as loose rows)."""
+
+    steps: HistoryColumns
+    events: HistoryColumns
+    run: Run | None
+    names: list[str]
+    version: int
+    epoch: int
+
+    @classmethod
+    def of(cls, history: History) -> Snapshot:
+        return cls(history.steps, history.events, history.run, history.names, history.version, history.epoch)
+
+
+@dataclass(slots=True)
+class Built:
+    """What a build gives: spans of all step rows, their lanes, and the index of the closed ones."""
+
+    spans: Spans
+    lanes: Lanes
+    index: Index
+    open_rows: NDArray[np.int32]
+    failed: Ints  # offsets of the closed spans that failed, rising
+    origin_ns: int
+    version: int
+    epoch: int
+    coarse: bool = False
+
+
+def build(snapshot: Snapshot, cancel: CancelToken | None = None, stride: int = 1) -> Built:
+    """Builds from a snapshot; with a stride, from a sample of its steps. Raises CancelledError."""
+    rows = None if stride == 1 else np.arange(0, len(snapshot.steps["name"]), stride)
+    spans = spans_of(snapshot.steps, snapshot.events, snapshot.run, rows)
+    lanes = lanes_of(spans, snapshot.names)
+    lane = lanes.lane
+    closed = np.flatnonzero(spans.end != OPEN_END)
+    origin = _origin(spans, snapshot.run)
+    columns = Columns(
+        spans.start[closed] - origin,
+        spans.end[closed] - origin,
+        lane[closed],
+        tones.OF_STATUS[spans.status[closed]],
+        spans.row[closed],
+        spans.flags[closed],
+    )
+    index = Index(columns, len(lanes), cancel)
+    open_rows = spans.row[spans.end == OPEN_END]
+    if rows is not None:
+        lanes.lane = np.full(len(snapshot.steps["name"]), -1, np.int32)
+        lanes.lane[rows] = lane
+    failed = np.sort(columns.start[columns.tone == tones.FAILED])
+    return Built(
+        spans, lanes, index, open_rows, failed, origin, snapshot.version, snapshot.epoch, rows is not None
+    )
+
+
+def _origin(spans: Spans, run: Run | None) -> int:
+    if len(spans):
+        return int(spans.start.min())
+    return (run and (run.started_ns or run.created_ns)) or 0
+
+
+@dataclass(slots=True)
+class Markers:
+    """Events drawn as glyphs: offsets, lane ids, event rows, kinds; in the order of events."""
+
+    offset: Ints
+    lane: NDArray[np.int32]
+    row: NDArray[np.int64]
+    kind: NDArray[np.uint8]
+
+
+class Track:
+    """One history on the time axis. ``key`` and ``parent_row`` name the step under which a child hangs."""
+
+    def __init__(self, history: History, key: str | None = None, parent_row: int = -1) -> None:
+        self.history = history
+        self.key = key
+        self.parent_row = parent_row
+        self.building = False
+        snapshot = Snapshot.of(history)
+        stride = 1 if history.n_steps <= IN_PLACE else -(-history.n_steps // SAMPLE)
+        self.adopt(build(snapshot, stride=stride))
+
+    def adopt(self, built: Built) -> None:
+        """Takes a finished build, and catches up with what the history learnt meanwhile."""
+        self.built = built
+        self.lanes = built.lanes
+        self.index = built.index
+        self.origin_ns = built.origin_ns
+        self._loose_rows = built.open_rows
+        self._seen = built.version
+        self.outdated = np.zeros(0, np.int32)
+        self._events_seen = 0
+        self._markers = Markers(*(np.zeros(0, t) for t in (np.int64, np.int32, np.int64, np.uint8)))
+        self._attempt_order: tuple[int, NDArray[np.intp]] | None = None
+        self.catch_up()
+
+    @property
+    def stale(self) -> bool:
+        """The history was started over: this track must be dropped."""
+        return self.built.epoch != self.history.epoch
+
+    @property
+    def wants_build(self) -> bool:
+        """Whether a (new) build would pay."""
+        if self.building:
+            return False
+        return (
+            self.built.coarse
+            or len(self.outdated) > 0
+            or len(self._loose_rows) > max(_LOOSE, len(self.index) // 8)
+        )
+
+    def refresh(self) -> None:
+        """Follows the history: at once while it is small, by loose rows when it is large."""
+        if self.history.n_steps <= SMALL and self.history.version != self._seen:
+            self.adopt(build(Snapshot.of(self.history)))
+        else:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """Takes in what was appended. Cost O(rows appended + open rows)."""
+        history = self.history
+        if not self.built.coarse:
+            self._take(history.changed_steps(self._seen))
+            self._seen = history.version
+        rows = self._loose_rows
+        self.loose = spans_of(history.steps, history.events, history.run, rows.astype(np.int64))
+        if not self.built.coarse:
+            self.lanes.place(self.loose)
+        self._mark_events()
+
+    def _take(self, changed: Ints) -> None:
+        """Makes changed rows loose; those that the index holds are outdated there."""
+        if not len(changed):
+            return
+        known = changed[changed < len(self.built.spans)]
+        closed = known[self.built.spans.end[known] != OPEN_END]
+        self.outdated = np.union1d(self.outdated, closed).astype(np.int32)
+        self._loose_rows = np.union1d(self._loose_rows, changed).astype(np.int32)
+
+    def _mark_events(self) -> None:
+        events = self.history.events
+        fresh = self._events_seen + np.flatnonzero(_MARKED[events["kind"][self._events_seen :]])
+        self._events_seen = len(self.history)
+        fresh = fresh[events["time_ns"][fresh] != NO_TIME]
+        if not len(fresh):
+            return
+        step = events["step"][fresh]
+        lane = np.where(
+            step >= 0, self.lanes.lane[step.clip(0)] if len(self.lanes.lane) else RUN_LANE, RUN_LANE
+        )
+        old = self._markers
+        self._markers = Markers(
+            np.concatenate([old.offset, events["time_ns"][fresh] - self.origin_ns]),
+            np.concatenate([old.lane, lane.astype(np.int32)]),
+            np.concatenate([old.row, fresh]),
+            np.concatenate([old.kind, events["kind"][fresh]]),
+        )
+
+    @property
+    def markers(self) -> Markers:
+        return self._markers
+
+    @property
+    def has_run_lane(self) -> bool:
+        return bool((self._markers.lane == RUN_LANE).any())
+
+    def lane_of(self, row: int) -> int:
+        """The lane id of a step row; RUN_LANE where it has none yet."""
+        return int(self.lanes.lane[row]) if 0 <= row < len(self.lanes.lane) else RUN_LANE
+
+    def retried(self, rows: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which step rows have attempts of their own to show."""
+        steps = self.history.attempts["step"]
+        return np.isin(rows, steps) if len(steps) else np.zeros(len(rows), bool)
+
+    def attempts_of(self, row: int) -> HistoryColumns:
+        """The known attempts of a step, in order of their number."""
+        attempts = self.history.attempts
+        if not len(attempts["step"]):
+            return attempts
+        if self._attempt_order is None or self._attempt_order[0] != self.history.version:
+            self._attempt_order = (self.history.version, np.lexsort((attempts["number"], attempts["step"])))
+        order = self._attempt_order[1]
+        steps = attempts["step"]
+        first = np.searchsorted(steps, row, "left", sorter=order)
+        last = np.searchsorted(steps, row, "right", sorter=order)
+        pick = order[first:last]
+        return {name: column[pick] for name, column in attempts.items()}
+
+    def span(self, row: int) -> tuple[int, int, int]:
+        """Start, end (OPEN_END while open) and flags of one step row."""
+        one = spans_of(self.history.steps, self.history.events, self.history.run, np.array([row], np.int64))
+        return int(one.start[0]), int(one.end[0]), int(one.flags[0])
+
+    @property
+    def open_run(self) -> bool:
+        run = self.history.run
+        return run is not None and not run.status.closed
+
+    def now_ns(self, clock_ns: int | None) -> int:
+        """Where open bars end: the engine's clock, moved on to ``clock_ns``; a closed run's own end."""
+        run, history = self.history.run, self.history
+        if run is not None and run.status.closed and run.ended_ns is not None:
+            return run.ended_ns
+        known = [time for time in (clock_ns, history.engine_now_ns) if time is not None]
+        if known:
+            return max(known)
+        times = history.events["time_ns"]
+        return max(
+            int(times.max(initial=NO_TIME)), int(self.loose.start.max(initial=NO_TIME)), self.origin_ns
+        )
+
+    def loose_columns(self, clock_ns: int | None) -> Columns:
+        """The loose spans as columns, open ones ending now."""
+        loose = self.loose
+        end = np.where(loose.flags & Flag.OPEN, np.maximum(self.now_ns(clock_ns), loose.start), loose.end)
+        lane = self.lanes.lane[loose.row] if len(loose.row) else np.zeros(0, np.int32)
+        start = loose.start - self.origin_ns
+        tone = tones.OF_STATUS[loose.status]
+        return Columns(start, end - self.origin_ns, lane, tone, loose.row, loose.flags)
+
+    def on_lane(self, lane: int, clock_ns: int | None) -> Columns:
+        """All spans of a lane, by start."""
+        loose = self.loose_columns(clock_ns)
+        loose = loose.pick(np.flatnonzero(loose.lane == lane))
+        known = lane < self.index.lanes
+        span = slice(*self.index.bounds[lane : lane + 2].tolist()) if known else slice(0, 0)
+        settled = self.index.spans.pick(span)
+        if len(self.outdated):
+            settled = settled.pick(np.flatnonzero(~np.isin(settled.row, self.outdated)))
+        if not len(loose):
+            return settled
+        both = settled.plus(loose)
+        return both.pick(np.argsort(both.start, kind="stable"))
+
+    def at(self, lane: int, time_ns: int, slack_ns: float, clock_ns: int | None) -> int:
+        """The row of the span under a time, else of the nearest within ``slack_ns``; -1. Cost O(log n + loose)."""
+        offset = time_ns - self.origin_ns
+        loose = self.loose_columns(clock_ns)
+        gap = np.maximum(np.maximum(loose.start - offset, offset - loose.end), 0)
+        gap[loose.lane != lane] = np.iinfo(np.int64).max
+        best = int(gap.argmin()) if len(gap) else -1
+        if best >= 0 and gap[best] <= slack_ns:
+            return int(loose.row[best])
+        found = self.index.at(lane, offset, round(slack_ns)) if lane < self.index.lanes else -1
+        return int(self.index.spans.row[found]) if found >= 0 else -1
+
+    def all_spans(self) -> Spans:
+        """Spans of every step as they are now. Cost O(steps): for small histories."""
+        return spans_of(self.history.steps, self.history.events, self.history.run)
+
+    def failures(self) -> Ints:
+        """Offsets of failed steps, rising."""
+        loose = self.loose.start[tones.OF_STATUS[self.loose.status] == tones.FAILED] - self.origin_ns
+        return np.sort(np.concatenate([self.built.failed, loose])) if len(loose) else self.built.failed
+
+    def bounds(self, clock_ns: int | None) -> tuple[int, int]:
+        """First start and last end in ns; open spans reach to now. Cost O(loose)."""
+        loose = self.loose_columns(clock_ns)
+        low, high = [loose.start], [loose.end]
+        if len(self.index):
+            low.append(np.array([self.index.low]))
+            high.append(np.array([self.index.high]))
+        first, last = np.concatenate(low), np.concatenate(high)
+        if not len(first):
+            begin = self.origin_ns
+            return begin, max(begin + 1_000_000_000, self.now_ns(clock_ns))
+        return self.origin_ns + int(first.min()), self.origin_ns + max(int(last.max()), int(first.min()) + 1)
