@@ -131,6 +131,8 @@ class History:
         self.version = 0
         self.epoch += 1
         self._put: list[Ints] = []
+        self._mapped: list[str] = []
+        self._row_of: dict[str, int] = {}
         self._events = _Growing(EVENT_COLUMNS)
         self._steps = _Growing(STEP_COLUMNS)
         self._attempts = _Growing(ATTEMPT_COLUMNS)
@@ -223,7 +225,7 @@ class History:
         copy = History(self._event_decoder, self._step_decoder)
         copy.run, copy.notes, copy.total = self.run, self.notes, self.total
         copy.engine_now_ns, copy.version = self.engine_now_ns, self.version
-        copy.names = list(self.names)
+        copy.names, copy._put = list(self.names), list(self._put)
         for mine, theirs in (
             (self._events, copy._events),
             (self._steps, copy._steps),
@@ -239,11 +241,12 @@ class History:
         return int(np.searchsorted(self.events["position"], position, side="right")) - 1
 
     def step_row(self, step_id: str) -> int:
-        """The row of a step id; -1 when there is none. Linear: for lookups by a human."""
-        for row in range(self.n_steps):
-            if self.step(row).id == step_id:
-                return row
-        return -1
+        """The row of a step id; -1 when there is none. Ids are read once a row, on the first call that needs them."""
+        while len(self._mapped) < self.n_steps and step_id not in self._row_of:
+            row = len(self._mapped)
+            self._mapped.append(self.step(row).id)
+            self._row_of.setdefault(self._mapped[-1], row)
+        return self._row_of.get(step_id, -1)
 
 
 class _Growing:

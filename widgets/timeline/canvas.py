@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QHelpEvent,
@@ -11,6 +11,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPixmap,
+    QResizeEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QToolTip, QWidget
@@ -22,11 +23,11 @@ from widgets.timeline.paint_bars import BarPainter
 from widgets.timeline.palette import paints
 from widgets.timeline.state import TimelineState
 
-RIGHT: int = 10
-
 
 class Canvas(QWidget):
-    """Paints the state; knows how px of the widget become px of the plot."""
+    """Paints the state; knows how px of the widget become px of the plot. ``resized`` after each resize."""
+
+    resized = Signal()
 
     def __init__(self, state: TimelineState, gestures: Gestures, parent: QWidget) -> None:
         super().__init__(parent)
@@ -45,7 +46,7 @@ class Canvas(QWidget):
         return QRect(
             paint.GUTTER,
             paint.AXIS,
-            max(1, self.width() - paint.GUTTER - RIGHT),
+            max(1, self.width() - paint.GUTTER - paint.RIGHT),
             max(1, self.height() - paint.AXIS),
         )
 
@@ -83,7 +84,7 @@ class Canvas(QWidget):
         painter.translate(-plot.topLeft())
         painter.setClipping(False)
         self._paint_gutter(painter, frame.first, frame.last, ratio)
-        painter.setClipRect(plot.adjusted(-8, -paint.AXIS, RIGHT, 0))
+        painter.setClipRect(plot.adjusted(-8, -paint.AXIS, paint.RIGHT, 0))
         paint.paint_playhead(painter, state, plot)
         painter.setClipping(False)
         self._paint_range(painter)
@@ -126,6 +127,9 @@ class Canvas(QWidget):
         painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, self.note)
 
     # Events.
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.resized.emit()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._gestures.press(event, self.plot)

@@ -14,7 +14,7 @@ from engine_bridge import format as fmt
 from widgets import theme
 from widgets.timeline.frame import RASTER_ONLY, make_frame
 from widgets.timeline.gestures import WHEEL_ZOOM
-from widgets.timeline.paint_frame import GUTTER
+from widgets.timeline.paint_frame import GUTTER, RIGHT
 from widgets.timeline.palette import paints
 from widgets.timeline.scale import Scale
 from widgets.timeline.state import TimelineState
@@ -24,7 +24,6 @@ _STRIP: Final = 22
 _LINES: Final = 9
 _ROWS: Final = 400
 _HANDLE: Final = 6
-_RIGHT: Final = 10
 
 
 class Minimap(QWidget):
@@ -48,7 +47,7 @@ class Minimap(QWidget):
 
     @property
     def area(self) -> QRectF:
-        return QRectF(GUTTER, (HEIGHT - _STRIP) / 2, max(1, self.width() - GUTTER - _RIGHT), _STRIP)
+        return QRectF(GUTTER, (HEIGHT - _STRIP) / 2, max(1, self.width() - GUTTER - RIGHT), _STRIP)
 
     def scale(self) -> Scale:
         """The whole run over the strip's width, on the same axis as the view."""
@@ -57,7 +56,7 @@ class Minimap(QWidget):
         origin = scale.axis.origin_ns
         return scale.framed(first - origin, last - origin, 0.01)
 
-    def window(self) -> tuple[float, float]:
+    def window_px(self) -> tuple[float, float]:
         """Left and right of the visible part, in px of the strip."""
         scale, state = self.scale(), self._state.scale
         return (state.u0 - scale.u0) / scale.per_px, (state.u1 - scale.u0) / scale.per_px
@@ -131,7 +130,7 @@ class Minimap(QWidget):
             painter.drawLine(QPointF(x, self.area.y() - 3), QPointF(x, self.area.bottom() + 3))
 
     def _paint_window(self, painter: QPainter) -> None:
-        area, (x0, x1) = self.area, self.window()
+        area, (x0, x1) = self.area, self.window_px()
         x0, x1 = max(x0, 0.0), min(x1, area.width())
         for left, right in ((0.0, x0), (x1, area.width())):
             if right > left:
@@ -146,7 +145,7 @@ class Minimap(QWidget):
     # Mouse.
 
     def _part(self, x: float) -> str:
-        x0, x1 = self.window()
+        x0, x1 = self.window_px()
         if abs(x - x0) <= _HANDLE:
             return "left"
         if abs(x - x1) <= _HANDLE:
@@ -159,7 +158,7 @@ class Minimap(QWidget):
         x = event.position().x() - self.area.x()
         self._drag, self._last = self._part(x), x
         if not self._drag:
-            x0, x1 = self.window()
+            x0, x1 = self.window_px()
             self._shift(x - (x0 + x1) / 2)
             self._drag = "inside"
 
@@ -191,7 +190,7 @@ class Minimap(QWidget):
         self.changed.emit()
 
     def _resize_window(self, x: float) -> None:
-        scale, x0, x1 = self.scale(), *self.window()
+        scale, x0, x1 = self.scale(), *self.window_px()
         x0, x1 = (min(x, x1 - 1), x1) if self._drag == "left" else (x0, max(x, x0 + 1))
         self._state.show_range(scale.time_ns(x0), scale.time_ns(x1), 0.0)
         self.changed.emit()

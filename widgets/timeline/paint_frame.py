@@ -18,6 +18,7 @@ from widgets.timeline.ticks import ticks
 from widgets.timeline.tracks import RUN_LANE
 
 AXIS: Final = 34
+RIGHT: Final = 10
 GUTTER: Final = 196
 EXPANDER: Final = 20
 INDENT: Final = 18
@@ -31,15 +32,18 @@ def paint_axis(painter: QPainter, state: TimelineState, plot: QRect) -> None:
     painter.setFont(font)
     metrics = QFontMetrics(font)
     marks = ticks(state.scale, state.mode, state.zone, state.start_ns, ordinal=state.ordinal)
+    flag = flag_rect(state, plot) or QRectF()
     right = -1.0
     for tick in marks:
         x = plot.x() + round(tick.x) + 0.5
         painter.setPen(QPen(look.tokens["line"], 1))
         painter.drawLine(QPointF(x, plot.y() - 6), QPointF(x, plot.bottom()))
-        if x + 4 > right and x + 4 + metrics.horizontalAdvance(tick.label) <= plot.right():
+        end = x + 4 + metrics.horizontalAdvance(tick.label)
+        hidden = not flag.isNull() and end > flag.left() - 14 and x < flag.right() + 14
+        if x + 4 > right and end <= plot.right() and not hidden:
             painter.setPen(look.tokens["text" if tick.major else "muted"])
             painter.drawText(QPointF(x + 4, plot.y() - 12), tick.label)
-            right = x + 4 + metrics.horizontalAdvance(tick.label) + 8
+            right = end + 8
 
 
 def paint_breaks(painter: QPainter, state: TimelineState, plot: QRect) -> None:
@@ -58,7 +62,7 @@ def paint_breaks(painter: QPainter, state: TimelineState, plot: QRect) -> None:
         painter.setPen(QPen(look.tokens["line"], 1, Qt.PenStyle.DashLine))
         painter.drawLine(area.topLeft(), area.bottomLeft())
         painter.drawLine(area.topRight(), area.bottomRight())
-        words = f"{fmt.duration(int(axis.knots_t[i + 1] - axis.knots_t[i]))} idle"
+        words = f"{fmt.duration(int(axis.knots_t[i + 1] - axis.knots_t[i]))} without events"
         if area.width() > painter.fontMetrics().horizontalAdvance(words) + 8:
             painter.setPen(look.tokens["muted"])
             painter.drawText(
@@ -139,7 +143,6 @@ def paint_marks(painter: QPainter, state: TimelineState, frame: Frame, ratio: fl
             color = look.stroke[tones.FAILED] if status.bad else look.tokens["signal"]
         y, height = state.layout.bar_y(int(marks.at[i]))
         x, middle = float(marks.x[i]), y - state.top + height / 2
-        painter.fillRect(QRectF(x - 0.5, y - state.top, 1, height), color)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(look.tokens["panel"])
         painter.drawEllipse(QPointF(x, middle), GLYPH / 2 + 1, GLYPH / 2 + 1)
@@ -198,7 +201,7 @@ def paint_playhead(painter: QPainter, state: TimelineState, plot: QRect) -> None
     look = paints()
     if state.position is not None and x < plot.right():
         left = max(x, plot.x())
-        painter.fillRect(QRectF(left, plot.y(), plot.right() - left + 1, plot.height()), look.veil)
+        painter.fillRect(QRectF(left, plot.y(), plot.right() - left + RIGHT + 1, plot.height()), look.veil)
     flag = flag_rect(state, plot)
     if flag is None:
         return

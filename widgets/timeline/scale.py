@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 MIN_SPAN_NS: Final = 1_000.0
 """The narrowest view: one microsecond."""
 _LONG: Final = 10
+_WORTH: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def active_axis(origin_ns: int, moments: Ints) -> Axis:
     """An axis on which long stretches without any moment (ns since the origin) are squeezed.
 
     Long is more than ten times the upper quartile of all gaps. A squeezed gap takes at most a tenth of the axis,
-    all of them together about half.
+    all of them together about half. The plain axis comes back where that would not hide half of the time.
     """
     moments = np.unique(moments)
     gaps = np.diff(moments).astype(np.float64)
@@ -126,6 +127,8 @@ def active_axis(origin_ns: int, moments: Ints) -> Axis:
     if not long.any():
         return Axis(origin_ns)
     limit = _squeezed_width(gaps, min(0.1, 0.5 / int(long.sum())), usual)
+    if np.minimum(gaps, limit).sum() > _WORTH * gaps.sum():
+        return Axis(origin_ns)
     edges = np.unique(np.concatenate([[0], np.flatnonzero(long), np.flatnonzero(long) + 1, [len(gaps)]]))
     knots_t = moments[edges].astype(np.float64)
     widths = np.diff(knots_t)

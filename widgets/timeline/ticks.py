@@ -43,7 +43,8 @@ class Tick:
 def step_for(ns_per_px: float, min_gap_px: float = MIN_GAP_PX) -> int:
     """The smallest nice step (ns) whose ticks stand at least ``min_gap_px`` apart."""
     wanted = ns_per_px * min_gap_px
-    return next((step for step in _STEPS if step >= wanted), _STEPS[-1])
+    found: int = next((step for step in _STEPS if step >= wanted), _STEPS[-1])
+    return found
 
 
 def digits_for(step: int) -> int:
@@ -108,9 +109,9 @@ def _even(scale: Scale, mode: Mode, zone: tzinfo | None, start_ns: int) -> list[
     result: list[Tick] = []
     last = ""
     for x in np.arange(0.0, scale.width, MIN_GAP_PX * 1.25).tolist():
-        at, after = scale.time_ns(x), scale.time_ns(x + 1)
-        step = step_for(max(after - at, 1), 1)
-        label, last = _label(at, min(step, 3_599 * SECOND), mode, zone, start_ns, last, False)
+        at, after = scale.time_ns(x), scale.time_ns(x + MIN_GAP_PX)
+        step = min(step_for(max(after - at, 1), 1), 60 * SECOND)
+        label, last = _label(at, step, mode, zone, start_ns, last, False)
         result.append(Tick(x, *label))
     return result
 

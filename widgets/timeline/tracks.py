@@ -142,7 +142,9 @@ class Track:
         self._seen = built.version
         self.outdated = np.zeros(0, np.int32)
         self._events_seen = 0
-        self._markers = Markers(*(np.zeros(0, t) for t in (np.int64, np.int32, np.int64, np.uint8)))
+        self._markers = Markers(
+            np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.uint8)
+        )
         self._attempt_order: tuple[int, NDArray[np.intp]] | None = None
         self.catch_up()
 

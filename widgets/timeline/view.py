@@ -7,7 +7,7 @@ from datetime import tzinfo
 from typing import Final
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QHideEvent, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import QGridLayout, QScrollBar, QWidget
 
 from engine_bridge.history import History
@@ -75,6 +75,7 @@ class TimelineView(QWidget):
         gestures.child_toggled.connect(self._toggle_child)
         gestures.live.connect(self.live_requested)
         gestures.context.connect(self.context_requested)
+        self.canvas.resized.connect(self._changed)
         self.minimap.changed.connect(self._changed)
         self._bar.valueChanged.connect(self._on_scrolled)
         self._builder.adopted.connect(self._on_adopted)
@@ -279,10 +280,6 @@ class TimelineView(QWidget):
         low, high = self.state.shown_limits()
         x = self.state.scale.x_of(low if first else high)
         self.state.pan(x - (0.02 if first else 0.98) * self.state.scale.width)
-        self._changed()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
         self._changed()
 
     def changeEvent(self, event: QEvent) -> None:
