@@ -92,6 +92,7 @@ class RunsPage(PageController):
 
     def _pause(self) -> None:
         self.live.stop()
+        self.fresh.stop()
         self.facts.stop()
 
     def selected_refs(self) -> list[RunRef]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 
 from app.runs_page_feed import Feed
 from engine_bridge.bridge import Page
@@ -13,6 +14,7 @@ from widgets.table.bars import NewAbove
 from widgets.table.model import PagedModel
 from widgets.table.view import PagedView
 
+_LOOK_MS: Final = 1_000  # between two looks at the first page
 _HEAD: Final = 1_000  # rows kept above a list before it is read anew
 
 
@@ -30,6 +32,10 @@ class Fresh(QObject):
         self._reload = reload
         self._waiting: list[Any] = []
         self._flood = False
+        self._looked_s = 0.0
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._look_now)
         feed.started.connect(self.forget)
         pill.clicked.connect(self.show_new)
 
@@ -48,6 +54,10 @@ class Fresh(QObject):
         self._waiting, self._flood = [], False
         self._pill.show_count(0)
 
+    def stop(self) -> None:
+        """The page is hidden, or closed."""
+        self._timer.stop()
+
     def update(self, items: Iterable[Any]) -> None:
         """Newer versions of rows, shown or waiting, take their place."""
         newer = {self._model.key(item): item for item in items}
@@ -56,6 +66,12 @@ class Fresh(QObject):
 
     def look(self) -> None:
         """Reads the first page again: only the source can tell which new rows belong to the list, and where."""
+        if not self._timer.isActive():
+            wait = _LOOK_MS - int((time.monotonic() - self._looked_s) * 1000)
+            self._timer.start(max(0, wait))
+
+    def _look_now(self) -> None:
+        self._looked_s = time.monotonic()
         if not self._feed.opening:
             self._feed.peek(self._on_peek)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -23,12 +24,14 @@ class Live(QObject):
 
     moved = Signal(object)
 
-    def __init__(self, page: PageController, table: PagedView, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, page: PageController, table: PagedView, now_ns: Callable[[], int] | None = None
+    ) -> None:
         super().__init__(page)
         self._page = page
         self._jobs = page.jobs
         self._table = table
-        self._now_ns = now_ns
+        self._now_ns = now_ns or time.time_ns
         self._session: Session | None = None
         self._mark: bytes | None = None
         self._timer = QTimer(self)

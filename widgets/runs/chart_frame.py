@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from engine_bridge.format import plain
+from widgets import glyphs
 from widgets.theme import RADIUS, font, theme
 
 HEIGHT = 148
@@ -29,6 +32,10 @@ class ChartFrame(QWidget):
             label.setFont(font(11))
         row = QHBoxLayout()
         row.addWidget(self._title)
+        row.addSpacing(12)
+        self._legend = QHBoxLayout()
+        self._legend.setSpacing(4)
+        row.addLayout(self._legend)
         row.addStretch()
         row.addWidget(self._readout)
         self._column = QVBoxLayout(self)
@@ -44,6 +51,21 @@ class ChartFrame(QWidget):
         self._column.takeAt(1)
         self._column.addWidget(plot, 1)
         self._plot = plot
+
+    def set_legend(self, entries: Sequence[tuple[str, str, str]]) -> None:
+        """Shows (word, glyph, colour token) of what the plot draws."""
+        while (item := self._legend.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        for word, glyph, token in entries:
+            mark, label = QLabel(self), QLabel(word, self)
+            ratio = self.devicePixelRatioF()
+            mark.setPixmap(glyphs.pixmap(glyph, theme().tokens[token], 11, ratio))
+            label.setFont(font(11))
+            label.setStyleSheet(f"color: {theme().tokens['muted']}; margin-right: 6px;")
+            self._legend.addWidget(mark)
+            self._legend.addWidget(label)
 
     @property
     def readout(self) -> str:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtWidgets import QLineEdit, QListWidget, QListWidgetItem
 
 from engine_bridge.format import plain
-from widgets.theme import font
+from widgets.theme import font, theme
 
 if TYPE_CHECKING:
     from engine_bridge.query.complete import Completion
-
     from widgets.runs.filter_line import FilterLine
 
 _SHOWN: Final = 10
 _LIMIT: Final = 60
+_ROW: Final = 24
+_WIDTH: Final = 480
 _KEYS: Final = frozenset({int(Qt.Key.Key_Down), int(Qt.Key.Key_Tab), int(Qt.Key.Key_Escape)})
 _MOVING: Final = _KEYS | {int(Qt.Key.Key_Up), int(Qt.Key.Key_Return), int(Qt.Key.Key_Enter)}
 
@@ -30,11 +31,13 @@ class CompletionPopup(QListWidget):
         super().__init__(line)
         self._line = line
         self._offers: list[Completion] = []
+        self._lower = 0
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFont(font(12, code=True))
         self.setAccessibleName("Completions")
         self.setUniformItemSizes(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._tint()
         self.hide()
         line.popup_key.connect(self._key)
         self.itemClicked.connect(lambda item: self._take(self.row(item)))
@@ -52,10 +55,11 @@ class CompletionPopup(QListWidget):
             self.close_popup()
             return
         for completion in self._offers:
-            item = QListWidgetItem(plain(completion.label))
-            item.setToolTip(plain(completion.doc).replace("<", "‹") if completion.doc else "")
+            item = QListWidgetItem(f"{plain(completion.label, 40):<18}  {plain(completion.doc, 80)}")
+            item.setSizeHint(QSize(0, _ROW))
             self.addItem(item)
         self.setCurrentRow(-1)
+        self._tint()
         self._place()
         self.show()
         self.raise_()
@@ -66,16 +70,32 @@ class CompletionPopup(QListWidget):
         self.hide()
         self._line.popup_keys = frozenset()
 
+    def lower_by(self, height: int) -> None:
+        """Leaves room for a message between the editor and the popup."""
+        self._lower = height + 2 if height else 0
+        if self.isVisible():
+            self._place()
+
     def _place(self) -> None:
         window = self._line.window()
         if self.parent() is not window:
             self.setParent(window)
         rows = min(_SHOWN, self.count())
-        height = rows * self.sizeHintForRow(0) + 2 * self.frameWidth()
-        corner = self._line.mapTo(window, QPoint(_cursor_x(self._line), self._line.height() + 2))
-        width = min(360, window.width())
+        height = rows * _ROW + 2 * self.frameWidth()
+        corner = self._line.mapTo(
+            window, QPoint(_cursor_x(self._line), self._line.height() + 2 + self._lower)
+        )
+        width = min(_WIDTH, window.width())
         x = max(0, min(corner.x(), window.width() - width))
         self.setGeometry(x, corner.y(), width, height)
+
+    def _tint(self) -> None:
+        tokens = theme().tokens
+        self.setStyleSheet(
+            f"QListWidget {{ background: {tokens['raised']}; border: 1px solid {tokens['line']}; }}"
+            f" QListWidget::item:selected {{ background: {tokens['selection']}; color: {tokens['text']}; }}"
+            " QListWidget::item { padding: 0 8px; }"
+        )
 
     def _key(self, key: int) -> None:
         row = self.currentRow()

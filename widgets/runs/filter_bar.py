@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from engine_bridge.errors import QueryError
 from engine_bridge.format import plain
 from widgets import glyphs
 from widgets.runs.completion import CompletionPopup
 from widgets.runs.filter_line import FilterLine
+from widgets.runs.floating import FloatingMessage
 from widgets.theme import theme
 
 if TYPE_CHECKING:
-    from engine_bridge.query.complete import Completion
-
     from engine_bridge.bridge import Field
+    from engine_bridge.query.complete import Completion
 
 _VALIDATE_MS: Final = 120
 _HISTORY: Final = 50
@@ -39,7 +41,7 @@ class FilterBar(QWidget):
         self._history: list[str] = []
         self._at = 0
         self._icon = QLabel(self)
-        self._message = QLabel(self)
+        self._message = FloatingMessage(self.line)
         self._popup = CompletionPopup(self.line)
         self._timer = QTimer(self)
         self._lay_out()
@@ -48,26 +50,23 @@ class FilterBar(QWidget):
 
     def _lay_out(self) -> None:
         self._icon.setFixedWidth(18)
-        self._message.setTextFormat(Qt.TextFormat.PlainText)
-        self._message.hide()
-        row = QHBoxLayout()
+        row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
         row.addWidget(self._icon)
         row.addWidget(self.line, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addLayout(row)
-        column.addWidget(self._message)
 
     def _connect(self) -> None:
+        self._clear = self.line.addAction(QIcon(), FilterLine.ActionPosition.TrailingPosition)
+        self._clear.setToolTip("Clear filter")
+        self._clear.triggered.connect(self._on_clear)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_VALIDATE_MS)
         self._timer.timeout.connect(self.validate)
         self.line.textEdited.connect(self._edited)
         self.line.returnPressed.connect(self.apply)
         self.line.left.connect(self._leave)
+        self.line.focus_moved.connect(self._on_focus)
         self.line.stepped.connect(self._step)
         self._popup.accepted.connect(self._complete)
 
@@ -147,7 +146,7 @@ class FilterBar(QWidget):
     def _edited(self, _: str = "") -> None:
         self._timer.start()
         self._at = len(self._history)
-        self._popup.offer(self._completions() if self.line.text() else [])
+        self._popup.offer(self._completions() if self.line.text().strip() else [])
 
     def _step(self, direction: int) -> None:
         at = self._at + direction
@@ -155,6 +154,15 @@ class FilterBar(QWidget):
             self._at = at
             self.line.setText(self._history[at] if at < len(self._history) else self._applied)
             self.validate()
+
+    def _on_clear(self) -> None:
+        self.line.clear()
+        self.apply()
+
+    def _on_focus(self, inside: bool) -> None:
+        self._show_message()
+        if not inside:
+            self._popup.close_popup()
 
     def _leave(self) -> None:
         self.set_text(self._applied)
@@ -172,22 +180,25 @@ class FilterBar(QWidget):
             name, color = "completed", "completed"
         self._icon.setPixmap(glyphs.pixmap(name, theme().tokens[color], 14, self.devicePixelRatioF()))
         self._icon.setAccessibleName("filter is wrong" if error else "filter is valid")
+        self._clear.setVisible(bool(self.line.text()))
+        self._clear.setIcon(glyphs.icon("close", theme().color("muted"), 14))
         border = f"border-color: {theme().tokens[color]}" if self.line.text() else ""
         self.line.setStyleSheet(border)
         self.line.mark((error.column, error.column + max(1, error.length)) if error else None)
         self.line.setAccessibleDescription(error.message if error else "")
-        self._message.setVisible(error is not None)
-        if error is not None:
-            self._message.setStyleSheet(f"color: {theme().tokens['failed']}")
-            self._message.setText(plain(f"column {error.column + 1}: {error.message} {error.hint}".strip()))
-            self._message.setIndent(self._offset(error.column))
+        self._show_message()
 
-    def _offset(self, column: int) -> int:
-        # The message stands under the column it talks about, unless that leaves no room for it.
-        metrics = self.line.fontMetrics()
-        x = self.line.x() + 10 + metrics.horizontalAdvance(self.line.text()[:column])
-        room = self.width() - self._message.fontMetrics().horizontalAdvance(self._message.text()) - 8
-        return max(self.line.x(), min(x, room))
+    def _show_message(self) -> None:
+        error = self.error
+        if error is None:
+            self._message.hide()
+            self._icon.setToolTip("")
+            return
+        told = plain(f"column {error.column + 1}: {error.message} {error.hint}".strip())
+        self._icon.setToolTip(html.escape(told))
+        self._message.say(told, error.column)
+        self._message.setVisible(self.line.hasFocus())
+        self._popup.lower_by(self._message.height() if self.line.hasFocus() else 0)
 
 
 def _check(text: str, fields: Sequence[Field]) -> QueryError | None:

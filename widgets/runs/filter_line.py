@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QCoreApplication, QEvent, Qt, Signal
-from PySide6.QtGui import QColor, QInputMethodEvent, QKeyEvent, QTextCharFormat
+from PySide6.QtGui import QColor, QFocusEvent, QInputMethodEvent, QKeyEvent, QTextCharFormat
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from widgets.theme import font, theme
@@ -23,18 +23,18 @@ _COLORS: Final = {
 
 
 class FilterLine(QLineEdit):
-    """Colours itself after each change. ``key_offered`` lets the owner take a key before the editor does."""
+    """Colours itself after each change. ``popup_keys`` are taken from it while a popup is open."""
 
     left = Signal()
     stepped = Signal(object)  # -1 (older) or +1 (newer) in the history
     popup_key = Signal(object)
+    focus_moved = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFont(font(12, code=True))
         self.setPlaceholderText("status == failed and started > 2h ago    ( / to come here)")
         self.setAccessibleName("Filter")
-        self.setClearButtonEnabled(True)
         self._wrong: tuple[int, int] | None = None
         self.popup_keys: frozenset[int] = frozenset()
         self.textChanged.connect(self.color)
@@ -67,6 +67,14 @@ class FilterLine(QLineEdit):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self.color()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.focus_moved.emit(True)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.focus_moved.emit(False)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()

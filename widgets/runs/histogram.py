@@ -13,15 +13,15 @@ from engine_bridge.bridge import Bucket
 from engine_bridge.format import count, short_time
 from engine_bridge.model import Status
 from widgets.runs.chart_frame import ChartFrame
-from widgets.runs.plot import Plot
+from widgets.runs.plot import Plot, count_axis
 from widgets.theme import theme
 
-#: Outcome groups from the bottom of the stack to its top, and the token each is drawn in.
+#: Outcome groups from the bottom of the stack to its top: word, glyph, colour token.
 GROUPS: Final = (
-    ("ok", "completed"),
-    ("open", "running"),
-    ("cancelled", "cancelled"),
-    ("failed", "failed"),
+    ("ok", "completed", "completed"),
+    ("open", "running", "running"),
+    ("cancelled", "cancelled", "cancelled"),
+    ("failed", "failed", "failed"),
 )
 _GROUP: Final[dict[str, str]] = {
     Status.COMPLETED: "ok",
@@ -33,7 +33,7 @@ _GROUP: Final[dict[str, str]] = {
 
 def outcomes(bucket: Bucket) -> dict[str, int]:
     """A bucket's counts by outcome group."""
-    result = {group: 0 for group, _ in GROUPS}
+    result = {group: 0 for group, *_ in GROUPS}
     for status, number in bucket.counts.items():
         result[_GROUP.get(status, "open")] += number
     return result
@@ -52,7 +52,7 @@ class Histogram(QObject):
         self._zone: tzinfo | None = None
         self._chosen: tuple[int, int] | None = None  # first and last bucket of the brush, while it is made
         self._range: tuple[int, int] | None = None
-        self._plot = Plot()
+        self._plot = Plot(count_axis())
         self._bars: list[Any] = []
         self._brush = pg.LinearRegionItem(movable=False)
         self._brush.hide()
@@ -74,7 +74,7 @@ class Histogram(QObject):
 
     def _whole(self) -> str:
         totals = [outcomes(bucket) for bucket in self._buckets]
-        return _told({group: sum(found[group] for found in totals) for group, _ in GROUPS})
+        return _told({group: sum(found[group] for found in totals) for group, *_ in GROUPS})
 
     def set_range(self, bounds: tuple[int, int] | None) -> None:
         """Shows the range that the filter has, nanoseconds UTC."""
@@ -88,6 +88,7 @@ class Histogram(QObject):
         color = theme().color("accent")
         color.setAlpha(60)
         self._brush.setBrush(color)
+        self._frame.set_legend(GROUPS)
         for line in self._brush.lines:
             line.setPen(pg.mkPen(theme().color("accent")))
         self._draw()
@@ -102,7 +103,7 @@ class Histogram(QObject):
         width = self._width_ns / 1e9
         counts = [outcomes(bucket) for bucket in self._buckets]
         base = np.zeros(len(counts))
-        for group, token in GROUPS:
+        for group, _, token in GROUPS:
             height = np.array([found[group] for found in counts], float)
             bar = pg.BarGraphItem(
                 x0=left, y0=base, width=width * 0.86, height=height, pen=None, brush=theme().color(token)
@@ -181,4 +182,4 @@ class Histogram(QObject):
 
 
 def _told(found: dict[str, int]) -> str:
-    return " · ".join(f"{count(found[group])} {group}" for group, _ in GROUPS if found[group]) or "none"
+    return " · ".join(f"{count(found[group])} {group}" for group, *_ in GROUPS if found[group]) or "none"

@@ -9,10 +9,12 @@ from typing import Any
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, Signal
 
-from widgets.runs.ticks import Tick, duration_ticks, time_ticks
+from widgets.runs.ticks import Tick, count_ticks, duration_ticks, time_ticks
 from widgets.theme import font, theme
 
 _LABEL_PX = 70
+_LINE_PX = 22
+_LEFT_PX = 44
 
 
 class TicksAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph is untyped
@@ -31,6 +33,11 @@ class TicksAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph is untyped
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         return [self._labels.get(value, "") for value in values]
+
+
+def count_axis() -> TicksAxis:
+    """Whole numbers."""
+    return TicksAxis("left", lambda low, high, size: count_ticks(high, int(size / _LINE_PX)))
 
 
 class TimeAxis(TicksAxis):
@@ -74,16 +81,14 @@ class DragBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph is untyped
 class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
     """A plot without furniture. ``tint`` takes the theme's colours."""
 
-    def __init__(self, left: TicksAxis | None = None) -> None:
+    def __init__(self, left: TicksAxis) -> None:
         self.box = DragBox()
         self.time_axis = TimeAxis()
-        axes = {"bottom": self.time_axis} | ({"left": left} if left is not None else {})
-        super().__init__(viewBox=self.box, axisItems=axes)
+        super().__init__(viewBox=self.box, axisItems={"bottom": self.time_axis, "left": left})
+        self.setAntialiasing(True)
         self.hideButtons()
         self.setMenuEnabled(False)
-        if left is None:
-            self.getPlotItem().getAxis("left").setStyle(tickFont=font(11), maxTickLevel=0, tickLength=3)
-        self.getPlotItem().getAxis("left").setWidth(52)
+        left.setWidth(_LEFT_PX)
         self.tint()
 
     def tint(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
-from engine_bridge.format import duration
+from engine_bridge.format import count, duration
 
 _DAY: Final = 86_400
 _STEPS: Final = (1, 5, 15, 30, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200)
@@ -85,6 +85,19 @@ def duration_ticks(low: float, high: float) -> list[Tick]:
     """(position, label) between two positions on a log10 axis of seconds."""
     marks = ((math.log10(ns / 1e9), duration(ns)) for ns in _DURATIONS_NS)
     return [(at, label) for at, label in marks if low <= at <= high]
+
+
+def count_ticks(high: float, most: int) -> list[Tick]:
+    """Whole numbers from 0 to ``high``, at most about ``most`` steps."""
+    step = next((s for s in _count_steps() if s * max(1, most) >= high), None)
+    if step is None or high <= 0:
+        return []
+    return [(float(at), count(at)) for at in range(0, int(high) + 1, step)]
+
+
+def _count_steps() -> Iterator[int]:
+    for power in range(16):
+        yield from (10**power, 2 * 10**power, 5 * 10**power)
 
 
 def log_position(duration_ns: int) -> float:

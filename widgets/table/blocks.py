@@ -53,6 +53,12 @@ class Blocks:
         self._anchored = False
         self._continuing: Fetch | None = None
 
+    def fill(self, items: Sequence[Any]) -> None:
+        """Holds a whole list that needs no paging."""
+        self.clear()
+        self.head = list(items)
+        self.more, self.count = False, 0
+
     @property
     def jumpable(self) -> bool:
         """Whether any row can be reached without reading all rows before it."""

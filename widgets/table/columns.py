@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Literal
 
-Kind = Literal["text", "muted", "warning"]
+Kind = Literal["text", "muted", "warning", "link"]
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from widgets.theme import font, theme
 
 _PAD: Final = 8
 _GLYPH: Final = 14
+_COLOR: Final = {"muted": "muted", "link": "accent"}
 _RIGHT: Final = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _LEFT: Final = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
@@ -81,8 +82,8 @@ def _cell(painter: QPainter, rect: QRect, column: Column, text: str, item: Any) 
         return
     code = column.code
     painter.setFont(_font(code)[0])
-    painter.setPen(theme().color("muted" if column.kind == "muted" else "text"))
-    shown = _elided(text, right - left, code, code and not column.right)
+    painter.setPen(theme().color(_COLOR.get(column.kind, "text")))
+    shown = _elided(text, right - left, code, code and column.kind == "text")
     painter.drawText(left, rect.top(), right - left, rect.height(), _RIGHT if column.right else _LEFT, shown)
 
 

@@ -104,6 +104,26 @@ class PagedModel(QAbstractTableModel):
         self.version += 1
         self.endResetModel()
 
+    def show_all(self, items: Sequence[Any]) -> None:
+        """Shows a list that is at hand as a whole; rows keep their place when only their content changed."""
+        keys = [self.key(item) for item in items]
+        if keys == [self.key(self.blocks.item(row)) for row in range(self._rows)]:
+            self.update_items(items)
+            return
+        self.beginResetModel()
+        self.blocks.fill(items)
+        self._rows = len(items)
+        self.version += 1
+        self.endResetModel()
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Other columns, and no rows."""
+        self.beginResetModel()
+        self.columns = tuple(columns)
+        self.blocks.clear()
+        self._rows = 0
+        self.endResetModel()
+
     def want(self, first: int, last: int) -> None:
         """Rows ``first`` to ``last`` are, or will soon be, visible."""
         far = self.blocks.far(first, last)

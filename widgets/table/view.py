@@ -34,6 +34,7 @@ class PagedView(QTableView):
     menu_requested = Signal(object)
     sort_requested = Signal(object)
     selection_moved = Signal()
+    current_moved = Signal()
 
     def __init__(self, model: PagedModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,6 +51,8 @@ class PagedView(QTableView):
         self.verticalScrollBar().valueChanged.connect(self._schedule)
         model.rowsInserted.connect(self._schedule)
         model.modelReset.connect(self._schedule)
+        self.selectionModel().currentChanged.connect(lambda *_: self.current_moved.emit())
+        model.modelReset.connect(self.current_moved)
         self.selectionModel().selectionChanged.connect(lambda *_: self.selection_moved.emit())
 
     def _configure(self) -> None:
@@ -74,6 +77,11 @@ class PagedView(QTableView):
         header.setSectionsClickable(True)
         header.setMinimumSectionSize(48)
         header.sectionClicked.connect(lambda column: self.sort_requested.emit(column))
+        self.lay_out_columns()
+
+    def lay_out_columns(self) -> None:
+        """Gives every column of the model its width; called again when the model has other columns."""
+        header = self.horizontalHeader()
         for number, column in enumerate(self.paged.columns):
             mode = QHeaderView.ResizeMode.Stretch if column.stretch else QHeaderView.ResizeMode.Interactive
             header.setSectionResizeMode(number, mode)

@@ -1,0 +1,1 @@
+"""Resources of a source: queues, schedules, versions, workers, whatever its engine has."""
