@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine_bridge.payloads import decode, masking
+import msgspec
+
+from engine_bridge.payloads import Decoded, decode, masking
+from engine_bridge.payloads.render import pretty
 from widgets.payload.sources import HexSource, LineSource, TextSource
 
-LINE_MASK = 1_000_000  # characters; longer texts are masked line by line, as they are seen
+LINE_MASK = 64_000  # characters; longer texts are masked line by line, as they are seen
+_HIDDEN = TextSource(b"The stored bytes hold values that are masked.\nReveal shows them.")
 
 
 @dataclass(slots=True)
@@ -24,32 +28,54 @@ class Shown:
     truncated: bool = False
     error: str = ""
     masked: bool = False
-    plain_text: str = ""
 
 
 def prepare(data: bytes, encoding: str | None, *, reveal: bool) -> Shown:
     """Decodes and, unless ``reveal``, masks what looks like a secret."""
     decoded = decode(data, encoding)
-    text = decoded.text or ""
     has_tree = decoded.tree is not None or (decoded.format in ("json", "pickle") and not decoded.error)
-    tree = decoded.tree
-    if not reveal:
-        tree = masking.mask(tree)
-        text = masking.mask_text(text) if len(text) <= LINE_MASK else text
-    line_mask = None if reveal or len(text) <= LINE_MASK else masking.mask_text
-    syntax = "json" if decoded.format in ("json", "pickle") else "text"
+    tree = decoded.tree if reveal else masking.mask(decoded.tree)
+    source = _text_source(decoded, tree, reveal=reveal)
+    masked = not reveal and (tree != decoded.tree or source.data != _encoded(decoded.text))
     return Shown(
         format=decoded.format,
         tree=tree,
-        has_tree=has_tree,
-        text=TextSource(text.encode("utf-8", "surrogatepass"), syntax, line_mask),
-        raw=raw_source(data, reveal=reveal),
-        globals=tuple(decoded.globals),
-        truncated=bool(decoded.truncated),
-        error=str(decoded.error or ""),
-        masked=not reveal and (tree != decoded.tree or text != (decoded.text or "")),
-        plain_text=text,
+        has_tree=has_tree and decoded.format != "text",
+        text=source,
+        raw=_HIDDEN if masked else raw_source(data, reveal=reveal),
+        globals=decoded.globals,
+        truncated=decoded.truncated,
+        error=decoded.error or "",
+        masked=masked,
     )
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _text_source(decoded: Decoded, tree: Any, *, reveal: bool) -> TextSource:
+    syntax = "json" if decoded.format in ("json", "pickle") else "text"
+    if reveal:
+        return TextSource(_encoded(decoded.text), syntax)
+    # A secret's name may stand lines above its value: only the tree knows that they belong together.
+    if tree != decoded.tree and not decoded.truncated:
+        return TextSource(_encoded(pretty(tree)), syntax)
+    if len(decoded.text) <= LINE_MASK:
+        return TextSource(_encoded(masking.mask_text(decoded.text)), syntax)
+    return TextSource(_encoded(decoded.text), syntax, masking.mask_text)
+
+
+def quick(data: bytes, *, reveal: bool) -> Shown | None:
+    """The text of what is plainly JSON, without its tree: a hundred times faster. None for anything else."""
+    if data[:1] not in (b"{", b"["):
+        return None
+    try:
+        text = msgspec.json.format(data, indent=2)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    source = TextSource(text, "json", None if reveal else masking.mask_text)
+    return Shown(format="json", tree=None, has_tree=False, text=source, raw=raw_source(data, reveal=reveal))
 
 
 def raw_source(data: bytes, *, reveal: bool) -> LineSource:

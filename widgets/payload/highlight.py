@@ -27,9 +27,14 @@ _TRACE: Final = (
 )
 
 
-def json_spans(text: str) -> list[Span]:
-    """Spans of one line of JSON or of a Python literal."""
-    return [(m.start(), m.end(), _TOKENS[m.lastgroup or "word"]) for m in _DATA.finditer(text)]
+def json_spans(text: str, until: int) -> list[Span]:
+    """Spans of one line of JSON or of a Python literal, up to a column."""
+    spans: list[Span] = []
+    for match in _DATA.finditer(text):
+        if match.start() > until:
+            break
+        spans.append((match.start(), match.end(), _TOKENS[match.lastgroup or "word"]))
+    return spans
 
 
 def traceback_spans(text: str) -> dict[int, list[Span]]:
@@ -38,7 +43,9 @@ def traceback_spans(text: str) -> dict[int, list[Span]]:
 
     spans: dict[int, list[Span]] = {}
     line = column = 0
-    for kind, value in PythonTracebackLexer(ensurenl=False, stripnl=False).get_tokens(text[:PYGMENTS_LIMIT]):
+    # The lexer knows a traceback's last line by the end of line behind it.
+    tokens = PythonTracebackLexer(stripnl=False).get_tokens(text[:PYGMENTS_LIMIT] + "\n")
+    for kind, value in tokens:
         token = _token(str(kind))
         for index, part in enumerate(value.split("\n")):
             if index:

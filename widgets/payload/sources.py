@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from widgets.payload.highlight import Span, json_spans
 
-LONGEST_LINE: Final = 4_096  # bytes; longer lines are folded so that none is slow to draw
+LONGEST_LINE: Final = 512  # bytes; longer lines are folded so that none is slow to draw
 _CONTINUATION: Final = (0x80, 0xC0)  # a UTF-8 byte b continues a character when b & 0xC0 == 0x80
 
 
@@ -24,8 +24,8 @@ class LineSource(Protocol):
     def line(self, index: int) -> str:
         """A line without its end."""
 
-    def spans(self, index: int, text: str) -> list[Span]:
-        """Coloured parts of a line, rising."""
+    def spans(self, index: int, text: str, until: int) -> list[Span]:
+        """Coloured parts of a line that begin at or before a column, rising."""
 
     def find(self, needle: str, line: int, direction: int) -> int:
         """The next line (from ``line`` on, exclusive) that holds a needle in any case; -1 for none."""
@@ -49,10 +49,10 @@ class TextSource:
         text = self.data[start:end].decode("utf-8", "replace").rstrip("\r\n").expandtabs(4)
         return self.mask(text) if self.mask is not None else text
 
-    def spans(self, index: int, text: str) -> list[Span]:
+    def spans(self, index: int, text: str, until: int) -> list[Span]:
         if self.highlighted is not None:
             return self.highlighted.get(index, [])
-        return json_spans(text) if self.syntax == "json" else []
+        return json_spans(text, until) if self.syntax == "json" else []
 
     def find(self, needle: str, line: int, direction: int) -> int:
         # bytes.lower knows ASCII only: other scripts are found in their own case.
@@ -68,24 +68,21 @@ class TextSource:
 
 def _line_starts(data: bytes) -> NDArray[np.int64]:
     """Offsets of all lines and the end of the last; long lines are folded at character boundaries."""
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10) + 1
+    view = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(view == 10) + 1
     starts = np.concatenate([[0], ends[ends < len(data)], [len(data)]]).astype(np.int64)
     lengths = np.diff(starts)
     if not len(lengths) or lengths.max() <= LONGEST_LINE:
         return starts if len(data) else np.zeros(2, np.int64)
-    folds = [_folds(data, int(starts[i]), int(starts[i + 1])) for i in np.flatnonzero(lengths > LONGEST_LINE)]
+    folds = [_folds(view, int(starts[i]), int(starts[i + 1])) for i in np.flatnonzero(lengths > LONGEST_LINE)]
     return np.unique(np.concatenate([starts, *folds]))
 
 
-def _folds(data: bytes, start: int, end: int) -> NDArray[np.int64]:
-    cuts: list[int] = []
-    at = start + LONGEST_LINE
-    while at < end:
-        while at > start and data[at] & _CONTINUATION[1] == _CONTINUATION[0]:
-            at -= 1
-        cuts.append(at)
-        at += LONGEST_LINE
-    return np.array(cuts, np.int64)
+def _folds(data: NDArray[np.uint8], start: int, end: int) -> NDArray[np.int64]:
+    cuts = np.arange(start + LONGEST_LINE, end, LONGEST_LINE, dtype=np.int64)
+    for _ in range(3):
+        cuts -= data[cuts] & _CONTINUATION[1] == _CONTINUATION[0]
+    return cuts
 
 
 class HexSource:
@@ -103,7 +100,7 @@ class HexSource:
         shown = "".join(chr(b) if 32 <= b < 127 else "·" for b in part)
         return f"{index * 16:08x}  {pairs:<49} {shown}"
 
-    def spans(self, index: int, text: str) -> list[Span]:
+    def spans(self, index: int, text: str, until: int) -> list[Span]:
         return [(0, 8, "muted"), (60, len(text), "completed")]
 
     def find(self, needle: str, line: int, direction: int) -> int:

@@ -158,13 +158,15 @@ class TextView(QAbstractScrollArea):
             at = text.lower().find(needle, at + len(needle))
 
     def _paint_words(self, p: QPainter, t: Theme, line: int, text: str, left: float, baseline: float) -> None:
-        done = 0
-        for start, end, token in [*self._source.spans(line, text), (len(text), len(text), "text")]:
+        done, until = 0, int((self.viewport().width() - left) / self._char) + 1
+        for start, end, token in [*self._source.spans(line, text, until), (len(text), len(text), "text")]:
             for a, b, name in ((done, start, "text"), (start, end, token)):
                 if b <= a:
                     continue
                 x = left + self._x(text, a)
-                if x < self.viewport().width() and left + self._x(text, b) > 0:
+                if x > self.viewport().width():
+                    return
+                if left + self._x(text, b) > 0:
                     p.setPen(t.color(name))
                     p.drawText(QPointF(x, baseline), text[a:b])
             done = max(done, end)

@@ -22,7 +22,7 @@ from engine_bridge import format as fmt
 from engine_bridge.errors import PlayheadError
 from engine_bridge.model import PayloadRef
 from widgets.payload.background import Background
-from widgets.payload.decoding import Shown, prepare
+from widgets.payload.decoding import Shown, prepare, quick
 from widgets.payload.sources import TextSource
 from widgets.payload.text_view import TextView
 from widgets.payload.tree_view import TreeView
@@ -31,14 +31,20 @@ from widgets.run.labels import Link, Text, tip
 
 SLICE = 256 * 1024  # bytes asked for first
 WHOLE = 16 * 1024 * 1024  # bytes that are loaded without being asked for
-_INLINE = 64 * 1024  # bytes that are decoded on the GUI thread
+_INLINE = 4 * 1024  # bytes that are decoded on the GUI thread
+_QUICK = 1024 * 1024  # bytes of JSON that are formatted on the GUI thread
+_LARGE = 64 * 1024  # bytes from which on the text shows first
 TREE, TEXT, RAW = range(3)
 
 
 class PayloadView(QWidget):
-    """Asks for bytes with ``load_requested`` (PayloadRef, offset, length; -1: to the end); ``set_data`` answers."""
+    """Asks for bytes with ``load_requested`` (PayloadRef, offset, length; -1: to the end); ``set_data`` answers.
+
+    What looks like a secret is masked until ``set_reveal``; ``reveal_changed`` says so.
+    """
 
     load_requested = Signal(object)
+    reveal_changed = Signal(bool)
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +63,7 @@ class PayloadView(QWidget):
         self._never = Text(tone="retrying", size=11)
         self._message = Text(tone="muted")
         self._more = Link("Load all")
-        self._more.activated.connect(self.load_rest)
+        self._more.activated.connect(self.load_all)
         self._pages = QStackedWidget()
         for page in (self.tree, self.text, self.raw):
             self._pages.addWidget(page)
@@ -127,15 +133,13 @@ class PayloadView(QWidget):
             self.load_requested.emit((ref, 0, SLICE))
 
     def set_data(self, ref: PayloadRef, offset: int, data: bytes, *, complete: bool) -> None:
-        """Bytes from ``offset`` on; those of another payload are dropped."""
-        if ref != self._ref or offset != len(self._data):
+        """The payload's first bytes (``offset`` 0), or all of them when ``complete``; others are dropped."""
+        if ref != self._ref or offset:
             return
-        self._data += data
-        self._complete = complete
+        self._data, self._complete = data, complete
         self._decode()
-        size = ref.size if ref.size is not None else 0
-        if not complete and size <= WHOLE and offset == 0:
-            self.load_rest()
+        if not complete and (ref.size or 0) <= WHOLE:
+            self.load_all()
 
     def set_error(self, ref: PayloadRef, error: PlayheadError) -> None:
         """The bytes cannot be read."""
@@ -143,11 +147,11 @@ class PayloadView(QWidget):
             self._message.set_text(f"{error.message} {error.hint}".strip(), error.detail)
             self._message.set_tone("failed")
 
-    def load_rest(self) -> None:
-        """Asks for all that is not loaded yet."""
+    def load_all(self) -> None:
+        """Asks for the whole payload when only its first slice is here."""
         if self._ref is not None and not self._complete:
             self._more.hide()
-            self.load_requested.emit((self._ref, len(self._data), -1))
+            self.load_requested.emit((self._ref, 0, -1))
 
     def _clear(self, message: str) -> None:
         self.tree.tree_model.set_value(None, present=False)
@@ -167,12 +171,27 @@ class PayloadView(QWidget):
             widget.setVisible(on)
 
     def _decode(self) -> None:
-        data, ref, reveal = self._data, self._ref, self._reveal
-        encoding = ref.encoding if ref is not None else None
+        data, reveal = self._data, self._reveal
         if len(data) <= _INLINE:
-            self._show(prepare(data, encoding, reveal=reveal))
+            self._show(prepare(data, self._encoding, reveal=reveal))
             return
         self._message.set_text("Decoding …")
+        if len(data) <= _LARGE:
+            self._decode_whole(None)
+        elif len(data) <= _QUICK:
+            self._decode_whole(quick(data, reveal=reveal))
+        else:
+            self._worker.run(lambda: quick(data, reveal=reveal), self._decode_whole, self._failed)
+
+    @property
+    def _encoding(self) -> str | None:
+        return self._ref.encoding if self._ref is not None else None
+
+    def _decode_whole(self, text: Shown | None) -> None:
+        """Shows the quick text while the tree is made."""
+        if text is not None:
+            self._show(text)
+        data, encoding, reveal = self._data, self._encoding, self._reveal
         self._worker.run(lambda: prepare(data, encoding, reveal=reveal), self._show, self._failed)
 
     def _failed(self, error: Exception) -> None:
@@ -188,7 +207,7 @@ class PayloadView(QWidget):
         self.text.set_source(shown.text)
         self.raw.set_source(shown.raw)
         self._buttons.button(TREE).setEnabled(shown.has_tree)
-        self._buttons.button(TEXT).setEnabled(bool(shown.plain_text))
+        self._buttons.button(TEXT).setEnabled(bool(shown.text.data))
         self._tell(shown)
         self.show_page(self._best_page(shown))
         if self.finder.needle:
@@ -198,14 +217,14 @@ class PayloadView(QWidget):
         wanted = self._wanted_page
         if wanted is not None and self._buttons.button(wanted).isEnabled():
             return wanted
-        if shown.has_tree:
+        if shown.has_tree and len(self._data) <= _LARGE:
             return TREE
-        return TEXT if shown.plain_text else RAW
+        return TEXT if shown.text.data else RAW
 
     def _tell(self, shown: Shown) -> None:
         size = fmt.size(self._ref.size if self._ref is not None and self._ref.size else len(self._data))
-        encoding = self._ref.encoding if self._ref is not None else None
-        self._badge.set_text(" · ".join(part for part in (shown.format, size, encoding or "") if part))
+        encoding = self._encoding if self._encoding != shown.format else None
+        self._badge.set_text(" · ".join(part for part in (shown.format, encoding or "", size) if part))
         names = ", ".join(shown.globals)
         if shown.format == "pickle":
             self._never.set_text(f"names {names} · never executed" if names else "never executed", names)
@@ -219,7 +238,7 @@ class PayloadView(QWidget):
         if not self._complete:
             return f"first {fmt.size(len(self._data))} are shown"
         if shown.truncated:
-            return "too deep or too large to show whole"
+            return "large: only its first part is decoded"
         return "secrets are masked" if shown.masked else ""
 
     # -- pages, find, reveal ------------------------------------------------------------------------------
@@ -259,6 +278,7 @@ class PayloadView(QWidget):
             return
         self._reveal = on
         self._reveal_button.setChecked(on)
+        self.reveal_changed.emit(on)
         if self._data:
             self._decode()
 

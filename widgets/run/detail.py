@@ -16,6 +16,7 @@ from widgets.run.fields_view import FieldsView
 from widgets.run.moment import Moment
 
 STEP, EVENT, RUN = "step", "event", "run"
+_TRIES = 6  # attempts whose failures get a tab; all are in the fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,16 @@ class Section:
 
 
 def step_sections(step: Step) -> list[Section]:
-    """What a step holds beyond its fields: the failure first, since it is what people come for."""
-    failures = [Section("failure", failure=step.failure)] if step.failure is not None else []
-    for attempt in step.attempt_list:
-        if attempt.failure is not None and attempt.failure != step.failure:
-            failures.append(Section(f"attempt {attempt.number}", failure=attempt.failure))
-    return failures[:6] + _payloads(step.output, step.error, step.input)
+    """What a step holds beyond its fields; a failed one's failure first, since it is what people come for."""
+    tries = [
+        Section(f"attempt {attempt.number}", failure=attempt.failure)
+        for attempt in step.attempt_list[-_TRIES:]
+        if attempt.failure is not None and attempt.failure != step.failure
+    ]
+    payloads = _payloads(step.output, step.error, step.input)
+    if step.failure is None:
+        return payloads + tries
+    return [Section("failure", failure=step.failure), *tries, *payloads]
 
 
 def run_sections(run: Run) -> list[Section]:
@@ -69,6 +74,7 @@ class DetailPane(QWidget):
         self.fields = FieldsView()
         self.payload = PayloadView()
         self.failure = FailureView()
+        self.payload.reveal_changed.connect(self.failure.set_reveal)
         self.fields.run_opened.connect(self.run_opened)
         self.fields.filter_requested.connect(self.filter_requested)
         self.subjects.currentChanged.connect(self._on_subject)

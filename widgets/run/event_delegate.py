@@ -10,7 +10,7 @@ from engine_bridge.model import Provenance
 from widgets import glyphs
 from widgets.run.event_model import DETAIL, EVENT, NUMBER, STEP, TIME, EventModel
 from widgets.run.labels import draw_glyph
-from widgets.theme import ROW, Theme, font, theme
+from widgets.theme import ROW, Theme, font, mix, theme
 
 _LATER = 0.42
 _TOKENS = {NUMBER: "muted", TIME: "muted", EVENT: "text", STEP: "text", DETAIL: "muted"}
@@ -57,10 +57,7 @@ class EventDelegate(QStyledItemDelegate):
             p.fillRect(rect, t.color("raised"))
         if row == self.current and column == NUMBER:
             p.fillRect(rect.left(), rect.top(), 3, rect.height(), t.color("playhead"))
-        p.setPen(t.color("line"))
-        p.setOpacity(0.5)
-        p.drawLine(rect.left(), rect.bottom(), rect.right(), rect.bottom())
-        p.setOpacity(1.0)
+        p.fillRect(rect.left(), rect.bottom(), rect.width(), 1, mix(t.color("line"), t.color("panel"), 0.5))
 
     def _glyph(self, p: QPainter, t: Theme, row: int, inner: QRect) -> QRect:
         event = self._model.event_at(row)

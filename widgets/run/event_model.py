@@ -15,6 +15,7 @@ from engine_bridge import format as fmt
 from engine_bridge.codes import EVENT_KINDS, time_or_none
 from engine_bridge.history import History
 from engine_bridge.model import Event, Provenance
+from engine_bridge.payloads.masking import mask_text
 from widgets.run.blocked import evidence_text
 from widgets.run.labels import tip
 from widgets.run.moment import spans_days
@@ -164,7 +165,7 @@ class EventModel(QAbstractTableModel):
             return event.kind.value
         if column == STEP:
             return fmt.plain(event.step_name or "", 200)
-        return detail_of(event)
+        return mask_text(detail_of(event))
 
     def _time(self, ns: int | None) -> str:
         clock = fmt.clock(ns, self._zone)
@@ -179,7 +180,9 @@ class EventModel(QAbstractTableModel):
             return fmt.timestamp(event.time_ns, self._zone) or "no time recorded"
         if column == EVENT:
             return f"{event.name}\n{provenance_text(event)}"
-        return event.step_name or "" if column == STEP else event.detail if column == DETAIL else ""
+        return (
+            event.step_name or "" if column == STEP else mask_text(event.detail) if column == DETAIL else ""
+        )
 
 
 def decoded(history: History, row: int) -> Event:

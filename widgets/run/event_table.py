@@ -177,7 +177,9 @@ class EventsPane(QWidget):
         shown, history = self.model.rowCount(), self.model.history
         total = len(history) if history is not None else 0
         looking = "…" if self._filter.running else ""
-        self._count.set_text(f"{fmt.count(shown)} of {fmt.count(total)}{looking}" if self.finder.needle else "")
+        self._count.set_text(
+            f"{fmt.count(shown)} of {fmt.count(total)}{looking}" if self.finder.needle else ""
+        )
         self._empty.set_text(self._empty_words(total))
         self._empty.setVisible(shown == 0 and not self._filter.running)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from engine_bridge import format as fmt
 from engine_bridge.model import Attempt, Event, Evidence, Failure, Provenance, Run, RunRef, Step, StepStatus
+from engine_bridge.payloads.masking import mask, mask_text
 from widgets.run.moment import Moment
 
 _R = Provenance.RECORDED
@@ -69,7 +70,8 @@ class _Rows:
         """A section of named values; ``prefix`` makes filter fields of their names."""
         if values:
             self.heading(heading)
-        for name, value in values.items():
+        masked: Mapping[str, Any] = mask(dict(values))
+        for name, value in masked.items():
             text = fmt.plain(_words(value), 400)
             self.rows.append(Fact(fmt.plain(name, 80), text, field=f"{prefix}{name}" if prefix else ""))
 
@@ -91,7 +93,7 @@ def run_facts(run: Run, moment: Moment) -> list[Fact]:
     rows.add("status", "status", status, status=run.status.value, field="status")
     rows.add("engine_status", "engine status", run.engine_status)
     rows.add("bad", "unreadable", run.bad)
-    rows.add("error", "error", run.error)
+    rows.add("error", "error", mask_text(run.error or ""))
     for key in ("created", "started", "ended", "updated", "deadline", "delay_until"):
         rows.time(f"{key}_ns", key.replace("_", " "), getattr(run, f"{key}_ns"))
     rows.duration("ended_ns", "duration", run.duration_ns)
@@ -120,7 +122,7 @@ def event_facts(event: Event, moment: Moment) -> list[Fact]:
     if event.status is not None:
         rows.add("status", "step is then", event.status.value.replace("_", " "), status=event.status.value)
     rows.add("attempt", "attempt", event.attempt)
-    rows.add("detail", "detail", event.detail)
+    rows.add("detail", "detail", mask_text(event.detail))
     rows.add("ref", "run", event.ref, link=event.ref)
     rows.rows += _failure_rows(event.failure)
     rows.pairs("attributes", event.attributes)
@@ -148,7 +150,7 @@ def step_facts(step: Step, status: StepStatus, first: int, last: int, moment: Mo
     rows.add("parent_step", "inside step", step.parent_step)
     if last:
         rows.add("events", "events", f"{first}" if first == last else f"{first} to {last}")
-    rows.add("detail", "detail", step.detail)
+    rows.add("detail", "detail", mask_text(step.detail))
     rows.rows += _failure_rows(step.failure if _past(step.end_ns, moment) else None)
     rows.pairs("attributes", step.attributes)
     return rows.rows
@@ -197,8 +199,10 @@ def _attempt_row(attempt: Attempt, moment: Moment) -> Fact:
 
 
 def failure_line(failure: Failure) -> str:
-    """A failure in one line ("CardDeclined: insufficient funds")."""
-    return fmt.plain(": ".join(part for part in (failure.type, failure.message) if part), 400)
+    """A failure in one line ("CardDeclined: insufficient funds"), secrets masked."""
+    return fmt.plain(
+        mask_text(": ".join(part for part in (failure.type, failure.message[:600]) if part)), 400
+    )
 
 
 def _failure_rows(failure: Failure | None) -> Iterable[Fact]:

@@ -8,6 +8,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engine_bridge.format import safe_lines
 from engine_bridge.model import Failure
+from engine_bridge.payloads.masking import mask_text
+from widgets.payload.decoding import LINE_MASK
 from widgets.payload.sources import TextSource
 from widgets.payload.text_view import TextView
 
@@ -40,25 +42,36 @@ def _lines(failure: Failure, depth: int) -> Iterator[str]:
 
 
 class FailureView(QWidget):
-    """A failure chain in a text view: scrolls, searches and copies as payloads do."""
+    """A failure chain in a text view: scrolls and copies as payloads do; secrets are masked until revealed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.view = TextView()
         self.view.setAccessibleName("Failure chain")
         self._shown: Failure | None = None
+        self._reveal = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
 
     @property
     def text(self) -> str:
-        return failure_text(self._shown) if self._shown is not None else ""
+        """The chain as shown."""
+        return self.view.source.data.decode()
 
     def set_failure(self, failure: Failure | None) -> None:
         """Shows a chain; None clears."""
-        if failure == self._shown:
-            return
-        self._shown = failure
-        text = failure_text(failure) if failure is not None else ""
-        self.view.set_source(TextSource(text.encode("utf-8", "replace"), "traceback"))
+        if failure != self._shown:
+            self._shown = failure
+            self._show()
+
+    def set_reveal(self, on: bool) -> None:
+        """Shows or masks what looks like a secret."""
+        self._reveal = on
+        self._show()
+
+    def _show(self) -> None:
+        text = failure_text(self._shown) if self._shown is not None else ""
+        late = mask_text if not self._reveal and len(text) > LINE_MASK else None
+        shown = text if self._reveal or late is not None else mask_text(text)
+        self.view.set_source(TextSource(shown.encode("utf-8", "backslashreplace"), "traceback", late))

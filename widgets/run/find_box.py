@@ -26,6 +26,10 @@ class FindBox(QLineEdit):
         self.setClearButtonEnabled(True)
         icon = glyphs.icon("search", theme().color("muted"), 14)
         self.addAction(icon, QLineEdit.ActionPosition.LeadingPosition)
+        # The style sheet's paddings of tool buttons would push the icons out of the box.
+        self.setStyleSheet(
+            "QToolButton { border: none; padding: 0; min-height: 0; background: transparent; }"
+        )
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)

@@ -55,6 +55,7 @@ class RunView(QWidget):
         self._moment: Moment | None = None
         self._position: int | None = None
         self._step_id: str | None = None
+        self._step_row = -1
         self._now_ns: int | None = None
         self._zone: tzinfo | None = None
         self._extra_notes: tuple[str, ...] = ()
@@ -85,6 +86,7 @@ class RunView(QWidget):
         self.setAutoFillBackground(True)
         self.setBackgroundRole(QPalette.ColorRole.Base)
         self._connect()
+        self.setFocusProxy(self.events.table)
         self.show_loading("No run is open.", "Choose one in the list of runs.")
 
     def _content(self) -> QWidget:
@@ -225,11 +227,17 @@ class RunView(QWidget):
         if history is None:
             return
         self._moment = moment = moment_at(history, self._position, self._now_ns, self._zone)
-        row = -1 if self._step_id is None else history.step_row(self._step_id)
         self.header.show_moment(moment)
         self.blocked.show_blocked(blocked_at(moment), moment)
         self._show_notes()
-        self.detail.show_moment(moment, row)
+        self.detail.show_moment(moment, self._selected_row(history))
+
+    def _selected_row(self, history: History) -> int:
+        """The selected step's row, -1 for none; looked up once, since that is linear."""
+        known = 0 <= self._step_row < history.n_steps and history.step(self._step_row).id == self._step_id
+        if not known:
+            self._step_row = -1 if self._step_id is None else history.step_row(self._step_id)
+        return self._step_row
 
     def set_now(self, now_ns: int) -> None:
         """The engine's clock moved: open bars and waits grow. Does nothing for a closed run."""
@@ -237,7 +245,7 @@ class RunView(QWidget):
         if history is None or history.run is None or history.run.status.closed:
             return
         self._now_ns = history.engine_now_ns = now_ns
-        self.timeline.refresh()
+        self.timeline.set_now(now_ns)
         self._moment = moment = moment_at(history, self._position, now_ns, self._zone)
         self.header.show_moment(moment)
         self.blocked.show_blocked(blocked_at(moment), moment)
