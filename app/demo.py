@@ -17,6 +17,8 @@ from app.demo_workspace import Workspace, busy, default_workspace
 RUNS = 350
 BACK_OFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 HEALTHY_SECONDS = 60.0
+KILLED_SECONDS = 5.0
+"""How long a worker that the user killed stays dead: time to look at what it left behind."""
 Report = Callable[[str], None]
 
 
@@ -42,8 +44,9 @@ class Demo:
         self._workspace: Workspace | None = None
         self._builder: Builder | None = None
         self._worker: Child | None = None
-        self._started_at = 0.0
+        self._started_at = time.monotonic()
         self._failures = 0
+        self._killed = False
         self._owner = False
         self._stopping = threading.Event()
         self._restarter: threading.Thread | None = None
@@ -52,8 +55,7 @@ class Demo:
     @property
     def url(self) -> str:
         """The source to open; valid after ``prepare``."""
-        assert self._workspace is not None, "prepare the demo first"
-        return f"dbos+sqlite:///{self._workspace.database}"
+        return f"dbos+sqlite:///{self._space.database}"
 
     @property
     def worker_pid(self) -> int | None:
@@ -86,7 +88,9 @@ class Demo:
     def start(self) -> None:
         """Starts the live worker; does nothing when another Playhead drives this workspace, or when it runs."""
         with self._lock:
-            if self._owner and self._worker is None and not self._stopping.is_set():
+            if not self._owner:
+                self._report("Another Playhead keeps this demo's workers.")
+            elif self._worker is None and not self._stopping.is_set():
                 self._spawn()
 
     def kill_worker(self) -> bool:
@@ -94,6 +98,7 @@ class Demo:
         worker = self._worker
         if worker is None or not worker.alive:
             return False
+        self._killed = True
         worker.kill()
         return True
 
@@ -102,30 +107,43 @@ class Demo:
         self._stopping.set()
         if self._builder is not None:
             self._builder.cancel()
-        if self._restarter is not None and self._restarter is not threading.current_thread():
-            self._restarter.join()
         with self._lock:
             if self._worker is not None:
                 self._worker.stop()
+        if self._restarter is not None:
+            self._restarter.join()
         if self._workspace is not None and self._owner:
             self._workspace.release()
+            self._owner = False
+
+    @property
+    def _space(self) -> Workspace:
+        if self._workspace is None:
+            raise RuntimeError("prepare the demo first")
+        return self._workspace
 
     def _spawn(self) -> None:
-        assert self._workspace is not None
-        log = self._workspace.logs / "live.log"
-        self._worker = Child(self._workspace.database, log, ["--mode", "live"], self._pace)
+        log = self._space.logs / "live.log"
+        self._worker = Child(self._space.database, log, "live", [], self._pace)
         self._started_at = time.monotonic()
         self._worker.start(self._on_event)
 
     def _on_event(self, _child: Child, event: Event) -> None:
         if event["event"] != "exit" or self._stopping.is_set():
             return
-        healthy = time.monotonic() - self._started_at > HEALTHY_SECONDS
-        self._failures = 0 if healthy else self._failures + 1
-        delay = BACK_OFF_SECONDS[min(self._failures, len(BACK_OFF_SECONDS)) - 1] if self._failures else 1.0
+        delay = self._back_off()
         self._report(f"The demo's worker died ({_cause(event['code'])}); a new one starts in {delay:.0f} s.")
         self._restarter = threading.Thread(target=self._restart, args=(delay,), name="demo restart")
         self._restarter.start()
+
+    def _back_off(self) -> float:
+        if self._killed:
+            self._killed = False
+            return KILLED_SECONDS
+        if time.monotonic() - self._started_at > HEALTHY_SECONDS:
+            self._failures = 0
+        self._failures += 1
+        return BACK_OFF_SECONDS[min(self._failures, len(BACK_OFF_SECONDS)) - 1]
 
     def _restart(self, delay: float) -> None:
         if self._stopping.wait(delay):

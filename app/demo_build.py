@@ -10,7 +10,7 @@ from contextlib import closing
 from datetime import datetime
 
 from app.demo_child import Child, Event
-from app.demo_shift import RELEASE_DAYS, shift
+from app.demo_shift import DAYS, RELEASE_DAYS, shift
 from app.demo_workspace import Workspace
 from engine_bridge.errors import CancelledError, PlayheadError
 
@@ -25,10 +25,11 @@ _SEND_LOG = "Look at the logs in the demo's folder; --reset builds the demo anew
 class Builder:
     """Builds one workspace's database. ``run`` blocks and belongs in a worker thread; ``cancel`` may come from any."""
 
-    def __init__(self, workspace: Workspace, runs: int, progress: Progress) -> None:
+    def __init__(self, workspace: Workspace, runs: int, progress: Progress, pace: float = PAST_PACE) -> None:
         self._workspace = workspace
         self._runs = runs
         self._progress = progress
+        self._pace = pace
         self._events: queue.SimpleQueue[tuple[Child, Event]] = queue.SimpleQueue()
         self._children: list[Child] = []
         self._done: dict[Child, tuple[int, int]] = {}
@@ -40,23 +41,31 @@ class Builder:
         self._cancelled = True
 
     def run(self) -> None:
-        """Executes the past and moves it; leaves no process behind, however it ends."""
+        """Executes the past and moves it."""
+        self.execute()
+        self._progress(96, 100, "Moving the past into the last two weeks")
+        shift(self._workspace.database, datetime.now().astimezone())
+
+    def execute(self) -> None:
+        """Has the workers execute the past, now; leaves no process behind, however it ends."""
         try:
             self._progress(0, 100, "Starting the demo's engine")
-            old = self._spawn("past", "v1", "shop-1", PAST_PACE, "--nights", str(DAYS_BACK), str(RELEASE_DAYS - 1))
+            old = self._spawn(
+                "past", "v1", "shop-1", self._pace, "--nights", str(DAYS), str(RELEASE_DAYS - 1)
+            )
             self._until(lambda: old in self._done)
             self._crash_workers()
-            new = self._spawn("past", "v2", "shop-1", PAST_PACE, "--nights", str(RELEASE_DAYS - 1), "0")
+            new = self._spawn("past", "v2", "shop-1", self._pace, "--nights", str(RELEASE_DAYS - 1), "0")
             self._until(lambda: not old.alive and not new.alive)
         finally:
             for child in self._children:
                 child.stop()
-        self._progress(96, 100, "Moving the past into the last two weeks")
-        shift(self._workspace.database, datetime.now().astimezone())
 
     def _spawn(self, mode: str, release: str, executor: str, pace: float, *more: str) -> Child:
-        arguments = ["--mode", mode, "--release", release, "--executor", executor, "--runs", str(self._runs), *more]
-        child = Child(self._workspace.database, self._workspace.logs / f"{mode}-{release}.log", arguments, pace)
+        arguments = ["--release", release, "--executor", executor, "--runs", str(self._runs), *more]
+        child = Child(
+            self._workspace.database, self._workspace.logs / f"{mode}-{release}.log", mode, arguments, pace
+        )
         self._children.append(child)
         child.start(lambda who, event: self._events.put((who, event)))
         return child
@@ -69,12 +78,14 @@ class Builder:
                 self._until(self._victim_is_parsing)
                 self._pump(0.4)
                 child.kill()
-            self._until(lambda child=child: not child.alive)  # type: ignore[misc]
+            while child.alive:
+                self._pump(0.05)
 
     def _victim_is_parsing(self) -> bool:
         with closing(sqlite3.connect(self._workspace.database, timeout=10)) as connection:
             found = connection.execute(
-                "SELECT 1 FROM operation_outputs WHERE workflow_uuid LIKE 'import-brandt-%' AND function_name = 'fetch_feed'"
+                "SELECT 1 FROM operation_outputs"
+                " WHERE workflow_uuid LIKE 'import-brandt-%' AND function_name = 'fetch_feed'"
             ).fetchone()
         return found is not None
 
@@ -90,7 +101,9 @@ class Builder:
             if self._cancelled:
                 raise CancelledError
             if time.monotonic() > self._ends_at:
-                raise PlayheadError(f"The demo was not ready after {DEADLINE_SECONDS:.0f} seconds.", _SEND_LOG)
+                raise PlayheadError(
+                    f"The demo was not ready after {DEADLINE_SECONDS:.0f} seconds.", _SEND_LOG
+                )
             try:
                 child, event = self._events.get(timeout=max(0.0, end - time.monotonic()))
             except queue.Empty:
@@ -102,14 +115,14 @@ class Builder:
             self._done[child] = (event["done"], event["total"])
             # Two releases; what is known of the second so far is nothing.
             share = sum(done / total for done, total in self._done.values()) / 2
-            self._progress(round(95 * share), 100, event["text"])
-        elif event["event"] == "exit" and event["code"] not in (0, -9):
+            done = sum(done for done, _ in self._done.values())
+            self._progress(
+                round(95 * share), 100, f"The shop's past is being executed: {done} orders and other runs"
+            )
+        elif event["event"] == "exit" and event["code"] != (-9 if child.mode == "crash" else 0):
             raise PlayheadError(
                 f"A worker of the demo ended with code {event['code']}.", _SEND_LOG, detail=_tail(child)
             )
-
-
-DAYS_BACK = 14
 
 
 def _tail(child: Child) -> str:

@@ -25,10 +25,12 @@ class Child:
     ``{"event": "exit", "code": int}``, when it is dead and reaped.
     """
 
-    def __init__(self, database: Path, log: Path, arguments: Sequence[str], pace: float) -> None:
+    def __init__(self, database: Path, log: Path, mode: str, arguments: Sequence[str], pace: float) -> None:
         self.log = log
+        self.mode = mode
         # -P: a folder "resources" or "dbos" in the current directory must not be imported in place of ours.
-        self._command = [sys.executable, "-P", "-m", "resources.demo.worker", str(database), *arguments]
+        self._command = [sys.executable, "-P", "-m", "resources.demo.worker", str(database), "--mode", mode]
+        self._command += arguments
         self._environment = {k: v for k, v in os.environ.items() if not k.startswith("DBOS")}
         self._environment["PLAYHEAD_DEMO_PACE"] = str(pace)
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,7 +50,7 @@ class Child:
         """Starts the process; raises PlayheadError when the log cannot be written or no process be started."""
         try:
             with self.log.open("ab") as log:
-                self._process = subprocess.Popen(
+                self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                     self._command,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -63,14 +65,13 @@ class Child:
         self._reader.start()
 
     def _read(self, process: subprocess.Popen[bytes], on_event: Callable[[Child, Event], None]) -> None:
-        assert process.stdout is not None and process.stdin is not None
-        with process.stdout:
-            for line in process.stdout:
+        # Popen's context closes both pipes and reaps the process.
+        with process:
+            for line in process.stdout or ():
                 event = _parse(line)
                 if event:
                     on_event(self, event)
-        code = process.wait()
-        process.stdin.close()
+            code = process.wait()
         on_event(self, {"event": "exit", "code": code})
 
     def kill(self) -> None:

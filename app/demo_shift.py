@@ -61,8 +61,11 @@ def shift(database: Path, now: datetime, seed: int = 1) -> None:
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         families = find_families(connection)
-        offsets = place(families, now, random.Random(seed))
-        move(connection, {run: offset for family, offset in zip(families, offsets, strict=True) for run in family.runs})
+        offsets = place(families, now, random.Random(seed))  # noqa: S311 - dates of a demo are no secret
+        move(
+            connection,
+            {run: offset for family, offset in zip(families, offsets, strict=True) for run in family.runs},
+        )
         _move_surroundings(connection, now)
         connection.execute("COMMIT")
 
@@ -115,8 +118,12 @@ def place(families: list[Family], now: datetime, dice: random.Random) -> list[in
     }
     targets: dict[int, int] = {}
     for (version, still_open), (start, end) in spans.items():
-        group = [f for f in families if (f.release, f.open) == (version, still_open) and f.tick is None and not f.poisoned]
-        times = sorted(_moment(start, end, dice, busy=not still_open) for _ in group)
+        group = [
+            f
+            for f in families
+            if (f.release, f.open) == (version, still_open) and f.tick is None and not f.poisoned
+        ]
+        times = sorted(_moment(start, end, dice, busy=version == "v1" or not still_open) for _ in group)
         targets.update({id(family): time for family, time in zip(group, times, strict=True)})
     for family in families:
         if family.tick is not None:
@@ -157,7 +164,9 @@ def move(connection: sqlite3.Connection, offsets: dict[str, int]) -> None:
 
 
 def _later(sleeps: Iterable[tuple[int, str, int]]) -> list[tuple[str, int]]:
-    return [(json.dumps(round(json.loads(output) + delta / 1000, 6)), rowid) for rowid, output, delta in sleeps]
+    return [
+        (json.dumps(round(json.loads(output) + delta / 1000, 6)), rowid) for rowid, output, delta in sleeps
+    ]
 
 
 def _move_surroundings(connection: sqlite3.Connection, now: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from engine_bridge.errors import BusyError, PlayheadError
 
 VERSION = 1
+NEEDED_BYTES = 60_000_000
 _ADVICE = "Choose another folder with --workspace, or free some space."
 
 
@@ -48,8 +50,9 @@ class Workspace:
         return True
 
     def release(self) -> None:
-        """Gives the folder free again."""
+        """Gives the folder free again, its database whole in one file if nobody reads it."""
         if self._lock is not None:
+            self._checkpoint()
             os.close(self._lock)
             self._lock = None
 
@@ -69,8 +72,11 @@ class Workspace:
         """Removes an old or half-made demo, never a database that is not marked as one; marks the folder."""
         if self.database.exists() and not self._marker.exists():
             raise PlayheadError(
-                f"{self.database} exists and was not made by Playhead's demo.", "Choose another folder with --workspace."
+                f"{self.database} exists and was not made by Playhead's demo.",
+                "Choose another folder with --workspace.",
             )
+        if shutil.disk_usage(self.folder).free < NEEDED_BYTES:
+            raise PlayheadError(f"There is too little space left on the disk of {self.folder}.", _ADVICE)
         try:
             self._mark("building")
             for suffix in ("", "-wal", "-shm", "-journal"):
@@ -84,6 +90,15 @@ class Workspace:
             self._mark("complete")
         except OSError as error:
             raise unusable(self.folder, error) from error
+
+    def _checkpoint(self) -> None:
+        if not self.database.exists():
+            return
+        try:
+            with closing(sqlite3.connect(self.database, timeout=0.5)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:
+            return
 
     def _mark(self, state: str) -> None:
         fresh = self._marker.with_suffix(".new")
@@ -105,7 +120,9 @@ def unusable(folder: Path, error: OSError) -> PlayheadError:
 
 def busy(folder: Path) -> BusyError:
     """Another process is making the demo in this folder."""
-    return BusyError(f"Another Playhead is preparing the demo in {folder}.", "Wait for it, or choose --workspace.")
+    return BusyError(
+        f"Another Playhead is preparing the demo in {folder}.", "Wait for it, or choose --workspace."
+    )
 
 
 def _try_lock(handle: int) -> bool:

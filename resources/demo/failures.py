@@ -7,7 +7,7 @@ class ValidationError(Exception):
     """The request can never be fulfilled as it stands."""
 
 
-class PaymentDeclined(Exception):
+class PaymentDeclinedError(Exception):
     """The bank said no; asking again changes nothing."""
 
     def __init__(self, code: str, reason: str) -> None:
@@ -16,23 +16,23 @@ class PaymentDeclined(Exception):
         self.reason = reason
 
 
-class GatewayTimeout(ConnectionError):
+class GatewayTimeoutError(ConnectionError):
     """The payment gateway did not answer."""
 
 
-class CarrierDown(ConnectionError):
+class CarrierDownError(ConnectionError):
     """The carrier's booking service is out of order."""
 
 
-class ApprovalRejected(PermissionError):
+class ApprovalRejectedError(PermissionError):
     """A human decided against it."""
 
 
-class ApprovalTimedOut(TimeoutError):
+class ApprovalTimeoutError(TimeoutError):
     """Nobody decided in time."""
 
 
-class StockDrift(Exception):
+class StockDriftError(Exception):
     """The ledger and the shelves disagree by more than is tolerated."""
 
 

@@ -24,7 +24,9 @@ def parse_feed(path: str, rows: int) -> list[dict[str, Any]]:
     pace.work(5.0, 8.0)
     dice = pace.dice()
     skus = (f"{dice.choice(('KT', 'LM', 'TB', 'CH'))}-{dice.randrange(100, 999)}" for _ in range(rows))
-    return [{"sku": sku, "stock": dice.randrange(400), "price": dice.randrange(400, 9000) / 100} for sku in skus]
+    return [
+        {"sku": sku, "stock": dice.randrange(400), "price": dice.randrange(400, 9000) / 100} for sku in skus
+    ]
 
 
 @DBOS.step()

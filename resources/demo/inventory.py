@@ -8,7 +8,7 @@ from typing import Any
 from dbos import DBOS, DBOSConfiguredInstance
 
 from resources.demo import pace
-from resources.demo.failures import StockDrift, ValidationError
+from resources.demo.failures import StockDriftError, ValidationError
 
 DISCONTINUED = {"KT-104", "LM-330"}
 TOLERATED_DRIFT = 12
@@ -90,7 +90,9 @@ def check_stock_drift(scheduled: datetime, context: Any) -> int:
     drift = booked - read_scanners(context["site"], booked)
     DBOS.set_event("drift", drift)
     if drift > TOLERATED_DRIFT:
-        raise StockDrift(f"{context['site']}: {drift} items are missing, {TOLERATED_DRIFT} are tolerated")
+        raise StockDriftError(
+            f"{context['site']}: {drift} items are missing, {TOLERATED_DRIFT} are tolerated"
+        )
     return drift
 
 

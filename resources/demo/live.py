@@ -20,7 +20,16 @@ FIRST_GAPS = (0.2, 1.0, 1.5, 2.0, 2.5)
 # Seconds between arrivals once so many have come: a window left open over night does not drown in runs.
 GAPS = ((150, 5.0), (600, 15.0), (2_000, 60.0))
 RARELY = 600.0
-KINDS = {"order": 58, "return": 8, "research": 10, "invoice": 8, "settle": 4, "stocktake": 4, "report": 3, "import": 5}
+KINDS = {
+    "order": 58,
+    "return": 8,
+    "research": 10,
+    "invoice": 8,
+    "settle": 4,
+    "stocktake": 4,
+    "report": 3,
+    "import": 5,
+}
 
 
 def serve(database: Path) -> None:
@@ -56,7 +65,10 @@ def _arrival(number: int, dice: random.Random) -> Arrival:
     makers: dict[str, Callable[[], Arrival]] = {
         "order": lambda: traffic.order(number, answer=dice.uniform(15, 60)),
         "return": lambda: traffic.returned(
-            releases.process_return("v2"), number, dice.choice(("arrives", "arrives", "damaged", "empty-box")), days=1
+            releases.process_return("v2"),
+            number,
+            dice.choice(("arrives", "arrives", "damaged", "empty-box")),
+            days=1,
         ),
         "research": lambda: traffic.research(number, dice.choice(("published", "revised", "unanswered"))),
         "invoice": lambda: traffic.invoice(number),

@@ -9,7 +9,13 @@ from typing import Any
 from dbos import DBOS, SetEnqueueOptions
 
 from resources.demo import pace
-from resources.demo.failures import ApprovalRejected, ApprovalTimedOut, GatewayTimeout, PaymentDeclined, ValidationError
+from resources.demo.failures import (
+    ApprovalRejectedError,
+    ApprovalTimeoutError,
+    GatewayTimeoutError,
+    PaymentDeclinedError,
+    ValidationError,
+)
 from resources.demo.inventory import release_item, reserve_inventory
 from resources.demo.notices import notify_customer
 from resources.demo.shipping import quote_carriers, ship_order
@@ -33,15 +39,15 @@ def price_order(order: dict[str, Any]) -> Decimal:
     max_attempts=4,
     interval_seconds=pace.seconds(1.0),
     backoff_rate=2.0,
-    should_retry=lambda error: not isinstance(error, PaymentDeclined),
+    should_retry=lambda error: not isinstance(error, PaymentDeclinedError),
 )
 def charge_card(order_id: str, amount: Decimal, card: str) -> dict[str, Any]:
     """Charges through the gateway. Test cards: ``declined``, ``flaky`` (two time-outs), ``gateway-down``."""
     pace.work(0.8, 2.5)
     if card == "declined":
-        raise PaymentDeclined("51", "insufficient funds")
+        raise PaymentDeclinedError("51", "insufficient funds")
     if card == "gateway-down" or (card == "flaky" and pace.attempt() <= 2):
-        raise GatewayTimeout(f"gateway did not answer within 10 s (attempt {pace.attempt()})")
+        raise GatewayTimeoutError(f"gateway did not answer within 10 s (attempt {pace.attempt()})")
     return {"charge": f"ch_{order_id}", "amount": amount, "attempts": pace.attempt()}
 
 
@@ -55,12 +61,14 @@ def refund_card(charge: str) -> str:
 def wait_for_approval(order: dict[str, Any], total: Decimal) -> str:
     """Waits for a message on topic ``approval``: ``{"approved": bool, "by": str, "note": str}``."""
     DBOS.set_event("stage", "waiting for approval")
-    DBOS.set_event("approval", {"total": str(total), "limit": str(APPROVAL_LIMIT), "customer": order["customer"]})
+    DBOS.set_event(
+        "approval", {"total": str(total), "limit": str(APPROVAL_LIMIT), "customer": order["customer"]}
+    )
     decision = DBOS.recv("approval", timeout_seconds=order["approval_timeout"])
     if decision is None:
-        raise ApprovalTimedOut(f"order {order['id']}: nobody approved {total} EUR in time")
+        raise ApprovalTimeoutError(f"order {order['id']}: nobody approved {total} EUR in time")
     if not decision["approved"]:
-        raise ApprovalRejected(f"order {order['id']}: rejected by {decision['by']}: {decision['note']}")
+        raise ApprovalRejectedError(f"order {order['id']}: rejected by {decision['by']}: {decision['note']}")
     return str(decision["by"])
 
 

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import random
 
-FIRST = ("Ada", "Bruno", "Chiara", "Deniz", "Emeka", "Freya", "Goran", "Hana", "Ivo", "Jun", "Kofi", "Lena", "Malik")
+FIRST = (
+    "Ada",
+    "Bruno",
+    "Chiara",
+    "Deniz",
+    "Emeka",
+    "Freya",
+    "Goran",
+    "Hana",
+    "Ivo",
+    "Jun",
+    "Kofi",
+    "Lena",
+    "Malik",
+)
 LAST = ("Okafor", "Lindqvist", "Moreau", "Yilmaz", "Novak", "Petrov", "Sato", "Varga", "Weber", "Zhou")
 TENANTS = ("acme", "globex", "northwind", "umbra")
 

@@ -29,10 +29,10 @@ async def fetch_source(source: str) -> str:
     return f"{source}: {' '.join(pace.dice().sample(FINDINGS, 4))}"
 
 
-@DBOS.step(name="llm.summarise", timeout_seconds=pace.seconds(30))
+@DBOS.step(name="llm.summarise", timeout_seconds=pace.seconds(12))
 async def summarise(text: str) -> str:
-    """The gist of a text."""
-    await pace.work_async(1.0, 6.0)
+    """The gist of a text; the quarterly statistics are too long to be read in time."""
+    await (pace.work_async(20, 30) if text.startswith("stats.example") else pace.work_async(1.0, 6.0))
     return text[: 40 + pace.dice().randrange(80)].rsplit(" ", 1)[0] + " …"
 
 

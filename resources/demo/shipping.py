@@ -8,7 +8,7 @@ from typing import Any
 from dbos import DBOS
 
 from resources.demo import pace
-from resources.demo.failures import CarrierDown
+from resources.demo.failures import CarrierDownError
 
 CARRIERS = ("dhl", "ups", "postnl", "gls")
 OUT_OF_ORDER = "hermes"
@@ -33,7 +33,7 @@ def book_carrier(order_id: str, carrier: str) -> str:
     """Books the parcel; returns the tracking number."""
     pace.work(0.8, 2.0)
     if carrier == OUT_OF_ORDER:
-        raise CarrierDown(f"{carrier}: 503 Service Unavailable (attempt {pace.attempt()})")
+        raise CarrierDownError(f"{carrier}: 503 Service Unavailable (attempt {pace.attempt()})")
     return f"{carrier.upper()}{pace.dice().randrange(10**9):09d}"
 
 

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from dbos import DBOS, DBOSContextSetAuth, SetEnqueueOptions, SetWorkflowAttributes, SetWorkflowID, SetWorkflowTimeout
+from dbos import (
+    DBOS,
+    DBOSContextSetAuth,
+    SetEnqueueOptions,
+    SetWorkflowAttributes,
+    SetWorkflowID,
+    SetWorkflowTimeout,
+)
 
 from resources.demo import billing, imports, inventory, library, notices, orders, pace, reports
 from resources.demo import research as agent
@@ -57,8 +64,15 @@ ORDER_KINDS = {
 }
 
 
-def order(number: int, kind: str | None = None, *, patience: float = 900, answer: float = 25) -> Arrival:
-    """An order; ``patience`` and ``answer`` are seconds until an approval times out, or comes."""
+def order(
+    number: int,
+    kind: str | None = None,
+    *,
+    patience: float = 900,
+    answer: float = 25,
+    deadline: float | None = None,
+) -> Arrival:
+    """An order; an approval comes after ``answer`` seconds, or times out after ``patience``; ``deadline`` cancels."""
     dice = random.Random(f"order-{number}")
     kind = kind or dice.choices(list(ORDER_KINDS), list(ORDER_KINDS.values()))[0]
     customer, email = buyer(dice)
@@ -75,7 +89,7 @@ def order(number: int, kind: str | None = None, *, patience: float = 900, answer
     }
 
     def start() -> None:
-        with people(customer, dice):
+        with people(customer, dice), SetWorkflowTimeout(deadline):
             DBOS.start_workflow(orders.fulfil_order, payload)
 
     return Arrival(f"order-{number}", start, _decision(kind, answer), "waiting" if kind == "waiting" else "")
@@ -85,22 +99,32 @@ def _lines(dice: random.Random, kind: str) -> list[dict[str, Any]]:
     if kind == "empty":
         return []
     if kind in ("approved", "rejected", "unanswered", "waiting"):
-        return [{"sku": "CH-900", "quantity": dice.randrange(2, 9), "price": f"{dice.randrange(280, 640)}.00"}]
-    skus = [f"{dice.choice(('KT', 'LM', 'TB'))}-{dice.randrange(110, 320)}" for _ in range(dice.randrange(1, 4))]
+        return [
+            {"sku": "CH-900", "quantity": dice.randrange(2, 9), "price": f"{dice.randrange(280, 640)}.00"}
+        ]
+    skus = [
+        f"{dice.choice(('KT', 'LM', 'TB'))}-{dice.randrange(110, 320)}" for _ in range(dice.randrange(1, 4))
+    ]
     if kind == "discontinued":
         skus.append("LM-330")
-    return [{"sku": sku, "quantity": dice.randrange(1, 4), "price": f"{dice.randrange(9, 45)}.90"} for sku in skus]
+    return [
+        {"sku": sku, "quantity": dice.randrange(1, 4), "price": f"{dice.randrange(9, 45)}.90"} for sku in skus
+    ]
 
 
 def _decision(kind: str, answer: float) -> tuple[Message, ...]:
     if kind == "approved":
         return (Message(answer, "approval", {"approved": True, "by": "mara", "note": "known customer"}),)
     if kind == "rejected":
-        return (Message(answer, "approval", {"approved": False, "by": "tobias", "note": "credit limit exceeded"}),)
+        return (
+            Message(answer, "approval", {"approved": False, "by": "tobias", "note": "credit limit exceeded"}),
+        )
     return ()
 
 
-def returned(workflow: Any, number: int, kind: str = "arrives", *, days: float = 14, answer: float = 20) -> Arrival:
+def returned(
+    workflow: Any, number: int, kind: str = "arrives", *, days: float = 14, answer: float = 20
+) -> Arrival:
     """A return under the workflow of either release; kinds: arrives, damaged, empty-box, expires, waiting."""
     dice = random.Random(f"return-{number}")
     customer, email = buyer(dice)
@@ -127,7 +151,10 @@ def research(number: int, kind: str = "published", *, patience: float = 900, ans
     reviewer = dice.choice(REVIEWERS)
 
     def start() -> None:
-        with DBOSContextSetAuth(reviewer, ["editor"]), SetWorkflowAttributes({"tenant": "internal", "team": "market"}):
+        with (
+            DBOSContextSetAuth(reviewer, ["editor"]),
+            SetWorkflowAttributes({"tenant": "internal", "team": "market"}),
+        ):
             DBOS.start_workflow(agent.research, question, reviewer, patience)
 
     messages: list[Message] = []
@@ -147,7 +174,9 @@ def invoice(number: int) -> Arrival:
 
     def start() -> None:
         with people(customer, dice):
-            DBOS.start_workflow(billing.issue_invoice, str(number), dice.randrange(2000, 90000) / 100, country, vat)
+            DBOS.start_workflow(
+                billing.issue_invoice, str(number), dice.randrange(2000, 90000) / 100, country, vat
+            )
 
     return Arrival(f"invoice-{number}", start)
 
@@ -221,7 +250,11 @@ def reminder(number: int, days: float, stays: str = "") -> Arrival:
 @contextmanager
 def people(customer: str, dice: random.Random) -> Iterator[None]:
     """Runs started in here belong to a customer of a tenant, and were asked for by that customer's user."""
-    attributes = {"tenant": tenant_of(customer), "customer": customer, "tier": dice.choice(("gold", "silver", "basic"))}
+    attributes = {
+        "tenant": tenant_of(customer),
+        "customer": customer,
+        "tier": dice.choice(("gold", "silver", "basic")),
+    }
     with ExitStack() as stack:
         stack.enter_context(SetWorkflowAttributes(attributes))
         if dice.random() < 0.4:

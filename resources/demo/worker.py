@@ -59,8 +59,8 @@ def tell(event: str, **values: Any) -> None:
     sys.stdout.flush()
 
 
-def _progress(done: int, total: int, text: str) -> None:
-    tell("progress", done=done, total=total, text=text)
+def _progress(done: int, total: int) -> None:
+    tell("progress", done=done, total=total)
 
 
 def _leash() -> None:

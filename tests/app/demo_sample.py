@@ -1,0 +1,59 @@
+"""One small past for all tests of the demo: executed once in a test run, as it was and as it has been moved."""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from app.demo_build import Builder
+from app.demo_shift import shift
+from app.demo_workspace import Workspace
+
+NOW = datetime.now().astimezone()
+NOW_MS = int(NOW.timestamp() * 1000)
+
+
+@dataclass(frozen=True)
+class Past:
+    """The same database before and after it was moved, and the progress that was reported."""
+
+    folder: Path
+    before: Path
+    after: Path
+    progress: tuple[int, ...]
+
+    def rows(self, sql: str, *, before: bool = False) -> list[dict[str, Any]]:
+        with closing(sqlite3.connect(self.before if before else self.after)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(sql)]
+
+    def column(self, sql: str) -> list[Any]:
+        return [next(iter(row.values())) for row in self.rows(sql)]
+
+
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="playhead-demo-")
+
+
+@functools.cache
+def small_past() -> Past:
+    """About 130 runs: the least that still shows every feature."""
+    space = Workspace(Path(_folder().name) / "demo")
+    assert space.acquire()
+    space.clear()
+    progress: list[int] = []
+    Builder(space, 1, lambda done, _total, _text: progress.append(done), pace=0.02).execute()
+    before = Path(_folder().name) / "before.sqlite"
+    with closing(sqlite3.connect(space.database)) as source, closing(sqlite3.connect(before)) as target:
+        source.backup(target)
+    shift(space.database, NOW)
+    space.complete()
+    space.release()
+    return Past(space.folder, before, space.database, tuple(progress))
