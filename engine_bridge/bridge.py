@@ -19,10 +19,10 @@ import msgspec
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import UnsupportedError, UsageError
 from engine_bridge.model import Environment, Event, Failure, Run, RunRef, Step
-from engine_bridge.query.ast import Node
 
-if TYPE_CHECKING:
-    from engine_bridge.history import Batch, Restart  # numpy is not on the start-up path
+if TYPE_CHECKING:  # neither numpy nor the query language is on the start-up path
+    from engine_bridge.history import Batch, Restart
+    from engine_bridge.query.ast import Node
 
 Direction = Literal["forward", "backward"]
 
@@ -50,7 +50,7 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pass
 
 
-class SourceInfo(_Value):
+class SourceInfo(_Value, frozen=True):
     """What ``open`` found.
 
     ``title`` is short and holds no secret; ``order`` documents where the order of a history comes from;
@@ -92,7 +92,7 @@ class FieldType(StrEnum):
     JSON = "json"  # attributes.*: any scalar under a path
 
 
-class Field(_Value):
+class Field(_Value, frozen=True):
     """Something that can be filtered by, and perhaps sorted."""
 
     name: str
@@ -104,12 +104,12 @@ class Field(_Value):
     doc: str = ""
 
 
-class Sort(_Value):
+class Sort(_Value, frozen=True):
     field: str = "created"
     descending: bool = True
 
 
-class Page(_Value):
+class Page(_Value, frozen=True):
     """A page of rows in the order asked for (backward pages too: always top to bottom).
 
     ``before`` and ``after`` are opaque cursors, None where there is nothing more. For filters that had to
@@ -124,21 +124,21 @@ class Page(_Value):
     complete: bool = True
 
 
-class Bucket(_Value):
+class Bucket(_Value, frozen=True):
     """Starts in one time bucket: counts per status value, in the order of ``Facets.bucket_statuses``."""
 
     start_ns: int
     counts: dict[str, int]
 
 
-class DurationPoint(_Value):
+class DurationPoint(_Value, frozen=True):
     ref: RunRef
     start_ns: int
     duration_ns: int
     status: str
 
 
-class Facets(_Value):
+class Facets(_Value, frozen=True):
     """Counts for the chips and charts. ``exact`` is False when they cover only ``of`` rows."""
 
     by_status: dict[str, int] = {}
@@ -151,7 +151,7 @@ class Facets(_Value):
     note: str = ""
 
 
-class Changes(_Value):
+class Changes(_Value, frozen=True):
     """What happened in a list since a mark. ``mark`` goes into the next call.
 
     ``changed`` are runs that exist and were touched (new ones too); ``new`` counts runs created since;
@@ -166,7 +166,7 @@ class Changes(_Value):
     reset: bool = False
 
 
-class FailureRow(_Value):
+class FailureRow(_Value, frozen=True):
     """One row of a source's failure log: a failed run, or a failed step."""
 
     ref: RunRef
@@ -178,7 +178,7 @@ class FailureRow(_Value):
     run_status: str = ""
 
 
-class Hit(_Value):
+class Hit(_Value, frozen=True):
     """One finding of a payload or text search."""
 
     ref: RunRef
@@ -188,7 +188,7 @@ class Hit(_Value):
     step_id: str | None = None
 
 
-class Relation(_Value):
+class Relation(_Value, frozen=True):
     """One related run: ``role`` is parent, child, forked_from, fork, continued, retry, schedule …"""
 
     role: str
@@ -198,12 +198,12 @@ class Relation(_Value):
     note: str = ""
 
 
-class Relations(_Value):
+class Relations(_Value, frozen=True):
     items: tuple[Relation, ...] = ()
     after: bytes | None = None
 
 
-class Resource(_Value):
+class Resource(_Value, frozen=True):
     """A queue, schedule, version, worker … ``cells`` holds what the page shows, by column, in order.
 
     Values are plain (str, int, float, bool, None); keys ending in ``_ns`` are times, in ``_dur_ns`` durations.
@@ -414,5 +414,6 @@ def engine_of_scheme(scheme: str) -> Engine:
         if scheme in engine.schemes:
             return engine
     known = sorted(scheme for engine in engines() for scheme in engine.schemes)
-    raise UsageError(f"No engine opens {scheme}:// sources.", f"Known: {', '.join(f'{s}://' for s in known)}.")
-
+    raise UsageError(
+        f"No engine opens {scheme}:// sources.", f"Known: {', '.join(f'{s}://' for s in known)}."
+    )

@@ -60,6 +60,11 @@ class CancelToken:
             if hook in self._hooks:
                 self._hooks.remove(hook)
 
+    def progress_through(self, done: int, total: int | None, text: str) -> None:
+        """Passes on the progress of an inner call; unlike ``progress`` it never raises."""
+        if self._on_progress is not None and not self.cancelled:
+            self._on_progress(done, total, text)
+
     def progress(self, done: int, total: int | None = None, text: str = "") -> None:
         """Reports progress (``total`` None: unknown) and raises CancelledError when cancelled."""
         self.raise_if_cancelled()

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"))
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]|[\ud800-\udfff]")
+_CONTROL: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]|[\ud800-\udfff]"
+)
 
 
 def duration(ns: int | None) -> str:

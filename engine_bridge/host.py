@@ -7,14 +7,14 @@ Values are numpy arrays, bytes and msgspec structs, never open objects.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import multiprocessing
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol
 
-from engine_bridge.bridge import Bridge
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError, ConnectError
 from engine_bridge.session import Call, OnItem, describe_error, run_call
@@ -22,10 +22,18 @@ from engine_bridge.session import Call, OnItem, describe_error, run_call
 _GRACE_S = 3.0
 
 
+class Hosted(Protocol):
+    """What a child process can host: its methods take a cancel token last."""
+
+    concurrent: bool
+
+    def close(self) -> None: ...
+
+
 class ProcessHost:
     """Runs a bridge in one child process and starts a new one when it died."""
 
-    def __init__(self, factory: Callable[[], Bridge]) -> None:
+    def __init__(self, factory: Callable[[], Hosted]) -> None:
         self._factory = factory
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
@@ -97,14 +105,21 @@ class ProcessHost:
         elif kind == "progress" and not call.token.cancelled:
             call.token.progress(*value)
 
-    def close(self) -> None:
+    @property
+    def alive(self) -> bool:
+        """Whether the child runs."""
+        return self._process is not None and self._process.is_alive()
+
+    def close(self, *, kill: bool = False) -> None:
+        """Ends the child: it gets 3 s to close its bridge, or none with ``kill``."""
         with self._lock:
             self._closed = True
             pipe, process, reader = self._pipe, self._process, self._reader
-            if pipe is not None:
-                pipe.send((0, "close"))
+            if pipe is not None and not kill:
+                with contextlib.suppress(OSError):
+                    pipe.send((0, "close"))
         if process is not None:
-            process.join(_GRACE_S)
+            process.join(0 if kill else _GRACE_S)
             if process.is_alive():
                 process.kill()
                 process.join()
@@ -115,10 +130,12 @@ class ProcessHost:
 
 
 def _died() -> ConnectError:
-    return ConnectError("The process that read this source ended unexpectedly.", "Try again: it is restarted.")
+    return ConnectError(
+        "The process that read this source ended unexpectedly.", "Try again: it is restarted."
+    )
 
 
-def serve(pipe: Connection, factory: Callable[[], Bridge]) -> None:
+def serve(pipe: Connection, factory: Callable[[], Hosted]) -> None:
     """The child's main loop: one thread per call, until the parent closes or dies."""
     bridge = factory()
     gate = threading.Lock() if not bridge.concurrent else None

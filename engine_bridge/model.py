@@ -151,14 +151,14 @@ class RunRef(msgspec.Struct, frozen=True, array_like=True, order=True):
         return self.run or self.group
 
 
-class Evidence(_Value):
+class Evidence(_Value, frozen=True):
     """Why something inferred or rebuilt is believed: the rule, and the facts it looked at."""
 
     rule: str
     facts: tuple[str, ...] = ()
 
 
-class PayloadRef(_Value):
+class PayloadRef(_Value, frozen=True):
     """Names a payload without carrying it. ``key`` means something to its bridge alone.
 
     ``size`` is in bytes as stored, None when not yet known; ``encoding`` as recorded by the engine.
@@ -170,7 +170,7 @@ class PayloadRef(_Value):
     size: int | None = None
 
 
-class Failure(_Value):
+class Failure(_Value, frozen=True):
     """One failure in a chain, outermost first in ``causes``. ``message`` is decoded, never executed."""
 
     type: str
@@ -183,7 +183,7 @@ class Failure(_Value):
     raw: PayloadRef | None = None
 
 
-class Attempt(_Value):
+class Attempt(_Value, frozen=True):
     """One try of a step; ``number`` counts from 1 with the first included."""
 
     number: int
@@ -194,7 +194,7 @@ class Attempt(_Value):
     provenance: Provenance = Provenance.RECORDED
 
 
-class Blocked(_Value):
+class Blocked(_Value, frozen=True):
     """What an open run waits on, and how we know.
 
     ``what`` is a short phrase ("signal approve_order"); ``since_ns`` when the wait began, ``until_ns``
@@ -212,7 +212,7 @@ class Blocked(_Value):
     hint: str = ""
 
 
-class Run(_Value):
+class Run(_Value, frozen=True):
     """One row of a run list, and the header of a run page.
 
     ``created_ns``: submitted; ``started_ns``: first began to work (None while queued or delayed);
@@ -266,7 +266,7 @@ class Run(_Value):
         return self.ended_ns - self.started_ns
 
 
-class Event(_Value):
+class Event(_Value, frozen=True):
     """One recorded fact at ``position`` in the run's order, made only when somebody looks at it."""
 
     position: int
@@ -287,7 +287,7 @@ class Event(_Value):
     attributes: dict[str, Any] = {}
 
 
-class Step(_Value):
+class Step(_Value, frozen=True):
     """A span grouped from events. ``attempts`` None: unknown, which is not one.
 
     ``planned_end_ns`` is when a timer or time-out is due; it is not an end. ``child`` is the run that it

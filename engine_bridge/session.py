@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Protocol, cast
 
 from engine_bridge.bridge import Bridge, SourceInfo
@@ -35,6 +35,10 @@ class Call:
     def result(self, timeout: float | None = None) -> Any:
         """Waits for the result (never on the GUI thread). Raises what the call raised, or TimeoutError."""
         return self._future.result(timeout)
+
+    def wait(self, timeout: float) -> bool:
+        """Waits at most ``timeout`` seconds; whether the call has ended, well or badly."""
+        return bool(wait([self._future], timeout).done)
 
     @property
     def error(self) -> BaseException | None:
@@ -68,7 +72,7 @@ class Host(Protocol):
     def close(self) -> None: ...
 
 
-def run_call(bridge: Bridge, call: Call, args: tuple[Any, ...], on_item: OnItem | None) -> None:
+def run_call(bridge: object, call: Call, args: tuple[Any, ...], on_item: OnItem | None) -> None:
     """Runs one call on a bridge to its end, in this thread. Iterators are drained into ``on_item``."""
     try:
         call.token.raise_if_cancelled()

@@ -1,0 +1,1 @@
+"""Operator actions: specs, drafts, plans, the journal, execution in a killable child, bulk."""
