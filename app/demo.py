@@ -37,8 +37,18 @@ class Demo:
     ``report`` is called from other threads with one line for the user when a worker dies or is restarted.
     """
 
-    def __init__(self, report: Report = lambda _: None, *, runs: int = RUNS, pace: float = 1.0) -> None:
-        self._report = report
+    def __init__(
+        self,
+        report: Report = lambda _: None,
+        *,
+        workspace: Path | None = None,
+        reset: bool = False,
+        runs: int = RUNS,
+        pace: float = 1.0,
+    ) -> None:
+        self.report = report
+        self._folder = workspace
+        self._reset = reset
         self._runs = runs
         self._pace = pace
         self._workspace: Workspace | None = None
@@ -64,18 +74,20 @@ class Demo:
         return worker.pid if worker is not None and worker.alive else None
 
     def prepare(
-        self, workspace: Path | None = None, progress: Progress = lambda *_: None, *, reset: bool = False
+        self, workspace: Path | None = None, progress: Progress = lambda *_: None, *, reset: bool | None = None
     ) -> str:
         """Makes the demo's past, or takes the one that is there; blocks for half a minute at first.
 
+        ``workspace`` and ``reset`` override those of the constructor; the default is the user's data folder.
         ``progress(done, total, text)`` is called in the calling thread. Returns the URL. Raises PlayheadError when
         the workspace cannot be used and CancelledError after ``stop``.
         """
-        self._workspace = space = Workspace(workspace or default_workspace())
+        self._workspace = space = Workspace(workspace or self._folder or default_workspace())
         self._owner = space.acquire()
         if not self._owner and not space.healthy():
             raise busy(space.folder)
-        if self._owner and (reset or not space.healthy()):
+        anew = self._reset if reset is None else reset
+        if self._owner and (anew or not space.healthy()):
             space.clear()
             self._builder = Builder(space, self._runs, progress)
             if self._stopping.is_set():
@@ -89,7 +101,7 @@ class Demo:
         """Starts the live worker; does nothing when another Playhead drives this workspace, or when it runs."""
         with self._lock:
             if not self._owner:
-                self._report("Another Playhead keeps this demo's workers.")
+                self.report("Another Playhead keeps this demo's workers.")
             elif self._worker is None and not self._stopping.is_set():
                 self._spawn()
 
@@ -132,7 +144,7 @@ class Demo:
         if event["event"] != "exit" or self._stopping.is_set():
             return
         delay = self._back_off()
-        self._report(f"The demo's worker died ({_cause(event['code'])}); a new one starts in {delay:.0f} s.")
+        self.report(f"The demo's worker died ({_cause(event['code'])}); a new one starts in {delay:.0f} s.")
         self._restarter = threading.Thread(target=self._restart, args=(delay,), name="demo restart")
         self._restarter.start()
 
@@ -151,7 +163,7 @@ class Demo:
         with self._lock:
             if not self._stopping.is_set():
                 self._spawn()
-        self._report("The demo's worker has been restarted; it takes up the runs that were left.")
+        self.report("The demo's worker has been restarted; it takes up the runs that were left.")
 
 
 def _cause(code: int) -> str:
