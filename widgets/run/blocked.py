@@ -86,13 +86,13 @@ class BlockedLine(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._blocked: Blocked | None = None
-        self._title = Text("Blocked on", bold=True)
-        self._what = Link(code=True)
+        self._title = Text("Blocked on", bold=True, least=120)
+        self._what = Link(code=True, least=120, most=420)
         self._what.activated.connect(self._follow)
-        self._since = Text()
+        self._since = Text(least=260)
         self._how = Text(tone="muted")
         self._hint = Text(tone="muted")
-        self._evidence = Link("Evidence")
+        self._evidence = Link("Evidence", least=120)
         self._evidence.activated.connect(self.show_evidence)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 5, 12, 5)

@@ -89,6 +89,7 @@ class DetailPane(QWidget):
         lower.setSpacing(0)
         lower.addWidget(self.sections)
         lower.addWidget(self._stack, 1)
+        self._lower.hide()
         self._splitter = QSplitter(Qt.Orientation.Vertical)
         self._splitter.addWidget(self.fields)
         self._splitter.addWidget(self._lower)

@@ -212,7 +212,7 @@ def detail_of(event: Event) -> str:
     elif event.ref is not None:
         parts.append(str(event.ref))
     mark = "" if event.provenance is Provenance.RECORDED else f" ({event.provenance.value})"
-    return fmt.plain(" · ".join(parts), 400) + mark
+    return (fmt.plain(" · ".join(parts), 400) + mark).lstrip()
 
 
 def provenance_text(event: Event) -> str:

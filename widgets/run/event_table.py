@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QMenu, QTableView, QVBoxLayout, QWidget
 
 from engine_bridge import format as fmt
@@ -43,8 +43,11 @@ class EventTable(QTableView):
         self.horizontalHeader().setDefaultAlignment(
             Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         )
-        for column, width in enumerate(_WIDTHS):
-            self.setColumnWidth(column, width)
+        self._fitting = self._fitted_by_user = False
+        self.horizontalHeader().sectionResized.connect(
+            lambda section, _old, _new: self._on_section_resized(section)
+        )
+        self.horizontalHeader().setMinimumSectionSize(40)
         self.setShowGrid(False)
         self.setMouseTracking(True)
         self.setWordWrap(False)
@@ -67,8 +70,43 @@ class EventTable(QTableView):
             if index != self.currentIndex():
                 self.setCurrentIndex(index)
             if scroll:
-                self.scrollTo(index, QAbstractItemView.ScrollHint.EnsureVisible)
+                self._bring(index)
         self.viewport().update()
+
+    def _bring(self, index: QModelIndex) -> None:
+        """Rows out of sight come to the middle; those in sight stay where they are."""
+        rect = self.visualRect(index)
+        if not self.viewport().rect().contains(rect.center()):
+            self.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtCenter)
+        else:
+            self.scrollTo(index, QAbstractItemView.ScrollHint.EnsureVisible)
+
+    def center_current(self) -> None:
+        """Brings the playhead's row to the middle."""
+        if 0 <= self.current < self.events.rowCount():
+            self.scrollTo(self.events.index(self.current, 0), QAbstractItemView.ScrollHint.PositionAtCenter)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if not self._fitted_by_user:
+            self.fit_columns()
+
+    def fit_columns(self) -> None:
+        """Shares the width between step and detail; times keep what they need."""
+        self._fitting = True
+        number, time, kind, step = _WIDTHS
+        time = _DAY_WIDTH if self.events.with_day else time
+        rest = self.viewport().width() - number - time
+        kind = min(kind, max(110, rest // 3))
+        step = max(80, min(260, (rest - kind) * 2 // 5))
+        for column, width in enumerate((number, time, kind, step)):
+            self.setColumnWidth(column, width)
+        self._fitting = False
+
+    def _on_section_resized(self, section: int) -> None:
+        # The last column follows the others.
+        if not self._fitting and section != DETAIL:
+            self._fitted_by_user = True
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
@@ -126,12 +164,14 @@ class EventsPane(QWidget):
         self._filter.stop()
         self.table.show_current(-1, scroll=False)
         self.model.set_history(history)
-        self.table.setColumnWidth(1, _DAY_WIDTH if self.model.with_day else _WIDTHS[1])
+        self.table.fit_columns()
         self._restart()
+        # The page may not be laid out yet.
+        QTimer.singleShot(0, self.table, self.table.center_current)
 
     def set_zone(self, zone: tzinfo | None) -> None:
         self.model.set_zone(zone)
-        self.table.setColumnWidth(1, _DAY_WIDTH if self.model.with_day else _WIDTHS[1])
+        self.table.fit_columns()
         self.table.viewport().update()
 
     def refresh(self) -> None:

@@ -20,7 +20,7 @@ def summary(run: Run, moment: Moment) -> str:
     """ "started 14:05:00 · 1 m 58 s of 2 m 58 s · version 2 · queue orders / acme"."""
     parts = [_begin(run, moment), _length(run, moment)]
     if run.version:
-        parts.append(f"version {run.version}")
+        parts.append(f"version {fmt.plain(run.version, 24)}")
     if run.queue:
         parts.append(f"queue {run.queue}" + (f" / {run.partition}" if run.partition else ""))
     if run.schedule:
@@ -69,8 +69,8 @@ class RunHeader(QWidget):
         super().__init__()
         self._shown: tuple[RunRef, ...] = ()
         self._glyph = Glyph(size=18)
-        self._type = Text(size=18, bold=True)
-        self._id = Text(code=True, tone="muted", elide=Qt.TextElideMode.ElideMiddle)
+        self._type = Text(size=18, bold=True, least=140, most=420)
+        self._id = Text(code=True, tone="muted", elide=Qt.TextElideMode.ElideMiddle, least=110, most=300)
         self._chip = Chip()
         self._summary = Text(size=13, tone="muted")
         self.side = QHBoxLayout()
@@ -145,8 +145,8 @@ class RunHeader(QWidget):
                 widget.setParent(None)
                 widget.deleteLater()
         for index, (role, ref, run) in enumerate(found[:_CHAIN_LIMIT]):
-            self._links.insertWidget(2 * index, Text(role.replace("_", " "), tone="muted"))
-            link = Link(f"{run.type} {ref}" if run is not None else str(ref), code=True)
+            self._links.insertWidget(2 * index, Text(role.replace("_", " "), tone="muted", least=90))
+            link = Link(f"{run.type} {ref}" if run is not None else str(ref), code=True, most=300)
             link.activated.connect(lambda ref=ref: self.run_opened.emit(ref))
             self._links.insertWidget(2 * index + 1, link)
         if len(found) > _CHAIN_LIMIT:

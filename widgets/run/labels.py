@@ -13,6 +13,7 @@ from widgets import glyphs
 from widgets.theme import font, theme
 
 _SHORT = 48  # px: the least that a text keeps when room is scarce
+_WIDE = 1 << 14
 
 
 def tip(text: str) -> str:
@@ -28,7 +29,10 @@ def draw_glyph(painter: QPainter, name: str, color: str, x: float, y: float, siz
 
 
 class Text(QWidget):
-    """One line of plain text that elides; ``tone`` names its colour in the theme."""
+    """One line of plain text that elides; ``tone`` names its colour in the theme.
+
+    It keeps at least ``least`` px (or its whole width, when that is smaller) and asks for no more than ``most``.
+    """
 
     def __init__(
         self,
@@ -39,9 +43,11 @@ class Text(QWidget):
         bold: bool = False,
         tone: str = "text",
         elide: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
-        parent: QWidget | None = None,
+        least: int = _SHORT,
+        most: int = _WIDE,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
+        self._least, self._most = least, most
         self._text = ""
         self._tone = tone
         self._elide = elide
@@ -70,11 +76,12 @@ class Text(QWidget):
 
     def sizeHint(self) -> QSize:
         metrics = QFontMetrics(self.font())
-        return QSize(metrics.horizontalAdvance(self._text) + 2, metrics.height() + 2)
+        wide = min(metrics.horizontalAdvance(self._text) + 2, self._most)
+        return QSize(wide, metrics.height() + 2)
 
     def minimumSizeHint(self) -> QSize:
         hint = self.sizeHint()
-        return QSize(min(hint.width(), _SHORT), hint.height())
+        return QSize(min(hint.width(), self._least), hint.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as p:
@@ -89,8 +96,10 @@ class Link(Text):
 
     activated = Signal()
 
-    def __init__(self, text: str = "", *, size: int = 12, code: bool = False) -> None:
-        super().__init__(text, size=size, code=code, tone="accent")
+    def __init__(
+        self, text: str = "", *, size: int = 12, code: bool = False, least: int = _SHORT, most: int = _WIDE
+    ) -> None:
+        super().__init__(text, size=size, code=code, tone="accent", least=least, most=most)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 

@@ -29,8 +29,8 @@ class RelationsPane(QWidget):
         self._zone: tzinfo | None = None
         self._message = Text(_EMPTY, tone="muted")
         self._message.setContentsMargins(12, 12, 12, 12)
-        titles = ("role", "status", "type", "started", "note", "id")
-        self.table = ListTable("Relations", titles, (110, 110, 160, 112, 140))
+        titles = ("role", "status", "run", "type", "started", "note")
+        self.table = ListTable("Relations", titles, (96, 112, 190, 150, 112))
         self.table.opened.connect(self._on_opened)
         self.table.chosen.connect(self._on_chosen)
         self.more = QPushButton("Load more")
@@ -77,15 +77,15 @@ class RelationsPane(QWidget):
         name = Cell(fmt.plain(str(item.ref)), code=True, tone="accent")
         note = fmt.plain(item.note or (f"step {item.step_id}" if item.step_id else ""))
         if run is None:
-            return role, Cell("not readable", "unknown", tone="muted"), Cell(""), Cell(""), Cell(note), name
+            return role, Cell("not readable", "unknown", tone="muted"), name, Cell(""), Cell(""), Cell(note)
         started = run.started_ns if run.started_ns is not None else run.created_ns
         return (
             role,
             Cell(run.status.value.replace("_", " "), run.status.value),
+            name,
             Cell(fmt.plain(run.type)),
             Cell(fmt.clock(started, self._zone), code=True, tooltip=fmt.timestamp(started, self._zone)),
             Cell(note, tone="muted"),
-            name,
         )
 
     def _on_opened(self, row: int) -> None:
