@@ -160,7 +160,8 @@ def _values(field: Field | None, prefix: str) -> Iterator[tuple[str, str, str]]:
     if prefix.isdigit() and field.type in (FieldType.TIME, FieldType.DURATION):
         ago = " ago" if field.type is FieldType.TIME else ""
         yield from ((f"{prefix}{unit}{ago}", f"{prefix}{unit}{ago}", name) for unit, name in _UNIT_NAMES)
-    yield from ((value, value, doc) for value, doc in _SAMPLES.get(field.type, ()))
+    else:
+        yield from ((value, value, doc) for value, doc in _SAMPLES.get(field.type, ()))
 
 
 def _ranked(prefix: str, candidates: Iterator[tuple[str, str, str]]) -> list[tuple[str, str, str]]:

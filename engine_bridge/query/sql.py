@@ -136,13 +136,13 @@ class _Pusher:
         return _Part(or_(*clauses), exact) if len(clauses) == len(parts) else _UNKNOWN
 
     def _compare(self, node: Compare, positive: bool) -> _Part:
+        if node.op in ("!=", "!~"):
+            opposite = Compare(node.field, "==" if node.op == "!=" else "~", node.value, node.path)
+            return self._compare(opposite, not positive)
         column = self._columns.get(node.field)
         if column is None:
             derived = _derived(node, self._columns, self._now_ns)
             return self.push(derived, positive) if derived is not None else _UNKNOWN
-        if node.op in ("!=", "!~"):
-            opposite = Compare(node.field, "==" if node.op == "!=" else "~", node.value, node.path)
-            return self._compare(opposite, not positive)
         if node.op == "in" and isinstance(node.value, tuple):
             return self._in(node, node.value, positive)
         return self._leaf(node, column, positive)
@@ -188,8 +188,8 @@ def _translate(node: Compare, column: SqlColumn, now_ns: int) -> Leaf | None:
     return ranged_leaf(node.op, low, high, column.expression, UNITS[column.kind.partition("_")[2]])
 
 
-_MIRRORED: Final[dict[str, Literal["<", "<=", ">", ">=", "==", "!="]]] = {
-    "<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!=",
+_MIRRORED: Final[dict[str, Literal["<", "<=", ">", ">=", "=="]]] = {
+    "<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==",
 }  # fmt: skip
 
 

