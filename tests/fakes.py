@@ -168,6 +168,8 @@ def make_history(run: Run) -> tuple[list[tuple[Event, int]], list[Step]]:
         event(EventKind.RUN_FAILED, t + 5 * S, None, None, code(Status.FAILED), failure=run.failure)
     elif run.status is Status.COMPLETED:
         event(EventKind.RUN_COMPLETED, t + 5 * S, None, None, code(Status.COMPLETED))
+    elif run.status is Status.CANCELLED:
+        event(EventKind.RUN_CANCELLED, t + 5 * S, None, None, code(Status.CANCELLED))
     return events, steps
 
 
@@ -217,8 +219,8 @@ class FakeBridge(Bridge):
         return [run for run in self._runs if matches(query, run, NOW)]  # type: ignore[arg-type]
 
     def runs(self, query, sort: Sort, cursor, direction, limit: int, cancel: CancelToken) -> Page:  # type: ignore[no-untyped-def]
-        if self._delay_s and cancel.wait(self._delay_s):
-            cancel.raise_if_cancelled()
+        cancel.wait(self._delay_s)
+        cancel.raise_if_cancelled()
         rows = self._matching(query)
         if not sort.descending:
             rows = rows[::-1]
@@ -290,6 +292,7 @@ class FakeBridge(Bridge):
 
     def failures(self, query, text: str, cursor, limit: int, cancel: CancelToken) -> Page:  # type: ignore[no-untyped-def]
         rows = [r for r in self._matching(query) if r.failure and text.lower() in (r.error or "").lower()]
+        rows.sort(key=lambda run: run.ended_ns or 0, reverse=True)
         at = int(cursor or 0)
         items = tuple(
             FailureRow(ref=r.ref, run_type=r.type, time_ns=r.ended_ns, failure=r.failure, step_id="4", step_name="create_shipment", run_status=r.status)

@@ -72,8 +72,15 @@ def ref(run_id: str) -> RunRef:
 
 def listed(tables: Tables) -> list[Expression]:
     """The columns that ``build`` reads, in its order, then those that this bridge does not know."""
-    known = [tables.text("workflow_status", name) for name in _LISTED]
+    known = [_listed(tables, name) for name in _LISTED]
     return known + [_unknown_text(tables, name) for name in tables.unknown]
+
+
+def _listed(tables: Tables, name: str) -> Expression:
+    # PostgreSQL's driver would parse JSON by itself.
+    return (
+        tables.text("workflow_status", name) if name == "attributes" else tables.col("workflow_status", name)
+    )
 
 
 def _unknown_text(tables: Tables, name: str) -> Expression:
@@ -218,14 +225,21 @@ def _why(
             return ""
         return failure.message if failure.type == EXHAUSTED else why(failure)
     if status is Status.CANCELLED:
-        late = deadline_ns is not None and ended_ns is not None and ended_ns >= deadline_ns
-        return "cancelled: its deadline had passed" if late else "cancelled"
+        return "cancelled: its deadline had passed" if _late(ended_ns, deadline_ns) else "cancelled"
     if status is Status.DELAYED and delay_until is not None:
         gap = delay_until * MS - now_ns
         return f"delayed, due in {duration(gap)}" if gap > 0 else f"delayed, due {duration(-gap)} ago"
     if status is Status.QUEUED:
         return f"queued on {queue}" if queue else "queued"
     return ""
+
+
+def _late(ended_ns: int | None, deadline_ns: int | None) -> bool:
+    if ended_ns is None or deadline_ns is None:
+        return False
+    # Old SQLite writes ends in whole seconds, deadlines always have milliseconds.
+    whole = ended_ns % 1_000_000_000 == 0
+    return ended_ns + (999_999_999 if whole else 0) >= deadline_ns
 
 
 def _attributes(text: Any) -> tuple[dict[str, Any], str | None]:

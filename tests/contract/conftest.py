@@ -1,0 +1,38 @@
+"""One opened bridge of every engine, for the tests that all of them pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from engine_bridge.bridge import Bridge, Capability, SourceInfo
+from engine_bridge.cancel import CancelToken
+from tests.contract.sources import FACTORIES, Source
+from tests.engines.dbos.databases import made_postgresql, made_sqlite, orders_file, server
+
+__all__ = ["made_postgresql", "made_sqlite", "orders_file", "server"]
+
+
+@dataclass(frozen=True)
+class Opened:
+    bridge: Bridge
+    info: SourceInfo
+    source: Source
+
+    def has(self, *capabilities: Capability) -> bool:
+        return set(capabilities) <= self.info.capabilities
+
+
+@pytest.fixture(params=sorted(FACTORIES))
+def source(request: pytest.FixtureRequest) -> Source:
+    return FACTORIES[request.param](request)
+
+
+@pytest.fixture
+def opened(source: Source) -> Iterator[Opened]:
+    bridge = source.make()
+    info = bridge.open(CancelToken())
+    yield Opened(bridge, info, source)
+    bridge.close()

@@ -1,0 +1,70 @@
+"""The bridges that the contract suite runs over: to join, an engine adds one factory to ``FACTORIES``.
+
+A factory takes the test's ``request`` (for fixtures) and gives a function that makes unopened bridges of one source
+with at least a dozen runs of several statuses, of which ``GROW`` may add more.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from engine_bridge.bridge import Bridge, load_engine
+from tests.engines.dbos.databases import bridge_url
+from tests.fakes import FakeBridge
+
+
+@dataclass(frozen=True)
+class Source:
+    """``make``: an unopened bridge; ``grow``: adds a run newer than all others (None: this source cannot);
+    ``watched``: a folder whose files must not change by reading (None: not a file)."""
+
+    make: Callable[[], Bridge]
+    grow: Callable[[], None] | None = None
+    watched: Path | None = None
+
+
+def fake(request: pytest.FixtureRequest) -> Source:
+    return Source(lambda: FakeBridge(60))
+
+
+_COLUMNS = "workflow_uuid, status, name, created_at, updated_at, priority, was_forked_from, rate_limited, is_debounced"
+_ROW = "'grown', 'SUCCESS', 'grown', {now}, {now}, 0, {no}, {no}, {no}"
+
+
+def dbos_sqlite(request: pytest.FixtureRequest) -> Source:
+    path: Path = request.getfixturevalue("orders_file")
+
+    def grow() -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as client:
+            client.execute(
+                f"INSERT INTO workflow_status ({_COLUMNS}) VALUES ({_ROW.format(now=1 << 41, no=0)})"
+            )
+
+    return Source(lambda: load_engine("dbos").bridge(f"dbos+sqlite:///{path}", None), grow, path.parent)
+
+
+def dbos_postgresql(request: pytest.FixtureRequest) -> Source:
+    uri: str = request.getfixturevalue("made_postgresql")
+    request.addfinalizer(lambda: _run(uri, "DELETE FROM dbos.workflow_status WHERE workflow_uuid = 'grown'"))
+
+    def grow() -> None:
+        row = _ROW.format(now=1 << 41, no="false")
+        _run(uri, f"INSERT INTO dbos.workflow_status ({_COLUMNS}) VALUES ({row})")
+
+    return Source(lambda: load_engine("dbos").bridge(bridge_url(uri), None), grow)
+
+
+def _run(uri: str, statement: Any) -> None:
+    with psycopg.connect(uri, autocommit=True) as client:
+        client.execute(statement)
+
+
+FACTORIES = {"fake": fake, "dbos-sqlite": dbos_sqlite, "dbos-postgresql": dbos_postgresql}

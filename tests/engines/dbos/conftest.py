@@ -1,0 +1,7 @@
+"""Databases for the tests of the DBOS bridge."""
+
+from __future__ import annotations
+
+from tests.engines.dbos.databases import made_postgresql, made_sqlite, open_bridge, orders_file, server
+
+__all__ = ["made_postgresql", "made_sqlite", "open_bridge", "orders_file", "server"]
