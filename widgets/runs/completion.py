@@ -26,12 +26,12 @@ class CompletionPopup(QListWidget):
     """A list that never takes the keyboard from its editor. ``accepted`` carries the Completion taken."""
 
     accepted = Signal(object)
+    shown = Signal(bool)
 
     def __init__(self, line: FilterLine) -> None:
         super().__init__(line)
         self._line = line
         self._offers: list[Completion] = []
-        self._lower = 0
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFont(font(12, code=True))
         self.setAccessibleName("Completions")
@@ -64,17 +64,13 @@ class CompletionPopup(QListWidget):
         self.show()
         self.raise_()
         self._line.popup_keys = _KEYS
+        self.shown.emit(True)
 
     def close_popup(self) -> None:
         """Hides the popup and gives its keys back to the editor."""
         self.hide()
         self._line.popup_keys = frozenset()
-
-    def lower_by(self, height: int) -> None:
-        """Leaves room for a message between the editor and the popup."""
-        self._lower = height + 2 if height else 0
-        if self.isVisible():
-            self._place()
+        self.shown.emit(False)
 
     def _place(self) -> None:
         window = self._line.window()
@@ -83,7 +79,7 @@ class CompletionPopup(QListWidget):
         rows = min(_SHOWN, self.count())
         height = rows * _ROW + 2 * self.frameWidth()
         corner = self._line.mapTo(
-            window, QPoint(_cursor_x(self._line), self._line.height() + 2 + self._lower)
+            window, QPoint(_cursor_x(self._line), self._line.height() + 2)
         )
         width = min(_WIDTH, window.width())
         x = max(0, min(corner.x(), window.width() - width))

@@ -69,6 +69,7 @@ class FilterBar(QWidget):
         self.line.focus_moved.connect(self._on_focus)
         self.line.stepped.connect(self._step)
         self._popup.accepted.connect(self._complete)
+        self._popup.shown.connect(self._show_message)
 
     @property
     def text(self) -> str:
@@ -197,8 +198,8 @@ class FilterBar(QWidget):
         told = plain(f"column {error.column + 1}: {error.message} {error.hint}".strip())
         self._icon.setToolTip(html.escape(told))
         self._message.say(told, error.column)
-        self._message.setVisible(self.line.hasFocus())
-        self._popup.lower_by(self._message.height() if self.line.hasFocus() else 0)
+        # While completions are offered the text is still being written: marking it is enough.
+        self._message.setVisible(self.line.hasFocus() and not self._popup.isVisible())
 
 
 def _check(text: str, fields: Sequence[Field]) -> QueryError | None:

@@ -11,7 +11,7 @@ from engine_bridge.format import count, duration
 
 _DAY: Final = 86_400
 _STEPS: Final = (1, 5, 15, 30, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200)
-_DAY_STEPS: Final = (1, 2, 5, 10, 30, 90, 365, 1_825)
+_DAY_STEPS: Final = (1, 2, 5, 10, 30, 90, 365, 1_825, 3_650, 18_250, 36_500)
 _DURATIONS_NS: Final = tuple(
     int(seconds * 1e9)
     for seconds in (
@@ -55,8 +55,7 @@ def _midnights(start_s: float, end_s: float, zone: tzinfo | None) -> Iterator[da
     first = datetime.fromtimestamp(start_s, UTC).astimezone(zone).date()
     count = int((end_s - start_s) // _DAY) + 2
     for number in range(count + 1):
-        at = datetime.combine(first + timedelta(days=number), datetime.min.time())
-        yield at.replace(tzinfo=zone) if zone is not None else at.astimezone()
+        yield _aware(datetime.combine(first + timedelta(days=number), datetime.min.time()), zone)
 
 
 def _within_days(start_s: float, end_s: float, step: int, zone: tzinfo | None) -> Iterator[Tick]:
@@ -75,10 +74,17 @@ def _label(at: datetime, step: int) -> str:
 
 
 def _whole_days(start_s: float, end_s: float, step: int, zone: tzinfo | None) -> Iterator[Tick]:
-    for midnight in _midnights(start_s, end_s, zone):
+    first = datetime.fromtimestamp(start_s, UTC).astimezone(zone).toordinal()
+    last = datetime.fromtimestamp(end_s, UTC).astimezone(zone).toordinal()
+    for ordinal in range(-(-first // step) * step, last + 1, step):
+        midnight = _aware(datetime.fromordinal(ordinal), zone)
         at = midnight.timestamp()
-        if midnight.toordinal() % step == 0 and start_s <= at <= end_s:
+        if start_s <= at <= end_s:
             yield at, f"{midnight:%b %Y}" if step >= 90 else f"{midnight.day} {midnight:%b}"
+
+
+def _aware(at: datetime, zone: tzinfo | None) -> datetime:
+    return at.replace(tzinfo=zone) if zone is not None else at.astimezone()
 
 
 def duration_ticks(low: float, high: float) -> list[Tick]:

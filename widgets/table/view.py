@@ -136,6 +136,7 @@ class PagedView(QTableView):
 
     def scroll_to_row(self, row: int) -> None:
         """Makes a row current and visible."""
+        self.updateGeometries()  # rows may have come since the scroll bar was told how many there are
         index = self.paged.index(row, max(0, self.currentIndex().column()))
         self.setCurrentIndex(index)
 
