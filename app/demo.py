@@ -19,6 +19,7 @@ BACK_OFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 HEALTHY_SECONDS = 60.0
 KILLED_SECONDS = 5.0
 """How long a worker that the user killed stays dead: time to look at what it left behind."""
+BUILD_END_SECONDS = 20.0
 Report = Callable[[str], None]
 
 
@@ -74,7 +75,11 @@ class Demo:
         return worker.pid if worker is not None and worker.alive else None
 
     def prepare(
-        self, workspace: Path | None = None, progress: Progress = lambda *_: None, *, reset: bool | None = None
+        self,
+        workspace: Path | None = None,
+        progress: Progress = lambda *_: None,
+        *,
+        reset: bool | None = None,
     ) -> str:
         """Makes the demo's past, or takes the one that is there; blocks for half a minute at first.
 
@@ -119,6 +124,7 @@ class Demo:
         self._stopping.set()
         if self._builder is not None:
             self._builder.cancel()
+            self._builder.wait(BUILD_END_SECONDS)
         with self._lock:
             if self._worker is not None:
                 self._worker.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -34,17 +35,25 @@ class Builder:
         self._children: list[Child] = []
         self._done: dict[Child, tuple[int, int]] = {}
         self._cancelled = False
+        self._finished = threading.Event()
         self._ends_at = time.monotonic() + DEADLINE_SECONDS
 
     def cancel(self) -> None:
         """Makes ``run`` raise CancelledError soon."""
         self._cancelled = True
 
+    def wait(self, seconds: float) -> None:
+        """Waits, in another thread, until ``run`` has returned or raised."""
+        self._finished.wait(seconds)
+
     def run(self) -> None:
         """Executes the past and moves it."""
-        self.execute()
-        self._progress(96, 100, "Moving the past into the last two weeks")
-        shift(self._workspace.database, datetime.now().astimezone())
+        try:
+            self.execute()
+            self._progress(96, 100, "Moving the past into the last two weeks")
+            shift(self._workspace.database, datetime.now().astimezone())
+        finally:
+            self._finished.set()
 
     def execute(self) -> None:
         """Has the workers execute the past, now; leaves no process behind, however it ends."""
