@@ -15,11 +15,11 @@ from app.jobs import Jobs
 from engine_bridge.bridge import Capability, Field, SourceInfo
 from engine_bridge.errors import PlayheadError
 from engine_bridge.focus import Focus, FocusModel
-from engine_bridge.session import Session
 
 if TYPE_CHECKING:
     from app.settings import Settings
     from app.sources import Sources
+    from engine_bridge.session import Session
 
 
 @dataclass(slots=True)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from app.saved import SavedView
-from widgets.shell.bars import Bars
-from widgets.shell.chooser import Chooser
-from widgets.shell.placeholder import Placeholder
 from widgets.shell.sources_panel import SourcesPanel
 from widgets.shell.status_bar import StatusBar
 from widgets.shell.top_bar import TopBar
-from widgets.shell.welcome import Welcome
 from widgets.theme import theme
+
+if TYPE_CHECKING:
+    from app.saved import SavedView
+    from widgets.shell.bars import Bars
+    from widgets.shell.placeholder import Placeholder
+    from widgets.shell.welcome import Welcome
 
 _EDGE = 3
 
@@ -50,19 +54,13 @@ class Frame(QMainWindow):
         self.setAcceptDrops(True)
         self.top_bar = TopBar()
         self.panel = SourcesPanel()
-        self.bars = Bars()
         self.stack = QStackedWidget()
-        self.welcome = Welcome()
-        self.placeholder = Placeholder()
-        self.stack.addWidget(self.welcome)
-        self.stack.addWidget(self.placeholder)
         self.status_bar = StatusBar()
         content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.bars)
-        column.addWidget(self.stack, 1)
+        self._column = QVBoxLayout(content)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._column.addWidget(self.stack, 1)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setHandleWidth(1)
         self.splitter.setChildrenCollapsible(False)
@@ -74,7 +72,38 @@ class Frame(QMainWindow):
         self.center.column.addWidget(self.splitter, 1)
         self.center.column.addWidget(self.status_bar)
         self.setCentralWidget(self.center)
-        self.chooser = Chooser(self.center)
+
+    @cached_property
+    def welcome(self) -> Welcome:
+        """The first page; made when first used, for a window on a source never shows it."""
+        from widgets.shell.welcome import Welcome
+
+        page = Welcome()
+        page.decorate()
+        self.prepare_welcome(page)
+        self.stack.addWidget(page)
+        return page
+
+    @cached_property
+    def placeholder(self) -> Placeholder:
+        """What stands for a page that cannot be shown yet."""
+        from widgets.shell.placeholder import Placeholder
+
+        page = Placeholder()
+        self.stack.addWidget(page)
+        return page
+
+    @cached_property
+    def bars(self) -> Bars:
+        """Errors and notices above the page."""
+        from widgets.shell.bars import Bars
+
+        bars = Bars()
+        self._column.insertWidget(0, bars)
+        return bars
+
+    def prepare_welcome(self, page: Welcome) -> None:
+        """Connects the first page and fills it."""
 
     def views(self) -> list[SavedView]:
         """Saved views for the panel."""
@@ -82,6 +111,13 @@ class Frame(QMainWindow):
 
     def scope_changed(self) -> None:
         """The page on the screen may be another one now."""
+
+    def demo_progress(self) -> tuple[int, int | None, str] | None:
+        """How far the demo's preparation is, None when none is under way."""
+        return None
+
+    def cancel_demo(self) -> None:
+        """Gives up preparing the demo."""
 
     def ask_password(self, key: str) -> None:
         """Asks for a source's password and tries again."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from engine_bridge.errors import CancelledError, PlayheadError
-from engine_bridge.session import Call, Session, describe_error
+
+if TYPE_CHECKING:  # sessions bring thread pools along, which the start-up path has no use for
+    from engine_bridge.session import Call, Session
 
 OnResult = Callable[[Any], None]
 OnError = Callable[[PlayheadError], None]
@@ -36,9 +38,9 @@ class _Job:
 class Jobs(QObject):
     """Runs session calls and brings their results home. GUI thread, but for ``_post``.
 
-    ``busy`` carries (slot, text, done, total, cancel) when a call lasts longer than 200 ms, and (slot, None, 0, None, None)
-    when it has ended: the window's progress chip with its Cancel button. ``given_up`` carries the slot that the user
-    cancelled there.
+    ``busy`` carries (slot, text, done, total, cancel) when a call lasts longer than 200 ms, and
+    (slot, None, 0, None, None) when it has ended: the window's progress chip with its Cancel button. ``given_up``
+    carries the slot that the user cancelled there.
     """
 
     busy = Signal(object)
@@ -106,6 +108,10 @@ class Jobs(QObject):
         for slot in list(self._slots):
             self.cancel(slot)
 
+    def waiting(self, streams: tuple[str, ...] = ()) -> bool:
+        """Whether any call but those of the named slots is under way."""
+        return any(slot not in streams for slot in self._slots)
+
     def running(self, slot: str) -> bool:
         return slot in self._slots
 
@@ -125,6 +131,8 @@ class Jobs(QObject):
         if error is None:
             job.on_result(value.result())
         elif not isinstance(error, CancelledError):
+            from engine_bridge.session import describe_error
+
             job.on_error(describe_error(error))
 
     def _show_progress(self) -> None:
@@ -136,7 +144,9 @@ class Jobs(QObject):
                 continue
             done, total, text = job.latest_progress or (0, None, "")
             self._shown.add(slot)
-            self.busy.emit((slot, text or f"{job.call.method} …", done, total, lambda s=slot: self._give_up(s)))
+            self.busy.emit(
+                (slot, text or f"{job.call.method} …", done, total, lambda s=slot: self._give_up(s))
+            )
         if not any(j.call and j.call.method != "tail" for j in self._slots.values()):
             self._timer.stop()
 

@@ -7,23 +7,13 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import (
-    QAbstractButton,
-    QAbstractSpinBox,
-    QComboBox,
-    QLineEdit,
-    QMenu,
-    QPlainTextEdit,
-    QTextEdit,
-    QWidget,
-)
+from PySide6.QtWidgets import QMenu, QWidget
 
 from app.commands import MENUS, Command, CommandRegistry
 from widgets import glyphs
 from widgets.shell.label import plain_tooltip
 from widgets.theme import theme
 
-_EDITORS: Final = (QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox, QComboBox)
 _STRONG: Final = (
     Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
 )
@@ -63,14 +53,24 @@ class Shortcuts:
 
 def belongs_to_widget(event: QEvent, focused: QWidget | None) -> bool:
     """Whether a ShortcutOverride is for the widget that has the keyboard: typing, or Space on a button."""
+    from PySide6.QtWidgets import (
+        QAbstractButton,
+        QAbstractSpinBox,
+        QComboBox,
+        QLineEdit,
+        QPlainTextEdit,
+        QTextEdit,
+    )
+
     if not isinstance(event, QKeyEvent) or event.modifiers() & _STRONG:
         return False
     key = event.key()
     if Qt.Key.Key_F1 <= key <= Qt.Key.Key_F35:
         return False
-    if isinstance(focused, _EDITORS):
-        read_only = isinstance(focused, QLineEdit | QPlainTextEdit | QTextEdit) and focused.isReadOnly()
-        return not read_only
+    if isinstance(focused, QLineEdit | QPlainTextEdit | QTextEdit):
+        return not focused.isReadOnly()
+    if isinstance(focused, QAbstractSpinBox | QComboBox):
+        return True
     return isinstance(focused, QAbstractButton) and key in (
         Qt.Key.Key_Space,
         Qt.Key.Key_Return,

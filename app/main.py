@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Final
@@ -54,6 +54,8 @@ def missing_libraries() -> list[str]:
 
 def loads(library: str) -> bool:
     """Whether the dynamic linker finds a library."""
+    import ctypes
+
     try:
         ctypes.CDLL(library)
     except OSError:
@@ -66,6 +68,7 @@ def make_window() -> tuple[QApplication, MainWindow, Settings]:
     from app.settings import Settings
 
     settings = Settings()
+    _quicken()
     from PySide6.QtWidgets import QApplication
 
     from app import appearance
@@ -76,7 +79,21 @@ def make_window() -> tuple[QApplication, MainWindow, Settings]:
     app.setApplicationName("Playhead")
     app.setApplicationDisplayName("Playhead")
     appearance.apply(settings.get("theme"))
-    return app, MainWindow(settings), settings
+    return app, MainWindow(settings, start=False), settings
+
+
+def _quicken() -> None:
+    """Keeps two costs off the start-up path: the collector, and PySide's search for a switch that nobody uses.
+
+    PySide reads the source of every module imported after it, to see whether it selects a ``__feature__``; that is a
+    sixth of the time to the first paint. Where its private function is gone, everything works as before.
+    """
+    gc.disable()
+    import PySide6.QtCore  # noqa: F401  brings the module below
+
+    feature = sys.modules.get("shibokensupport.feature")
+    if feature is not None and hasattr(feature, "_mod_uses_pyside"):
+        setattr(feature, "_mod_uses_pyside", lambda module: False)  # noqa: B010  mypy knows no such name
 
 
 def run_window(target: str | None, demo: Demo | None = None) -> int:
@@ -90,6 +107,8 @@ def run_window(target: str | None, demo: Demo | None = None) -> int:
     app, window, settings = make_window()
     window.show()
     app.processEvents()
+    window.begin()
+    gc.enable()
     from app.crash import install
     from app.warm import after_first_paint
 

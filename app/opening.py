@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,25 +13,15 @@ import msgspec
 
 from app import secrets
 from app.saved import Saved
+from app.target import Target as Target
 from engine_bridge import bridge
 from engine_bridge.bridge import Engine, Field, SourceInfo
 from engine_bridge.cancel import Progress
 from engine_bridge.errors import ConnectError, NotFoundError, PermissionDeniedError, UsageError
 from engine_bridge.format import plain
-from engine_bridge.model import Environment
 from engine_bridge.session import Call, Session
 
 _HEAD: Final = 16_384
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What to open. ``url`` holds no secret; ``environment`` None: what the source says of itself."""
-
-    url: str
-    title: str
-    environment: Environment | None = None
-    secret: secrets.Secret | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

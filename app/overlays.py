@@ -17,7 +17,7 @@ from engine_bridge.focus import Focus
 from engine_bridge.format import plain
 from engine_bridge.model import Run
 from widgets.glyphs import state_glyph
-from widgets.shell.chooser import Choice
+from widgets.shell.chooser import Choice, Chooser
 from widgets.shell.key_sheet import KeyRow, KeySheet
 
 if TYPE_CHECKING:
@@ -33,13 +33,14 @@ class Overlays:
     def __init__(self, window: MainWindow) -> None:
         self._window = window
         self._jobs = Jobs(window)
+        self.chooser = Chooser(window.center)
         self._finding = False
         self._sheet: KeySheet | None = None
         self._timer = QTimer(window)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_FIND_MS)
         self._timer.timeout.connect(self._find)
-        chooser = window.chooser
+        chooser = self.chooser
         chooser.chosen.connect(self._on_chosen)
         chooser.refused.connect(window.notify)
         chooser.typed.connect(self._on_typed)
@@ -47,7 +48,7 @@ class Overlays:
     def close(self) -> None:
         self._timer.stop()
         self._jobs.cancel_all()
-        self._window.chooser.close_overlay()
+        self.chooser.close_overlay()
 
     @staticmethod
     def _on_chosen(run: Callable[[], None]) -> None:
@@ -56,7 +57,7 @@ class Overlays:
     def palette(self) -> None:
         """Every command, with its keys, or why it cannot run now."""
         self._finding = False
-        self._window.chooser.open_overlay("Run a command", self._commands())
+        self.chooser.open_overlay("Run a command", self._commands())
 
     def _commands(self) -> list[Choice]:
         window, scope = self._window, self._window.router.scope
@@ -80,7 +81,7 @@ class Overlays:
     def quick_open(self) -> None:
         """Runs by the beginning of their id, pages, sources, saved views."""
         self._finding = True
-        self._window.chooser.open_overlay("Go to a run's id, page, source or view", self._places())
+        self.chooser.open_overlay("Go to a run's id, page, source or view", self._places())
 
     def _places(self) -> list[Choice]:
         return [*self._page_choices(), *self._source_choices(), *self._view_choices()]
@@ -124,11 +125,11 @@ class Overlays:
         if self._finding and text.strip():
             self._timer.start()
         elif self._finding:
-            self._window.chooser.set_choices(self._places())
+            self.chooser.set_choices(self._places())
 
     def _find(self) -> None:
-        source, text = self._window.router.source(), self._window.chooser.line.text().strip()
-        if source is None or source.session is None or not text or not self._window.chooser.isVisible():
+        source, text = self._window.router.source(), self.chooser.line.text().strip()
+        if source is None or source.session is None or not text or not self.chooser.isVisible():
             return
         self._jobs.run(
             "find",
@@ -154,7 +155,7 @@ class Overlays:
             )
             for run in runs
         ]
-        self._window.chooser.set_choices([*found, *self._places()])
+        self.chooser.set_choices([*found, *self._places()])
 
     def _on_find_failed(self, error: PlayheadError) -> None:
         self._window.notify(error.message)

@@ -9,7 +9,7 @@ from app.pages import Pages, missing, spec_of
 from app.panel_rows import crumbs, rows
 from engine_bridge.errors import PlayheadError
 from engine_bridge.focus import Focus
-from engine_bridge.format import clock, plain
+from engine_bridge.format import clock, count, plain
 from widgets.shell.bars import details
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class Router:
         self._frame = frame
         self.pages = Pages(context, frame.stack, self._on_built)
         self._status: dict[str, str] = {}
+        self._shown = ""
+        self._shown = ""
         self._busy: dict[tuple[str, str], Busy] = {}
         self._states: dict[str, str] = {}
         self._forget = context.focus.subscribe(self._on_focus)
@@ -34,12 +36,7 @@ class Router:
     @property
     def scope(self) -> str:
         """The page whose keys are alive: the focus' page while it is on the screen."""
-        page = self.context.focus.current.page
-        return (
-            page
-            if self._frame.stack.currentWidget() not in (self._frame.welcome, self._frame.placeholder)
-            else ""
-        )
+        return self._shown
 
     def source(self) -> Source | None:
         key = self.context.focus.current.source
@@ -101,23 +98,26 @@ class Router:
     def show(self) -> None:
         """Brings the whole frame up to date."""
         focus, source = self.context.focus.current, self.source()
+        before = self._frame.stack.currentWidget()
         self._show_page(focus, source)
+        if self._frame.stack.currentWidget() is not before and not self._frame.panel.hasFocus():
+            self._frame.focus_page()
         frame = self._frame
         frame.panel.set_rows(rows(self.context.sources.all(), frame.views(), focus))
         frame.top_bar.path.set_crumbs(crumbs(focus, source))
         frame.top_bar.back_button.setEnabled(self.context.focus.can_go_back)
         frame.top_bar.forward_button.setEnabled(self.context.focus.can_go_forward)
         frame.top_bar.set_environment(source.info.environment if source and source.info else "")
-        frame.bars.set_notices(focus.source or "", source.info.notices if source and source.info else ())
+        frame.bars.set_notices(focus.source or "", _notices(source))
         self._show_status()
         self._show_busy()
         frame.scope_changed()
 
     def _show_page(self, focus: Focus, source: Source | None) -> None:
         stack = self._frame.stack
-        spec = spec_of(focus.page)
+        spec, self._shown = spec_of(focus.page), ""
         if spec is None or source is None:
-            stack.setCurrentWidget(self._frame.welcome)
+            self._show_welcome()
         elif source.session is None:
             self._show_closed(source)
         elif reason := missing(spec, source):
@@ -126,6 +126,18 @@ class Router:
             )
         else:
             stack.setCurrentWidget(self.pages.get(spec.name).widget)
+            self._shown = spec.name
+
+    def _show_welcome(self) -> None:
+        progress = self._frame.demo_progress()
+        if progress is None:
+            self._frame.stack.setCurrentWidget(self._frame.welcome)
+            return
+        done, total, text = progress
+        share = f"\n{count(done)} of {count(total)}" if total else ""
+        text = f"{plain(text)}{share}\nA real engine executes a few hundred runs; the first time takes half a minute."
+        cancel = ("Cancel", self._frame.cancel_demo)
+        self._placeholder("hourglass", "waiting", "Preparing the demo …", text, cancel, busy=True)
 
     def _placeholder(
         self, glyph: str, state: str, title: str, text: str, *buttons: Any, busy: bool = False
@@ -167,3 +179,16 @@ class Router:
             text = f"no answer since {clock(source.seen_ns, self.context.settings.zone(), digits=0)}"
         bar.set_state(source.state if source else "", text)
         bar.page.set_text(self._status.get(self.scope, ""))
+
+
+def _notices(source: Source | None) -> tuple[str, ...]:
+    """A source's notices, and why it is stale."""
+    if source is None or source.info is None:
+        return ()
+    stale = source.error if source.state == "stale" else None
+    late = (
+        (f"{plain(source.title)} does not answer: {stale.message} It is tried again by itself.",)
+        if stale
+        else ()
+    )
+    return (*late, *source.info.notices)

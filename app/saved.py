@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from app import toml_file
-from app.secrets import safe_url
 from engine_bridge.errors import NotFoundError, UsageError
-from engine_bridge.model import Environment
+from engine_bridge.words import Environment
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +74,12 @@ class Saved:
     ) -> SavedSource:
         """Keeps a source under a name; its secret, if the URL has one, is dropped. Raises UsageError."""
         name = name.removeprefix("@")
-        if not _NAME.fullmatch(name):
+        if not re.fullmatch(_NAME, name):
             raise UsageError(
                 f"A source cannot be called {name!r}.", "Use letters, digits, dot, dash and underscore."
             )
+        from app.secrets import safe_url
+
         source = SavedSource(name, safe_url(url)[0], environment)
 
         def change(content: toml_file.Table) -> None:
@@ -113,6 +114,8 @@ class Saved:
 
     def add_recent(self, url: str, title: str, keep: int) -> None:
         """Remembers that a source was opened now, and forgets all but the newest ``keep``."""
+        from app.secrets import safe_url
+
         row = {"url": safe_url(url)[0], "title": title, "opened_ns": time.time_ns()}
 
         def change(content: toml_file.Table) -> None:

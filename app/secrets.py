@@ -10,6 +10,8 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
+from app.target import Secret as Secret
+
 SERVICE: Final = "playhead"
 #: Read before the keyring. A PostgreSQL driver reads PGPASSWORD and PGPASSFILE by itself.
 ENVIRONMENT_KEY: Final = "PLAYHEAD_PASSWORD"
@@ -22,24 +24,6 @@ _SECRET_NAME: Final = re.compile(_NAME, re.IGNORECASE)
 _PAIR: Final = re.compile(rf"(\b{_NAME}\s*=\s*)('(?:[^'\\]|\\.)*'?|\S+)", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.\-]*://)")
 _PORT: Final = re.compile(r":\d{0,5}(?=[/?#]|\Z)")
-
-
-class Secret:
-    """A password on its way to a driver; it shows in no repr, str or pickle."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    def __reduce__(self) -> str:
-        raise TypeError("a Secret is not pickled")
 
 
 def safe_url(text: str) -> tuple[str, str | None]:

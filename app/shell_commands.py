@@ -88,7 +88,12 @@ def _go(window: MainWindow) -> list[Command]:
 
     return [
         Command(
-            "app.quick_open", "Go to …", window.overlays.quick_open, ("Ctrl+P",), menu="Go", icon="search"
+            "app.quick_open",
+            "Go to …",
+            lambda: window.overlays.quick_open(),
+            ("Ctrl+P",),
+            menu="Go",
+            icon="search",
         ),
         Command("focus.back", "Back", focus.back, ("Alt+Left",), back, "Go", icon="back"),
         Command("focus.forward", "Forward", focus.forward, ("Alt+Right",), forward, "Go", icon="forward"),
@@ -164,13 +169,21 @@ def _dismiss(window: MainWindow) -> None:
 
 
 def _help(window: MainWindow) -> list[Command]:
-    overlays = window.overlays
     return [
         Command(
-            "app.palette", "Run a Command …", overlays.palette, ("Ctrl+Shift+P",), menu="Help", icon="search"
+            "app.palette",
+            "Run a Command …",
+            lambda: window.overlays.palette(),
+            ("Ctrl+Shift+P",),
+            menu="Help",
+            icon="search",
         ),
-        Command("app.keys", "Keys", overlays.key_sheet, ("?",), menu="Help", icon="keyboard"),
-        Command("app.docs", "Documentation", overlays.docs, ("F1",), menu="Help", icon="help"),
+        Command(
+            "app.keys", "Keys", lambda: window.overlays.key_sheet(), ("?",), menu="Help", icon="keyboard"
+        ),
+        Command(
+            "app.docs", "Documentation", lambda: window.overlays.docs(), ("F1",), menu="Help", icon="help"
+        ),
         Command("app.menu", "Menu", window.top_bar.menu_button.showMenu, ("F10",)),
-        Command("app.about", "About Playhead", overlays.about, menu="Help", icon="info"),
+        Command("app.about", "About Playhead", lambda: window.overlays.about(), menu="Help", icon="info"),
     ]

@@ -6,15 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint
-from PySide6.QtWidgets import QFileDialog, QMenu
 
-from app import secrets
 from app.context import Source
 from app.saved import SavedView
 from engine_bridge.errors import AuthError, PlayheadError, UsageError
 from engine_bridge.focus import Focus
 from engine_bridge.format import plain
-from widgets.shell.ask import ask_text
 from widgets.shell.sources_panel import PanelRow
 
 if TYPE_CHECKING:
@@ -82,6 +79,8 @@ class SourceActions:
         window.reload_saved()
 
     def choose_file(self) -> None:
+        from PySide6.QtWidgets import QFileDialog
+
         dialog = QFileDialog(self._window, "Open file")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.filesSelected.connect(lambda paths: [self.open(path) for path in paths])
@@ -114,14 +113,15 @@ class SourceActions:
         if source is None:
             return
         if source.saved:
+            from app import secrets
+
             self._sources.in_thread("playhead-keyring", secrets.forget, source.url)
         self._sources.remove(key)
 
     def rename(self, key: str) -> None:
         source = self._sources.get(key)
         if source is not None:
-            ask_text(
-                self._window,
+            self._ask(
                 "Rename source",
                 "Name",
                 source.title,
@@ -132,9 +132,12 @@ class SourceActions:
         source = self._sources.get(key)
         if source is not None:
             text = "Name (it opens as @name)"
-            ask_text(
-                self._window, "Save source", text, source.title, lambda name: self._sources.save(key, name)
-            )
+            self._ask("Save source", text, source.title, lambda name: self._sources.save(key, name))
+
+    def _ask(self, title: str, text: str, value: str, answer: Callable[[str], object]) -> None:
+        from widgets.shell.ask import ask_text
+
+        ask_text(self._window, title, text, value, answer)
 
     def copy_url(self, key: str) -> None:
         source = self._sources.get(key)
@@ -149,7 +152,7 @@ class SourceActions:
             self._window.saved.save_view(title, query)
             self._window.reload_saved()
 
-        ask_text(self._window, "Save filter as view", plain(query, 80), "", keep)
+        self._ask("Save filter as view", plain(query, 80), "", keep)
 
     def show_view(self, view: SavedView) -> None:
         """Applies a saved view to the focused source, or to the first open one."""
@@ -175,6 +178,8 @@ class SourceActions:
 
     def show_menu(self, row: PanelRow | None, point: QPoint) -> None:
         """The context menu of a row of the sources panel."""
+        from PySide6.QtWidgets import QMenu
+
         menu = QMenu(self._window)
         menu.setAccessibleName("Source actions")
         for title, run in self._entries(row):
@@ -208,7 +213,7 @@ class SourceActions:
 
     def no_demo(self) -> str:
         """Why the demo cannot be opened now."""
-        return "" if self._window.demo is None else "the demo is running"
+        return self._window.showcase.reason()
 
     def demo(self) -> None:
-        self._window.start_demo()
+        self._window.showcase.start()

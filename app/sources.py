@@ -7,18 +7,20 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from app.context import Source
-from app.opening import Opened, Target, open_session, target_of
 from app.saved import Saved
-from app.secrets import Secret, safe_url
+from app.target import Secret, Target
 from engine_bridge.errors import CancelledError, PlayheadError
-from engine_bridge.model import Environment
-from engine_bridge.session import Call, Session, describe_error
+from engine_bridge.words import Environment
+
+if TYPE_CHECKING:  # nothing of this is needed before a source is opened
+    from app.opening import Opened
+    from engine_bridge.session import Call, Session
 
 
 class _Opening:
@@ -44,6 +46,9 @@ class _Opening:
         return opened.session if opened else None
 
     def run(self, target: Target) -> None:
+        from app.opening import open_session
+        from engine_bridge.session import describe_error
+
         try:
             opened = open_session(target, self._progressed, self._called)
         except BaseException as error:  # noqa: BLE001  whatever it was belongs to the source that failed to open
@@ -104,6 +109,8 @@ class Sources(QObject):
 
         Raises NotFoundError for an unknown name; every other failure shows as the source's state.
         """
+        from app.opening import target_of
+
         target = target_of(url, self.saved, secret)
         if title:
             target = replace(target, title=title)
@@ -243,7 +250,7 @@ class Sources(QObject):
         """Keeps a source under a name. Raises PlayheadError when the name is taken or bad."""
         target = self._targets[key]
         environment = target.environment or self._environment(key)
-        self.saved.save_source(name, safe_url(target.url)[0], environment)
+        self.saved.save_source(name, target.url, environment)
         self._targets[key] = replace(target, title=name, environment=environment)
         self._set(key, title=name, saved=True)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 import time
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import resources
 from engine_bridge.errors import PlayheadError
 
 Table = dict[str, Any]
@@ -20,6 +19,10 @@ _LOCK_S = 3.0
 
 def config_path(name: str) -> Path:
     """A file of the user's configuration folder (``~/.config/playhead`` on Linux)."""
+    if sys.platform == "linux":
+        # What platformdirs answers too; importing it would take a tenth of the start-up budget.
+        home = os.environ.get("XDG_CONFIG_HOME", "").strip() or str(Path("~/.config").expanduser())
+        return Path(home) / "playhead" / name
     from platformdirs import user_config_path
 
     return user_config_path("playhead", appauthor=False) / name
@@ -28,7 +31,13 @@ def config_path(name: str) -> Path:
 def read(path: Path) -> Table:
     """The file's content; empty when it is missing. Raises PlayheadError when it cannot be read."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        flat = resources.flat_toml(text)
+        if flat is not None and len(flat) == 1:
+            return dict(flat[""])
+        import tomllib
+
+        return tomllib.loads(text)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -60,6 +69,8 @@ def update(path: Path, change: Callable[[Table], None]) -> Table:
 
 
 def _replace(path: Path, text: str) -> None:
+    import tempfile
+
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

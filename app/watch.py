@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -13,7 +13,9 @@ from app.jobs import Jobs
 from app.sources import Sources
 from engine_bridge.bridge import Capability, Changes, Facets
 from engine_bridge.errors import ConnectError, PlayheadError
-from engine_bridge.session import Session
+
+if TYPE_CHECKING:
+    from engine_bridge.session import Session
 
 _EVERY_MS: Final = 2_000
 _LATE_S: Final = 3.0

@@ -4,58 +4,69 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication
 
-from app import appearance
-from app.commands import MENUS, CommandRegistry
-from app.context import Context
 from app.frame import Frame
-from app.keys import Shortcuts, belongs_to_widget, fill_menu, native
-from app.overlays import Overlays
-from app.routing import Router
-from app.saved import Saved, SavedView
 from app.settings import Settings
-from app.shell_commands import shell_commands
-from app.source_actions import SourceActions
-from app.sources import Sources
-from app.watch import Watch
-from engine_bridge.errors import PlayheadError
-from engine_bridge.focus import Focus, FocusModel
-from engine_bridge.format import ago
-from widgets.shell.sources_panel import PanelRow
-from widgets.shell.welcome import RecentRow
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what the first paint does without is imported by ``start``
     from app.connecting import Connecting
-    from app.demo import Demo
+    from app.overlays import Overlays
+    from app.saved import Recent, Saved, SavedView
+    from app.showcase import Showcase
+    from engine_bridge.errors import PlayheadError
     from widgets.shell.ask import AskPassword
     from widgets.shell.crash_dialog import CrashDialog
+    from widgets.shell.sources_panel import PanelRow
+    from widgets.shell.welcome import Welcome
 
 _DEFAULT_SIZE = (1440, 900)
 
 
 class MainWindow(Frame):
-    """Everything around the pages. Its parts are public, so that commands and tests use the same doors."""
+    """Everything around the pages. Its parts are public, so that commands and tests use the same doors.
+
+    Made in two steps where the start counts: the frame can be shown at once (``start=False``), and ``begin`` gives
+    it its behaviour after the first paint.
+    """
 
     _delivered = Signal(object)
 
-    def __init__(self, settings: Settings | None = None, saved: Saved | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, *, start: bool = True) -> None:
         super().__init__()
         self.settings = settings or Settings()
+        self.connecting: Connecting | None = None
+        self.password_dialog: AskPassword | None = None
+        self._crash: CrashDialog | None = None
+        self._views: list[SavedView] = []
+        self._recents: list[Recent] = []
+        self._started = False
+        self._delivered.connect(lambda callback: callback(), Qt.ConnectionType.QueuedConnection)
+        self._restore()
+        if start:
+            self.begin()
+
+    def begin(self, saved: Saved | None = None) -> None:
+        """Gives the window its behaviour. Once."""
+        from app.commands import CommandRegistry
+        from app.context import Context
+        from app.keys import Shortcuts
+        from app.routing import Router
+        from app.saved import Saved
+        from app.shell_commands import shell_commands
+        from app.source_actions import SourceActions
+        from app.sources import Sources
+        from app.watch import Watch
+        from engine_bridge.focus import FocusModel
+
         self.saved = saved or Saved()
         self.sources = Sources(self.saved, self)
         self.focus = FocusModel()
         self.commands = CommandRegistry()
-        self.connecting: Connecting | None = None
-        self.password_dialog: AskPassword | None = None
-        self.demo: Demo | None = None
-        self._crash: CrashDialog | None = None
-        self._views: list[SavedView] = []
-        self._delivered.connect(lambda callback: callback(), Qt.ConnectionType.QueuedConnection)
         self.context = Context(
             self.focus,
             self.sources,
@@ -67,15 +78,30 @@ class MainWindow(Frame):
         )
         self.router = Router(self.context, self)
         self.shortcuts = Shortcuts(self, self.run_command)
-        self.overlays = Overlays(self)
         self.actions_of_sources = SourceActions(self)
         self.watch = Watch(self.sources, self)
         self.commands.add(*shell_commands(self))
+        self._started = True
         self._connect()
-        self._restore()
         self.settings.changed.append(self._on_setting)
+        self.top_bar.decorate()
+        self._show_zone()
         self.reload_saved()
         self.router.show()
+
+    @cached_property
+    def overlays(self) -> Overlays:
+        """Palette, quick open, key sheet: made when first used."""
+        from app.overlays import Overlays
+
+        return Overlays(self)
+
+    @cached_property
+    def showcase(self) -> Showcase:
+        """The demo: made when first used."""
+        from app.showcase import Showcase
+
+        return Showcase(self)
 
     def _connect(self) -> None:
         top, actions = self.top_bar, self.actions_of_sources
@@ -88,12 +114,10 @@ class MainWindow(Frame):
         self.panel.menu_requested.connect(actions.show_menu)
         self.panel.rename_requested.connect(actions.rename_row)
         self.panel.remove_requested.connect(actions.remove_row)
-        self.welcome.chosen.connect(
-            lambda way: self.run_command(f"source.{way}" if way != "demo" else "app.demo")
-        )
-        self.welcome.recent_chosen.connect(actions.open)
         self.status_bar.zone_clicked.connect(lambda: self.run_command("view.zone"))
-        hints = QApplication.styleHints()
+        from PySide6.QtGui import QGuiApplication
+
+        hints = QGuiApplication.styleHints()
         hints.colorSchemeChanged.connect(lambda _: self._on_setting("theme", self.settings.get("theme")))
 
     def _restore(self) -> None:
@@ -106,25 +130,39 @@ class MainWindow(Frame):
         panel = max(140, min(int(self.settings.get("panel_width")), 600))
         self.splitter.setSizes([panel, 1200])
         self.panel.setVisible(bool(self.settings.get("panel_shown")))
-        self._show_zone()
 
     def reload_saved(self) -> None:
         """Reads saved sources, recents and views again."""
+        from engine_bridge.errors import PlayheadError
+
         try:
             self.sources.load_saved()
             self._views = self.saved.views()
-            recents = self.saved.recents()
+            self._recents = self.saved.recents()
         except PlayheadError as error:
             self.report(error)
-            return
-        now = time.time_ns()
-        self.welcome.set_recents([RecentRow(r.title, r.url, ago(r.opened_ns, now)) for r in recents])
+        if "welcome" in vars(self):
+            self._show_recents(self.welcome)
         self.router.show()
+
+    def prepare_welcome(self, page: Welcome) -> None:
+        page.chosen.connect(lambda way: self.run_command("app.demo" if way == "demo" else f"source.{way}"))
+        page.recent_chosen.connect(lambda url: self.actions_of_sources.open(url))
+        self._show_recents(page)
+
+    def _show_recents(self, page: Welcome) -> None:
+        from engine_bridge.format import ago
+        from widgets.shell.welcome import RecentRow
+
+        now = time.time_ns()
+        page.set_recents([RecentRow(r.title, r.url, ago(r.opened_ns, now)) for r in self._recents])
 
     def views(self) -> list[SavedView]:
         return self._views
 
     def scope_changed(self) -> None:
+        from app.keys import native
+
         scope = self.router.scope
         self.shortcuts.update(self.commands, scope)
         own = [c for c in self.commands if c.scope == scope and scope and c.keys and len(c.keys[0]) <= 5][:4]
@@ -137,6 +175,8 @@ class MainWindow(Frame):
 
     def run_command(self, command_id: str) -> None:
         """Runs a command as keys, menus and buttons do: its reason or error is shown, never raised."""
+        from engine_bridge.errors import PlayheadError
+
         try:
             self.commands.run(command_id)
         except PlayheadError as error:
@@ -151,6 +191,12 @@ class MainWindow(Frame):
 
     def set_page_status(self, text: str) -> None:
         self.router.set_status(self.focus.current.page, text)
+
+    def demo_progress(self) -> tuple[int, int | None, str] | None:
+        return self.showcase.progress if "showcase" in vars(self) else None
+
+    def cancel_demo(self) -> None:
+        self.showcase.cancel()
 
     def ask_password(self, key: str) -> None:
         self.actions_of_sources.ask_password(key)
@@ -177,10 +223,10 @@ class MainWindow(Frame):
     def _on_crash_closed(self) -> None:
         self._crash = None
 
-    def start_demo(self) -> None:
-        """Starts the demo and opens it."""
-
     def _fill_menus(self) -> None:
+        from app.commands import MENUS
+        from app.keys import fill_menu
+
         self.top_bar.menu.clear()
         for name in MENUS:
             menu = self.top_bar.menu.addMenu(name)
@@ -188,6 +234,8 @@ class MainWindow(Frame):
             menu.menuAction().setVisible(bool(menu.actions()))
 
     def _on_row(self, row: PanelRow) -> None:
+        from engine_bridge.focus import Focus
+
         if row.kind == "source":
             self.actions_of_sources.go_to(row.value)
         elif row.kind == "view":
@@ -198,6 +246,8 @@ class MainWindow(Frame):
             self.focus.set(Focus(page=row.value, source=self.focus.current.source))
 
     def _on_setting(self, name: str, value: Any) -> None:
+        from app import appearance
+
         if name == "theme":
             appearance.apply(value)
         elif name == "zone":
@@ -212,9 +262,12 @@ class MainWindow(Frame):
         self.status_bar.zone.setToolTip("Times are shown in " + ("the machine's zone." if local else "UTC."))
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and belongs_to_widget(event, self.focusWidget()):
-            event.accept()
-            return True
+        if event.type() == QEvent.Type.ShortcutOverride:
+            from app.keys import belongs_to_widget
+
+            if belongs_to_widget(event, self.focusWidget()):
+                event.accept()
+                return True
         return super().event(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -228,14 +281,20 @@ class MainWindow(Frame):
         event.acceptProposedAction()
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if not self._started:
+            super().closeEvent(event)
+            return
         size = "maximized" if self.isMaximized() else f"{self.width()}x{self.height()}"
         self.settings.set("window", size)
         if self.panel.isVisible():
             self.settings.set("panel_width", self.splitter.sizes()[0])
         self.watch.stop()
         self.status_bar.stop()
-        self.overlays.close()
+        if "overlays" in vars(self):
+            self.overlays.close()
         self.router.close()
         self.hide()
+        if "showcase" in vars(self):
+            self.showcase.close()
         self.sources.close_all()
         super().closeEvent(event)

@@ -369,9 +369,9 @@ class Engine:
     """What an engine's package registers under the entry point group ``playhead.engines``.
 
     ``schemes`` are the URL schemes it opens; ``sniff`` looks at the head (16 KiB at most) of a file and answers
-    the URL to open it by when it is one of its own, else None, without opening connections; ``bridge`` imports lazily and makes an unopened bridge
-    of a URL (and a password from the keyring, or None); ``host`` says where its sessions run; ``forms`` feed
-    the connect dialog.
+    the URL to open it by when it is one of its own, else None, without opening connections; ``bridge`` imports
+    lazily and makes an unopened bridge of a URL (and a password from the keyring, or None); ``host`` says where
+    its sessions run; ``forms`` feed the connect dialog.
     """
 
     name: str

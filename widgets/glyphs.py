@@ -7,10 +7,9 @@ from typing import Final
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
-from PySide6.QtSvg import QSvgRenderer
 
 import resources
-from engine_bridge.model import EventKind, Status, StepKind, StepStatus
+from engine_bridge.words import EventKind, Status, StepKind, StepStatus
 
 STATE: Final[dict[str, str]] = {
     Status.QUEUED: "queued",
@@ -84,6 +83,8 @@ EVENT: Final[dict[str, tuple[str, str]]] = {
 @lru_cache(maxsize=512)
 def pixmap(name: str, color: str, size: int = 14, ratio: float = 1.0) -> QPixmap:
     """A glyph as a pixmap of ``size`` device-independent px. Raises FileNotFoundError for an unknown one."""
+    from PySide6.QtSvg import QSvgRenderer  # the first paint of the window does without
+
     svg = resources.path("icons", f"{name}.svg").read_text("utf-8").replace("currentColor", color)
     result = QPixmap(round(size * ratio), round(size * ratio))
     result.fill(Qt.GlobalColor.transparent)

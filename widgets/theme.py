@@ -6,7 +6,6 @@ Colours come from resources/themes/*.toml only; widgets ask ``theme()`` while pa
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -15,7 +14,7 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
 import resources
-from engine_bridge.model import Status, StepStatus
+from engine_bridge.words import Status, StepStatus
 
 THEMES: Final = ("dark", "light", "high_contrast")
 WORDS: Final = "Inter"
@@ -83,8 +82,12 @@ def load(name: str) -> Theme:
     """A bundled theme. Raises KeyError for an unknown name."""
     if name not in THEMES:
         raise KeyError(name)
-    data = tomllib.loads(resources.path("themes", f"{name}.toml").read_text("utf-8"))
-    return Theme(data["name"], data["dark"], data["tokens"])
+    tables = resources.flat_toml(resources.path("themes", f"{name}.toml").read_text("utf-8"))
+    if tables is None:
+        raise ValueError(f"theme {name} is no flat TOML")
+    return Theme(
+        name, bool(tables[""]["dark"]), {token: str(value) for token, value in tables["tokens"].items()}
+    )
 
 
 _current: list[Theme] = []
@@ -96,13 +99,19 @@ def theme() -> Theme:
 
 
 @cache
-def _register_fonts() -> None:
-    for file in sorted(resources.path("fonts").glob("*.[ot]tf")):
-        QFontDatabase.addApplicationFont(str(file))
+def _register_font(code: bool, bold: bool) -> None:
+    """Registers one bundled file when it is first asked for: each takes a millisecond of the start."""
+    name = (
+        f"JetBrainsMono-{'Bold' if bold else 'Regular'}.ttf"
+        if code
+        else f"Inter-{'SemiBold' if bold else 'Regular'}.otf"
+    )
+    QFontDatabase.addApplicationFont(str(resources.path("fonts", name)))
 
 
 def font(size: int = 12, *, code: bool = False, bold: bool = False) -> QFont:
     """A bundled font at 11, 12, 13 or 18 px, without hinting so that pictures are the same everywhere."""
+    _register_font(code, bold)
     result = QFont(CODE if code else WORDS)
     result.setPixelSize(size)
     result.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
@@ -118,7 +127,6 @@ def font(size: int = 12, *, code: bool = False, bold: bool = False) -> QFont:
 
 def apply(app: QApplication, name: str) -> Theme:
     """Makes a theme the application's: style, palette, fonts, style sheet."""
-    _register_fonts()
     chosen = load(name)
     _current[:] = [chosen]
     app.setStyle(QStyleFactory.create("Fusion"))

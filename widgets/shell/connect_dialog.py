@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from engine_bridge.bridge import ConnectForm
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import plain, safe_lines
-from engine_bridge.model import Environment
+from engine_bridge.words import Environment
 from widgets.shell.label import clear, label
 
 _ENVIRONMENTS: Final = (

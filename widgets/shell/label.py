@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QLayout, QSizePolicy, QWidget
@@ -14,7 +12,8 @@ from widgets.theme import font, theme
 
 def plain_tooltip(text: str) -> str:
     """Text as a tooltip that Qt cannot take for rich text."""
-    return f"<span>{escape(text)}</span>".replace("\n", "<br>") if text else ""
+    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", "<br>")
+    return f"<span>{safe}</span>" if text else ""
 
 
 def label(

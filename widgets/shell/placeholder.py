@@ -42,6 +42,7 @@ class Placeholder(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
         self.bar.setMaximumWidth(320)
+        self._owner = ("", "")
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(8)
         holder = QWidget()
@@ -78,6 +79,11 @@ class Placeholder(QWidget):
         self.text.setVisible(bool(text))
         self.bar.setVisible(busy)
         self.setAccessibleName(f"{title} {text}")
+        # Progress repaints this often: the same buttons stay, so that a click on one is not lost.
+        names = [name for name, _ in buttons]
+        if names == self.button_names and self._owner == (title, glyph):
+            return
+        self._owner = (title, glyph)
         clear(self._buttons)
         for number, (name, run) in enumerate(buttons):
             self._buttons.addWidget(self._button(name, run, primary=number == 0))

@@ -23,7 +23,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QListView,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
@@ -98,6 +97,10 @@ class _Model(QAbstractListModel):
 class _Delegate(QStyledItemDelegate):
     """Paints headers in small capitals, and rows with state, title and note."""
 
+    def __init__(self, panel: SourcesPanel) -> None:
+        super().__init__(panel)
+        self._panel = panel
+
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         kind = _row(index).kind
         return QSize(80, _HEADER if kind == "header" else _ROW)
@@ -115,7 +118,7 @@ class _Delegate(QStyledItemDelegate):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(t.color("selection"))
             painter.drawRoundedRect(box, RADIUS, RADIUS)
-        if option.state & QStyle.StateFlag.State_HasFocus:
+        if self._panel.hasFocus() and self._panel.currentIndex().row() == index.row():
             painter.setPen(t.color("accent"))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)

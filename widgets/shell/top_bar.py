@@ -80,6 +80,11 @@ class TopBar(QWidget):
         self.menu_button = self._button("Playhead", "Menu (F10)")
         self.menu_button.setFont(font(13, bold=True))
         self.menu_button.setProperty("flat", "true")
+        self.menu_button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
+        self.menu_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.menu_button.setLayoutDirection(
+            Qt.LayoutDirection.RightToLeft
+        )  # the arrow stands behind the word
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self)
         self.menu_button.setMenu(self.menu)
@@ -103,7 +108,7 @@ class TopBar(QWidget):
         row.addWidget(self.open_button)
         row.addWidget(self.environment)
         row.addWidget(self.lock)
-        self._tint()
+        self._decorated = False
 
     @staticmethod
     def _button(text: str, tooltip: str) -> QToolButton:
@@ -120,15 +125,21 @@ class TopBar(QWidget):
         self.environment.set(word, state, "warning" if name == "production" else "")
         self.lock.set("read-only" if name else "", "muted", "lock", READ_ONLY)
 
+    def decorate(self) -> None:
+        """Gives the buttons their icons: after the first paint, which would wait for the SVG library."""
+        self._decorated = True
+        self._tint()
+
     def _tint(self) -> None:
         color = theme().color("muted")
+        self.menu_button.setIcon(glyphs.icon("expand", color))
         self.back_button.setIcon(glyphs.icon("back", color))
         self.forward_button.setIcon(glyphs.icon("forward", color))
         self.open_button.setStyleSheet(f"color: {color.name()}; text-align: left;")
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
+        if event.type() == QEvent.Type.PaletteChange and self._decorated:
             self._tint()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -34,6 +34,7 @@ class Welcome(QScrollArea):
     recent_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
+        self._decorated = False
         super().__init__(parent)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
@@ -63,7 +64,6 @@ class Welcome(QScrollArea):
         self._frame(inner)
         self.setWidget(inner)
         self.set_recents([])
-        self._tint()
 
     def _head(self) -> None:
         self._column.addWidget(label("Playhead", size=18, bold=True))
@@ -124,11 +124,16 @@ class Welcome(QScrollArea):
         self.buttons["demo"].setEnabled(not reason)
         self.buttons["demo"].setToolTip(plain_tooltip(reason))
 
+    def decorate(self) -> None:
+        """Gives the buttons their icons: after the first paint, which would wait for the SVG library."""
+        self._decorated = True
+        self._tint()
+
     def _tint(self) -> None:
         for button in self.buttons.values():
             button.setIcon(glyphs.icon(button.property("glyph"), theme().color("accent"), 24))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "buttons"):
+        if event.type() == QEvent.Type.PaletteChange and self._decorated:
             self._tint()
