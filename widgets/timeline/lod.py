@@ -241,23 +241,25 @@ class Index:
             return dominant, worst
         slots = pyramid.slot[lanes[dense]]
         cells, inside = _cells(pyramid, edges)
-        tables = (
-            (pyramid.worst[slots], pyramid.dominant[slots])
-            if len(slots) < len(pyramid.worst)
-            else (
-                pyramid.worst,
-                pyramid.dominant,
-            )
-        )
-        seen = tables[0].take(cells[0], 1)
+        seen = _taken(pyramid.worst, slots, cells[0])
         for column in cells[1:]:
-            np.maximum(seen, tables[0].take(column, 1), out=seen)
-        main = tables[1].take(cells[1], 1)
+            np.maximum(seen, _taken(pyramid.worst, slots, column), out=seen)
+        main = _taken(pyramid.dominant, slots, cells[1])
         np.copyto(main, seen, where=main == 0)
-        seen[:, ~inside] = 0
-        main[:, ~inside] = 0
+        if not inside.all():
+            seen[:, ~inside] = 0
+            main[:, ~inside] = 0
         worst[dense], dominant[dense] = seen, main
         return dominant, worst
+
+
+def _taken(table: Bytes, rows: NDArray[np.int32], columns: Ints) -> Bytes:
+    """Cells of some rows; without a copy of the rows where they follow each other."""
+    if int(rows[-1]) - int(rows[0]) == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return table[int(rows[0]) : int(rows[-1]) + 1].take(columns, 1)
+    cells = rows[:, None].astype(np.int64) * table.shape[1] + columns
+    taken: Bytes = table.reshape(-1).take(cells)
+    return taken
 
 
 def _cells(pyramid: Pyramid, edges: Ints) -> tuple[list[Ints], NDArray[np.bool_]]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QWidget
@@ -18,6 +19,7 @@ from widgets.timeline.paint_frame import GUTTER, RIGHT
 from widgets.timeline.palette import paints
 from widgets.timeline.scale import Scale
 from widgets.timeline.state import TimelineState
+from widgets.timeline.tones import FAILED
 
 HEIGHT: Final = 34
 _STRIP: Final = 22
@@ -74,7 +76,6 @@ class Minimap(QWidget):
             painter.drawText(QRectF(12, 0, GUTTER - 16, HEIGHT), Qt.AlignmentFlag.AlignVCenter, words)
             painter.fillRect(area, look.tokens["bg"])
             painter.drawImage(area, self._image(scale))
-            self._paint_failures(painter, scale)
             self._paint_playhead(painter, scale)
             self._paint_window(painter)
 
@@ -88,6 +89,7 @@ class Minimap(QWidget):
         step = max(scale.per_px, 1.0)
         key = (
             tuple((id(t.built), t.history.version) for t in state.tracks),
+            id(scale.axis),
             (round(scale.u0 / step), round(scale.u1 / step), scale.width, ratio, theme.theme().name),
         )
         if self._picture is None or self._picture[0] != key:
@@ -110,17 +112,18 @@ class Minimap(QWidget):
             np.linspace(3 * ratio, height - 3 * ratio - thick, max(lines, 2)).astype(int)[:lines]
         ):
             pixels[y : y + thick, : worst.shape[1]] = paints().full[worst[i]]
+        pixels[:, self._failures(scale, ratio)] = paints().full[FAILED]
         return image
 
-    def _paint_failures(self, painter: QPainter, scale: Scale) -> None:
-        area = self.area
-        painter.setPen(QPen(paints().tokens["failed"], 1))
-        for track in self._state.tracks:
-            x = scale.x(track.failures() + (track.origin_ns - scale.axis.origin_ns))
-            for px in np.unique(np.floor(x)).tolist():
-                painter.drawLine(
-                    QPointF(area.x() + px + 0.5, area.y()), QPointF(area.x() + px + 0.5, area.bottom())
-                )
+    def _failures(self, scale: Scale, ratio: float) -> NDArray[np.int64]:
+        """Device px at which something failed."""
+        origin = scale.axis.origin_ns
+        x = [scale.x(track.failures() + (track.origin_ns - origin)) for track in self._state.tracks]
+        return (
+            np.unique(np.floor(np.concatenate(x) * ratio))
+            .astype(np.int64)
+            .clip(0, round(scale.width * ratio) - 1)
+        )
 
     def _paint_playhead(self, painter: QPainter, scale: Scale) -> None:
         at = self._state.playhead_ns

@@ -12,7 +12,7 @@ from engine_bridge.codes import NO_TIME
 from engine_bridge.history import Columns
 from widgets import theme
 from widgets.timeline import tones
-from widgets.timeline.palette import GLYPH, Paints, tone_glyph
+from widgets.timeline.palette import GLYPH, Paints, font, tone_glyph
 from widgets.timeline.state import Key, TimelineState
 
 MIN_PX: Final = 26.0
@@ -74,9 +74,10 @@ def _paint_one(painter: QPainter, rect: QRectF, tone: int, number: int, look: Pa
         glyph = tone_glyph(theme.theme().name, tone, ratio)
         painter.drawPixmap(QPointF(left, rect.center().y() - GLYPH / 2), glyph)
         left += GLYPH + 3
-    painter.setFont(theme.font(11, code=True))
+    digits, metrics = font(11, code=True)
+    painter.setFont(digits)
     words = str(number)
-    width = painter.fontMetrics().horizontalAdvance(words)
+    width = metrics.horizontalAdvance(words)
     if rect.right() - left >= width + 2:
         painter.setPen(look.tokens["text"])
         painter.drawText(QPointF(left, rect.center().y() + 4), words)

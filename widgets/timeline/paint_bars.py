@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFontMetrics, QImage, QPainter, QPen
+from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPen
 
 from engine_bridge.codes import STEP_STATUSES
 from engine_bridge.model import StepStatus
@@ -20,19 +20,25 @@ from widgets import theme
 from widgets.timeline import text, tones
 from widgets.timeline.frame import Bars, Frame
 from widgets.timeline.paint_attempts import paint_attempts
-from widgets.timeline.palette import GLYPH, Paints, atlas, paints, tone_glyph
+from widgets.timeline.palette import GLYPH, Paints, atlas, font, paints, tone_glyph
 from widgets.timeline.prim import FragmentArray, RectArray
 from widgets.timeline.scale import Floats
 from widgets.timeline.state import TimelineState
 
 FINE: Final = 160
 """Up to this many bars are painted one by one."""
-LABELS: Final = 90
+LABELS: Final = 40
 _EDGE: Final = 3
 _STRIP: Final = 4
 _GLYPH_FROM: Final = 20.0
 _LABEL_FROM: Final = 48.0
 _FAR: Final = 40.0
+# Plain integers: an enumeration's own operators cost a microsecond each.
+_OPEN: Final = int(Flag.OPEN)
+_SKEW: Final = int(Flag.SKEW)
+_PLANNED: Final = int(Flag.PLANNED)
+_INFERRED: Final = int(Flag.INFERRED)
+_GUESS: Final = int(Flag.INFERRED | Flag.UNTIMED | Flag.NO_END)
 _SPECIAL: Final = int(Flag.INFERRED | Flag.SKEW | Flag.OPEN | Flag.PLANNED | Flag.UNTIMED | Flag.NO_END)
 
 
@@ -52,7 +58,7 @@ class BarPainter:
             for i in range(len(bars)):
                 _Bar(painter, state, bars, i, int(tone[i]), look, ratio).paint(faded=bool(faded[i]))
             return
-        special = ((bars.flags & _SPECIAL) != 0) | (tone == tones.CANCELLED) | faded
+        special = ((bars.flags & _SPECIAL) != 0) | faded
         for track in np.unique(bars.track).tolist():
             special |= (bars.track == track) & state.tracks[track].retried(bars.row)
         few = np.flatnonzero(special)[:FINE]
@@ -106,6 +112,9 @@ class BarPainter:
             painter.setPen(look.pen[t])
             painter.setBrush(look.brush[t])
             self._rects.draw(painter, cuts[t], cuts[t + 1])
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(look.hatch)
+        self._rects.draw(painter, cuts[tones.CANCELLED], cuts[tones.CANCELLED + 1])
         painter.setPen(Qt.PenStyle.NoPen)
         self._rects.fill(x, y, np.minimum(width, _EDGE), height)
         for t in range(1, len(tones.TONES)):
@@ -189,18 +198,18 @@ class _Bar:
 
     def _body(self) -> None:
         painter, look, tone = self.painter, self.look, self.tone
-        guess = self.flags & (Flag.INFERRED | Flag.UNTIMED | Flag.NO_END)
+        guess = self.flags & _GUESS
         painter.setPen(look.dashed[tone] if guess else look.pen[tone])
         painter.setBrush(look.brush[tone])
         painter.drawRoundedRect(self.rect, 2.5, 2.5)
-        if tone == tones.CANCELLED or self.flags & Flag.INFERRED:
+        if tone == tones.CANCELLED or self.flags & _INFERRED:
             hatch(painter, self.rect, look.stroke[tone])
         painter.fillRect(
             QRectF(self.rect.x() - 0.5, self.y, min(_EDGE, self.rect.width()), self.height), look.stroke[tone]
         )
-        if self.flags & Flag.OPEN:
+        if self.flags & _OPEN:
             self._open_end()
-        if self.flags & Flag.SKEW:
+        if self.flags & _SKEW:
             painter.setPen(QPen(look.tokens["retrying"], 1, Qt.PenStyle.DashLine))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(self.rect.adjusted(-2, -2, 2, 2))
@@ -214,7 +223,7 @@ class _Bar:
 
     def _planned(self) -> None:
         """What is planned and has not happened: dashed and hatched, from the end to the planned end."""
-        if not self.flags & Flag.PLANNED or not self.flags & Flag.OPEN:
+        if not self.flags & _PLANNED or not self.flags & _OPEN:
             return
         planned = int(self.state.tracks[self.key[0]].history.steps["planned_end_ns"][self.key[1]])
         right = min(self.state.scale.x_of(planned), self.state.scale.width + _FAR)
@@ -237,12 +246,11 @@ class _Bar:
             return
         step = self.state.step(self.key)
         words = text.label(step, self.state.now_of(self.key[0]), self._status(step.status))
-        font = theme.font(11)
-        metrics = QFontMetrics(font)
+        words_font, metrics = font(11)
         shown = metrics.elidedText(words, Qt.TextElideMode.ElideRight, int(room))
         if len(shown) < 3 and shown != words:
             return
-        self.painter.setFont(font)
+        self.painter.setFont(words_font)
         self.painter.setPen(self.look.tokens["text"])
         baseline = self.y + (self.height + metrics.ascent() - metrics.descent()) / 2
         self.painter.drawText(QPointF(left, baseline), shown)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QPainter, QPen, QPolygonF
 
 from engine_bridge import format as fmt
 from engine_bridge.codes import EVENT_KINDS, STEP_KINDS, STEP_STATUSES
 from widgets import glyphs, theme
 from widgets.timeline import text, tones
 from widgets.timeline.frame import Frame
-from widgets.timeline.palette import GLYPH, paints
+from widgets.timeline.palette import GLYPH, font, paints
 from widgets.timeline.state import TimelineState
 from widgets.timeline.ticks import ticks
 from widgets.timeline.tracks import RUN_LANE
@@ -28,9 +28,8 @@ FLAG_HEIGHT: Final = 18
 def paint_axis(painter: QPainter, state: TimelineState, plot: QRect) -> None:
     """Tick labels above the plot and hairlines through it."""
     look = paints()
-    font = theme.font(11, code=True)
-    painter.setFont(font)
-    metrics = QFontMetrics(font)
+    digits, metrics = font(11, code=True)
+    painter.setFont(digits)
     marks = ticks(state.scale, state.mode, state.zone, state.start_ns, ordinal=state.ordinal)
     flag = flag_rect(state, plot) or QRectF()
     right = -1.0
@@ -52,7 +51,7 @@ def paint_breaks(painter: QPainter, state: TimelineState, plot: QRect) -> None:
     if axis.breaks is None or axis.knots_t is None or not axis.squeezed:
         return
     look = paints()
-    painter.setFont(theme.font(11))
+    painter.setFont(font(11)[0])
     for i in axis.breaks.tolist():
         x0, x1 = (float(state.scale.x(axis.knots_t[k])) for k in (i, i + 1))
         if x1 < 0 or x0 > state.scale.width:
@@ -62,14 +61,11 @@ def paint_breaks(painter: QPainter, state: TimelineState, plot: QRect) -> None:
         painter.setPen(QPen(look.tokens["line"], 1, Qt.PenStyle.DashLine))
         painter.drawLine(area.topLeft(), area.bottomLeft())
         painter.drawLine(area.topRight(), area.bottomRight())
-        words = f"{fmt.duration(int(axis.knots_t[i + 1] - axis.knots_t[i]))} without events"
-        if area.width() > painter.fontMetrics().horizontalAdvance(words) + 8:
-            painter.setPen(look.tokens["muted"])
-            painter.drawText(
-                area.adjusted(0, 0, 0, -4),
-                Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom,
-                words,
-            )
+        words = f"{fmt.duration(int(axis.knots_t[i + 1] - axis.knots_t[i]))}\nno events"
+        painter.setPen(look.tokens["muted"])
+        painter.drawText(
+            area.adjusted(2, 0, -2, -4), Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, words
+        )
 
 
 def paint_bands(painter: QPainter, state: TimelineState, plot: QRect, width: int) -> None:
@@ -86,9 +82,8 @@ def paint_bands(painter: QPainter, state: TimelineState, plot: QRect, width: int
 def paint_gutter(painter: QPainter, state: TimelineState, plot: QRect, first: int, last: int) -> None:
     """Lane names; children indented, an expander where a child run can be opened in place."""
     look = paints()
-    font = theme.font(12)
-    painter.setFont(font)
-    metrics = QFontMetrics(font)
+    words, metrics = font(12)
+    painter.setFont(words)
     for row in range(first, last):
         number, lane = int(state.layout.track[row]), int(state.layout.lane[row])
         if state.layout.slim[row]:
@@ -185,7 +180,7 @@ def flag_rect(state: TimelineState, plot: QRect) -> QRectF | None:
     x = state.scale.x_of(at)
     if not -1 <= x <= state.scale.width + 1:
         return None
-    width = QFontMetrics(theme.font(11, code=True)).horizontalAdvance(flag_words(state)) + 12
+    width = font(11, code=True)[1].horizontalAdvance(flag_words(state)) + 12
     left = plot.x() + x + 8
     if left + width > plot.right():
         left = plot.x() + x - width - 8
@@ -217,5 +212,5 @@ def paint_playhead(painter: QPainter, state: TimelineState, plot: QRect) -> None
     painter.drawPolygon(QPolygonF([QPointF(x + dx, top + dy) for dx, dy in corners]))
     painter.drawRoundedRect(flag, 3, 3)
     painter.setPen(look.tokens["bg"] if theme.theme().dark else look.tokens["panel"])
-    painter.setFont(theme.font(11, code=True))
+    painter.setFont(font(11, code=True)[0])
     painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, flag_words(state))

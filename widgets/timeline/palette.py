@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPixmap
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetrics, QPainter, QPen, QPixmap
 
 from widgets import glyphs, theme
 from widgets.timeline.tones import TONES
@@ -45,6 +45,7 @@ class Paints:
     full: NDArray[np.uint32]
     tokens: dict[str, QColor]
     veil: QColor
+    hatch: QBrush
 
 
 def paints() -> Paints:
@@ -72,7 +73,14 @@ def _paints(name: str) -> Paints:
         _table(stroke),
         {token: look.color(token) for token in look.tokens},
         veil,
+        QBrush(_faint(stroke[TONES.index("cancelled")]), Qt.BrushStyle.BDiagPattern),
     )
+
+
+def _faint(color: QColor) -> QColor:
+    result = QColor(color)
+    result.setAlphaF(0.35)
+    return result
 
 
 def _table(colors: list[QColor]) -> NDArray[np.uint32]:
@@ -92,6 +100,13 @@ def atlas(name: str, ratio: float) -> QPixmap:
         for tone, glyph in enumerate(_GLYPHS):
             painter.drawPixmap(GLYPH * tone, 0, glyphs.pixmap(glyph, look.stroke[tone].name(), GLYPH, ratio))
     return result
+
+
+@lru_cache(maxsize=8)
+def font(size: int, *, code: bool = False) -> tuple[QFont, QFontMetrics]:
+    """A font of the theme with its metrics; not to be changed by its users."""
+    chosen = theme.font(size, code=code)
+    return chosen, QFontMetrics(chosen)
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine_bridge.codes import NO_TIME
-from engine_bridge.steps import OPEN_END, Spans
+from engine_bridge.steps import Spans
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -124,10 +124,9 @@ def active_axis(origin_ns: int, moments: Ints) -> Axis:
         return Axis(origin_ns)
     usual = float(np.quantile(gaps, 0.75))
     long = gaps > _LONG * usual
-    if not long.any():
-        return Axis(origin_ns)
-    limit = _squeezed_width(gaps, min(0.1, 0.5 / int(long.sum())), usual)
-    if np.minimum(gaps, limit).sum() > _WORTH * gaps.sum():
+    limit = _squeezed_width(gaps, min(0.1, 0.5 / max(int(long.sum()), 1)), usual)
+    long &= gaps > 2 * limit
+    if np.where(long, limit, gaps).sum() > _WORTH * gaps.sum():
         return Axis(origin_ns)
     edges = np.unique(np.concatenate([[0], np.flatnonzero(long), np.flatnonzero(long) + 1, [len(gaps)]]))
     knots_t = moments[edges].astype(np.float64)
@@ -150,21 +149,6 @@ def idle_share(axis: Axis) -> float:
     if axis.knots_t is None or axis.knots_u is None:
         return 0.0
     return 1.0 - float((axis.knots_u[-1] - axis.knots_u[0]) / (axis.knots_t[-1] - axis.knots_t[0]))
-
-
-def moments_of(spans: Spans, origin_ns: int, now_ns: int) -> Ints:
-    """Starts and ends of spans, as ns since the origin: where something happened."""
-    ends = np.where(spans.end == OPEN_END, now_ns, spans.end)
-    return np.concatenate([spans.start, ends]) - origin_ns
-
-
-def bounds(spans: Spans, now_ns: int) -> tuple[int, int]:
-    """First start and last end, open ones reaching to now. (now, now + 1 s) for no spans."""
-    if not len(spans):
-        return now_ns, now_ns + 1_000_000_000
-    first = int(spans.start.min())
-    ends = np.where(spans.end == OPEN_END, max(now_ns, first), spans.end)
-    return first, max(int(ends.max()), int(spans.start.max()), first + 1)
 
 
 def planned_bound(spans: Spans, first: int, last: int) -> int:

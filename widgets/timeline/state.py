@@ -8,19 +8,22 @@ from typing import Final
 
 import numpy as np
 
-from engine_bridge.codes import NO_TIME, STEP_KINDS
+from engine_bridge.codes import STEP_KINDS
 from engine_bridge.history import History
 from engine_bridge.model import Step, StepKind
 from engine_bridge.playback import position_at_time, time_at
 from engine_bridge.steps import OPEN_END
 from widgets.timeline.frame import Frame, make_frame
 from widgets.timeline.layout import Layout, arrange
-from widgets.timeline.scale import Axis, Scale, active_axis, idle_share, moments_of, planned_bound
+from widgets.timeline.scale import Axis, Scale, active_axis, idle_share, planned_bound
 from widgets.timeline.ticks import Mode
 from widgets.timeline.tracks import IN_PLACE, RUN_LANE, Track
 
 ACTIVE_LIMIT: Final = 100_000
 """Longer histories keep the plain axis: they have no idle time worth squeezing."""
+
+MOSTLY_IDLE: Final = 0.8
+"""A run that was idle for more of its time than this is first shown with its idle time squeezed."""
 
 Key = tuple[int, int]
 """A span: track number and step row."""
@@ -89,6 +92,7 @@ class TimelineState:
         self.top = 0
         self.fitted = True
         self._steps.clear()
+        self.active = self.idle_share > MOSTLY_IDLE
         self.relayout()
         self.fit()
 
@@ -207,11 +211,8 @@ class TimelineState:
 
     def _active_axis(self) -> Axis:
         origin = self.main.origin_ns
-        moments = [
-            moments_of(track.all_spans(), origin, self.now_of(i)) for i, track in enumerate(self.tracks)
-        ]
-        times = self.main.history.events["time_ns"]
-        return active_axis(origin, np.concatenate([*moments, times[times != NO_TIME] - origin]))
+        moments = [track.moments(self.now_of(i)) for i, track in enumerate(self.tracks)]
+        return active_axis(origin, np.concatenate(moments) - origin)
 
     @property
     def idle_share(self) -> float:

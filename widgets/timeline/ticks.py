@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -80,12 +81,19 @@ def _label(
         return (f"event {at // ORDINAL_NS}", False), last
     if mode is Mode.ELAPSED:
         return (elapsed(at - start_ns, step), at == start_ns), last
-    day = fmt.day(at, zone)
-    text = day if step >= 86_400 * SECOND else fmt.clock(at, zone, digits=digits_for(step))
-    if step >= 3_600 * SECOND and step < 86_400 * SECOND:
-        text = text[:5]
+    day, text = _clock_words(at, step, zone)
     new_day = day != last and bool(last) and step < 86_400 * SECOND
     return (f"{day} {text}" if new_day else text, new_day), day
+
+
+@lru_cache(maxsize=1024)
+def _clock_words(at: int, step: int, zone: tzinfo | None) -> tuple[str, str]:
+    """Day, and time of day with what the step needs."""
+    day = fmt.day(at, zone)
+    if step >= 86_400 * SECOND:
+        return day, day
+    text = fmt.clock(at, zone, digits=digits_for(step))
+    return day, text[:5] if step >= 3_600 * SECOND else text
 
 
 def elapsed(ns: int, step: int) -> str:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 from widgets import glyphs, theme
 from widgets.timeline.paint_frame import AXIS, GUTTER
 from widgets.timeline.state import TimelineState
+from widgets.timeline.ticks import Mode
 
 
 class Tools(QWidget):
@@ -21,6 +22,7 @@ class Tools(QWidget):
         self.closer = self._button("add", "Zoom in (+)")
         self.elapsed = self._button("hourglass", "Count time from the run's start", checkable=True)
         self.active = self._button("collapse_idle", "Squeeze idle time", checkable=True)
+        self._shown: object = None
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 4, 4, 4)
         row.setSpacing(2)
@@ -52,8 +54,15 @@ class Tools(QWidget):
 
     def show_state(self, state: TimelineState) -> None:
         """Follows the state: which tools make sense, and which are on."""
-        self.setVisible(not state.empty)
         live = state.position is None and bool(state.tracks) and state.main.open_run
-        if self.live.property("on") != live:
-            self.live.setProperty("on", live)
+        shown = (live, state.active, state.mode, state.empty)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        self.setVisible(not state.empty)
+        self.live.setProperty("on", live)
+        for button, on in ((self.active, state.active), (self.elapsed, state.mode is Mode.ELAPSED)):
+            button.blockSignals(True)
+            button.setChecked(on)
+            button.blockSignals(False)
         self.retint()

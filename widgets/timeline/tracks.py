@@ -7,7 +7,7 @@ from small arrays until a rebuild takes them in. A build may run in any thread: 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,9 +142,12 @@ class Track:
         self._seen = built.version
         self.outdated = np.zeros(0, np.int32)
         self._events_seen = 0
+        self._latest_ns = NO_TIME
         self._markers = Markers(
             np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.uint8)
         )
+        self._columns: tuple[int, Columns] | None = None
+        self._bounds: tuple[int, tuple[int, int]] | None = None
         self._attempt_order: tuple[int, NDArray[np.intp]] | None = None
         self.catch_up()
 
@@ -172,16 +175,22 @@ class Track:
             self.catch_up()
 
     def catch_up(self) -> None:
-        """Takes in what was appended. Cost O(rows appended + open rows)."""
+        """Takes in what was appended. Cost O(rows appended + loose rows)."""
         history = self.history
+        changed = history.changed_steps(self._seen)
         if not self.built.coarse:
-            self._take(history.changed_steps(self._seen))
+            self._take(changed)
             self._seen = history.version
-        rows = self._loose_rows
-        self.loose = spans_of(history.steps, history.events, history.run, rows.astype(np.int64))
-        if not self.built.coarse:
-            self.lanes.place(self.loose)
+        self.loose = self._spans(self._loose_rows)
+        if not self.built.coarse and len(changed):
+            self.lanes.place(self._spans(changed))
+        self._columns = self._bounds = None
+        self._latest_ns = int(self.loose.start.max(initial=self._latest_ns))
         self._mark_events()
+
+    def _spans(self, rows: NDArray[Any]) -> Spans:
+        history = self.history
+        return spans_of(history.steps, history.events, history.run, np.asarray(rows, np.int64))
 
     def _take(self, changed: Ints) -> None:
         """Makes changed rows loose; those that the index holds are outdated there."""
@@ -194,6 +203,7 @@ class Track:
 
     def _mark_events(self) -> None:
         events = self.history.events
+        self._latest_ns = int(events["time_ns"][self._events_seen :].max(initial=self._latest_ns))
         fresh = self._events_seen + np.flatnonzero(_MARKED[events["kind"][self._events_seen :]])
         self._events_seen = len(self.history)
         fresh = fresh[events["time_ns"][fresh] != NO_TIME]
@@ -244,7 +254,7 @@ class Track:
 
     def span(self, row: int) -> tuple[int, int, int]:
         """Start, end (OPEN_END while open) and flags of one step row."""
-        one = spans_of(self.history.steps, self.history.events, self.history.run, np.array([row], np.int64))
+        one = self._spans(np.array([row]))
         return int(one.start[0]), int(one.end[0]), int(one.flags[0])
 
     @property
@@ -260,19 +270,18 @@ class Track:
         known = [time for time in (clock_ns, history.engine_now_ns) if time is not None]
         if known:
             return max(known)
-        times = history.events["time_ns"]
-        return max(
-            int(times.max(initial=NO_TIME)), int(self.loose.start.max(initial=NO_TIME)), self.origin_ns
-        )
+        return max(self._latest_ns, self.origin_ns)
 
     def loose_columns(self, clock_ns: int | None) -> Columns:
         """The loose spans as columns, open ones ending now."""
-        loose = self.loose
-        end = np.where(loose.flags & Flag.OPEN, np.maximum(self.now_ns(clock_ns), loose.start), loose.end)
-        lane = self.lanes.lane[loose.row] if len(loose.row) else np.zeros(0, np.int32)
-        start = loose.start - self.origin_ns
-        tone = tones.OF_STATUS[loose.status]
-        return Columns(start, end - self.origin_ns, lane, tone, loose.row, loose.flags)
+        now = self.now_ns(clock_ns)
+        if self._columns is None or self._columns[0] != now:
+            loose = self.loose
+            end = np.where(loose.flags & Flag.OPEN, np.maximum(now, loose.start), loose.end) - self.origin_ns
+            lane = self.lanes.lane[loose.row] if len(loose.row) else np.zeros(0, np.int32)
+            start, tone = loose.start - self.origin_ns, tones.OF_STATUS[loose.status]
+            self._columns = (now, Columns(start, end, lane, tone, loose.row, loose.flags))
+        return self._columns[1]
 
     def on_lane(self, lane: int, clock_ns: int | None) -> Columns:
         """All spans of a lane, by start."""
@@ -300,9 +309,14 @@ class Track:
         found = self.index.at(lane, offset, round(slack_ns)) if lane < self.index.lanes else -1
         return int(self.index.spans.row[found]) if found >= 0 else -1
 
-    def all_spans(self) -> Spans:
-        """Spans of every step as they are now. Cost O(steps): for small histories."""
-        return spans_of(self.history.steps, self.history.events, self.history.run)
+    def moments(self, now_ns: int) -> Ints:
+        """When something happened, in ns: events, and the ends of spans and attempts. Cost O(history)."""
+        history = self.history
+        spans = spans_of(history.steps, history.events, history.run)
+        ends = np.where(spans.end == OPEN_END, now_ns, spans.end)
+        recorded = [history.events["time_ns"], history.attempts["start_ns"], history.attempts["end_ns"]]
+        times = np.concatenate(recorded)
+        return np.concatenate([spans.start, ends, times[times != NO_TIME]])
 
     def failures(self) -> Ints:
         """Offsets of failed steps, rising."""
@@ -310,7 +324,13 @@ class Track:
         return np.sort(np.concatenate([self.built.failed, loose])) if len(loose) else self.built.failed
 
     def bounds(self, clock_ns: int | None) -> tuple[int, int]:
-        """First start and last end in ns; open spans reach to now. Cost O(loose)."""
+        """First start and last end in ns; open spans reach to now. Cost O(loose), once a change."""
+        now = self.now_ns(clock_ns)
+        if self._bounds is None or self._bounds[0] != now:
+            self._bounds = (now, self._measure(clock_ns, now))
+        return self._bounds[1]
+
+    def _measure(self, clock_ns: int | None, now_ns: int) -> tuple[int, int]:
         loose = self.loose_columns(clock_ns)
         low, high = [loose.start], [loose.end]
         if len(self.index):
@@ -318,6 +338,5 @@ class Track:
             high.append(np.array([self.index.high]))
         first, last = np.concatenate(low), np.concatenate(high)
         if not len(first):
-            begin = self.origin_ns
-            return begin, max(begin + 1_000_000_000, self.now_ns(clock_ns))
+            return self.origin_ns, max(self.origin_ns + 1_000_000_000, now_ns)
         return self.origin_ns + int(first.min()), self.origin_ns + max(int(last.max()), int(first.min()) + 1)

@@ -56,7 +56,7 @@ class TimelineView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.canvas.setFocusProxy(self)
         self.setAccessibleName("Timeline")
-        self._changed()
+        self.show_state()
 
     def _arrange(self) -> None:
         grid = QGridLayout(self)
@@ -69,14 +69,14 @@ class TimelineView(QWidget):
 
     def _connect(self) -> None:
         gestures = self._gestures
-        gestures.changed.connect(self._changed)
+        gestures.changed.connect(self.show_state)
         gestures.moved_to.connect(self._on_moved_to)
         gestures.selected.connect(self._on_selected)
         gestures.child_toggled.connect(self._toggle_child)
         gestures.live.connect(self.live_requested)
         gestures.context.connect(self.context_requested)
-        self.canvas.resized.connect(self._changed)
-        self.minimap.changed.connect(self._changed)
+        self.canvas.resized.connect(self.show_state)
+        self.minimap.changed.connect(self.show_state)
         self._bar.valueChanged.connect(self._on_scrolled)
         self._builder.adopted.connect(self._on_adopted)
         self.tools.fit.clicked.connect(self.fit)
@@ -93,23 +93,23 @@ class TimelineView(QWidget):
         self._builder.cancel_all()
         self.state.set_history(history)
         self._build()
-        self._changed()
+        self.show_state()
 
     def refresh(self) -> None:
         """Follows the history after it grew. Cost O(what was appended)."""
         self.state.refresh()
         self._build()
-        self._changed()
+        self.show_state()
 
     def set_position(self, position: int | None) -> None:
         """Puts the playhead on a position; None is LIVE."""
         self.state.set_position(position)
-        self._changed()
+        self.show_state()
 
     def set_now(self, now_ns: int) -> None:
         """The engine's clock: open bars reach to it."""
         self.state.set_now(now_ns)
-        self._changed()
+        self.show_state()
 
     def set_selected(self, step_id: str | None) -> None:
         """Selects a step of the run by its id and brings it into sight; emits nothing."""
@@ -121,7 +121,7 @@ class TimelineView(QWidget):
             state.selected = (0, row) if row >= 0 else None
             if state.selected:
                 state.reveal(state.selected)
-        self._changed()
+        self.show_state()
 
     def set_child(self, step_id: str, history: History | None) -> None:
         """Opens a child run's lanes under the step's lane, or closes them (None)."""
@@ -131,16 +131,16 @@ class TimelineView(QWidget):
         if row >= 0:
             self.state.set_child(step_id, row, history)
             self._build()
-            self._changed()
+            self.show_state()
 
     def set_zone(self, zone: tzinfo | None) -> None:
         self.state.zone = zone
-        self._changed()
+        self.show_state()
 
     def fit(self) -> None:
         """Shows the whole run."""
         self.state.fit()
-        self._changed()
+        self.show_state()
 
     def zoom(self, factor: float) -> None:
         """Zooms in (> 1) or out, around the selection where it is in sight."""
@@ -151,7 +151,7 @@ class TimelineView(QWidget):
             x = state.scale.x_of((start + end) // 2)
             x = x if 0 <= x <= state.scale.width else None
         state.zoom(factor, x)
-        self._changed()
+        self.show_state()
 
     def zoom_to_selection(self) -> None:
         """Shows the selected step with some room on both sides."""
@@ -161,14 +161,12 @@ class TimelineView(QWidget):
     def set_active(self, active: bool) -> None:
         """Squeezes idle time (true), or shows it to scale."""
         self.state.set_active(active)
-        self.tools.active.setChecked(active)
-        self._changed()
+        self.show_state()
 
     def set_elapsed(self, elapsed: bool) -> None:
         """Counts time from the run's start (true), or shows the time of day."""
         self.state.mode = Mode.ELAPSED if elapsed else Mode.CLOCK
-        self.tools.elapsed.setChecked(elapsed)
-        self._changed()
+        self.show_state()
 
     @property
     def busy(self) -> bool:
@@ -195,10 +193,11 @@ class TimelineView(QWidget):
         state.relayout()
         if state.fitted:
             state.fit()
-        self._changed()
+        self.show_state()
         self.built.emit()
 
-    def _changed(self) -> None:
+    def show_state(self) -> None:
+        """Follows the state after it was changed from outside: scroll bar, tools, repaint."""
         state = self.state
         state.resize(self.canvas.plot.width(), self.canvas.plot.height())
         self.canvas.empty_text = NO_RUN if state.history is None else EMPTY
@@ -217,7 +216,7 @@ class TimelineView(QWidget):
 
     def _on_scrolled(self, value: int) -> None:
         self.state.scroll(value)
-        self._changed()
+        self.show_state()
 
     def _on_moved_to(self, position: object) -> None:
         self.position_requested.emit(position)
@@ -280,7 +279,7 @@ class TimelineView(QWidget):
         low, high = self.state.shown_limits()
         x = self.state.scale.x_of(low if first else high)
         self.state.pan(x - (0.02 if first else 0.98) * self.state.scale.width)
-        self._changed()
+        self.show_state()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
