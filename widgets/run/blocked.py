@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRectF, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from engine_bridge import format as fmt
 from engine_bridge.model import Blocked, Evidence, Provenance
 from widgets.run.labels import Link, Text
 from widgets.run.moment import Moment
-from widgets.theme import RADIUS, theme
+from widgets.theme import RADIUS, font, theme
 
+_POPUP = 560  # px
 _TITLES = {"nothing": "Not blocked"}
 
 
@@ -43,34 +44,74 @@ def _short(ns: int, moment: Moment) -> str:
 
 
 class EvidencePopup(QFrame):
-    """Lists the rules and facts behind something inferred; closes on Escape or a click elsewhere."""
+    """Lists the rules and facts behind something inferred, over the page; Escape or a click elsewhere closes it."""
 
     def __init__(self, title: str, evidence: tuple[Evidence, ...], hint: str, parent: QWidget) -> None:
-        super().__init__(parent, Qt.WindowType.Popup)
+        super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setAccessibleName("Evidence")
-        self.setFrameShape(QFrame.Shape.StyledPanel)
-        layout = QVBoxLayout(self)
-        layout.addWidget(Text(title, bold=True))
+        self.setFrameShape(QFrame.Shape.Box)
+        self.setAutoFillBackground(True)
+        self.setBackgroundRole(QPalette.ColorRole.AlternateBase)
+        self.setForegroundRole(QPalette.ColorRole.Mid)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(14, 12, 14, 12)
+        self._add(title, bold=True)
         for item in evidence:
-            layout.addWidget(Text(item.rule))
+            self._add(item.rule)
             for fact in item.facts:
-                layout.addWidget(Text(f"•  {fact}", tone="muted", code=True))
+                self._add(f"•  {fact}", muted=True)
         if not evidence:
-            layout.addWidget(Text("Recorded by the engine itself.", tone="muted"))
+            self._add("No evidence is recorded.", muted=True)
         if hint:
-            layout.addWidget(Text(hint, tone="accent"))
+            self._add(hint)
         copy = QPushButton("Copy")
+        copy.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         copy.clicked.connect(lambda: _copy("\n".join([title, evidence_text(evidence), hint]).strip()))
-        layout.addWidget(copy, 0, Qt.AlignmentFlag.AlignLeft)
+        self._layout.addWidget(copy, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def _add(self, text: str, *, bold: bool = False, muted: bool = False) -> None:
+        label = QLabel(fmt.plain(text, 2_000))
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setWordWrap(True)
+        label.setFont(font(12, bold=bold))
+        label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        if muted:
+            label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self._layout.addWidget(label)
 
     def show_below(self, anchor: QWidget) -> None:
-        """Opens under ``anchor``, its right edges aligned, inside the screen."""
-        self.adjustSize()
-        self.resize(min(self.width(), 760), self.height())
-        corner = anchor.mapToGlobal(QPoint(anchor.width() - self.width(), anchor.height() + 4))
-        self.move(max(0, corner.x()), corner.y())
+        """Opens under ``anchor``, their right edges aligned, inside the parent."""
+        parent = self.parentWidget()
+        if parent is None:
+            return
+        width = min(_POPUP, parent.width() - 32)
+        self.resize(width, self._layout.totalHeightForWidth(width))
+        corner = anchor.mapTo(parent, QPoint(anchor.width() - width, anchor.height() + 6))
+        self.move(max(8, corner.x()), corner.y())
         self.show()
+        self.raise_()
+        self.setFocus()
+
+    def event(self, event: QEvent) -> bool:
+        # Escape goes back to the list elsewhere on the page.
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            event.setAccepted(event.key() == Qt.Key.Key_Escape)
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+        else:
+            super().keyPressEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        focused = QApplication.focusWidget()
+        if focused is None or not self.isAncestorOf(focused):
+            self.close()
 
 
 def _copy(text: str) -> None:
@@ -135,7 +176,8 @@ class BlockedLine(QWidget):
     def show_evidence(self) -> None:
         """Opens the popup with rules and facts."""
         if self._blocked is not None:
-            popup = EvidencePopup(self.text, self._blocked.evidence, self._blocked.hint, self)
+            title = f"{self._title.text} {self._blocked.what}"
+            popup = EvidencePopup(title, self._blocked.evidence, self._blocked.hint, self.window())
             popup.show_below(self._evidence)
 
     def paintEvent(self, event: QPaintEvent) -> None:

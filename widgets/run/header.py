@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from engine_bridge import format as fmt
 from engine_bridge.bridge import Relation
@@ -72,13 +72,14 @@ class RunHeader(QWidget):
         self._type = Text(size=18, bold=True, least=140, most=420)
         self._id = Text(code=True, tone="muted", elide=Qt.TextElideMode.ElideMiddle, least=110, most=300)
         self._chip = Chip()
-        self._summary = Text(size=13, tone="muted")
+        self._summary = Text(size=13, tone="muted", least=120, most=160)
+        self._summary.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.side = QHBoxLayout()
         top = QHBoxLayout()
         top.setSpacing(10)
-        for widget in (self._glyph, self._type, self._id, self._chip, self._summary):
+        for widget in (self._glyph, self._type, self._id, self._chip):
             top.addWidget(widget)
-        top.addStretch(1)
+        top.addWidget(self._summary, 1)
         top.addLayout(self.side)
         self._links = QHBoxLayout()
         self._links.setSpacing(8)

@@ -33,7 +33,9 @@ def view(qtbot: QtBot) -> Iterator[PayloadView]:
     view.set_ref(None)
 
 
-def give(view: PayloadView, data: bytes, encoding: str | None = "json", *, complete: bool = True) -> PayloadRef:
+def give(
+    view: PayloadView, data: bytes, encoding: str | None = "json", *, complete: bool = True
+) -> PayloadRef:
     ref = PayloadRef(key="k", label="output", encoding=encoding, size=len(data))
     view.set_ref(None)
     view.set_ref(ref)

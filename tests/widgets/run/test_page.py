@@ -1,0 +1,264 @@
+"""The run view, fed by hand: one playhead and one selected step in every view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from engine_bridge.bridge import Relation
+from engine_bridge.errors import NotFoundError, PermissionDeniedError
+from engine_bridge.history import BatchBuilder, History
+from engine_bridge.model import Blocked, Evidence, Run, RunRef, Status
+from tests.fakes import NOW, S, make_run, ref
+from tests.widgets.run.histories import T0, fake_history, retried_history
+from widgets.run.blocked import EvidencePopup
+from widgets.run.page import RunView
+from widgets.run.panes import Pane
+
+
+@pytest.fixture
+def view(qtbot: QtBot) -> Iterator[RunView]:
+    view = RunView()
+    qtbot.addWidget(view)
+    view.set_zone(UTC)
+    view.resize(1300, 900)
+    view.show()
+    yield view
+
+
+def facts(view: RunView) -> dict[str, str]:
+    return {fact.name: fact.value for fact in view.detail.facts}
+
+
+def test_the_header_answers_what_and_in_which_state(view: RunView) -> None:
+    view.show_run(*fake_history(1))
+    assert view.header.text == "import_catalog run-0001 failed started 08:00:11 · 2 s · version v2"
+    assert view.status_text() == "10 events · recorded 10"
+
+
+def test_moving_the_playhead_changes_every_view(view: RunView) -> None:
+    view.show_run(*fake_history(1), step_id="4")
+    assert facts(view)["status"] == "failed"
+    view.set_position(5)
+    assert "running at this event" in view.header.text
+    assert facts(view)["status here"] == "not started yet at event 5"
+    assert view.events.table.current == 4
+    assert view.events.model.later(5)
+    assert view.timeline.state.position == 5
+    assert not view.transport.live.isChecked()
+    view.set_position(None)
+    assert facts(view)["status"] == "failed"
+    assert view.transport.live.isChecked()
+
+
+def test_selecting_a_step_shows_its_failure(view: RunView, qtbot: QtBot) -> None:
+    view.show_run(*fake_history(1))
+    view.set_selected("4")
+    assert view.detail.subjects.tabText(0) == "Step create_shipment"
+    assert view.detail.sections.tabText(0) == "Failure"
+    assert view.detail.failure.text.startswith("CardDeclined: insufficient funds")
+    qtbot.waitUntil(lambda: not view.detail.failure.view._background.busy)
+
+
+def test_a_click_on_an_event_asks_for_its_position_and_step(view: RunView, qtbot: QtBot) -> None:
+    view.show_run(*fake_history(1))
+    table = view.events.table
+    with qtbot.waitSignal(view.event_requested) as asked:
+        at = table.visualRect(view.events.model.index(3, 2)).center()
+        qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert asked.args == [(4, "2")]
+
+
+def test_a_click_on_a_failure_asks_for_its_position_and_step(view: RunView, qtbot: QtBot) -> None:
+    view.show_run(*retried_history())
+    view.left.show_pane("failures")
+    table = view.failures.table
+    assert [table.row_text(row).split("\t")[2:4] for row in range(4)] == [
+        ["charge", "1"],
+        ["charge", "2"],
+        ["charge", ""],
+        ["run", ""],
+    ]
+    with qtbot.waitSignal(view.event_requested) as asked:
+        at = table.visualRect(table.list_model.index(1, 2)).center()
+        qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert asked.args == [(2, "a")]
+
+
+def test_the_blocked_line_says_what_since_when_and_how_we_know(view: RunView) -> None:
+    view.show_run(*fake_history(2))
+    assert view.blocked.isVisible()
+    assert view.blocked.text == (
+        "Blocked on signal approve_order since 08:00:25 (59 m 35 s), expires 09:00:25 "
+        "· inferred: a time-out row without a result row"
+    )
+
+
+def test_the_evidence_can_be_read_and_copied(view: RunView, qtbot: QtBot) -> None:
+    view.show_run(*fake_history(2))
+    view.blocked.show_evidence()
+    popup = view.findChild(EvidencePopup)
+    assert popup is not None
+    shown = [label.text() for label in popup.findChildren(QLabel)]
+    assert "a time-out row without a result row" in shown
+    assert "•  step 4 has no row" in shown
+    popup.findChild(QPushButton).click()
+    assert "step 4 has no row" in QGuiApplication.clipboard().text()
+    qtbot.keyClick(popup, Qt.Key.Key_Escape)
+    assert not popup.isVisible()
+
+
+def test_the_blocked_line_leads_to_the_step_or_run(view: RunView, qtbot: QtBot) -> None:
+    view.show_run(*fake_history(2))
+    with qtbot.waitSignal(view.selection_requested) as asked:
+        qtbot.mouseClick(view.blocked._what, Qt.MouseButton.LeftButton)
+    assert asked.args == ["4"]
+
+
+def test_time_passes_for_open_runs_only(view: RunView) -> None:
+    view.show_run(*fake_history(2))
+    view.set_now(NOW + 10 * S)
+    assert "59 m 45 s" in view.blocked.text
+    view.show_run(*fake_history(1))
+    before = view.header.text
+    view.set_now(NOW + 60 * S)
+    assert view.header.text == before
+
+
+def test_a_queued_run_has_no_events_yet(view: RunView) -> None:
+    run = Run(
+        ref=ref("q"),
+        id="q",
+        type="fulfil_order",
+        status=Status.QUEUED,
+        engine_status="ENQUEUED",
+        engine="fake",
+        created_ns=T0,
+        blocked_on=Blocked(kind="queue", what="queue orders", since_ns=T0, evidence=(Evidence(rule="x"),)),
+    )
+    history = History()
+    history.append(BatchBuilder().build(run, [], [], engine_now_ns=T0 + 60 * S))
+    view.show_run(run, history)
+    assert "queue orders" in view.blocked.text
+    assert view.events._empty.text == "No events are recorded for this run yet."
+    assert view.failures._empty.isVisibleTo(view.failures)
+    assert view.status_text() == "0 events"
+
+
+def test_relations_show_and_open(view: RunView, qtbot: QtBot) -> None:
+    child = make_run(3)
+    items = (
+        Relation(role="child", run=child, ref=child.ref, step_id="3"),
+        Relation(role="fork", run=None, ref=ref("gone"), note="not readable"),
+    )
+    view.show_run(*fake_history(0), relations=items)
+    table = view.relations.table
+    assert table.row_text(0).split("\t")[:4] == ["child", "completed", "run-0003", "research_agent"]
+    assert view.header.links == ["gone"]
+    view.left.show_pane("relations")
+    table.setCurrentIndex(table.list_model.index(0, 0))
+    with qtbot.waitSignal(view.run_opened) as asked:
+        qtbot.keyClick(table, Qt.Key.Key_Return)
+    assert asked.args == [child.ref]
+
+
+def test_more_relations_are_asked_for(view: RunView, qtbot: QtBot) -> None:
+    view.show_run(*fake_history(0))
+    view.set_relations((Relation(role="child", run=None, ref=ref("c")),), more=True)
+    view.left.show_pane("relations")
+    with qtbot.waitSignal(view.more_relations_requested):
+        qtbot.mouseClick(view.relations.more, Qt.MouseButton.LeftButton)
+
+
+def test_relations_that_cannot_be_read_say_so(view: RunView) -> None:
+    view.show_run(*fake_history(0))
+    view.relations.set_error(PermissionDeniedError("No SELECT on children.", "Ask for the grant."))
+    assert view.relations.message == "No SELECT on children. Ask for the grant."
+
+
+def test_parent_and_origin_are_links(view: RunView, qtbot: QtBot) -> None:
+    run, history = fake_history(0)
+    history.run = Run(
+        ref=run.ref,
+        id=run.id,
+        type=run.type,
+        status=run.status,
+        engine_status="DONE",
+        engine="fake",
+        parent=ref("the-parent"),
+        forked_from=ref("the-origin"),
+    )
+    view.show_run(history.run, history)
+    assert view.header.links == ["the-parent", "the-origin"]
+
+
+def test_notes_of_a_history_are_told(view: RunView) -> None:
+    run, history = fake_history(0)
+    history.notes = ("Clock skew: event 3 is earlier than event 2.",)
+    view.show_run(run, history)
+    assert view.notices.notes == ("Clock skew: event 3 is earlier than event 2.",)
+    assert view.notices.isVisible()
+
+
+def test_hostile_names_stay_plain_text(view: RunView) -> None:
+    run, history = fake_history(0)
+    history.run = Run(
+        ref=RunRef("workflow", "x", "x"),
+        id="<img src=x>\n\u202eabc",
+        type="<b>bold</b>" * 40,
+        status=Status.COMPLETED,
+        engine_status="DONE",
+        engine="fake",
+        started_ns=T0,
+    )
+    view.show_run(history.run, history)
+    assert "<img src=x>⏎\\u202eabc" in view.header.text
+    assert "&lt;b&gt;" in view.header._type.toolTip()
+    QApplication.processEvents()
+    assert view.width() == 1300
+
+
+def test_an_error_replaces_the_page_and_offers_a_way_out(view: RunView, qtbot: QtBot) -> None:
+    view.show_error(NotFoundError("No run x.", "It may have been deleted."))
+    assert not view.loaded
+    assert view.message.text == "No run x. It may have been deleted."
+    with qtbot.waitSignal(view.retry_requested):
+        qtbot.mouseClick(view.message.retry, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(view.message.copy, Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().text() == "No run x.\nIt may have been deleted."
+
+
+def test_tabs_come_from_a_list(view: RunView) -> None:
+    view.right.add(Pane("code", "Code", QWidget()))
+    view.right.show_pane("code")
+    assert view.right.current_id == "code"
+    with pytest.raises(ValueError, match="code"):
+        view.right.add(Pane("code", "Code", QWidget()))
+
+
+def test_fields_offer_copy_and_filters(view: RunView, qtbot: QtBot) -> None:
+    view.show_run(*fake_history(1))
+    view.set_filter_fields(frozenset({"type", "attributes"}))
+    fields = view.detail.fields
+    rows = {fact.name: fact for fact in view.detail.facts}
+    titles = [action.text() for action in fields.menu(rows["type"]).actions()]
+    assert titles == ["Copy value", "Copy name and value", "Filter runs by type import_catalog"]
+    asked: list[tuple[str, str]] = []
+    view.filter_requested.connect(asked.append)
+    fields.menu(rows["tenant"]).actions()[-1].trigger()
+    assert asked == [("attributes.tenant", "acme")]
+
+
+def test_the_page_grabs_at_any_size(view: RunView) -> None:
+    view.show_run(*fake_history(1), position=4, step_id="2")
+    for size in ((1600, 1000), (900, 560)):
+        view.resize(*size)
+        picture = view.grab().toImage()
+        assert (picture.width(), picture.height()) == size
+        assert picture.pixelColor(QPoint(2, 2)) == view.palette().base().color()
