@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dbos import DBOS, SetWorkflowID
 
-from resources.demo import crash, releases, traffic
+from resources.demo import crash, engine, releases, traffic
 from resources.demo.engine import query
 from resources.demo.traffic import Arrival, Message
 
@@ -21,7 +21,7 @@ AT_ONCE = 50
 ACTIVE = "('ENQUEUED', 'PENDING', 'DELAYED')"
 FOREVER = 14.0
 QUICK = 0.5
-UNREADABLE = 66
+UNREADABLE = 65
 """The number of a research two of whose sources cannot be read; its dice say so."""
 
 
@@ -135,6 +135,8 @@ def make(database: Path, release: str, runs: int, nights: tuple[int, int], progr
     for arrival in left:
         arrival.begin()
     watch.wait_for_rest(left)
+    if release == "v2":
+        engine.register_queues(past=False)
     progress(total, total)
 
 

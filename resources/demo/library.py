@@ -21,6 +21,12 @@ SOURCES = (
     "standards.example/en-60335",
     "standards.example/paywalled",
     "packaging.example/compost",
+    "energy.example/standby",
+    "logistics.example/lockers",
+    "retail.example/refurbished",
+    "standards.example/ce-marking",
+    "packaging.example/mailers",
+    "forum.example/t/51877",
     "forum.example/t/48213",
     "stats.example/e-commerce-q3",
 )

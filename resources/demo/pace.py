@@ -14,7 +14,7 @@ PACE = float(os.environ.get("PLAYHEAD_DEMO_PACE", "1"))
 
 def seconds(nominal: float) -> float:
     """A duration at human speed, at today's pace."""
-    return nominal * PACE
+    return round(nominal * PACE, 6)
 
 
 def attempt() -> int:

@@ -85,7 +85,8 @@ def order(
         "carrier": "hermes" if kind == "carrier-down" else None,
         "warehouse": dice.choice(WAREHOUSES),
         "weight": round(dice.uniform(0.4, 9), 1),
-        "approval_timeout": patience,
+        # Of those that are answered none may time out for want of a worker.
+        "approval_timeout": patience if kind in ("unanswered", "waiting") else max(patience, 900),
     }
 
     def start() -> None:
