@@ -15,6 +15,8 @@ from typing import Any
 from app.demo_workspace import unusable
 
 GRACE_SECONDS = 3.0
+LOG_BYTES = 2_000_000
+"""A log longer than this is begun anew at the next start of a worker."""
 Event = dict[str, Any]
 
 
@@ -49,7 +51,7 @@ class Child:
     def start(self, on_event: Callable[[Child, Event], None]) -> None:
         """Starts the process; raises PlayheadError when the log cannot be written or no process be started."""
         try:
-            with self.log.open("ab") as log:
+            with self.log.open("wb" if _too_long(self.log) else "ab") as log:
                 self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                     self._command,
                     stdin=subprocess.PIPE,
@@ -96,6 +98,10 @@ class Child:
             os.killpg(process.pid, number)
         except ProcessLookupError:
             return
+
+
+def _too_long(log: Path) -> bool:
+    return log.exists() and log.stat().st_size > LOG_BYTES
 
 
 def _parse(line: bytes) -> Event | None:
