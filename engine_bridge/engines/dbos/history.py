@@ -20,7 +20,17 @@ from engine_bridge.engines.dbos.history_rows import Story
 from engine_bridge.engines.dbos.history_tale import Tale, tell
 from engine_bridge.engines.dbos.infer_read import read_context
 from engine_bridge.history import Batch, BatchBuilder
-from engine_bridge.model import Event, Evidence, Run, RunRef, Step
+from engine_bridge.model import (
+    Event,
+    Evidence,
+    Provenance,
+    Run,
+    RunRef,
+    Status,
+    Step,
+    StepKind,
+    StepStatus,
+)
 
 _EVENTS_A_BATCH: Final = 8_000
 _REMEMBERED: Final = 8
@@ -34,7 +44,7 @@ class Teller:
         self.position = 0
         self.run: Run | None = None
         self.steps: dict[str, Step] = {}
-        self.told: dict[str, int | None] = {}
+        self.told: dict[str, tuple[int | None, StepStatus | None]] = {}
         self._builder = BatchBuilder()
 
     def batches(self, tale: Tale, now_ns: int, cancel: CancelToken) -> Iterator[Batch]:
@@ -42,6 +52,11 @@ class Teller:
         fresh = [draft for draft in tale.drafts if draft.key not in self.told]
         changed = {step.id: step for step in tale.steps if self.steps.get(step.id) != step}
         every = {step.id: step for step in tale.steps}
+        for id_, step in self.steps.items():
+            if id_ not in every:
+                every[id_] = left_over(step, tale.run)
+                if every[id_] != step:
+                    changed[id_] = every[id_]
         total = len(self.told) + len(fresh)
         if not fresh and not changed and tale.run == self.run:
             return
@@ -70,7 +85,7 @@ class Teller:
 
     def _event(self, draft: Draft) -> Event:
         self.position += 1
-        self.told[draft.key] = draft.time_ns
+        self.told[draft.key] = (draft.time_ns, draft.status)
         evidence = (Evidence(rule=draft.kind.value, facts=draft.facts),) if draft.facts else ()
         attributes = {} if draft.failed_step is None else {"failed_step": draft.failed_step}
         return Event(
@@ -89,6 +104,27 @@ class Teller:
             evidence=evidence,
             attributes=attributes,
         )
+
+
+def left_over(step: Step, run: Run) -> Step:
+    """What a step that was inferred while the run was followed, and then did not come, was: workflow code.
+
+    A history has no way to take a row back, and starting over at the end of every run would disturb its reader.
+    """
+    ended = run.ended_ns if run.status.closed else step.start_ns
+    known = {Status.COMPLETED: StepStatus.COMPLETED, Status.CANCELLED: StepStatus.CANCELLED}
+    return Step(
+        id=step.id,
+        name="workflow code",
+        kind=StepKind.OTHER,
+        status=known.get(run.status, StepStatus.UNKNOWN),
+        start_ns=step.start_ns,
+        end_ns=ended,
+        detail="no step was recorded here",
+        provenance=Provenance.INFERRED,
+        fields={"start_ns": Provenance.INFERRED, "end_ns": Provenance.INFERRED},
+        evidence=step.evidence,
+    )
 
 
 class _Shelf:

@@ -110,26 +110,35 @@ def _started(clock: Clock, row: RawStep, step: Step, start: tuple[EventKind, Ste
 
 def _child_dispatch(index: Index, clock: Clock, row: RawStep, step: Step) -> Iterator[Draft]:
     """A child leaves its queue, or begins at once when it had none."""
+    at = _child_began_ms(index, row, step)
+    if at is not None:
+        yield Draft(
+            clock.key(row.id, at, _MIDDLE),
+            f"R{row.id}",
+            EventKind.STEP_STARTED,
+            row.name,
+            ns(at),
+            step.id,
+            step.name,
+            StepStatus.RUNNING,
+            provenance=Provenance.REBUILT,
+            detail=f"{row.child} began",
+            ref=step.child,
+        )
+
+
+def _child_began_ms(index: Index, row: RawStep, step: Step) -> int | None:
+    """When a child began, as its own row says, within the launch and its end; None when it has not, or may not have."""
     child = index.story.children.get(row.child or "")
-    if child is None or row.failed or row.started_ms is None or not _began(child):
-        return
+    if step.kind is not StepKind.CHILD or child is None or row.failed or row.started_ms is None:
+        return None
+    if not _began(child) or step.status is StepStatus.UNKNOWN:
+        return None
     queued = child.dispatched_ms is not None and child.queue is not None
-    at = max((child.dispatched_ms if queued else child.created_ms) or 0, row.started_ms)
+    at = (child.dispatched_ms if queued else child.created_ms) or 0
     if step.end_ns is not None:
         at = min(at, step.end_ns // 1_000_000)
-    yield Draft(
-        clock.key(row.id, at, _MIDDLE),
-        f"R{row.id}",
-        EventKind.STEP_STARTED,
-        row.name,
-        ns(at),
-        step.id,
-        step.name,
-        StepStatus.RUNNING,
-        provenance=Provenance.REBUILT,
-        detail=f"{child.id} began",
-        ref=step.child,
-    )
+    return max(at, row.started_ms)
 
 
 def _began(child: RawChild) -> bool:
@@ -189,11 +198,10 @@ def _end_place(
     index: Index, clock: Clock, row: RawStep, step: Step, end_ms: int | None
 ) -> tuple[int, int, int, int, int]:
     """An end never stands before its start; a child may outlive the run."""
-    run = index.story.run
-    place = end_ms
-    if place is not None and row.started_ms is not None:
-        place = max(place, row.started_ms)
-    if step.kind is StepKind.CHILD and not run.open and _outlives(index, end_ms):
+    after = (row.started_ms, _child_began_ms(index, row, step))
+    own = row.completed_ms if end_ms is None else end_ms
+    place = max((at for at in (own, *after) if at is not None), default=None)
+    if step.kind is StepKind.CHILD and not index.story.run.open and _outlives(index, end_ms):
         return clock.key(row.id, place, _END, rank=AFTER)
     return clock.key(row.id, place, _END, rank=BODY)
 
@@ -215,7 +223,8 @@ def _written_inside(index: Index, clock: Clock, row: RawStep, step: Step) -> Ite
         (EventKind.STREAM_WRITTEN, f"W{row.id}.{s.key}.{s.offset}", s.key, s.payload)
         for s in index.streams.get(row.id, ())
     ]
-    place = clock.key(row.id, row.completed_ms, _MIDDLE)
+    ended = None if row.completed_ms is None else max(row.completed_ms, row.started_ms or row.completed_ms)
+    place = clock.key(row.id, ended, _MIDDLE)
     for kind, key, name, payload in found:
         yield Draft(
             place, key, kind, name, None, step.id, step.name, detail=name,

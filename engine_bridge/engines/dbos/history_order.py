@@ -64,8 +64,7 @@ class Clock:
         self._known: dict[int, int] = {}
         front = 0
         for row in rows:
-            known = row.completed_ms if row.completed_ms is not None else row.started_ms
-            front = known if known is not None else front
+            front = max((t for t in (row.started_ms, row.completed_ms) if t is not None), default=front)
             self._known[row.id] = front
 
     def key(self, id_: int, time_ms: int | None, phase: int, *, rank: int = BODY) -> SortKey:

@@ -15,6 +15,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos import payloads
 from engine_bridge.engines.dbos.connect import Database, Reader
 from engine_bridge.engines.dbos.history_rows import (
+    LIMIT_MS,
     RawChild,
     RawEvent,
     RawMessage,
@@ -70,6 +71,12 @@ def integer(value: Any) -> int | None:
     return value if type(value) is int else int(value) if isinstance(value, bool) else None
 
 
+def moment(value: Any) -> int | None:
+    """A stored time in milliseconds; None for anything that cannot be one."""
+    found = integer(value)
+    return found if found is not None and -LIMIT_MS < found < LIMIT_MS else None
+
+
 def text(value: Any) -> str | None:
     """A stored text; None for NULL, a readable stand-in for anything else."""
     if value is None or isinstance(value, str):
@@ -84,11 +91,11 @@ def run_columns(tables: Tables) -> list[Expression]:
 
 def raw_run(row: Any) -> RawRun:
     """A RawRun of a row of ``run_columns``."""
-    created, updated, dispatched, completed, deadline, delay, dispatches = map(integer, row[3:10])
+    created, updated, dispatched, completed, deadline, delay = map(moment, row[3:9])
     version, executor, application, parent, forked, schedule, dedup = map(text, row[13:20])
     return RawRun(
         text(row[0]) or "", text(row[1]) or "", text(row[2]) or "", created, updated, dispatched, completed,
-        deadline, delay, dispatches, text(row[10]), text(row[11]), integer(row[12]), version, executor,
+        deadline, delay, integer(row[9]), text(row[10]), text(row[11]), integer(row[12]), version, executor,
         application, parent, forked, schedule, dedup,
     )  # fmt: skip
 
@@ -135,7 +142,7 @@ def raw_step(run_id: str, row: Any) -> RawStep | None:
         return None
     encoding, output_size, error_size = text(row[7]), integer(row[8]), integer(row[9])
     return RawStep(
-        id_, text(row[1]) or "", integer(row[2]), integer(row[3]), text(row[4]), text(row[5]), text(row[6]),
+        id_, text(row[1]) or "", moment(row[2]), moment(row[3]), text(row[4]), text(row[5]), text(row[6]),
         encoding,
         _step_payload("output", run_id, id_, encoding, output_size),
         _step_payload("error", run_id, id_, encoding, error_size),
@@ -195,7 +202,7 @@ def _messages(tables: Tables, read: Reader, run_id: str) -> Iterator[RawMessage]
         yield RawMessage(
             str(id_),
             None if topic == _NULL_TOPIC else text(topic),
-            integer(created),
+            moment(created),
             payload,
             None if consumed is None else bool(consumed),
             integer(eater),
@@ -260,8 +267,8 @@ def read_children(tables: Tables, read: Reader, ids: list[str]) -> dict[str, Raw
         rows = read.all(sa.select(*columns).where(tables["workflow_status"].c.workflow_uuid.in_(some)))
         for id_, name, status, created, dispatched, completed, queue in rows:
             found[id_] = RawChild(
-                id_, text(name) or "", text(status) or "", integer(created), integer(dispatched),
-                integer(completed), text(queue),
+                id_, text(name) or "", text(status) or "", moment(created), moment(dispatched),
+                moment(completed), text(queue),
             )  # fmt: skip
     return found
 
@@ -284,7 +291,7 @@ def _child_last_steps(tables: Tables, read: Reader, story: Story, ids: list[str]
         where = (table.c.workflow_uuid.in_(some), table.c.function_name != SLEEP)
         statement = sa.select(table.c.workflow_uuid, end).where(*where).group_by(table.c.workflow_uuid)
         for id_, last in read.all(statement):
-            story.children[id_] = replace(story.children[id_], last_ms=integer(last))
+            story.children[id_] = replace(story.children[id_], last_ms=moment(last))
 
 
 def _chunks(ids: list[str]) -> Iterable[list[str]]:

@@ -19,6 +19,9 @@ CANCELLED: Final = "CANCELLED"
 EXHAUSTED: Final = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 OPEN: Final = frozenset({PENDING, ENQUEUED, DELAYED})
 
+# Beyond this a time does not fit nanoseconds in 64 bits (the year 2262).
+LIMIT_MS: Final = (1 << 63) // 1_000_000
+
 # DBOS hands recovered, resumed and scheduled runs to workers through this queue (dbos._utils).
 INTERNAL_QUEUE: Final = "_dbos_internal_queue"
 

@@ -19,6 +19,7 @@ _CLOSING: Final = {
     rows.CANCELLED: EventKind.RUN_CANCELLED,
     rows.EXHAUSTED: EventKind.RUN_FAILED,
 }
+_BEGAN: Final = frozenset({rows.PENDING, rows.SUCCESS, rows.ERROR, rows.EXHAUSTED})
 _END_OF_LAST: Final = 1 << 30
 
 
@@ -51,16 +52,18 @@ def _opening(run: RawRun) -> Iterator[Draft]:
         FIRST, 0, "created", EventKind.RUN_CREATED, run.created_ms, run_code=code(Status.QUEUED), detail=origin,
         ref=None if source is None else run_ref(source),
     )  # fmt: skip
-    if run.delay_until_ms is not None:
+    delayed = run.delay_until_ms is not None or run.status == rows.DELAYED
+    if delayed:
         yield _draft(
             FIRST, 1, "delayed", EventKind.RUN_DELAYED, run.created_ms, run_code=code(Status.DELAYED),
             provenance=Provenance.REBUILT, facts=(f"delay_until {run.delay_until_ms} ms",),
         )  # fmt: skip
-    elif run.queue is not None and (run.queue != rows.INTERNAL_QUEUE or run.schedule is not None):
-        place = run.queue if run.partition is None else f"{run.queue} / {run.partition}"
+    queued = run.queue is not None and (run.queue != rows.INTERNAL_QUEUE or run.schedule is not None)
+    if (queued and not delayed) or (delayed and run.status not in (rows.DELAYED, rows.CANCELLED)):
+        place = f"{run.queue or ''}{'' if run.partition is None else f' / {run.partition}'}"
         yield _draft(
-            FIRST, 1, "queued", EventKind.RUN_QUEUED, run.created_ms, run_code=code(Status.QUEUED),
-            provenance=Provenance.REBUILT, detail=place,
+            FIRST, 2, "queued", EventKind.RUN_QUEUED, run.delay_until_ms if delayed else run.created_ms,
+            run_code=code(Status.QUEUED), provenance=Provenance.REBUILT, detail=place,
         )  # fmt: skip
 
 
@@ -80,7 +83,9 @@ def _copied(run: RawRun, time_ms: int) -> bool:
 
 def _begun(index: Index, header: Run) -> Draft | None:
     run, first = index.story.run, first_start_ms(index)
-    if first is None and (header.started_ns is None or run.status in (rows.ENQUEUED, rows.DELAYED)):
+    waiting = run.status in (rows.ENQUEUED, rows.DELAYED)
+    began = run.status in _BEGAN or (header.started_ns is not None and not waiting)
+    if first is None and not began:
         return None
     recorded = run.dispatched_ms
     provenance = Provenance.RECORDED if recorded is not None else Provenance.REBUILT
@@ -91,7 +96,7 @@ def _begun(index: Index, header: Run) -> Draft | None:
         time, provenance = first, Provenance.REBUILT
     detail = f"version {run.version}" if run.version else ""
     return _draft(
-        FIRST, 2, "started", EventKind.RUN_STARTED, time, run_code=code(Status.RUNNING), provenance=provenance,
+        FIRST, 3, "started", EventKind.RUN_STARTED, time, run_code=code(Status.RUNNING), provenance=provenance,
         detail=detail,
     )  # fmt: skip
 

@@ -50,7 +50,7 @@ class QueueFacts:
     def reason(self) -> str:
         """The limit that leaves no room now, "" when none is seen to."""
         if self.concurrency == 0:
-            return "the queue is paused (concurrency 0)"
+            return "paused: concurrency 0"
         if self.concurrency is not None and self.running >= self.concurrency:
             return f"{self.running} of {self.concurrency} running"
         busy, limit = self.partition_running, self.partition_concurrency

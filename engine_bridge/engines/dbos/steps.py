@@ -133,20 +133,13 @@ def _completed_at(row: RawStep) -> dict[str, Any]:
 def _timeout(index: Index, row: RawStep) -> Step:
     """The time-out of the wait before it: it fired, was not needed, or is still running."""
     planned, wait = index.planned(row), index.rows.get(row.id - 1)
-    run = index.story.run
     if wait is not None:
         fired = wait_timed_out(index, wait)
         status = StepStatus.COMPLETED if fired else StepStatus.CANCELLED
         end = planned if fired else wait.completed_ms
         why = f"step {wait.id} returned {'nothing at its time-out' if fired else 'before it'}"
-    elif run.open:
-        overdue = planned is not None and planned <= index.story.now_ms
-        status = StepStatus.COMPLETED if overdue else StepStatus.WAITING
-        end = planned if overdue else None
-        why = f"step {row.id - 1} has no record yet"
     else:
-        status, end = StepStatus.CANCELLED, _stopped(index, row, StepStatus.CANCELLED)
-        why = f"the run ended with {run.status} while it waited"
+        status, end, why = _pending_timeout(index, row, planned)
     how = _INFERRED if wait is None else _REBUILT
     fields = {} if status is StepStatus.WAITING else {"status": how, "end_ns": how}
     return _base(
@@ -163,6 +156,17 @@ def _timeout(index: Index, row: RawStep) -> Step:
         ),
         attributes=_completed_at(row),
     )
+
+
+def _pending_timeout(index: Index, row: RawStep, planned: int | None) -> tuple[StepStatus, int | None, str]:
+    run = index.story.run
+    until = index.story.now_ms if run.open else run.completed_ms or 0
+    if planned is not None and planned <= until:
+        return StepStatus.COMPLETED, planned, f"its planned end has passed; step {row.id - 1} has no record"
+    if run.open:
+        return StepStatus.WAITING, None, f"step {row.id - 1} has no record yet"
+    why = f"the run ended with {run.status} while it waited"
+    return StepStatus.CANCELLED, _stopped(index, row, StepStatus.CANCELLED), why
 
 
 def wait_timed_out(index: Index, row: RawStep) -> bool:

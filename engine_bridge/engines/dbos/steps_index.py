@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from engine_bridge.engines.dbos.history_rows import RawEvent, RawMessage, RawStep, RawStream, Story
+from engine_bridge.engines.dbos.history_rows import LIMIT_MS, RawEvent, RawMessage, RawStep, RawStream, Story
 from engine_bridge.engines.dbos.steps_names import CLOSE_STREAM, GET_RESULT, SET_EVENT, SLEEP, STREAMS, WAITS
 
 
@@ -85,7 +85,9 @@ class Index:
 def wake_ms(row: RawStep) -> int | None:
     """The absolute wake time that a sleep recorded (epoch seconds, JSON or a pickled float)."""
     value = small_value(row)
-    return int(value * 1000) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if type(value) not in (int, float) or not -LIMIT_MS < value * 1000 < LIMIT_MS:
+        return None
+    return int(value * 1000)
 
 
 def small_value(row: RawStep) -> Any:

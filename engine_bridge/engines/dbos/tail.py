@@ -16,7 +16,7 @@ from engine_bridge.engines.dbos.history import SHELF, Teller, read_tale
 from engine_bridge.engines.dbos.history_tale import Tale
 from engine_bridge.errors import BusyError, NotFoundError
 from engine_bridge.history import Batch, Restart
-from engine_bridge.model import RunRef
+from engine_bridge.model import Provenance, RunRef, Step
 
 _POLL_S: Final = 0.2
 _CLOCK_S: Final = 5.0
@@ -82,16 +82,23 @@ def _read(db: Database, ref: RunRef, cancel: CancelToken) -> tuple[Tale, int] | 
 
 def broken(teller: Teller, tale: Tale) -> str:
     """Why what was handed over is not the beginning of a tale any more; "" while it is."""
-    keys = {draft.key: draft.time_ns for draft in tale.drafts}
-    for key, time_ns in teller.told.items():
-        if key not in keys:
+    now = {draft.key: (draft.time_ns, draft.status) for draft in tale.drafts}
+    for key, (time_ns, status) in teller.told.items():
+        if key not in now:
             if not key.startswith(_MAY_VANISH):
                 return f"Rows of this run were deleted or it was resumed ({_words(key)})."
-        elif key[:1] == "E" and keys[key] != time_ns is not None and not _estimate(tale, key[1:]):
-            return f"Step {key[1:]} was executed anew."
+        elif key.startswith("E") and now[key][1] is not status:
+            return f"{_words(key)} ended otherwise than was known."
+        elif key.startswith("E") and now[key][0] != time_ns is not None and not _estimate(tale, key[1:]):
+            return f"{_words(key)} was executed anew."
     recorded = {step.id for step in tale.steps}
-    gone = [id_ for id_ in teller.steps if id_ not in recorded]
-    return f"Step {gone[0]} turned out not to be there." if gone else ""
+    gone = [id_ for id_, step in teller.steps.items() if id_ not in recorded and _counts(step)]
+    return f"Step {gone[0]} is not there any more." if gone else ""
+
+
+def _counts(step: Step) -> bool:
+    """Whether a row was more than a guess at what the code was doing."""
+    return step.provenance is not Provenance.INFERRED
 
 
 def _estimate(tale: Tale, id_: str) -> bool:
@@ -100,7 +107,7 @@ def _estimate(tale: Tale, id_: str) -> bool:
 
 
 def _words(key: str) -> str:
-    return f"step {key[1:]}" if key[1:].isdigit() else key
+    return f"Step {key[1:]}" if key[1:].isdigit() else key
 
 
 def _next_due(tale: Tale, now_ns: int) -> int | None:
