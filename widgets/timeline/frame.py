@@ -25,7 +25,10 @@ CROWD: Final = 1_200
 RASTER_ONLY: Final = 1e9
 """As the width of bars: there are none."""
 DOT_PX: Final = 2
+MARKER_PX: Final = 18
+"""Moments shorter than this are glyphs."""
 MARKER_GAP_PX: Final = 14
+_MARKER: Final = int(Flag.MARKER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,8 @@ class _Maker:
         x0, x1 = self.scale.x(spans.start + shift), self.scale.x(spans.end + shift)
         at = row_of[spans.lane]
         wide = x1 - x0 >= least
-        marker = ~wide & ((spans.flags & Flag.MARKER) != 0)
+        marker = (x1 - x0 < MARKER_PX) & ((spans.flags & _MARKER) != 0)
+        wide &= ~marker
         narrow = ~wide & ~marker
         self._raster(x0[narrow], x1[narrow], at[narrow] - self.first, spans.tone[narrow])
         self._step_marks(number, spans, x0, at, np.flatnonzero(marker))

@@ -69,15 +69,15 @@ def _paint_one(painter: QPainter, rect: QRectF, tone: int, number: int, look: Pa
     painter.fillRect(
         QRectF(rect.x() - 0.5, rect.y() - 0.5, min(_EDGE, rect.width()), rect.height() + 1), look.stroke[tone]
     )
-    left = max(rect.x(), 0.0) + _EDGE + 3
-    if rect.right() - left >= GLYPH + 2:
+    left = max(rect.x(), 0.0) + _EDGE + 2
+    if rect.right() - left >= GLYPH:
         glyph = tone_glyph(theme.theme().name, tone, ratio)
         painter.drawPixmap(QPointF(left, rect.center().y() - GLYPH / 2), glyph)
-        left += GLYPH + 3
+        left += GLYPH + 1
     digits, metrics = font(11, code=True)
     painter.setFont(digits)
     words = str(number)
     width = metrics.horizontalAdvance(words)
-    if rect.right() - left >= width + 2:
+    if rect.right() - left >= width:
         painter.setPen(look.tokens["text"])
         painter.drawText(QPointF(left, rect.center().y() + 4), words)

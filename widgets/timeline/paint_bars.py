@@ -25,7 +25,7 @@ from widgets.timeline.prim import FragmentArray, RectArray
 from widgets.timeline.scale import Floats
 from widgets.timeline.state import TimelineState
 
-FINE: Final = 160
+FINE: Final = 64
 """Up to this many bars are painted one by one."""
 LABELS: Final = 40
 _EDGE: Final = 3

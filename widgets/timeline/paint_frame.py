@@ -19,7 +19,7 @@ from widgets.timeline.tracks import RUN_LANE
 
 AXIS: Final = 34
 RIGHT: Final = 10
-GUTTER: Final = 196
+GUTTER: Final = 216
 EXPANDER: Final = 20
 INDENT: Final = 18
 FLAG_HEIGHT: Final = 18
@@ -61,11 +61,11 @@ def paint_breaks(painter: QPainter, state: TimelineState, plot: QRect) -> None:
         painter.setPen(QPen(look.tokens["line"], 1, Qt.PenStyle.DashLine))
         painter.drawLine(area.topLeft(), area.bottomLeft())
         painter.drawLine(area.topRight(), area.bottomRight())
-        words = f"{fmt.duration(int(axis.knots_t[i + 1] - axis.knots_t[i]))}\nno events"
-        painter.setPen(look.tokens["muted"])
-        painter.drawText(
-            area.adjusted(2, 0, -2, -4), Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, words
-        )
+        words = fmt.duration(int(axis.knots_t[i + 1] - axis.knots_t[i]))
+        if painter.fontMetrics().horizontalAdvance(words) + 4 <= area.width():
+            painter.setPen(look.tokens["muted"])
+            bottom = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom
+            painter.drawText(area.adjusted(0, 0, 0, -4), bottom, words)
 
 
 def paint_bands(painter: QPainter, state: TimelineState, plot: QRect, width: int) -> None:

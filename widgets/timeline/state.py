@@ -132,15 +132,13 @@ class TimelineState:
 
     @property
     def playhead_ns(self) -> int | None:
-        """The time under the playhead: of its event, or of the newest moment while LIVE."""
+        """The time under the playhead: of its event; while LIVE, of the latest moment of all."""
         history = self.history
         if history is None:
             return None
         if self.position is not None:
             return self.position_ns
-        if self.main.open_run:
-            return self.now_ns
-        return time_at(history, len(history) - 1) if len(history) else self.now_ns
+        return max(self.now_ns, self.main.bounds(self.clock_ns)[1])
 
     def position_at(self, x: float) -> int | None:
         """The position nearest before a px; the first one left of all; None without events."""

@@ -34,6 +34,8 @@ def label(step: Step, now_ns: int, status: StepStatus) -> str:
     if status in (StepStatus.WAITING, StepStatus.SCHEDULED, StepStatus.RUNNING, StepStatus.RETRYING):
         return fmt.plain(_open(step, now_ns, status), 120)
     length = fmt.duration(step.duration_ns)
+    if step.duration_ns is not None and step.duration_ns < 0:
+        return f"skew {length}"
     if step.child is not None:
         return fmt.plain(" · ".join(part for part in (str(step.child), status.value, length) if part), 80)
     return fmt.plain(step.detail, 60) if step.detail else length
@@ -41,7 +43,8 @@ def label(step: Step, now_ns: int, status: StepStatus) -> str:
 
 def _failure(step: Step, failure: Failure) -> str:
     tries = f"{step.attempts} attempts · " if step.attempts and step.attempts > 1 else ""
-    return tries + failure.type + (f": {failure.message}" if failure.message else "")
+    name = failure.type.rsplit(".", 1)[-1]
+    return tries + name + (f": {failure.message}" if failure.message else "")
 
 
 def _open(step: Step, now_ns: int, status: StepStatus) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import tzinfo
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
-
-import numpy as np
 
 from engine_bridge import format as fmt
 from engine_bridge.steps import ORDINAL_NS
@@ -56,22 +55,37 @@ def digits_for(step: int) -> int:
 def ticks(
     scale: Scale, mode: Mode, zone: tzinfo | None, start_ns: int, *, ordinal: bool = False
 ) -> list[Tick]:
-    """Ticks from left to right. ``start_ns`` is zero of elapsed time; ordinal axes count positions."""
-    if scale.axis.squeezed:
-        return _even(scale, mode, zone, start_ns)
+    """Ticks from left to right. ``start_ns`` is zero of elapsed time; ordinal axes count positions.
+
+    Where the axis is squeezed there are none.
+    """
     step = max(step_for(scale.per_px), ORDINAL_NS if ordinal else 0)
     origin = scale.axis.origin_ns
-    zero = start_ns if mode is Mode.ELAPSED else -_zone_offset(origin, zone)
-    first = -((zero - origin - int(scale.u0)) // step)
+    zero = start_ns if mode is Mode.ELAPSED and not ordinal else -_zone_offset(origin, zone)
     result: list[Tick] = []
-    last = ""
-    for i in range(int((scale.u1 - scale.u0) / step) + 2):
-        at = zero + (first + i) * step
-        x = scale.x_of(at)
-        if -1 <= x <= scale.width:
-            label, last = _label(at, step, mode, zone, start_ns, last, ordinal)
-            result.append(Tick(x, *label))
+    last, free = "", -1.0
+    for low, high in stretches(scale):
+        for i in range(-(-(origin + low - zero) // step), (origin + high - zero) // step + 1):
+            at = zero + i * step
+            x = scale.x_of(at)
+            if x >= free:
+                label, last = _label(at, step, mode, zone, start_ns, last, ordinal)
+                result.append(Tick(x, *label))
+                free = x + MIN_GAP_PX / 2
     return result
+
+
+def stretches(scale: Scale) -> list[tuple[int, int]]:
+    """The visible parts of the axis that are to scale, as offsets in ns."""
+    low, high = math.ceil(float(scale.offset(0.0))), math.floor(float(scale.offset(scale.width)))
+    axis = scale.axis
+    if axis.knots_t is None or axis.breaks is None:
+        return [(low, high)]
+    edges = axis.knots_t.tolist()
+    starts = [float(low), *(edges[i + 1] for i in axis.breaks.tolist())]
+    ends = [*(edges[i] for i in axis.breaks.tolist()), float(high)]
+    parts = [(math.ceil(max(a, low)), math.floor(min(b, high))) for a, b in zip(starts, ends, strict=True)]
+    return [(a, b) for a, b in parts if b >= a]
 
 
 def _label(
@@ -110,18 +124,6 @@ def elapsed(ns: int, step: int) -> str:
     return (
         f"{sign}{minutes}:{seconds % 60:02d}{fraction}" if minutes else f"{sign}{seconds}{fraction or ''} s"
     )
-
-
-def _even(scale: Scale, mode: Mode, zone: tzinfo | None, start_ns: int) -> list[Tick]:
-    """On a squeezed axis ticks stand at even distances and say whatever time is there."""
-    result: list[Tick] = []
-    last = ""
-    for x in np.arange(0.0, scale.width, MIN_GAP_PX * 1.25).tolist():
-        at, after = scale.time_ns(x), scale.time_ns(x + MIN_GAP_PX)
-        step = min(step_for(max(after - at, 1), 1), 60 * SECOND)
-        label, last = _label(at, step, mode, zone, start_ns, last, False)
-        result.append(Tick(x, *label))
-    return result
 
 
 def _zone_offset(time_ns: int, zone: tzinfo | None) -> int:

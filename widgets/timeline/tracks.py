@@ -33,6 +33,7 @@ _LOOSE: Final = 2_048
 RUN_LANE: Final = -1
 """The lane of what happens to the run itself: signals, operators, events set outside any step."""
 
+_SIGNAL: Final = EVENT_KINDS.index(EventKind.SIGNAL_RECEIVED)
 _MARKED: Final = np.zeros(256, bool)
 for _kind in (
     EventKind.SIGNAL_RECEIVED,
@@ -206,7 +207,8 @@ class Track:
         self._latest_ns = int(events["time_ns"][self._events_seen :].max(initial=self._latest_ns))
         fresh = self._events_seen + np.flatnonzero(_MARKED[events["kind"][self._events_seen :]])
         self._events_seen = len(self.history)
-        fresh = fresh[events["time_ns"][fresh] != NO_TIME]
+        told_by_step = (events["step"][fresh] >= 0) & (events["kind"][fresh] != _SIGNAL)
+        fresh = fresh[(events["time_ns"][fresh] != NO_TIME) & ~told_by_step]
         if not len(fresh):
             return
         step = events["step"][fresh]

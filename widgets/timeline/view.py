@@ -66,6 +66,7 @@ class TimelineView(QWidget):
         grid.addWidget(self._bar, 0, 1)
         grid.addWidget(self.minimap, 1, 0, 1, 2)
         grid.setRowStretch(0, 1)
+        grid.setColumnStretch(0, 1)
 
     def _connect(self) -> None:
         gestures = self._gestures
