@@ -74,6 +74,7 @@ class FailuresPage(PageController):
         self._load(self.source(), keep=True)
 
     def close(self) -> None:
+        self.context.sources.changed.disconnect(self._on_source)
         self._pause()
         super().close()
 

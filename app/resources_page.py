@@ -67,12 +67,18 @@ class ResourcesPage(PageController):
         ):
             self.refresh()
 
+    @property
+    def watching(self) -> bool:
+        """Whether the page is shown, and so read again and again."""
+        return self._timer.isActive()
+
     def _stop(self) -> None:
         self._timer.stop()
         self._ticker.stop()
         self.jobs.cancel_all()
 
     def close(self) -> None:
+        self.context.sources.changed.disconnect(self._on_source)
         self._stop()
         super().close()
 

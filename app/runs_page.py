@@ -87,6 +87,7 @@ class RunsPage(PageController):
         self._load(self.source(), keep=True)
 
     def close(self) -> None:
+        self.context.sources.changed.disconnect(self._on_source)
         self._pause()
         super().close()
 

@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QPoint
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMenu
 
 from engine_bridge.bridge import Field
-from widgets.table.cell_menu import popup
+from widgets.table.cell_menu import Entry, cell_menu
 from widgets.table.columns import Column, row_text
 from widgets.table.conditions import choices, condition
 
@@ -88,19 +88,19 @@ class Cells(QObject):
         self._page.context.notify("Copied.")
 
     def _on_menu(self, point: QPoint) -> None:
+        self.menu().popup(point)
+
+    def menu(self) -> QMenu:
+        """The menu of the current cell."""
         cell = self._current()
-        if cell is None:
-            return
-        column, item = cell
+        return cell_menu(self._view.table, self._entries(*cell) if cell else [])
+
+    def _entries(self, column: Column, item: Any) -> list[list[Entry]]:
         field = self._field(column)
         query = self._page.context.focus.current.query
         offered = choices(field, column.value(item), query) if field and column.value else []
-        popup(
-            self._view.table,
-            [
-                [("Open run", lambda: self._page.open_run(item))],
-                [(title, partial(self._page.apply_filter, text)) for title, text in offered],
-                [("Copy cell", self.copy_cell), ("Copy row", self.copy_row), ("Copy id", self.copy_id)],
-            ],
-            point,
-        )
+        return [
+            [("Open run", partial(self._page.open_run, item))],
+            [(title, partial(self._page.apply_filter, text)) for title, text in offered],
+            [("Copy cell", self.copy_cell), ("Copy row", self.copy_row), ("Copy id", self.copy_id)],
+        ]

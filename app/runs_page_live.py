@@ -41,6 +41,16 @@ class Live(QObject):
         self._ticker.setInterval(_TICK_MS)
         self._ticker.timeout.connect(self.tick)
 
+    @property
+    def running(self) -> bool:
+        """Whether the page is shown, and so watched."""
+        return self._timer.isActive()
+
+    @property
+    def watching(self) -> bool:
+        """Whether changes are counted from a mark already."""
+        return self._mark is not None
+
     def begin(self, session: Session) -> None:
         """A list is being read anew from this session: what changes from now on counts."""
         self._session = session

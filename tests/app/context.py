@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.commands import CommandRegistry
-from app.context import Context, Source
+from app.context import Context, PageController, Source
 from app.settings import Settings
 from app.sources import Sources
 from engine_bridge.bridge import Bridge
@@ -51,4 +50,11 @@ def add_source(context: Context, make: Callable[[], Bridge] = FakeBridge, key: s
     return source
 
 
-fake = functools.partial(functools.partial, FakeBridge)
+def show(context: Context, page: PageController, qtbot: object, size: tuple[int, int] = (1300, 800)) -> None:
+    """Does what the window does with a page: commands, status, focus; and shows its widget."""
+    context.commands.add(*page.commands())
+    page.status_changed.connect(context.status)
+    context.focus.subscribe(page.focus_changed)
+    qtbot.addWidget(page.widget)  # type: ignore[attr-defined]
+    page.widget.resize(*size)
+    page.widget.show()

@@ -73,10 +73,15 @@ class ResourcesView(QWidget):
         """Shows the resources of the chosen kind; rows stay where they are when only their cells changed."""
         rows = list(flat(resources))
         made = columns(rows)
+        kept, place = self.current(), self.table.verticalScrollBar().value()
         if [c.id for c in made if not c.hidden] != [c.id for c in self.model.columns if not c.hidden]:
             self.model.set_columns(made)
             self.table.lay_out_columns()
         self.model.show_all(rows)
+        row = self.model.blocks.row_of(kept.path) if kept is not None else None
+        if row is not None and self.current() is None:
+            self.table.selectRow(row)
+            self.table.verticalScrollBar().setValue(place)
         self._body.setCurrentWidget(self.table)
 
     def show_empty(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from engine_bridge.format import count
 from engine_bridge.model import Status
@@ -36,6 +37,10 @@ class StatusChips(QWidget):
         for status in _ORDER:
             self._buttons[status] = self._button(status)
         self._row.addStretch()
+        self._compact = False
+        self._needed = 0
+        # The chips never widen the window: where they do not fit they lose their words.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._paint()
 
     def _button(self, status: Status) -> QToolButton:
@@ -50,8 +55,6 @@ class StatusChips(QWidget):
         return button
 
     def _clicked(self, status: Status) -> None:
-        from PySide6.QtWidgets import QApplication
-
         held = QApplication.keyboardModifiers()
         add = bool(held & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier))
         self._paint()
@@ -61,12 +64,17 @@ class StatusChips(QWidget):
         """Counts by status; None while they are not known. Inexact counts are marked as "at least"."""
         self._counts = counts
         self._exact = exact
-        self._paint()
+        self._refit()
 
     def set_active(self, statuses: frozenset[str]) -> None:
         """Which statuses the filter asks for."""
         self._active = statuses
+        self._refit()
+
+    def _refit(self) -> None:
+        self._compact = False
         self._paint()
+        self._fit()
 
     def text_of(self, status: str) -> str:
         """The caption of a chip that is shown, "" for one that is not."""
@@ -86,16 +94,35 @@ class StatusChips(QWidget):
             button.setChecked(active)
             shown = "" if self._counts is None else f"  {'' if self._exact else '≥ '}{count(number)}"
             name = status.replace("_", " ")
-            button.setText(f" {name}{shown}")
+            button.setText(f" {'' if self._compact else name}{shown}")
             button.setAccessibleName(f"{name}, {number} runs{', chosen' if active else ''}")
-            button.setToolTip(f"Show {name} runs only" if not active else "Show all statuses again")
-            stroke, fill = theme().state(status), theme().fill(status, 0.4 if active else 0.18)
-            button.setIcon(glyphs.icon(glyphs.state_glyph(status), stroke, 14))
-            border = stroke.name() if active else fill.name()
-            button.setStyleSheet(
-                f"QToolButton {{ background: {fill.name()}; border: 1px solid {border}; border-radius: 12px;"
-                f" padding: 2px 10px; }} QToolButton:focus {{ border-color: {theme().tokens['accent']}; }}"
+            button.setToolTip(
+                f"{name}: click shows these runs only" if not active else f"{name}: click shows all again"
             )
+            self._tint(status, button, active)
+
+    def _tint(self, status: str, button: QToolButton, active: bool) -> None:
+        stroke, fill = theme().state(status), theme().fill(status, 0.4 if active else 0.18)
+        border = stroke.name() if active else fill.name()
+        style = (
+            f"QToolButton {{ background: {fill.name()}; border: 1px solid {border}; border-radius: 12px;"
+            f" padding: 2px 10px; }} QToolButton:focus {{ border-color: {theme().tokens['accent']}; }}"
+        )
+        if button.styleSheet() != style:
+            button.setIcon(glyphs.icon(glyphs.state_glyph(status), stroke, 14))
+            button.setStyleSheet(style)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        if not self._compact:
+            self._needed = self._row.sizeHint().width()
+        compact = self._needed > self.width()
+        if compact != self._compact:
+            self._compact = compact
+            self._paint()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -78,9 +78,7 @@ class CompletionPopup(QListWidget):
             self.setParent(window)
         rows = min(_SHOWN, self.count())
         height = rows * _ROW + 2 * self.frameWidth()
-        corner = self._line.mapTo(
-            window, QPoint(_cursor_x(self._line), self._line.height() + 2)
-        )
+        corner = self._line.mapTo(window, QPoint(_cursor_x(self._line), self._line.height() + 2))
         width = min(_WIDTH, window.width())
         x = max(0, min(corner.x(), window.width() - width))
         self.setGeometry(x, corner.y(), width, height)

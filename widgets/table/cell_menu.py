@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMenu, QWidget
 
 from engine_bridge.format import plain
@@ -14,8 +14,8 @@ Entry = tuple[str, Callable[[], None]]
 _LONGEST: Final = 80
 
 
-def popup(parent: QWidget, groups: Sequence[Sequence[Entry]], point: QPoint) -> QMenu:
-    """Opens a menu at a global point; groups are parted by lines, titles are shown as plain text."""
+def cell_menu(parent: QWidget, groups: Sequence[Sequence[Entry]]) -> QMenu:
+    """A menu that deletes itself when closed; groups are parted by lines, titles are shown as plain text."""
     menu = QMenu(parent)
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     for group in groups:
@@ -24,5 +24,4 @@ def popup(parent: QWidget, groups: Sequence[Sequence[Entry]], point: QPoint) -> 
         for title, run in group:
             action = menu.addAction(plain(title, _LONGEST).replace("&", "&&"))
             action.triggered.connect(lambda _=False, run=run: run())
-    menu.popup(point)
     return menu
