@@ -31,27 +31,18 @@ Rows = Sequence[Any]
 _NEVER = CancelToken()
 
 
-class BadText(str):
-    """Text that was not valid in its encoding: the bytes that do not decode show as ``\\xNN``."""
-
-    __slots__ = ()
-
-
-def decode_anyway(data: bytes) -> str:
-    """Text of bytes; a BadText where they are not UTF-8."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return BadText(data.decode(errors="backslashreplace"))
-
-
 class Reader:
-    """One read transaction. Belongs to the thread that opened it."""
+    """One read transaction. Belongs to the thread that opened it.
+
+    ``bad_texts`` collects texts that are not valid UTF-8, as they were returned: with ``\\xNN`` for the bytes
+    that do not decode.
+    """
 
     def __init__(self, db: Database, connection: sa.Connection, cancel: CancelToken) -> None:
         self._db = db
         self._connection = connection
         self._cancel = cancel
+        self.bad_texts: set[str] = set()
 
     def all(self, statement: sa.Executable, params: Mapping[str, Any] | None = None) -> Rows:
         """All rows of a statement. Raises PlayheadError."""
@@ -66,10 +57,18 @@ class Reader:
     def _again(self, statement: sa.Executable, params: Mapping[str, Any]) -> Rows:
         driver: Any = self._connection.connection.driver_connection
         try:
-            with self._db.tolerant(driver):
+            with self._db.tolerant(driver, self._decode):
                 return self._connection.execute(statement, params).fetchall()
         except driver_errors.CAUGHT as error:
             raise self._db.translate(error, self._cancel) from None
+
+    def _decode(self, data: bytes) -> str:
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            text = data.decode(errors="backslashreplace")
+            self.bad_texts.add(text)
+            return text
 
     def one(self, statement: sa.Executable, params: Mapping[str, Any] | None = None) -> Any:
         """The first row, None when there is none."""
@@ -191,10 +190,10 @@ class Database:
                 live[0] = False
 
     @contextmanager
-    def tolerant(self, driver: Any) -> Iterator[None]:
+    def tolerant(self, driver: Any, decode: Callable[[bytes], str]) -> Iterator[None]:
         """Lets one driver connection read text that is not valid in its encoding."""
         if self._file is not None:
-            driver.text_factory = decode_anyway
+            driver.text_factory = decode
             try:
                 yield
             finally:
@@ -202,7 +201,7 @@ class Database:
         else:
             from engine_bridge.engines.dbos.postgres import tolerant
 
-            with tolerant(driver, decode_anyway):
+            with tolerant(driver, decode):
                 yield
 
     def version_token(self, cancel: CancelToken) -> str:

@@ -50,7 +50,11 @@ class Enricher:
         for row in rows:
             run_id = row[0]
             run = builder.build(
-                row[:width], now_ns, steps.get(run_id, 0) if counts else None, failures.get(run_id)
+                row[:width],
+                now_ns,
+                steps.get(run_id, 0) if counts else None,
+                failures.get(run_id),
+                read.bad_texts,
             )
             built.append(run)
         return built

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from engine_bridge.bridge import Cost, Field, FieldType
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos import keyset
-from engine_bridge.engines.dbos.connect import BadText, Database
+from engine_bridge.engines.dbos.connect import Database
 from engine_bridge.model import Status
 
 _NEWEST: Final = 5_000
@@ -118,9 +118,11 @@ def _values(db: Database, cancel: CancelToken) -> dict[str, tuple[str, ...]]:
                 found[name].update(
                     row[0] for row in read.all(sa.select(tables[table].c[column]).limit(_VALUES))
                 )
+        for values in found.values():
+            values -= read.bad_texts
     seen = {name: tuple(sorted(v for v in values if _offered(v))[:_VALUES]) for name, values in found.items()}
     return seen | {"status": tuple(s.value for s in _STATUSES), "engine_status": _STORED}
 
 
 def _offered(value: Any) -> bool:
-    return isinstance(value, str) and not isinstance(value, BadText) and value != ""
+    return isinstance(value, str) and value != ""

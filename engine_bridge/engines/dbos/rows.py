@@ -6,12 +6,11 @@ Stored times are epoch milliseconds; a value of an impossible type makes the row
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from engine_bridge.engines.dbos.connect import BadText
 from engine_bridge.engines.dbos.errors import error_line, why
 from engine_bridge.engines.dbos.tables import COLUMNS, Expression, Tables
 from engine_bridge.format import duration
@@ -102,21 +101,25 @@ class Builder:
         now_ns: int,
         steps_done: int | None = None,
         failure: Failure | None = None,
+        bad_texts: Set[str] = frozenset(),
     ) -> Run:
-        """A run of one row. ``failure`` is its decoded error."""
+        """A run of one row. ``failure`` is its decoded error; ``bad_texts`` were not valid UTF-8."""
         signature = tuple(map(type, row))
         bad = None
-        if signature not in self._sound or not _plausible(row):
-            row, bad = self._checked(row, signature)
+        if signature not in self._sound or bad_texts or not _plausible(row):
+            row, bad = self._checked(row, signature, bad_texts)
         return self._run(row, now_ns, steps_done, failure, bad)
 
-    def _checked(self, row: Sequence[Any], signature: tuple[type, ...]) -> tuple[Sequence[Any], str | None]:
+    def _checked(
+        self, row: Sequence[Any], signature: tuple[type, ...], bad_texts: Set[str]
+    ) -> tuple[Sequence[Any], str | None]:
         names = (*_LISTED, *self._unknown)
-        wrong = [name for name, value in zip(names, row, strict=True) if not _fits(name, value)]
+        pairs = list(zip(names, row, strict=True))
+        wrong = [name for name, value in pairs if not _fits(name, value) or value in bad_texts]
         if not wrong:
             self._sound.add(signature)
             return row, None
-        mended = [_mend(name, value) for name, value in zip(names, row, strict=True)]
+        mended = [_mend(name, value) for name, value in pairs]
         return mended, f"unreadable: {', '.join(wrong)}"
 
     def _run(
@@ -267,8 +270,6 @@ def _mend(name: str, value: Any) -> Any:
         return value
     if name in INTEGERS:
         return None
-    if isinstance(value, BadText):
-        return str(value)
     if isinstance(value, bytes):
         return value[:200].decode(errors="backslashreplace")
     return "" if value is None else str(value)

@@ -81,8 +81,18 @@ def file_url(path: str) -> str:
 def _file(rest: str) -> FileSource:
     if not rest.startswith("/") or len(rest) == 1:
         raise UsageError("The URL names no file.", _HINT)
-    literal = Path(rest[1:]).expanduser()
-    return FileSource(literal if literal.exists() else Path(unquote(rest[1:])).expanduser())
+    return FileSource(_home(rest[1:]) if _is_there(rest[1:]) else _home(unquote(rest[1:])))
+
+
+def _home(path: str) -> Path:
+    return Path(path).expanduser() if path.startswith("~/") else Path(path)
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return _home(path).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _server(rest: str, url: str) -> ServerSource:
