@@ -12,12 +12,12 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 DAYS = 14
 RELEASE_DAYS = 4
-"""Days before today on whose afternoon release v2 replaced v1."""
+"""Days before today (UTC) on whose afternoon release v2 replaced v1."""
 HOUR = 3_600_000
 TERMINAL = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 # Every column that holds a moment, by table and the column that names its run; all in epoch milliseconds.
@@ -102,7 +102,9 @@ def _tick(run: str) -> int | None:
 
 def release_time(now: datetime) -> datetime:
     """When release v2 went live."""
-    return (now - timedelta(days=RELEASE_DAYS)).replace(hour=14, minute=5, second=0, microsecond=0)
+    # Days of UTC, as those of the nightly checks: each check lies on its own release's side.
+    day = now.astimezone(UTC) - timedelta(days=RELEASE_DAYS)
+    return day.replace(hour=14, minute=5, second=0, microsecond=0).astimezone(now.tzinfo)
 
 
 def place(families: list[Family], now: datetime, dice: random.Random) -> list[int]:

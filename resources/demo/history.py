@@ -6,14 +6,14 @@ import random
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from heapq import heappop, heappush
 from pathlib import Path
 
 from dbos import DBOS, SetWorkflowID
 
 from resources.demo import crash, engine, releases, traffic
 from resources.demo.engine import query
-from resources.demo.traffic import Arrival, Message
+from resources.demo.mail import Mailbox
+from resources.demo.traffic import Arrival
 
 Progress = Callable[[int, int], None]
 FULL = 350
@@ -150,29 +150,17 @@ def _nightly_checks(nights: tuple[int, int]) -> list[str]:
 
 def _run(arrivals: list[Arrival], watch: _Watch, progress: Callable[[int], None]) -> None:
     """Lets runs arrive, never too many at once, and sends each its messages when they are due."""
-    queue: list[tuple[float, int, str, Message]] = []
-    waiting, begun = list(reversed(arrivals)), 0
+    mailbox, waiting, begun = Mailbox(), list(reversed(arrivals)), 0
     while True:
         unfinished = watch.unfinished()
         while waiting and unfinished < AT_ONCE:
             arrival = waiting.pop()
             arrival.begin()
+            mailbox.expect(arrival)
             begun, unfinished = begun + 1, unfinished + 1
-            for message in arrival.messages:
-                heappush(
-                    queue,
-                    (
-                        time.monotonic() + traffic.due(message),
-                        len(queue) + 1000 * begun,
-                        arrival.run,
-                        message,
-                    ),
-                )
-        while queue and queue[0][0] <= time.monotonic():
-            _, _, run, message = heappop(queue)
-            traffic.send(run, message)
+        mailbox.deliver()
         progress(max(0, begun - unfinished))
-        if not (waiting or queue or unfinished):
+        if not (waiting or mailbox or unfinished):
             return
         time.sleep(0.05)
 

@@ -6,14 +6,14 @@ import random
 import time
 from collections.abc import Callable
 from datetime import date
-from heapq import heappop, heappush
 from pathlib import Path
 
 from dbos import DBOS
 
 from resources.demo import releases, traffic
 from resources.demo.engine import query
-from resources.demo.traffic import Arrival, Message
+from resources.demo.mail import Mailbox
+from resources.demo.traffic import Arrival
 
 KEEP = 4_000
 FIRST_GAPS = (0.2, 1.0, 1.5, 2.0, 2.5)
@@ -37,20 +37,15 @@ def serve(database: Path) -> None:
     _forget_old(database)
     first = _next_number(database)
     dice = random.Random(first)
-    due: list[tuple[float, int, str, Message]] = []
-    count, next_at = 0, time.monotonic()
+    mailbox, count, next_at = Mailbox(), 0, time.monotonic()
     while True:
-        now = time.monotonic()
-        if now >= next_at:
+        if time.monotonic() >= next_at:
             arrival = _arrival(first + count, dice)
             arrival.begin()
-            for index, message in enumerate(arrival.messages):
-                heappush(due, (now + traffic.due(message), 10 * count + index, arrival.run, message))
-            next_at = now + _gap(count) * dice.uniform(0.6, 1.4)
+            mailbox.expect(arrival)
+            next_at = time.monotonic() + _gap(count) * dice.uniform(0.6, 1.4)
             count += 1
-        while due and due[0][0] <= now:
-            _, _, run, message = heappop(due)
-            traffic.send(run, message)
+        mailbox.deliver()
         time.sleep(0.2)
 
 
@@ -72,7 +67,7 @@ def _arrival(number: int, dice: random.Random) -> Arrival:
         ),
         "research": lambda: traffic.research(number, dice.choice(("published", "revised", "unanswered"))),
         "invoice": lambda: traffic.invoice(number),
-        "settle": lambda: traffic.settlement(date.fromordinal(740_000 + number), closed=dice.random() < 0.3),
+        "settle": lambda: traffic.settlement(date.today(), closed=dice.random() < 0.3, suffix=f"-{number}"),
         "stocktake": lambda: traffic.stocktake(number),
         "report": lambda: traffic.report("2026-11", suffix=f"-{number}", deadline=dice.choice((None, 8.0))),
         "import": lambda: traffic.catalogue(dice.choice(("alpenrad", "nordlys")), number),

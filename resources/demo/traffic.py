@@ -18,7 +18,7 @@ from dbos import (
     SetWorkflowTimeout,
 )
 
-from resources.demo import billing, imports, inventory, library, notices, orders, pace, reports
+from resources.demo import billing, imports, inventory, library, notices, orders, reports
 from resources.demo import research as agent
 from resources.demo.people import buyer, tenant_of
 
@@ -182,12 +182,14 @@ def invoice(number: int) -> Arrival:
     return Arrival(f"invoice-{number}", start)
 
 
-def settlement(day: date, *, closed: bool = False) -> Arrival:
+def settlement(day: date, *, closed: bool = False, suffix: str = "") -> Arrival:
     """A day's takings; a closed account is refused by the ledger."""
-    dice = random.Random(f"settle-{day}")
+    dice = random.Random(f"settle-{day}{suffix}")
     amounts = [dice.randrange(500, 50000) / 100 for _ in range(dice.randrange(3, 7))]
     account = "closed" if closed else "4400"
-    return Arrival(f"settle-{day}", lambda: DBOS.start_workflow(billing.settle_day, day, account, amounts))
+    return Arrival(
+        f"settle-{day}{suffix}", lambda: DBOS.start_workflow(billing.settle_day, day, account, amounts)
+    )
 
 
 def stocktake(number: int) -> Arrival:
@@ -261,13 +263,3 @@ def people(customer: str, dice: random.Random) -> Iterator[None]:
         if dice.random() < 0.4:
             stack.enter_context(DBOSContextSetAuth(customer.split()[0].lower(), ["customer"]))
         yield
-
-
-def send(run: str, message: Message) -> None:
-    """Delivers a message to a run."""
-    DBOS.send(run, message.body, message.topic)
-
-
-def due(message: Message) -> float:
-    """When a message is sent, in seconds from its run's arrival."""
-    return pace.seconds(message.after)
