@@ -21,6 +21,7 @@ from engine_bridge.errors import UnsupportedError, UsageError
 from engine_bridge.model import Environment, Event, Failure, Run, RunRef, Step
 
 if TYPE_CHECKING:  # neither numpy nor the query language is on the start-up path
+    from engine_bridge.actions.model import ActionSpec, Actor, PlanItem, Staged, Target
     from engine_bridge.history import Batch, Restart
     from engine_bridge.query.ast import Node
 
@@ -321,6 +322,14 @@ class Bridge(ABC):
         """Resources of one of ``SourceInfo.resource_kinds``."""
         raise self._unsupported(Capability.RESOURCES)
 
+    def actions(self, target: Target, cancel: CancelToken) -> list[ActionSpec]:
+        """What an operator can do to a target in its present state; disabled ones say why. Reads only."""
+        raise self._unsupported(Capability.ACTIONS)
+
+    def plan(self, staged: tuple[Staged, ...], cancel: CancelToken) -> list[PlanItem]:
+        """What staged actions will do, one item each, in order. Reads only."""
+        raise self._unsupported(Capability.ACTIONS)
+
     def now_ns(self, cancel: CancelToken) -> int:
         """The engine's clock."""
         raise self._unsupported(Capability.RUNS)
@@ -371,7 +380,8 @@ class Engine:
     ``schemes`` are the URL schemes it opens; ``sniff`` looks at the head (16 KiB at most) of a file and answers
     the URL to open it by when it is one of its own, else None, without opening connections; ``bridge`` imports
     lazily and makes an unopened bridge of a URL (and a password from the keyring, or None); ``host`` says where
-    its sessions run; ``forms`` feed the connect dialog.
+    its sessions run; ``actor`` makes an unopened actor, which writes, of the same URL (picklable as a partial);
+    ``forms`` feed the connect dialog.
     """
 
     name: str
@@ -382,6 +392,7 @@ class Engine:
     forms: tuple[ConnectForm, ...] = ()
     file_patterns: tuple[str, ...] = ()
     host: Literal["thread", "process"] = "thread"
+    actor: Callable[[str, str | None], Actor] | None = None
 
 
 @cache
