@@ -15,9 +15,12 @@ from engine_bridge.payloads.tree import UNSET, Opaque
 
 MASK: Final = "••••••"
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+\d*|\d+")
+# Linear, whatever the text: one start per word (look-behind), one search for a telling part in it (look-ahead),
+# and no way back into it (possessive).
 _NAMED: Final = re.compile(
-    r"(?P<name>[\w.-]*(?:pass|pwd|secret|token|key|auth|cookie|credential|jwt|pin|otp|cvv|cvc|ssn|sess|csrf|sig|sas)"
-    r"[\w-]*)(?P<quote>\\?[\"']?)(?P<join>\s*(?:=>|[:=])\s*)"
+    r"(?<![\w.-])"
+    r"(?=[\w.-]*?(?:pass|pwd|secret|token|key|auth|cookie|credential|jwt|pin|otp|cvv|cvc|ssn|sess|csrf|sig|sas))"
+    r"(?P<name>[\w.-]++)(?P<quote>\\?[\"']?)(?P<join>\s*(?:=>|[:=])\s*)"
     r"(?P<value>\\?\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s\"',;&)}\]<>]+)",
     re.IGNORECASE | re.ASCII,
 )

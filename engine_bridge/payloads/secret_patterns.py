@@ -69,7 +69,7 @@ PATTERNS: Final = (
     _pattern("Linear key", "lin_api_", r"lin_api_[A-Za-z0-9]{30,}"),
     _pattern("age key", "AGE-SECRET-KEY-", r"AGE-SECRET-KEY-1[A-Z0-9]{50,}"),
     _pattern("Telegram token", ":AA", rf"{_START}\d{{8,10}}:AA[\w-]{{33}}{_END}"),
-    _pattern("URL password", "://", r"[A-Za-z][\w+.-]*://[^\s/:@\"'<>]*:([^\s/@\"'<>]+)@"),
+    _pattern("URL password", "://", r"[A-Za-z][\w+.-]{0,30}://[^\s/:@\"'<>]*:([^\s/@\"'<>]+)@"),
     _pattern("URL token", "://", r"https?://([A-Za-z0-9_-]{20,})@"),
     _pattern("Authorization", "earer ", rf"{_START}[Bb]earer ([\w.~+/-]{{12,}}=*)"),
     _pattern("Authorization", "EARER ", rf"{_START}BEARER ([\w.~+/-]{{12,}}=*)"),
