@@ -104,7 +104,6 @@ def settler(app: QApplication, view: QTableView) -> Callable[[], None]:
     def settle() -> None:
         for _ in range(4):
             app.processEvents()
-        view.viewport().repaint()
 
     return settle
 

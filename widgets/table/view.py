@@ -13,11 +13,11 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from widgets.table.delegate import CellDelegate
 from widgets.table.model import PagedModel
+from widgets.table.painting import RowPainter, Section
 from widgets.theme import ROW
 
 _AHEAD = 100  # rows fetched beyond the visible ones, so that the wheel meets no placeholder
@@ -39,9 +39,8 @@ class PagedView(QTableView):
     def __init__(self, model: PagedModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.paged = model
-        self._cells = CellDelegate(self)
+        self._hover_row = -1
         self.setModel(model)
-        self.setItemDelegate(self._cells)
         self._configure()
         self._configure_header()
         self._look = QTimer(self)
@@ -184,6 +183,26 @@ class PagedView(QTableView):
         self.scroll_to_row(row)
         self.selectRow(row)
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        first, last = self.visible_rows
+        chosen = self.selectionModel()
+        current = self.currentIndex() if self.hasFocus() else QModelIndex()
+        with QPainter(self.viewport()) as painter:
+            rows = RowPainter(painter, self._sections(), self.paged.clock)
+            for row in range(first, last + 1):
+                selected = chosen.isRowSelected(row, QModelIndex())
+                background = "selection" if selected else "raised" if row == self._hover_row else ""
+                column = current.column() if row == current.row() else -1
+                rows.row(row, self.rowViewportPosition(row), self.paged.item(row), background, column)
+
+    def _sections(self) -> list[Section]:
+        header = self.horizontalHeader()
+        return [
+            Section(number, column, header.sectionViewportPosition(number), header.sectionSize(number))
+            for number, column in enumerate(self.paged.columns)
+            if not header.isSectionHidden(number)
+        ]
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)
         self._hover(self.rowAt(event.position().toPoint().y()))
@@ -193,8 +212,8 @@ class PagedView(QTableView):
         self._hover(-1)
 
     def _hover(self, row: int) -> None:
-        if row != self._cells.hover_row:
-            self._cells.hover_row = row
+        if row != self._hover_row:
+            self._hover_row = row
             self.viewport().update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
