@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from engine_bridge.payloads import json_view, pickle_view
 from engine_bridge.payloads.limits import DEFAULT, Limits
 from engine_bridge.payloads.render import pretty
+from engine_bridge.payloads.tree import hidden
 
 Format = Literal["json", "pickle", "text", "binary"]
 
@@ -47,14 +49,13 @@ def decode(data: bytes, encoding: str | None = None, limits: Limits = DEFAULT) -
 
     Any thread; never raises and never executes. What cannot be decoded comes as text or binary with ``error``.
     """
-    kind = _kind(encoding)
-    if kind == "pickle":
-        return _pickle(data, encoding, limits)
-    if kind == "json":
-        return _json(data, encoding, limits)
-    if kind == "text":
-        return _text(data, encoding, limits)
-    return _sniff(data, encoding, limits)
+    reader = _READERS.get(_kind(encoding))
+    if reader is None:
+        return _sniff(data, encoding, limits)
+    found = reader(data, encoding, limits)
+    if found.error is None or found.tree is not None:
+        return found
+    return replace(_sniff(data, encoding, limits), error=f"Not {encoding}: {found.error}")
 
 
 def _kind(encoding: str | None) -> str:
@@ -70,7 +71,7 @@ def _sniff(data: bytes, encoding: str | None, limits: Limits) -> Decoded:
     head = data[:64].lstrip()
     if head[:1] == b"\x80" or head[:2] in (b"gA", b"gQ"):  # base64 of a pickle's PROTO opcode
         found = _pickle(data, encoding, limits)
-        if found.format == "pickle" and (found.error is None or head[:1] == b"\x80"):
+        if found.error is None or (head[:1] == b"\x80" and found.tree is not None):
             return found
     if head[:1] in (b"{", b"[", b'"') or _is_scalar_json(data):
         found = _json(data, encoding, limits)
@@ -86,46 +87,38 @@ def _is_scalar_json(data: bytes) -> bool:
 def _json(data: bytes, encoding: str | None, limits: Limits) -> Decoded:
     cut = len(data) > limits.max_bytes
     part = data[: limits.slice_bytes] if cut else data
-    text = part.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "backslashreplace")
+    text = part.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     seen = json_view.view(text, limits)
     error = None if cut or not seen.error else seen.error
-    if error and seen.tree is None and encoding is not None:
-        return _undecodable(data, encoding, limits, error)
-    shown = pretty(seen.tree, limits.max_text) if cut else _formatted(part, text, seen, limits)
+    shown = pretty(seen.tree, limits.max_text) if cut else _formatted(part, seen, limits)
     names = tuple(dict.fromkeys(_TYPE_KEYS.findall(text[: limits.slice_bytes]))) if '"py/' in text else ()
     return Decoded("json", seen.tree, shown, names, cut or seen.truncated, error, encoding, len(data))
 
 
-def _formatted(data: bytes, text: str, seen: json_view.JsonView, limits: Limits) -> str:
+def _formatted(data: bytes, seen: json_view.JsonView, limits: Limits) -> str:
     try:
         return msgspec.json.format(data, indent=2).decode("utf-8", "backslashreplace")
     except (msgspec.DecodeError, RecursionError):
         # NaN, or nesting too deep for the formatter; broken text is shown as it is.
-        return text if seen.error or seen.truncated else pretty(seen.tree, limits.max_text)
+        return _shown(data) if seen.error or seen.truncated else pretty(seen.tree, limits.max_text)
 
 
-def _undecodable(data: bytes, encoding: str, limits: Limits, error: str) -> Decoded:
-    found = _sniff(data, None, limits)
-    why = f"Not {encoding}: {error}"
-    return Decoded(
-        found.format, found.tree, found.text, found.globals, found.truncated, why, encoding, len(data)
-    )
+def _shown(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")
 
 
 def _pickle(data: bytes, encoding: str | None, limits: Limits) -> Decoded:
     cut = len(data) > limits.max_pickle
-    raw = unbase64(data[: limits.slice_bytes] if cut else data, cut=cut)
-    if raw is None:
-        named = encoding if encoding is not None and "pickle" in encoding else None
-        return (
-            _text(data, encoding, limits)
-            if named is None
-            else _undecodable(data, named, limits, "no base64.")
-        )
-    seen = pickle_view.view(raw, limits)
+    part = data[: limits.slice_bytes] if cut else data
+    raw = unbase64(part, cut=cut)
+    seen = pickle_view.view(part if raw is None else raw, limits)
+    if raw is None and seen.error and not cut:
+        # Neither base64 nor a protocol mark: what the opcodes seemed to say is chance.
+        seen = pickle_view.PickleView(None, (), f"no base64, and {seen.error[:1].lower()}{seen.error[1:]}")
     error = None if cut or not seen.error else seen.error
-    text = pretty(seen.tree, limits.max_text)
-    return Decoded("pickle", seen.tree, text, seen.globals, cut or seen.truncated, error, encoding, len(data))
+    tree = hidden("needs the whole payload") if cut and seen.tree is None else seen.tree
+    text = pretty(tree, limits.max_text)
+    return Decoded("pickle", tree, text, seen.globals, cut or seen.truncated, error, encoding, len(data))
 
 
 def unbase64(data: bytes, *, cut: bool = False) -> bytes | None:
@@ -178,3 +171,10 @@ def hex_dump(data: bytes) -> str:
 def _hex_line(at: int, part: bytes) -> str:
     shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
     return f"{at:08x}  {part.hex(' '):<47}  {shown}"
+
+
+_READERS: Final[dict[str, Callable[[bytes, str | None, Limits], Decoded]]] = {
+    "json": _json,
+    "pickle": _pickle,
+    "text": _text,
+}

@@ -41,6 +41,15 @@ _COUNTED: Final = {
     "X": (4, True), "\x8c": (1, True), "\x8d": (8, True), "B": (4, False), "C": (1, False),
     "\x8e": (8, False), "\x96": (8, False), "T": (4, False), "U": (1, False),
 }  # fmt: skip
+# Messages of pickletools that quote no content.
+_SAFE_REASONS: Final = (
+    "expected ",
+    "pickle exhausted",
+    "opcode ",
+    "no newline",
+    "long4 byte",
+    "string4 byte",
+)
 
 
 class MalformedError(ValueError):
@@ -216,14 +225,20 @@ class Machine:
 
     def _so_far(self) -> Any:
         values = [value for value in self.stack if value is not MARK]
-        return values[0] if len(values) == 1 else values
+        return values if len(values) > 1 else values[0] if values else None
 
 
 def _reason(fault: Exception) -> str:
+    """Why, without a byte of the content: messages travel further than payloads do."""
     if isinstance(fault, MalformedError):
         return str(fault)
-    text = str(fault).splitlines()[0][:120] if str(fault) else ""
-    return text if isinstance(fault, ValueError) and text else "its opcodes do not fit together"
+    if isinstance(fault, UnicodeError):
+        return "a text is not in its encoding"
+    if not isinstance(fault, ValueError):
+        return "its opcodes do not fit together"
+    text = str(fault).partition("\n")[0]
+    text = text.partition(", ")[2] if text.startswith("at position ") else text
+    return text if text.startswith(_SAFE_REASONS) and len(text) < 120 else "a literal cannot be read"
 
 
 def _push(make: Callable[[Machine, Any], Any]) -> Callable[[Machine, Any], None]:

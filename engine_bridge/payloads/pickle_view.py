@@ -8,7 +8,7 @@ from typing import Any, Final
 from engine_bridge.payloads.constructors import CONSTRUCTORS, Plain
 from engine_bridge.payloads.limits import DEFAULT, Limits
 from engine_bridge.payloads.pickle_ops import Global, Machine, Made, Pairs
-from engine_bridge.payloads.tree import Opaque, hidden
+from engine_bridge.payloads.tree import CUT, Opaque, hidden
 
 _SMALL: Final = 2**60
 
@@ -29,6 +29,8 @@ def view(data: bytes, limits: Limits = DEFAULT) -> PickleView:
     machine.run(data)
     renderer = _Renderer(limits)
     tree = renderer.tree(machine.result, 0)
+    if tree is None and machine.truncated:
+        tree = hidden("nothing before the limit of opcodes")
     return PickleView(
         tree,
         tuple(_bare(name) for name in machine.globals),
@@ -38,7 +40,9 @@ def view(data: bytes, limits: Limits = DEFAULT) -> PickleView:
 
 
 def _bare(name: str) -> str:
-    return name.removeprefix("builtins.").removeprefix("__builtin__.")
+    # Protocols 0 to 2 write Python 2's names of the builtins.
+    module, _, rest = name.partition(".")
+    return rest if module in ("builtins", "__builtin__", "exceptions") and rest else name
 
 
 class _Renderer:
@@ -100,13 +104,14 @@ class _Renderer:
 
     def _mapping(self, items: list[tuple[Any, Any]], depth: int) -> Any:
         pairs = self._list(_PairList(items), depth)
-        keys = [pair[0] for pair in pairs if isinstance(pair, tuple)]
-        if len(keys) == len(pairs) and all(_is_plain_key(key) for key in keys):
+        if pairs and not isinstance(pairs[-1], tuple):
+            pairs[-1] = (CUT, pairs[-1])
+        if all(_is_plain_key(key) for key, _ in pairs):
             return dict(pairs)
         return Opaque("dict", items=pairs)
 
     def _made(self, node: Made, depth: int) -> Any:
-        name = _bare(node.type.name) if isinstance(node.type, Global) else ""
+        name = _called(node.type)
         if not name:
             called = self.tree(node.type, depth)
             return Opaque(
@@ -167,6 +172,19 @@ def _kind(node: Any) -> str:
     return "dict" if isinstance(node, Pairs) else type(node).__name__
 
 
+def _called(function: Any) -> str:
+    """The name of what is called; ``getattr(Class, "name")`` is how pickles name class methods. Empty for none."""
+    parts: list[str] = []
+    while isinstance(function, Made) and len(parts) < 8:
+        args = function.args
+        fits = isinstance(function.type, Global) and _bare(function.type.name) == "getattr"
+        if not fits or not isinstance(args, tuple) or len(args) != 2 or not isinstance(args[1], str):
+            return ""
+        parts.append(args[1][:200])
+        function = args[0]
+    return ".".join([_bare(function.name), *reversed(parts)]) if isinstance(function, Global) else ""
+
+
 def _state(state: Any) -> Any:
     """Slots come as (dict or None, dict): one dict says the same."""
     if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):
@@ -185,4 +203,6 @@ def _readable(made: Opaque) -> Any:
         result = make(made)
     except (ValueError, TypeError, IndexError, KeyError, OverflowError, AttributeError, ArithmeticError):
         return made
-    return result.value if isinstance(result, Plain) else result
+    if isinstance(result, Plain):
+        return result.value
+    return _readable(result) if result.type != made.type else result

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from engine_bridge.format import plain
 from engine_bridge.payloads.limits import DEFAULT
-from engine_bridge.payloads.tree import UNSET, Opaque
+from engine_bridge.payloads.tree import UNSET, Number, Opaque
 
 if TYPE_CHECKING:
     from engine_bridge.payloads.decoder import Decoded
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 def pretty(tree: Any, max_text: int = DEFAULT.max_text) -> str:
     """A tree over several lines, JSON where it is JSON; what exceeds ``max_text`` characters is cut."""
-    return _join(_pieces(tree, "\n"), max_text)
+    return _Writer(max_text).text(tree, "\n")
 
 
 def compact(tree: Any, width: int) -> str:
     """A tree in one line of at most ``width`` characters, safe to show anywhere."""
-    return plain(_join(_pieces(tree, ""), width + 1), width)
+    return plain(_Writer(width + 1).text(tree, ""), width)
 
 
 def summary(decoded: Decoded, width: int = 120) -> str:
@@ -33,88 +33,97 @@ def summary(decoded: Decoded, width: int = 120) -> str:
     return plain(decoded.text[: width + 1], width)
 
 
-def _join(pieces: Iterator[str], limit: int) -> str:
-    parts: list[str] = []
-    length = 0
-    for piece in pieces:
-        parts.append(piece)
-        length += len(piece)
-        if length > limit:
-            return "".join(parts)[:limit] + "…"
-    return "".join(parts)
-
-
-def _pieces(tree: Any, line: str) -> Iterator[str]:
-    """Depth is bounded by the tree's; ``line`` is a line break with the indentation so far, or empty for one line."""
-    match tree:
-        case str() | bytes() | None | bool() | int() | float():
-            yield scalar(tree)
-        case dict():
-            yield from _wrapped("{", tree.items(), "}", line, _pair)
-        case list():
-            yield from _wrapped("[", tree, "]", line, _pieces)
-        case tuple():
-            yield from _wrapped("(", tree, ",)" if len(tree) == 1 else ")", line, _pieces)
-        case Opaque():
-            yield from _opaque(tree, line)
-
-
 def scalar(value: Any) -> str:
     """A scalar as JSON writes it; bytes as Python does."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, bytes):
         return repr(value)
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
-    return str(value)
+    return str(value) if isinstance(value, Number) else json.dumps(value)
 
 
-def _wrapped(start: str, items: Iterable[Any], end: str, line: str, one: Any) -> Iterator[str]:
-    inner = line + "  " if line else ""
-    first = True
-    for item in items:
-        yield start + inner if first else ("," + inner if line else ", ")
-        yield from one(item, inner)
-        first = False
-    yield start + end.lstrip(",") if first else line + end
+class _FullError(Exception):
+    """The text is as long as it may get."""
 
 
-def _pair(item: Any, line: str) -> Iterator[str]:
-    if not (isinstance(item, tuple) and len(item) == 2):
-        yield from _pieces(item, line)
-        return
-    yield from _pieces(item[0], line)
-    yield ": "
-    yield from _pieces(item[1], line)
+class _Writer:
+    """Writes a tree piece by piece until ``limit``; it nests as deep as the tree, which is bounded."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+        self._pieces: list[str] = []
+
+    def text(self, tree: Any, line: str) -> str:
+        """``line`` is a line break with the indentation, or empty for one line."""
+        try:
+            self._value(tree, line)
+        except _FullError:
+            text = "".join(self._pieces)
+            return text[: len(text) + self._left] + "…"
+        return "".join(self._pieces)
+
+    def _put(self, piece: str) -> None:
+        self._pieces.append(piece)
+        self._left -= len(piece)
+        if self._left < 0:
+            raise _FullError
+
+    def _value(self, tree: Any, line: str) -> None:
+        if isinstance(tree, dict):
+            self._wrapped("{", tree.items(), "}", line, self._pair)
+        elif isinstance(tree, list):
+            self._wrapped("[", tree, "]", line, self._value)
+        elif isinstance(tree, tuple):
+            self._wrapped("(", tree, ",)" if len(tree) == 1 and not line else ")", line, self._value)
+        elif isinstance(tree, Opaque):
+            self._opaque(tree, line)
+        else:
+            self._put(scalar(tree))
+
+    def _wrapped(
+        self, start: str, items: Collection[Any], end: str, line: str, one: Callable[[Any, str], None]
+    ) -> None:
+        if not items:
+            self._put(start + end)
+            return
+        inner = line + "  " if line else ""
+        separator = "," + inner if line else ", "
+        for at, item in enumerate(items):
+            self._put(separator if at else start + inner)
+            one(item, inner)
+        self._put(line + end)
+
+    def _pair(self, item: Any, line: str) -> None:
+        if not (isinstance(item, tuple) and len(item) == 2):
+            self._value(item, line)
+            return
+        self._value(item[0], line)
+        self._put(": ")
+        self._value(item[1], line)
+
+    def _opaque(self, node: Opaque, line: str) -> None:
+        if node.cut:
+            self._put(f"… {node.value}")
+        elif node.type == "dict":
+            self._wrapped("{", node.items, "}", line, self._pair)
+        elif node.value is not UNSET:
+            self._put(f"{node.type}({scalar(node.value)})")
+        else:
+            self._put(node.type)
+            self._wrapped("(", _arguments(node), ")", line, self._argument)
+
+    def _argument(self, item: tuple[str, Any], line: str) -> None:
+        self._put(item[0])
+        self._value(item[1], line)
 
 
-def _opaque(node: Opaque, line: str) -> Iterator[str]:
-    if node.cut:
-        yield f"… {node.value}"
-    elif node.type == "dict":
-        yield from _wrapped("{", node.items, "}", line, _pair)
-    elif node.value is not UNSET:
-        yield f"{node.type}("
-        yield scalar(node.value)
-        yield ")"
-    else:
-        yield node.type
-        yield from _wrapped("(", _arguments(node), ")", line, _argument)
-
-
-def _arguments(node: Opaque) -> Iterator[tuple[str, Any]]:
-    yield from (("", arg) for arg in node.args)
-    yield from ((f"{name}=", value) for name, value in node.kwargs.items())
+def _arguments(node: Opaque) -> list[tuple[str, Any]]:
+    given = [("", arg) for arg in node.args] + [(f"{name}=", value) for name, value in node.kwargs.items()]
     if isinstance(node.state, dict) and all(isinstance(key, str) for key in node.state):
-        yield from ((f"{name}=", value) for name, value in node.state.items())
+        given += [(f"{name}=", value) for name, value in node.state.items()]
     elif node.state is not None:
-        yield "state=", node.state
+        given.append(("state=", node.state))
     if node.items:
         paired = all(isinstance(item, tuple) and len(item) == 2 for item in node.items)
-        yield "", Opaque("dict", items=node.items) if paired else node.items
-
-
-def _argument(item: tuple[str, Any], line: str) -> Iterator[str]:
-    yield item[0]
-    yield from _pieces(item[1], line)
+        given.append(("", Opaque("dict", items=node.items) if paired else node.items))
+    return given
