@@ -207,7 +207,7 @@ def test_notes_of_a_history_are_told(view: RunView) -> None:
 
 
 def test_hostile_names_stay_plain_text(view: RunView) -> None:
-    run, history = fake_history(0)
+    _, history = fake_history(0)
     history.run = Run(
         ref=RunRef("workflow", "x", "x"),
         id="<img src=x>\n\u202eabc",
