@@ -58,7 +58,8 @@ def step_events(index: Index, clock: Clock, row: RawStep, step: Step) -> Iterato
         yield _started(clock, row, step, start)
     if step.kind is StepKind.CHILD:
         yield from _child_dispatch(index, clock, row, step)
-    if step.kind not in (StepKind.EVENT_SET, StepKind.STREAM):
+    published = row.id in index.events or row.id in index.streams
+    if published and step.kind not in (StepKind.EVENT_SET, StepKind.STREAM):
         yield from _written_inside(index, clock, row, step)
     if step.status.closed or start is None:
         yield _ended(index, clock, row, step)

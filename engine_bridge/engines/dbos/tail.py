@@ -1,7 +1,8 @@
 """Follows one run: waits at the database's cheap gate, then reads the run's rows again and hands over what is new.
 
-Reading one run is cheap (0.02 ms for a few rows, by primary key), so no watermark is kept: rows are compared with what
-was handed over, which also finds changed and deleted ones. A rewind, a resume or a deletion yields Restart.
+Behind the gate a fingerprint of the run's own rows (tail_print.py) tells whether it moved at all. If so its rows are
+read again, and compared with what was handed over, which also finds changed and deleted ones: no watermark is kept.
+A rewind, a resume or a deletion yields Restart.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos.connect import Database
 from engine_bridge.engines.dbos.history import SHELF, Teller, read_tale
 from engine_bridge.engines.dbos.history_tale import Tale
+from engine_bridge.engines.dbos.tail_print import Print, fingerprint
 from engine_bridge.errors import BusyError, NotFoundError
 from engine_bridge.history import Batch, Restart
 from engine_bridge.model import Provenance, RunRef, Step
@@ -22,6 +24,9 @@ _POLL_S: Final = 0.2
 _CLOCK_S: Final = 5.0
 # A long history is read again at most this often, however fast the database moves.
 _REREAD_SHARE: Final = 4.0
+_Found = tuple[Tale, int] | Restart | bool
+_SAME: Final = True
+_BUSY: Final = False
 _MAY_VANISH: Final = ("dispatch ", "requeued ", "R")
 
 
@@ -42,42 +47,64 @@ def follow(db: Database, ref: RunRef, after: int, cancel: CancelToken) -> Iterat
 
 
 def _follow(db: Database, ref: RunRef, teller: Teller, cancel: CancelToken) -> Iterator[Batch | Restart]:
-    gate, due_ns, spoke = "", None, time.monotonic()
-    while not cancel.cancelled:
-        seen = db.version_token(cancel)
-        now_ns = db.now_ns(cancel)
-        pause = _POLL_S
-        if seen != gate or (due_ns is not None and now_ns >= due_ns):
+    gate, look, spoke, pause = "", _Look(), time.monotonic(), 0.0
+    while not cancel.wait(pause):
+        seen, now_ns, pause = db.version_token(cancel), db.now_ns(cancel), _POLL_S
+        if seen != gate or look.due(now_ns):
             began = time.monotonic()
-            found = _read(db, ref, cancel)
-            if isinstance(found, Restart):
-                yield found
-                return
-            if found is not None:
-                gate = seen
-                tale, now_ns = found
-                why = broken(teller, tale)
-                if why:
-                    yield Restart(why)
+            found = look.again(db, ref, now_ns, cancel)
+            gate = gate if found is _BUSY else seen
+            for item in _told(teller, found, cancel):
+                spoke = time.monotonic()
+                yield item
+                if isinstance(item, Restart):
                     return
-                for batch in teller.batches(tale, now_ns, cancel):
-                    spoke = time.monotonic()
-                    yield batch
-                due_ns = _next_due(tale, now_ns)
             pause = max(_POLL_S, (time.monotonic() - began) * _REREAD_SHARE)
         if time.monotonic() - spoke >= _CLOCK_S:
             spoke = time.monotonic()
             yield Batch(engine_now_ns=now_ns)
-        cancel.wait(pause)
 
 
-def _read(db: Database, ref: RunRef, cancel: CancelToken) -> tuple[Tale, int] | Restart | None:
-    try:
-        return read_tale(db, ref, cancel)
-    except NotFoundError:
-        return Restart("The run was deleted.")
-    except BusyError:
-        return None
+def _told(teller: Teller, found: _Found, cancel: CancelToken) -> Iterator[Batch | Restart]:
+    if isinstance(found, Restart):
+        yield found
+    elif not isinstance(found, bool):
+        tale, now_ns = found
+        why = broken(teller, tale)
+        if why:
+            yield Restart(why)
+        else:
+            yield from teller.batches(tale, now_ns, cancel)
+
+
+class _Look:
+    """What a tail saw last of its run: its fingerprint, its open children, and when time alone changes it."""
+
+    def __init__(self) -> None:
+        self._print: Print | None = None
+        self._children: list[str] = []
+        self._due_ns: int | None = None
+
+    def due(self, now_ns: int) -> bool:
+        return self._due_ns is not None and now_ns >= self._due_ns
+
+    def again(self, db: Database, ref: RunRef, now_ns: int, cancel: CancelToken) -> _Found:
+        """The run as it is now; _SAME when it did not move, _BUSY when the file is locked."""
+        try:
+            found = fingerprint(db, ref.run, self._children, cancel)
+            if found is not None and found == self._print and not self.due(now_ns):
+                return _SAME
+            tale, read_ns = read_tale(db, ref, cancel)
+        except NotFoundError:
+            return Restart("The run was deleted.")
+        except BusyError:
+            return _BUSY
+        opened = [s.child.run for s in tale.steps if s.child is not None and not s.status.closed]
+        # Children that were not watched yet may have moved since the fingerprint was taken.
+        self._print = found if opened == self._children else None
+        self._children = opened
+        self._due_ns = _next_due(tale, read_ns)
+        return tale, read_ns
 
 
 def broken(teller: Teller, tale: Tale) -> str:
