@@ -9,7 +9,6 @@ import traceback
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from app.secrets import safe_url
 from engine_bridge.errors import PlayheadError
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ def report_text(kind: type[BaseException], trace: TracebackType | None) -> str:
     lines += [f"{kind.__module__}.{kind.__qualname__}", ""]
     for frame in traceback.extract_tb(trace):
         lines.append(f"  {frame.filename}:{frame.lineno} in {frame.name}")
-        lines.append(f"    {safe_url(frame.line or '')[0]}")
     return "\n".join(lines)
 
 

@@ -11,7 +11,7 @@ from PySide6.QtGui import QDesktopServices
 
 from app.jobs import Jobs
 from app.keys import groups, native
-from app.pages import PAGES, missing
+from app.pages import PAGES, missing, page_titles
 from engine_bridge.errors import PlayheadError
 from engine_bridge.focus import Focus
 from engine_bridge.format import plain
@@ -163,10 +163,9 @@ class Overlays:
     def key_sheet(self) -> None:
         """Every command with keys; pages not shown yet are built for it, so that none is missing."""
         window = self._window
-        if any(source.session for source in window.sources.all()):
-            window.router.pages.build_all()
-            window.scope_changed()
-        titles = {spec.name: f"{spec.title or spec.name.capitalize()} page" for spec in PAGES}
+        window.router.pages.build_all()
+        window.scope_changed()
+        titles = page_titles()
         rows = [
             (title, [KeyRow(tuple(map(native, c.keys)), c.title) for c in members if c.keys])
             for title, members in groups(window.commands, titles)

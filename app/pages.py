@@ -40,6 +40,11 @@ def spec_of(name: str) -> PageSpec | None:
     return next((spec for spec in PAGES if spec.name == name), None)
 
 
+def page_titles() -> dict[str, str]:
+    """Page names with the titles under which the key sheet and the docs list their commands."""
+    return {spec.name: f"{spec.title or spec.name.capitalize()} page" for spec in PAGES}
+
+
 def missing(spec: PageSpec, source: Source | None) -> str:
     """Why a source has no such page now, "" when it has."""
     return "no source is open" if source is None else source.can(spec.capability)

@@ -21,7 +21,7 @@ _NAME: Final = (
     r"(?:password|passwd|pwd|passphrase|secret|token|api[-_]?key|access_key|secret_key|signing_key)"
 )
 _SECRET_NAME: Final = re.compile(_NAME, re.IGNORECASE)
-_PAIR: Final = re.compile(rf"(\b{_NAME}\s*=\s*)('(?:[^'\\]|\\.)*'?|\S+)", re.IGNORECASE)
+_PAIR: Final = re.compile(rf"(\b{_NAME}\s*=\s*)('(?:[^'\\]|\\.|'')*'?|\S+)\s*", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.\-]*://)")
 _PORT: Final = re.compile(r":\d{0,5}(?=[/?#]|\Z)")
 

@@ -88,8 +88,10 @@ class Bars(QWidget):
         """Adds an error's bar; the same error again replaces its older bar."""
         text = details(error)
         for old_text, old in list(self._errors):
-            if old_text == text or len(self._errors) >= _KEPT:
+            if old_text == text:
                 self._drop_error(old)
+        if len(self._errors) == _KEPT:
+            self._drop_error(self._errors[0][1])
         bar = Bar(error.message, error.hint, state="failed", glyph="failed")
         bar.add_button("Copy details", lambda: QGuiApplication.clipboard().setText(text))
         if retry is not None:

@@ -30,8 +30,9 @@ def label(
 
 def clear(layout: QLayout) -> None:
     """Empties a layout and deletes its widgets."""
-    while (item := layout.takeAt(0)) is not None:
-        widget = item.widget()
+    while layout.count():
+        item = layout.takeAt(0)
+        widget = item.widget() if item is not None else None
         if widget is not None:
             widget.hide()
             widget.deleteLater()
