@@ -1,8 +1,8 @@
 """The timeline's frames, build, append and hit test, against baselines of the same run.
 
 ``python tests/bench/bench_timeline.py [STEPS ...] [--ratio 2] [--burst]`` prints one JSON line a measurement, times
-in ms unless the name says otherwise. Default sizes: 51,200 and 1,000,000. The baselines are an item a span in a QGraphicsScene (at
-51,200), and the repaint of a bare QWidget of the same size. Budgets: design, section 9.
+in ms unless the name says otherwise. Default sizes: 51,200 and 1,000,000. The baselines are an item a span in a
+QGraphicsScene (at 51,200), and the repaint of a bare QWidget of the same size. Budgets: design, section 9.
 """
 
 from __future__ import annotations

@@ -186,8 +186,8 @@ class Index:
         bins = len(edges) - 1
         slot = np.full(self.lanes, -1, np.int32)
         slot[dense] = np.arange(len(dense))
-        levels = max(bins.bit_length() - 3, 1)
-        sizes = bins >> np.arange(levels)
+        # Down to a single cell: in a burst, one px may cover nearly all bins.
+        sizes = bins >> np.arange(bins.bit_length())
         level_at = np.cumsum(sizes) - sizes
         shape = (len(dense), int(sizes.sum()))
         pyramid = Pyramid(edges, level_at, slot, np.zeros(shape, np.uint8), np.zeros(shape, np.uint8))
