@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,8 +28,10 @@ _UNDECODABLE = ("could not decode to utf-8", "codec can't decode")
 
 def is_undecodable(error: BaseException) -> bool:
     """Whether a text value was not valid in its encoding, so that a tolerant second reading helps."""
-    text = str(_original(error)).lower()
-    return isinstance(error, UnicodeDecodeError) or any(part in text for part in _UNDECODABLE)
+    original = _original(error)
+    text = str(original).lower()
+    foreign = getattr(original, "sqlstate", None) == "22021"
+    return foreign or isinstance(error, UnicodeDecodeError) or any(part in text for part in _UNDECODABLE)
 
 
 def is_hot_journal(error: BaseException) -> bool:
@@ -134,18 +137,23 @@ _BY_STATE: Final[dict[str, tuple[type[PlayheadError], str, str]]] = {
 }
 
 
+# Errors on connecting carry no SQLSTATE, only the server's words.
+_MISSING_DATABASE: Final = re.compile(r'database "[^"]*" does not exist')
+
+
 def _of_postgresql(error: BaseException, place: str) -> PlayheadError:
     state = getattr(error, "sqlstate", None) or ""
     detail = _server_text(error)
     if state in _BY_STATE:
-        kind, message, hint = _BY_STATE[state]
-        return kind(message.format(place=place), hint, detail)
+        return _of_state(state, place, detail)
     if state == "42501":
         return PermissionDeniedError(
             f"{place} does not let you read this: {detail}.", "Ask for SELECT on it.", detail
         )
     text = str(error).lower()
-    if state.startswith("28") or "password" in text or "authentication" in text:
+    if _MISSING_DATABASE.search(text):
+        return _of_state("3D000", place, detail)
+    if state.startswith("28") or any(part in text for part in ("password", "authentication", 'role "')):
         return AuthError(
             f"{place} refuses these credentials.",
             "Check user and password (keyring, PGPASSWORD or PGPASSFILE).",
@@ -165,6 +173,11 @@ def _of_postgresql(error: BaseException, place: str) -> PlayheadError:
         "Copy the details for a report.",
         f"{type(error).__name__} {state} {detail}",
     )
+
+
+def _of_state(state: str, place: str, detail: str) -> PlayheadError:
+    kind, message, hint = _BY_STATE[state]
+    return kind(message.format(place=place), hint, detail)
 
 
 def _is_connection(error: BaseException) -> bool:

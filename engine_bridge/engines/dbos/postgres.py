@@ -80,6 +80,9 @@ def tolerant(connection: psycopg.Connection[Any], decode: Callable[[bytes], str]
         def load(self, data: Any) -> str:
             return decode(bytes(data))
 
+    # The failed statement ended the transaction; the reader goes on in a new one.
+    connection.rollback()
+    connection.execute("SET client_encoding TO SQL_ASCII")
     for name in ("text", "varchar"):
         connection.adapters.register_loader(name, Loader)
     try:
@@ -87,3 +90,4 @@ def tolerant(connection: psycopg.Connection[Any], decode: Callable[[bytes], str]
     finally:
         for name in ("text", "varchar"):
             connection.adapters.register_loader(name, types.string.TextLoader)
+        connection.rollback()
