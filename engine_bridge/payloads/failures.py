@@ -179,6 +179,8 @@ def _unrepeated(causes: list[Failure]) -> tuple[Failure, ...]:
 
 def _of_mapping(tree: dict[Any, Any], depth: int) -> Failure | None:
     """Portable errors ``{"name", "message", "code", "data"}`` and their relatives."""
+    if isinstance(tree.get("json"), dict):  # superjson's envelope
+        return _of_mapping(tree["json"], depth)
     kind = _text_of(_first(tree, ("name", "type", "error", "py/object", "@class"))) or ""
     message = _text_of(_first(tree, ("message", "msg", "detail", "cause"))) or ""
     if not kind and not message:

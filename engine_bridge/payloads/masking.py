@@ -6,10 +6,15 @@ Masking is a courtesy against accidents, no guarantee: a secret that looks like 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
+from engine_bridge.payloads import json_view
+from engine_bridge.payloads.decoder import Decoded
+from engine_bridge.payloads.limits import Limits
+from engine_bridge.payloads.render import pretty, render
 from engine_bridge.payloads.secret_patterns import ABOUT, CARD, HARD, HARMLESS, ISSUERS, PAIRS, PATTERNS, SOFT
 from engine_bridge.payloads.tree import UNSET, Opaque
 
@@ -28,6 +33,8 @@ _QUERY: Final = re.compile(
     r"([?&;](?:sig|signature|x-amz-signature|key|code|se?cret|sas)=)([^\s&\"'#]+)", re.IGNORECASE
 )
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z]{1,20}[.!?]?")
+_MAX_JSON: Final = 1 << 20
+_WHOLE: Final = Limits(max_nodes=1_000_000, max_string=_MAX_JSON)
 _KEY_NAMES: Final = ("name", "key", "Name", "Key", "header", "field")
 _VALUE_NAMES: Final = ("value", "Value", "val")
 
@@ -38,7 +45,27 @@ def mask(tree: Any) -> Any:
 
 
 def mask_text(text: str) -> str:
-    """A text (JSON, a log line, a stack trace) with secrets replaced by MASK."""
+    """A text (JSON, a log line, a stack trace) with secrets replaced by MASK.
+
+    JSON with a secret under a name is written anew, in one line or indented as it was.
+    """
+    if text[:1] in ("{", "[") and len(text) <= _MAX_JSON:
+        seen = json_view.view(text, _WHOLE)
+        if not seen.error and not seen.truncated:
+            masked = mask(seen.tree)
+            return text if masked == seen.tree else render(masked, indented="\n" in text)
+    return _mask_flat(text)
+
+
+def mask_decoded(decoded: Decoded) -> Decoded:
+    """A decoded payload with secrets replaced in its tree and its text."""
+    tree = mask(decoded.tree)
+    if decoded.format == "pickle" or (decoded.format == "json" and decoded.truncated):
+        return replace(decoded, tree=tree, text=pretty(tree))
+    return replace(decoded, tree=tree, text=mask_text(decoded.text))
+
+
+def _mask_flat(text: str) -> str:
     text = _NAMED.sub(_mask_named, text)
     for pattern in PATTERNS:
         if pattern.hint in text:
@@ -50,7 +77,7 @@ def mask_text(text: str) -> str:
 @lru_cache(maxsize=4096)
 def secrecy(name: str) -> str:
     """Whether a name says that its value is secret: "hard" (any type), "soft" (text only) or ""."""
-    words = tuple(word.lower() for word in _WORDS.findall(name[:200]))
+    words = tuple(word.lower() for word in _WORDS.findall(name[-200:].rpartition(".")[2]))
     if not words or words[-1] in ABOUT:
         return ""
     if words[0] in HARMLESS and not HARD & set(words):
@@ -163,7 +190,7 @@ def _mask_card(match: re.Match[str]) -> str:
 
 def _is_card(digits: str) -> bool:
     """Issuer range and check digit (ISO/IEC 7812-1, Luhn)."""
-    if not ISSUERS.fullmatch(digits) or len(set(digits)) < 3:
+    if not ISSUERS.fullmatch(digits) or len(set(digits)) == 1:
         return False
     doubled = (int(digit) * 2 for digit in digits[-2::-2])
     total = sum(map(int, digits[-1::-2])) + sum(two - 9 if two > 9 else two for two in doubled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 def pretty(tree: Any, max_text: int = DEFAULT.max_text) -> str:
     """A tree over several lines, JSON where it is JSON; what exceeds ``max_text`` characters is cut."""
     return _Writer(max_text).text(tree, "\n")
+
+
+def render(tree: Any, *, indented: bool) -> str:
+    """A tree whole, in one line or indented."""
+    return _Writer(sys.maxsize).text(tree, "\n" if indented else "")
 
 
 def compact(tree: Any, width: int) -> str:

@@ -95,7 +95,7 @@ def _words(text: str) -> frozenset[str]:
 # Names whose values are secret whatever their type.
 HARD: Final = _words("""
     password passwd passwort passphrase passcode pwd pass secret secrets pin otp cvv cvc cvv2 ssn mnemonic
-    credential credentials apikey privatekey secretkey accesskey authtoken accesstoken pan cardnumber
+    credential credentials apikey privatekey secretkey accesskey pan cardnumber
 """)
 # Names whose values are secret when they are text.
 SOFT: Final = _words("""
