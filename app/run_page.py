@@ -48,7 +48,7 @@ class RunPage(PageController):
         self._notes: tuple[str, ...] = ()
         self._ticker = QTimer(self)
         self._ticker.setInterval(_TICK_MS)
-        self._ticker.timeout.connect(lambda: self.view.set_now(self.feed.now_ns))
+        self._ticker.timeout.connect(self._on_tick)
         self._connect()
         self.view.set_zone(context.settings.zone())
 
@@ -163,6 +163,10 @@ class RunPage(PageController):
         self.view.set_notes(self._notes)
         self._ticker.start()
         self.status_changed.emit(self.view.status_text())
+
+    def _on_tick(self) -> None:
+        if self.view.isVisible():
+            self.view.set_now(self.feed.now_ns)
 
     def _on_grown(self) -> None:
         self.view.refresh()

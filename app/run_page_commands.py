@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.commands import Command
+from widgets.run.panes import Panes
 
 if TYPE_CHECKING:
     from app.run_page import RunPage
@@ -69,18 +70,19 @@ def _run(page: RunPage) -> list[Command]:
     return [*found, back]
 
 
+_TAB_KEYS: Final = {"events": "E", "failures": "X", "relations": "R", "detail": "D", "graph": "G"}
+
+
 def _tabs(page: RunPage) -> list[Command]:
-    view = page.view
-    keys = {"events": "E", "failures": "X", "relations": "R", "detail": "D", "graph": "G"}
-    return [
-        Command(
-            f"run.show_{pane}",
-            f"Show {pane}",
-            lambda panes=panes, pane=pane: page.show_pane(panes, pane),
-            (key,) if (key := keys.get(pane, "")) else (),
-            menu="View",
-            scope=page.name,
-        )
-        for panes in (view.left, view.right)
-        for pane in panes.ids
-    ]
+    return [_tab(page, panes, pane) for panes in (page.view.left, page.view.right) for pane in panes.ids]
+
+
+def _tab(page: RunPage, panes: Panes, pane: str) -> Command:
+    return Command(
+        f"run.show_{pane}",
+        f"Show {pane}",
+        lambda: page.show_pane(panes, pane),
+        (_TAB_KEYS[pane],) if pane in _TAB_KEYS else (),
+        menu="View",
+        scope=page.name,
+    )

@@ -54,6 +54,7 @@ class PayloadView(QWidget):
         self._shown: Shown | None = None
         self._reveal = False
         self._wanted_page: int | None = None
+        self._reader: Callable[[str, int, int], bytes] | None = None
         self._worker = Background(self)
         self.tree = TreeView()
         self.text = TextView()
@@ -105,6 +106,7 @@ class PayloadView(QWidget):
         layout.addLayout(bar)
         layout.addLayout(facts)
         layout.addWidget(self._pages, 1)
+        layout.addStretch(0)
 
     # -- content ------------------------------------------------------------------------------------------
 
@@ -129,8 +131,25 @@ class PayloadView(QWidget):
         self._wanted_page = None
         self._worker.cancel()
         self._clear(empty if ref is None else "Loading …")
-        if ref is not None:
+        if ref is None:
+            return
+        if self._reader is None:
             self.load_requested.emit((ref, 0, SLICE))
+        else:
+            self._read_now(ref, self._reader)
+
+    def set_reader(self, reader: Callable[[str, int, int], bytes] | None) -> None:
+        """Reads (key, offset, length) at once instead of asking, and decodes here: where nobody waits."""
+        self._reader = reader
+
+    def _read_now(self, ref: PayloadRef, reader: Callable[[str, int, int], bytes]) -> None:
+        try:
+            data = reader(ref.key, 0, SLICE)
+        except PlayheadError as error:
+            self.set_error(ref, error)
+            return
+        self._data, self._complete = data, len(data) < SLICE
+        self._show(prepare(data, ref.encoding, reveal=self._reveal))
 
     def set_data(self, ref: PayloadRef, offset: int, data: bytes, *, complete: bool) -> None:
         """The payload's first bytes (``offset`` 0), or all of them when ``complete``; others are dropped."""

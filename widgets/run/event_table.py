@@ -167,7 +167,13 @@ class EventsPane(QWidget):
         self.table.fit_columns()
         self._restart()
         # The page may not be laid out yet.
-        QTimer.singleShot(0, self.table, self.table.center_current)
+        QTimer.singleShot(0, self.table, self._bring)
+
+    def _bring(self) -> None:
+        if self.model.position is None:
+            self.table.scrollToBottom()
+        else:
+            self.table.center_current()
 
     def set_zone(self, zone: tzinfo | None) -> None:
         self.model.set_zone(zone)

@@ -17,14 +17,14 @@ _DEEPEST = 20
 
 
 def failure_text(failure: Failure) -> str:
-    """The whole chain as text, outermost first; causes are indented by two blanks a level."""
+    """The whole chain as text, outermost first; causes and earlier attempts are indented by two blanks a level."""
     return "\n".join(_lines(failure, 0))
 
 
 def _lines(failure: Failure, depth: int) -> Iterator[str]:
     pad = "  " * depth
     title = ": ".join(part for part in (failure.type, failure.message) if part) or "(no type recorded)"
-    attempt = f"  (attempt {failure.attempt})" if failure.attempt is not None else ""
+    attempt = f"  (attempt {failure.attempt})" if failure.attempt is not None and not depth else ""
     first, *rest = safe_lines(title).split("\n")
     yield f"{pad}{first}{attempt}"
     yield from (f"{pad}{line}" for line in rest)
@@ -37,7 +37,7 @@ def _lines(failure: Failure, depth: int) -> Iterator[str]:
         return
     for cause in failure.causes:
         yield ""
-        yield f"{pad}caused by"
+        yield f"{pad}attempt {cause.attempt}" if cause.attempt is not None else f"{pad}caused by"
         yield from _lines(cause, depth + 1)
 
 

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from engine_bridge import format as fmt
 from engine_bridge.bridge import Relation
-from engine_bridge.model import Run, RunRef, Status
+from engine_bridge.model import Blocked, Run, RunRef, Status
 from widgets import glyphs
 from widgets.run.labels import Chip, Glyph, Link, Text
 from widgets.run.moment import Moment
@@ -114,13 +114,14 @@ class RunHeader(QWidget):
         self._glyph.set_glyph("pending", "muted")
         self._set_links([])
 
-    def show_moment(self, moment: Moment) -> None:
-        """The run at the playhead."""
+    def show_moment(self, moment: Moment, blocked: Blocked | None = None) -> None:
+        """The run at the playhead; a clock stands before the name of one that waits."""
         run = moment.run
         if run is None:
             return
         status, words = status_words(moment)
-        self._glyph.set_glyph(glyphs.state_glyph(status), status)
+        shown = "waiting" if blocked is not None and status == Status.RUNNING else status
+        self._glyph.set_glyph(glyphs.state_glyph(shown), shown)
         self._type.set_text(run.type or "(no type)")
         self._id.set_text(run.id)
         now = f"recorded as {run.engine_status}" if moment.live else f"now {_now_words(run.status)}"

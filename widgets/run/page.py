@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any
 
@@ -154,10 +155,15 @@ class RunView(QWidget):
         relations: tuple[Relation, ...] = (),
         position: int | None = None,
         step_id: str | None = None,
+        payloads: Callable[[str, int, int], bytes] | None = None,
     ) -> None:
-        """Shows a whole run at once, with no controller: for pictures and tests."""
+        """Shows a whole run at once, with no controller: for pictures and tests.
+
+        ``payloads`` reads (key, offset, length), now; without it payloads stay unread.
+        """
         if history.run is None:
             history.run = run
+        self.detail.payload.set_reader(payloads)
         self.set_history(history, position=position, step_id=step_id)
         self.set_relations(relations, more=False)
 
@@ -227,8 +233,9 @@ class RunView(QWidget):
         if history is None:
             return
         self._moment = moment = moment_at(history, self._position, self._now_ns, self._zone)
-        self.header.show_moment(moment)
-        self.blocked.show_blocked(blocked_at(moment), moment)
+        blocked = blocked_at(moment)
+        self.header.show_moment(moment, blocked)
+        self.blocked.show_blocked(blocked, moment)
         self._show_notes()
         self.detail.show_moment(moment, self._selected_row(history))
 
@@ -246,9 +253,7 @@ class RunView(QWidget):
             return
         self._now_ns = history.engine_now_ns = now_ns
         self.timeline.set_now(now_ns)
-        self._moment = moment = moment_at(history, self._position, now_ns, self._zone)
-        self.header.show_moment(moment)
-        self.blocked.show_blocked(blocked_at(moment), moment)
+        self._show_moment()
 
     def set_zone(self, zone: tzinfo | None) -> None:
         """Times in another zone (None: the machine's)."""

@@ -136,15 +136,19 @@ def test_failures_are_told_once() -> None:
 
 
 def test_a_failure_chain_is_nested_text() -> None:
-    inner = Failure(type="ReadTimeout", message="no answer", attempt=2)
+    root = Failure(type="OSError", message="reset")
+    inner = Failure(type="ReadTimeout", message="no answer", attempt=2, causes=(root,))
     outer = Failure(type="ChargeFailed", message="twice", stack="Traceback:\n  x", causes=(inner,))
     assert failure_text(outer).split("\n") == [
         "ChargeFailed: twice",
         "Traceback:",
         "  x",
         "",
-        "caused by",
-        "  ReadTimeout: no answer  (attempt 2)",
+        "attempt 2",
+        "  ReadTimeout: no answer",
+        "",
+        "  caused by",
+        "    OSError: reset",
     ]
 
 

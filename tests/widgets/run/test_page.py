@@ -262,3 +262,15 @@ def test_the_page_grabs_at_any_size(view: RunView) -> None:
         picture = view.grab().toImage()
         assert (picture.width(), picture.height()) == size
         assert picture.pixelColor(QPoint(2, 2)) == view.palette().base().color()
+
+
+def test_a_picture_needs_no_controller(view: RunView) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def read(key: str, offset: int, length: int) -> bytes:
+        asked.append((key, offset))
+        return b'{"amount": 129.9}' + b" " * 5_000
+
+    view.show_run(*fake_history(0), step_id="1", payloads=read)
+    assert asked == [("out:1", 0)]
+    assert view.detail.payload.tree.tree_model.rowCount() == 2
