@@ -66,7 +66,7 @@ class _Log:
     def page(self, at: _Place | None, limit: int) -> Page:
         kept: list[tuple[_Place, FailureRow]] = []
         searched, ended, deadline = 0, False, time.monotonic() + SCAN_S
-        while len(kept) <= limit and not ended and time.monotonic() < deadline:
+        while len(kept) <= limit and not ended and (not searched or time.monotonic() < deadline):
             batch, more, at, seen = self._batch(at)
             kept += batch
             searched += seen

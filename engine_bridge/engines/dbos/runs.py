@@ -105,7 +105,7 @@ class Lister:
         kept: list[tuple[Run, _Raw]] = []
         at, searched, deadline, ended = start, 0, time.monotonic() + SCAN_S, False
         last: _Raw | None = None
-        while len(kept) <= limit and not ended and time.monotonic() < deadline:
+        while len(kept) <= limit and not ended and (not searched or time.monotonic() < deadline):
             with self._db.reader(cancel) as read:
                 raw = self.raw(read, key, at, where, forward, SCAN_ROWS)
                 runs = self.enricher.runs(
