@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent, QKeyEvent
+from PySide6.QtGui import QHideEvent, QIcon, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from widgets import glyphs
@@ -24,8 +24,7 @@ class FindBox(QLineEdit):
         self.setPlaceholderText(placeholder)
         self.setAccessibleName(placeholder)
         self.setClearButtonEnabled(True)
-        icon = glyphs.icon("search", theme().color("muted"), 14)
-        self.addAction(icon, QLineEdit.ActionPosition.LeadingPosition)
+        self._glyph = self.addAction(_icon(), QLineEdit.ActionPosition.LeadingPosition)
         # The style sheet's paddings of tool buttons would push the icons out of the box.
         self.setStyleSheet(
             "QToolButton { border: none; padding: 0; min-height: 0; background: transparent; }"
@@ -78,3 +77,12 @@ class FindBox(QLineEdit):
     def hideEvent(self, event: QHideEvent) -> None:
         self._pause.stop()
         super().hideEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._glyph.setIcon(_icon())
+
+
+def _icon() -> QIcon:
+    return glyphs.icon("search", theme().color("muted"), 14)

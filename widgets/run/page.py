@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -48,7 +48,6 @@ class RunView(QWidget):
     more_relations_requested = Signal()
     back_requested = Signal()
     retry_requested = Signal()
-    palette_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -320,12 +319,6 @@ class RunView(QWidget):
             return
         self.left.show_pane("events")
         self.events.finder.begin()
-
-    def changeEvent(self, event: QEvent) -> None:
-        if event.type() == QEvent.Type.PaletteChange and self._history is not None:
-            self.transport.set_live(self._position is None)
-            self.palette_changed.emit()
-        super().changeEvent(event)
 
 
 def _splitter(orientation: Qt.Orientation, *widgets: Any) -> QSplitter:

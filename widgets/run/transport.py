@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from widgets import glyphs
@@ -25,6 +25,7 @@ class Transport(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._speed = SPEEDS[0]
+        self._playing = False
         self.previous = self._button("back", "Previous event  ,")
         self.play = self._button("running", "Play  Space")
         self.next = self._button("forward", "Next event  .")
@@ -47,30 +48,39 @@ class Transport(QWidget):
         self.speed.clicked.connect(self.next_speed)
         self.live.clicked.connect(self._on_live)
         self._show_speed()
-        self.set_live(True)
+        self._live = True
+        self._tint()
         self.setAccessibleName("Playhead")
 
     def _button(self, glyph: str, doc: str) -> QToolButton:
         button = QToolButton()
-        button.setIcon(glyphs.icon(glyph, theme().color("text"), 14))
+        button.setObjectName(glyph)
         button.setToolTip(tip(doc))
         button.setAccessibleName(doc.split("  ")[0])
         return button
 
     def set_live(self, live: bool) -> None:
         """Whether the playhead follows the tail now."""
-        self.live.setChecked(live)
-        tone = theme().state("completed") if live else theme().color("muted")
-        self.live.setIcon(glyphs.icon("live", tone, 14))
+        self._live = live
+        self._tint()
 
     def set_playing(self, playing: bool) -> None:
-        self.play.setIcon(glyphs.icon("paused" if playing else "running", theme().color("text"), 14))
+        self._playing = playing
         self.play.setToolTip(tip("Pause  Space" if playing else "Play  Space"))
+        self._tint()
 
-    @property
-    def speed_factor(self) -> int:
-        """One of SPEEDS."""
-        return self._speed
+    def _tint(self) -> None:
+        t = theme()
+        for button in (self.previous, self.play, self.next):
+            name = "paused" if button is self.play and self._playing else button.objectName()
+            button.setIcon(glyphs.icon(name, t.color("text"), 14))
+        self.live.setChecked(self._live)
+        self.live.setIcon(glyphs.icon("live", t.state("completed") if self._live else t.color("muted"), 14))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._tint()
 
     def next_speed(self) -> None:
         """Goes to the next speed, after the fastest to the slowest."""
@@ -84,5 +94,5 @@ class Transport(QWidget):
 
     def _on_live(self) -> None:
         # Pressing it while LIVE must not leave it: only grabbing the playhead does.
-        self.live.setChecked(True)
+        self.live.setChecked(self._live)
         self.live_requested.emit()
