@@ -108,11 +108,12 @@ def run_window(target: str | None, demo: Demo | None = None) -> int:
     window.show()
     app.processEvents()
     window.begin()
-    gc.enable()
     from app.crash import install
+    from app.garbage import Collector
     from app.warm import after_first_paint
 
     install(window)
+    Collector(window)
     for notice in settings.notices:
         window.report(PlayheadError(notice, "Defaults are used."))
     after_first_paint(window)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -19,6 +20,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _qt_objects_die_in_the_main_thread() -> Iterator[None]:
+    """As in the application (app/garbage.py): a worker thread that collects a cycle with a widget crashes Qt."""
+    if "PySide6.QtCore" in sys.modules:
+        gc.disable()
+    yield
+    if not gc.isenabled() and gc.get_count()[0] > 10_000:
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)
