@@ -43,7 +43,6 @@ def _text(text: str, width: int, code: bool, middle: bool) -> tuple[QStaticText,
     mode = Qt.TextElideMode.ElideMiddle if middle else Qt.TextElideMode.ElideRight
     static = QStaticText(metrics.elidedText(text, mode, width))
     static.setTextFormat(Qt.TextFormat.PlainText)
-    static.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
     static.prepare(font=chosen)
     return static, static.size().width()
 
