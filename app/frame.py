@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from widgets.shell.sources_panel import SourcesPanel
@@ -40,8 +40,10 @@ class _Center(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as painter:
-            color: QColor = theme().color("failed" if self.production else "bg")
-            painter.fillRect(self.rect(), color)
+            painter.fillRect(self.rect(), theme().color("bg"))
+            if self.production:
+                painter.setPen(QPen(theme().color("failed"), 2 * _EDGE))
+                painter.drawRect(self.rect())
 
 
 class Frame(QMainWindow):

@@ -73,7 +73,7 @@ def what_opens() -> str:
     """One line on what can be opened, from the engines' own words."""
     schemes = ", ".join(f"{scheme}://…" for engine in bridge.engines() for scheme in engine.schemes)
     files = ", ".join(p for engine in bridge.engines() for p in engine.file_patterns)
-    return f"It opens {schemes}" + (f" and files: {files}." if files else ".")
+    return f"Playhead opens {schemes}" + (f" and files: {files}." if files else ".")
 
 
 def _head(path: Path) -> bytes:

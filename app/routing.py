@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from app.context import Context, PageController, Source
 from app.pages import Pages, missing, spec_of
 from app.panel_rows import crumbs, rows
-from engine_bridge.errors import PlayheadError
+from engine_bridge.errors import AuthError, PlayheadError
 from engine_bridge.focus import Focus
 from engine_bridge.format import clock, count, plain
 from widgets.shell.bars import details
@@ -146,7 +146,7 @@ class Router:
         self._frame.stack.setCurrentWidget(self._frame.placeholder)
 
     def _show_closed(self, source: Source) -> None:
-        sources, key, title = self.context.sources, source.key, plain(source.title)
+        sources, key, title = self.context.sources, source.key, plain(source.title, 48)
         if source.state == "opening":
             cancel = ("Cancel", lambda: sources.close(key))
             self._placeholder(
@@ -164,10 +164,10 @@ class Router:
         self._placeholder(
             "failed",
             "failed",
-            f"{plain(source.title)} could not be opened",
+            f"{plain(source.title, 48)} could not be opened",
             text,
             ("Retry", lambda: self.context.sources.retry(key)),
-            ("Password …", lambda: frame.ask_password(key)),
+            *([("Password …", lambda: frame.ask_password(key))] if isinstance(error, AuthError) else []),
             ("Copy details", lambda: frame.copy(f"{plain(source.url)}\n{details(error)}")),
             ("Remove", lambda: self.context.sources.remove(key)),
         )

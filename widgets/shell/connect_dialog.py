@@ -24,7 +24,7 @@ from engine_bridge.bridge import ConnectForm
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import plain, safe_lines
 from engine_bridge.words import Environment
-from widgets.shell.label import clear, label
+from widgets.shell.label import label
 
 _ENVIRONMENTS: Final = (
     ("Development", Environment.DEV),
@@ -98,16 +98,15 @@ class ConnectDialog(QDialog):
         return line
 
     def _lay_out(self) -> None:
-        self._fields = QFormLayout()
-        self._fields.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        self._form.addRow("Kind", self.kind)
-        rest = QFormLayout()
-        rest.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        rest.addRow("Password", self.password)
-        rest.addRow("", self.remember)
-        rest.addRow("", self.keyring_note)
-        rest.addRow("Name", self.name)
-        rest.addRow("Environment", self.environment)
+        form = self._form
+        form.setVerticalSpacing(12)
+        form.setHorizontalSpacing(16)
+        form.addRow("Kind", self.kind)
+        form.addRow("Password", self.password)
+        form.addRow("", self.remember)
+        form.addRow("", self.keyring_note)
+        form.addRow("Name", self.name)
+        form.addRow("Environment", self.environment)
         self.test_button = QPushButton("Test connection")
         self.test_button.clicked.connect(self._on_test)
         self.cancel_button = QPushButton("Close")
@@ -123,8 +122,8 @@ class ConnectDialog(QDialog):
         buttons.addWidget(self.connect_button)
         column = QVBoxLayout(self)
         column.setSpacing(12)
-        for part in (self._form, self._fields, rest):
-            column.addLayout(part)
+        column.setContentsMargins(20, 20, 20, 20)
+        column.addLayout(form)
         column.addWidget(self.message)
         column.addWidget(self.bar)
         column.addLayout(buttons)
@@ -140,21 +139,22 @@ class ConnectDialog(QDialog):
         self.keyring_note.setVisible(not available)
 
     def _on_kind(self) -> None:
-        clear(self._fields)
+        for line in self._lines.values():
+            self._form.removeRow(line)
         self._lines = {}
         form = self._current()
         if form is None:
-            url = self._line(_URL, "scheme://user@host/name, or a file's path")
-            self._lines["url"] = url
-            self._fields.addRow("URL", url)
+            self._add("url", "URL", self._line(_URL, "scheme://user@host/name, or a file's path"))
             return
         for field in form.fields:
-            if field.secret:
-                continue
-            line = self._line(field.title, field.placeholder)
-            line.setText(field.default)
-            self._lines[field.name] = line
-            self._fields.addRow(plain(field.title), line)
+            if not field.secret:
+                line = self._line(plain(field.title), field.placeholder)
+                line.setText(field.default)
+                self._add(field.name, plain(field.title), line)
+
+    def _add(self, name: str, title: str, line: QLineEdit) -> None:
+        self._lines[name] = line
+        self._form.insertRow(len(self._lines), title, line)
 
     def _current(self) -> ConnectForm | None:
         at = self.kind.currentIndex()

@@ -73,13 +73,14 @@ class KeySheet(QDialog):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(6)
         grid.setColumnStretch(1, 1)
+        grid.setColumnMinimumWidth(0, 96)
+        grid.setHorizontalSpacing(12)
         grid.addWidget(label(title.upper(), color="muted", size=11, bold=True), 0, 0, 1, 2)
         entries: list[tuple[QWidget, QWidget, str]] = []
         for number, row in enumerate(rows, 1):
             keys = QLabel("  ".join(row.keys))
             keys.setTextFormat(Qt.TextFormat.PlainText)
             keys.setFont(font(12, code=True))
-            keys.setMinimumWidth(96)
             words = label(row.title)
             grid.addWidget(keys, number, 0)
             grid.addWidget(words, number, 1)

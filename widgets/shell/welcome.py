@@ -43,9 +43,9 @@ class Welcome(QScrollArea):
         self._column = QVBoxLayout()
         self._column.setSpacing(12)
         self.buttons = {
-            "demo": self._way("demo", "Open the demo", "A real engine with live workers on this machine"),
-            "connect": self._way("database", "Connect…", "A database or server   Ctrl+N"),
-            "open": self._way("file", "Open file…", "A database file or an exported history   Ctrl+O"),
+            "demo": self._way("demo", "Open the demo", "a real engine, live workers"),
+            "connect": self._way("database", "Connect…", "database or server · Ctrl+N"),
+            "open": self._way("file", "Open file…", "database or history · Ctrl+O"),
         }
         self._head()
         ways = QHBoxLayout()
@@ -90,7 +90,7 @@ class Welcome(QScrollArea):
         button.setProperty("glyph", glyph)
         button.setIconSize(QSize(24, 24))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         button.setMinimumHeight(96)
         button.setAccessibleName(f"{title} {note}")
         name = {"demo": "demo", "database": "connect", "file": "open"}[glyph]
