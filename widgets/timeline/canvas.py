@@ -68,7 +68,7 @@ class Canvas(QWidget):
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.empty_text)
 
     def _paint(self, painter: QPainter) -> None:
-        state, plot, ratio = self._state, self.plot, self.devicePixelRatioF()
+        state, plot, ratio = self._state, self.plot, painter.device().devicePixelRatioF()
         frame = state.frame(ratio)
         lanes = QRect(0, plot.y(), self.width(), plot.height())
         painter.setClipRect(lanes)

@@ -75,7 +75,7 @@ class Minimap(QWidget):
             words = f"whole run · {fmt.duration(self._length())}" if not self._state.ordinal else "whole run"
             painter.drawText(QRectF(12, 0, GUTTER - 16, HEIGHT), Qt.AlignmentFlag.AlignVCenter, words)
             painter.fillRect(area, look.tokens["bg"])
-            painter.drawImage(area, self._image(scale))
+            painter.drawImage(area, self._image(scale, painter.device().devicePixelRatioF()))
             self._paint_playhead(painter, scale)
             self._paint_window(painter)
 
@@ -83,9 +83,9 @@ class Minimap(QWidget):
         first, last = self._state.limits()
         return last - first
 
-    def _image(self, scale: Scale) -> QImage:
+    def _image(self, scale: Scale, ratio: float) -> QImage:
         """All lanes squeezed into a few lines; made anew only when something changed by a px."""
-        state, ratio = self._state, self.devicePixelRatioF()
+        state = self._state
         step = max(scale.per_px, 1.0)
         key = (
             tuple((id(t.built), t.history.version) for t in state.tracks),

@@ -144,6 +144,7 @@ class Track:
         self.outdated = np.zeros(0, np.int32)
         self._events_seen = 0
         self._latest_ns = NO_TIME
+        self._earliest_ns = OPEN_END
         self._markers = Markers(
             np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.uint8)
         )
@@ -204,7 +205,9 @@ class Track:
 
     def _mark_events(self) -> None:
         events = self.history.events
-        self._latest_ns = int(events["time_ns"][self._events_seen :].max(initial=self._latest_ns))
+        times = events["time_ns"][self._events_seen :]
+        self._latest_ns = int(times.max(initial=self._latest_ns))
+        self._earliest_ns = int(times[times != NO_TIME].min(initial=self._earliest_ns))
         fresh = self._events_seen + np.flatnonzero(_MARKED[events["kind"][self._events_seen :]])
         self._events_seen = len(self.history)
         told_by_step = (events["step"][fresh] >= 0) & (events["kind"][fresh] != _SIGNAL)
@@ -326,7 +329,7 @@ class Track:
         return np.sort(np.concatenate([self.built.failed, loose])) if len(loose) else self.built.failed
 
     def bounds(self, clock_ns: int | None) -> tuple[int, int]:
-        """First start and last end in ns; open spans reach to now. Cost O(loose), once a change."""
+        """First and last moment in ns, of steps and events; open spans reach to now. Cost O(loose), once a change."""
         now = self.now_ns(clock_ns)
         if self._bounds is None or self._bounds[0] != now:
             self._bounds = (now, self._measure(clock_ns, now))
@@ -334,11 +337,14 @@ class Track:
 
     def _measure(self, clock_ns: int | None, now_ns: int) -> tuple[int, int]:
         loose = self.loose_columns(clock_ns)
-        low, high = [loose.start], [loose.end]
+        low, high = [int(loose.start.min(initial=OPEN_END))], [int(loose.end.max(initial=NO_TIME))]
         if len(self.index):
-            low.append(np.array([self.index.low]))
-            high.append(np.array([self.index.high]))
-        first, last = np.concatenate(low), np.concatenate(high)
-        if not len(first):
+            low.append(self.index.low)
+            high.append(self.index.high)
+        first = (
+            min(self.origin_ns + min(low), self._earliest_ns) if min(low) != OPEN_END else self._earliest_ns
+        )
+        last = max(self.origin_ns + max(high), self._latest_ns) if max(high) != NO_TIME else self._latest_ns
+        if first == OPEN_END:
             return self.origin_ns, max(self.origin_ns + 1_000_000_000, now_ns)
-        return self.origin_ns + int(first.min()), self.origin_ns + max(int(last.max()), int(first.min()) + 1)
+        return first, max(last, first + 1)
