@@ -1,4 +1,4 @@
-"""The events of the run itself: created, queued, begun, handed out again, closed. Pure functions."""
+"""The events of the run itself: created, queued, begun, dispatched again, closed. Pure functions."""
 
 from __future__ import annotations
 
@@ -102,12 +102,12 @@ def _begun(index: Index, header: Run) -> Draft | None:
 
 
 def _again(index: Index, clock: Clock) -> Draft | None:
-    """A recovered or resumed run was handed out again: only the latest time is recorded."""
+    """A recovered or resumed run was dispatched again: only the latest time is recorded."""
     run, first = index.story.run, first_start_ms(index)
     if run.dispatched_ms is None or first is None or run.dispatched_ms <= first:
         return None
     detail = (
-        "handed out again" if run.dispatches is None else f"handed out again, {run.dispatches} times so far"
+        "dispatched again" if run.dispatches is None else f"dispatched again, {run.dispatches} times so far"
     )
     return Draft(
         (BODY, clock.last_segment, run.dispatched_ms, 0, -2),

@@ -49,7 +49,7 @@ def tell(story: Story, header: Run, context: Context, stride: int = 1000) -> Ite
         drafts.extend(step_events(index, clock, row, step))
         if n % stride == 0:
             yield n
-    inferred = open_steps(index)
+    inferred = open_steps(index, context)
     for step in inferred:
         if step.kind is StepKind.SIGNAL_WAIT:
             drafts.extend(wait_events(index, clock, step))
@@ -66,14 +66,14 @@ def _header(index: Index, header: Run, context: Context, steps: list[Step]) -> R
     """The list's row with what only the steps tell: when it first began, what it waits on, which step failed."""
     found = infer.blocked(index, context)
     changes: dict[str, object] = {"blocked_on": found, "steps_done": len(index.rows)}
-    if found is not None:
+    if found is not None and index.story.run.open:
         changes["now"] = infer.now_text(found, index.story.now_ms * 1_000_000)
     first = first_start_ms(index)
     if first is not None and header.started_ns is not None and first * 1_000_000 < header.started_ns:
-        fact = f"step starts at {first} ms, the latest hand-out is at {index.story.run.dispatched_ms} ms"
+        fact = f"step starts at {first} ms, the latest dispatch is at {index.story.run.dispatched_ms} ms"
         changes["started_ns"] = first * 1_000_000
         changes["provenance"] = {**header.provenance, "started_ns": Provenance.REBUILT}
-        rule = "only the latest hand-out is recorded; the run began before its first step"
+        rule = "only the latest dispatch is recorded; the run began before its first step"
         changes["evidence"] = (*header.evidence, Evidence(rule=rule, facts=(fact,)))
     return msgspec.structs.replace(header, **changes)
 

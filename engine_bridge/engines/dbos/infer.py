@@ -6,12 +6,10 @@ when nothing was recorded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
-from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos import history_rows as rows
 from engine_bridge.engines.dbos.history_rows import RawRun, RawStep, ns, run_ref
 from engine_bridge.engines.dbos.infer_context import Context
@@ -22,14 +20,12 @@ from engine_bridge.engines.dbos.infer_steps import (
     pending_waits,
     progress_ms,
     sleeping,
+    topic_evidence,
     wait_evidence,
 )
 from engine_bridge.engines.dbos.steps_index import Index
 from engine_bridge.format import duration
-from engine_bridge.model import Blocked, Evidence, Provenance, Run
-
-if TYPE_CHECKING:
-    from engine_bridge.engines.dbos.connect import Database
+from engine_bridge.model import Blocked, Evidence, Provenance
 
 _STRANDED: Final = "a run is taken up by workers of its own version only"
 
@@ -92,8 +88,7 @@ def _signal(index: Index, id_: int, context: Context) -> Blocked:
     what = "a signal or event (its name is not recorded)"
     if context.topic is not None:
         what = f"signal {context.topic} (likely)"
-        fact = f"{context.topic_from} received topic {context.topic} at step {id_}"
-        evidence.append(Evidence(rule="another run of this workflow waited here", facts=(fact,)))
+        evidence.append(topic_evidence(context, id_))
     waiting = [
         m.topic or "no topic" for m in index.story.messages if not m.consumed and m.consumed_by is None
     ]
@@ -148,9 +143,9 @@ def _working(index: Index) -> Blocked:
     ids = beside or [index.last_id + 1]
     since = progress_ms(index)
     if run.dispatched_ms is not None and since is not None and run.dispatched_ms > since:
-        count = "" if run.dispatches is None else f" ({run.dispatches} hand-outs so far)"
+        count = "" if run.dispatches is None else f" ({run.dispatches} dispatches so far)"
         facts = (f"started_at {run.dispatched_ms} ms is after the last recorded step{count}",)
-        evidence.append(Evidence(rule="the run was handed out again", facts=facts))
+        evidence.append(Evidence(rule="the run was dispatched again", facts=facts))
     names = " and ".join(f"step {id_}" for id_ in ids[:3])
     return Blocked(
         kind="step",
@@ -198,7 +193,7 @@ def _given_up(index: Index) -> Blocked:
     last = f"the last recorded step is {index.last_id}" if index.last_id else "no step was ever recorded"
     return Blocked(
         kind="nothing",
-        what=f"given up after {run.dispatches} hand-outs" if run.dispatches else "given up",
+        what=f"given up after {run.dispatches} dispatches" if run.dispatches else "given up",
         since_ns=ns(run.completed_ms),
         evidence=(Evidence(rule=f"status {rows.EXHAUSTED}", facts=(f"dispatches: {run.dispatches}", last)),),
         hint="Each time a worker died or was stopped before the run ended. Resume it once the cause is gone.",
@@ -235,12 +230,3 @@ def _queue_words(run: RawRun, context: Context, reason: str) -> str:
     queue = context.queue
     ahead = "" if queue is None or queue.ahead is None else f", {queue.ahead} ahead"
     return f"{name}{ahead}{f' ({reason})' if reason else ''}"
-
-
-def now_texts(
-    db: Database, runs: Sequence[Run], now_ns: int, cancel: CancelToken
-) -> dict[str, tuple[str, Blocked | None]]:
-    """By run id: text and what is waited on, for the visible open runs of a page (infer_page.py)."""
-    from engine_bridge.engines.dbos import infer_page
-
-    return infer_page.now_texts(db, runs, now_ns, cancel)

@@ -144,7 +144,11 @@ def _likely_topic(tables: Tables, read: Reader, story: Story) -> tuple[str, str]
     row = read.one(
         sa.select(newest.c.topic, newest.c.destination_uuid)
         .join(runs, runs.c.workflow_uuid == newest.c.destination_uuid)
-        .where(newest.c.consumed_by_function_id == waits[0], runs.c.name == story.run.name)
+        .where(
+            newest.c.consumed_by_function_id == waits[0],
+            runs.c.name == story.run.name,
+            runs.c.workflow_uuid != story.run.id,
+        )
         .limit(1)
     )
     if row is None or text(row[0]) in (None, "__null__topic__"):

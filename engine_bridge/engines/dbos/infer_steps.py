@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from engine_bridge.engines.dbos import history_rows as rows
 from engine_bridge.engines.dbos.history_rows import RawStep, ns
+from engine_bridge.engines.dbos.infer_context import Context
 from engine_bridge.engines.dbos.steps_index import Index
 from engine_bridge.engines.dbos.steps_names import GET_RESULT, SLEEP
 from engine_bridge.model import Evidence, Provenance, Step, StepKind, StepStatus
 
 
-def open_steps(index: Index) -> list[Step]:
+def open_steps(index: Index, context: Context) -> list[Step]:
     """Inferred steps of a run, in the order of their ids; none that a row exists for."""
     run = index.story.run
-    found = [_wait(index, id_) for id_ in pending_waits(index)]
+    found = [_wait(index, context, id_) for id_ in pending_waits(index)]
     if run.status == rows.PENDING:
         found += [_gap(index, id_) for id_ in in_flight(index)]
     if frontier(index):
@@ -81,20 +82,28 @@ def _end_of(index: Index, row: RawStep) -> int | None:
     return planned if planned is not None and planned <= index.story.now_ms else row.started_ms
 
 
-def _wait(index: Index, id_: int) -> Step:
+def _wait(index: Index, context: Context, id_: int) -> Step:
     timeout, run = index.timeouts[id_], index.story.run
+    likely = context.topic is not None and id_ == pending_waits(index)[0]
+    how = {"start_ns": Provenance.REBUILT, "planned_end_ns": Provenance.REBUILT, "name": Provenance.INFERRED}
     return Step(
         id=str(id_),
-        name="recv or getEvent",
+        name=context.topic or "" if likely else "recv or getEvent",
         kind=StepKind.SIGNAL_WAIT,
         status=StepStatus.WAITING if run.open else StepStatus.CANCELLED,
         start_ns=ns(timeout.started_ms),
         end_ns=None if run.open else ns(run.completed_ms),
         planned_end_ns=ns(index.planned(timeout)),
         provenance=Provenance.INFERRED,
-        fields={"start_ns": Provenance.REBUILT, "planned_end_ns": Provenance.REBUILT},
-        evidence=(wait_evidence(index, id_),),
+        fields=how,
+        evidence=(wait_evidence(index, id_), *([topic_evidence(context, id_)] if likely else [])),
     )
+
+
+def topic_evidence(context: Context, id_: int) -> Evidence:
+    """Why a topic is likely."""
+    fact = f"{context.topic_from} received topic {context.topic} at step {id_}"
+    return Evidence(rule="another run of this workflow waited here", facts=(fact,))
 
 
 def wait_evidence(index: Index, id_: int) -> Evidence:

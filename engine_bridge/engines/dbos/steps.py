@@ -273,7 +273,7 @@ def _child_failure(row: RawStep, child: RawChild | None, result: RawStep | None)
     if child is not None and child.error is not None:
         return failure_of(RawStep(row.id, row.name, error=child.error, encoding=child.encoding))
     if child is not None and child.status == rows.EXHAUSTED:
-        return Failure(type=rows.EXHAUSTED, message="The child run was handed out too often without an end.")
+        return Failure(type=rows.EXHAUSTED, message="The child run was dispatched too often without an end.")
     return None
 
 

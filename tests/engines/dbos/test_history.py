@@ -161,12 +161,12 @@ def test_a_cancelled_run_says_whether_its_deadline_had_passed(db: Database) -> N
     assert (cut.status, cut.fields["status"]) == (StepStatus.CANCELLED, Provenance.INFERRED)
 
 
-def test_a_recovered_run_began_before_its_latest_hand_out(db: Database) -> None:
+def test_a_recovered_run_began_before_its_latest_dispatch(db: Database) -> None:
     history = read_at(db, "report-2026-01")
     started = [e for e in history.all_events() if e.kind is EventKind.RUN_STARTED]
     assert [ms(e.time_ns) for e in started] == [1795144687216, 1795144716000]
     assert [e.provenance for e in started] == [Provenance.REBUILT, Provenance.RECORDED]
-    assert started[1].detail == "handed out again, 3 times so far"
+    assert started[1].detail == "dispatched again, 3 times so far"
     assert history.run is not None and ms(history.run.started_ns) == 1795144687216
     assert history.run.provenance["started_ns"] is Provenance.REBUILT
     assert history.run.dispatches == 3 and history.run.attempts is None

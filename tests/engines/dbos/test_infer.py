@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine_bridge.bridge import Sort
-from engine_bridge.engines.dbos import infer, runs
+from engine_bridge.engines.dbos import infer, infer_page, runs
 from engine_bridge.engines.dbos.connect import Database
 from engine_bridge.engines.dbos.history_read import read_story
 from engine_bridge.engines.dbos.history_rows import RawChild, RawMessage, RawRun, RawStep, Story, run_ref
@@ -68,6 +68,7 @@ def test_a_run_waits_for_a_signal_until_its_time_out(db: Database) -> None:
     assert (wait.status, wait.provenance, wait.kind) == (
         StepStatus.WAITING, Provenance.INFERRED, StepKind.SIGNAL_WAIT,
     )  # fmt: skip
+    assert (wait.name, wait.fields["name"]) == ("approval", Provenance.INFERRED)
     assert wait.end_ns is None and ms(wait.planned_end_ns) == 1795148286129
     assert "9" in steps(history) and "10" not in steps(history)
     assert history.run is not None and "times out in 58 m 19 s" in history.run.now
@@ -99,7 +100,7 @@ def test_the_same_run_before_the_new_version_was_there(tmp_path: Path) -> None:
 def test_a_given_up_run_says_so(db: Database) -> None:
     history = read_at(db, "poison-1")
     found = history.run and history.run.blocked_on
-    assert found is not None and found.what == "given up after 3 hand-outs"
+    assert found is not None and found.what == "given up after 3 dispatches"
     assert steps(history)["2"].status is StepStatus.UNKNOWN
 
 
@@ -117,7 +118,7 @@ def test_queued_and_delayed_runs(db: Database) -> None:
 def test_the_list_tells_the_same_as_the_run_page(db: Database) -> None:
     page = runs.Lister(db).page(None, Sort(), None, "forward", 200, CANCEL)
     listed = list(page.items)
-    texts = infer.now_texts(db, listed, NOW_MS * 1_000_000, CANCEL)
+    texts = infer_page.now_texts(db, listed, NOW_MS * 1_000_000, CANCEL)
     opened_runs = {run.id for run in listed if not run.status.closed}
     assert set(texts) == opened_runs and len(opened_runs) == 6
     for run_id, (text, found) in texts.items():
@@ -155,6 +156,13 @@ def test_a_sleep_that_is_over_is_inferred_until_something_follows() -> None:
     assert blocked(story).kind == "step"
     story.steps.append(step(3, start=5_001, end=5_002))
     assert tale_of(story).steps[1].fields["end_ns"] is Provenance.REBUILT
+
+
+def test_a_sleep_is_cut_short_by_a_cancellation() -> None:
+    run = replace(PENDING, status="CANCELLED", completed_ms=3_000)
+    timer = tale_of(Story(run, 20_000, [sleep(1, 10, 5_000)])).steps[0]
+    assert (timer.status, ms(timer.end_ns), ms(timer.planned_end_ns)) == (StepStatus.CANCELLED, 3_000, 6_000)
+    assert timer.fields == {"status": Provenance.INFERRED, "end_ns": Provenance.INFERRED}
 
 
 def test_waiting_for_a_child_and_not_once_it_has_ended() -> None:

@@ -120,10 +120,11 @@ def test_a_run_is_followed_to_its_end(past: Past, follower: Follower, db: Databa
     assert steps(history)["8"].name == "step 8"
     past.then(9)
     follower.until(lambda: "9" in steps(history))
-    assert steps(history)["8"].name == "recv or getEvent"
+    assert (steps(history)["8"].name, steps(history)["8"].status) == ("approval", StepStatus.WAITING)
+    assert steps(history)["8"].provenance is Provenance.INFERRED
     past.then(8)
     follower.until(lambda: steps(history)["8"].status is StepStatus.COMPLETED)
-    assert steps(history)["8"].name == "approval"
+    assert steps(history)["8"].provenance is Provenance.RECORDED
     for id_ in range(10, 22):
         past.then(id_)
         follower.until(lambda id_=id_: steps(history).get(str(id_)) is not None)  # type: ignore[misc]
