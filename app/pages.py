@@ -51,7 +51,10 @@ def missing(spec: PageSpec, source: Source | None) -> str:
 
 
 class Pages:
-    """Builds pages and routes the focus to them. GUI thread. ``built`` hears of each new page."""
+    """Builds pages and routes the focus to them. GUI thread. ``built`` hears of each new page.
+
+    While ``ready`` is false their modules are being imported in another thread, and none should be built.
+    """
 
     def __init__(
         self, context: Context, stack: QStackedWidget, built: Callable[[PageController], None]
@@ -60,6 +63,7 @@ class Pages:
         self._stack = stack
         self._built = built
         self._pages: dict[str, PageController] = {}
+        self.ready = True
 
     def all(self) -> list[PageController]:
         """The pages that have been built."""

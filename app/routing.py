@@ -118,7 +118,7 @@ class Router:
         spec, self._shown = spec_of(focus.page), ""
         if spec is None or source is None:
             self._show_welcome()
-        elif source.session is None:
+        elif source.session is None or not self.pages.ready:
             self._show_closed(source)
         elif reason := missing(spec, source):
             self._placeholder(
@@ -147,7 +147,7 @@ class Router:
 
     def _show_closed(self, source: Source) -> None:
         sources, key, title = self.context.sources, source.key, plain(source.title, 48)
-        if source.state == "opening":
+        if source.state == "opening" or source.session is not None:
             cancel = ("Cancel", lambda: sources.close(key))
             self._placeholder(
                 "hourglass", "waiting", f"Opening {title} …", plain(source.url), cancel, busy=True

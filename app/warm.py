@@ -3,36 +3,51 @@
 from __future__ import annotations
 
 import importlib
-import threading
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QTimer
 
+from app.pages import PAGES
 from engine_bridge import bridge
 
 if TYPE_CHECKING:
     from app.window import MainWindow
 
-#: pyqtgraph is not here: it makes Qt objects while it is imported, so the GUI thread imports it on first use.
+#: pyqtgraph is not here: it makes Qt objects while it is imported, so its user decides when.
 _MODULES: Final = (
     "numpy",
     "engine_bridge.history",
     "engine_bridge.query",
-    "sqlalchemy",
+    *(spec.place.partition(":")[0] for spec in PAGES),
     "networkx",
     "pygments",
 )
 
 
 def after_first_paint(window: MainWindow) -> None:
-    """Starts warming when the event loop is idle for the first time."""
-    QTimer.singleShot(0, window, lambda: window.sources.in_thread("playhead-warm", warm))
+    """Starts warming when the event loop is idle for the first time.
+
+    Until it is done no page is built: the GUI thread would wait for the modules that the other thread is importing.
+    """
+    pages = window.router.pages
+    pages.ready = False
+
+    def ready() -> None:
+        pages.ready = True
+        window.router.show()
+
+    def work() -> None:
+        try:
+            warm()
+        finally:
+            window.deliver(ready)
+
+    QTimer.singleShot(0, window, lambda: window.sources.in_thread("playhead-warm", work))
 
 
 def warm() -> None:
-    """Reads the entry points, and imports what pages and engines use. Any thread."""
+    """Reads the entry points, and imports what engines and pages use. Any thread."""
     for name in bridge.engine_names():
         bridge.load_engine(name)
     for module in _MODULES:
-        if threading.main_thread().is_alive():
-            importlib.import_module(module)
+        importlib.import_module(module)
