@@ -117,6 +117,7 @@ class FailuresPage(PageController):
         model = self.view.model
         self._error = None
         if model.rowCount() or model.blocks.resume is not None or self.feed.busy:
+            self.view.regroup()
             self.view.show_rows()
         elif self.text:
             clear = ("clear", "Clear search")
@@ -125,7 +126,6 @@ class FailuresPage(PageController):
             )
         else:
             self._show_nothing("Nothing has failed", "Failed runs and steps appear here, newest first.")
-        self.view.regroup()
         self._read_more_for_groups()
         self._show_status()
 

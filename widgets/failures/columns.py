@@ -22,6 +22,11 @@ def _step(row: FailureRow, clock: Clock) -> str:
     return plain(row.step_name or row.step_id or "")
 
 
+def short_type(name: str) -> str:
+    """An error's type without the module it comes from."""
+    return plain(name.rpartition(".")[2] or name)
+
+
 COLUMNS: Final[tuple[Column, ...]] = (
     Column(id="time", title="time", text=_time, full=_time_full, width=156, kind="muted", code=True),
     Column(id="type", title="workflow", text=lambda r, c: plain(r.run_type), width=150, field="type"),
@@ -30,8 +35,9 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         id="error",
         title="error",
-        text=lambda r, c: plain(r.failure.type),
-        width=190,
+        text=lambda r, c: short_type(r.failure.type),
+        full=lambda r, c: plain(r.failure.type),
+        width=210,
         state=lambda r: "failed",
     ),
     Column(
@@ -55,7 +61,14 @@ def _first(group: FailureGroup, clock: Clock) -> str:
 
 GROUP_COLUMNS: Final[tuple[Column, ...]] = (
     Column(id="count", title="count", text=lambda g, c: count(g.count), width=72, code=True, right=True),
-    Column(id="error", title="error", text=lambda g, c: plain(g.type), width=190, state=lambda g: "failed"),
+    Column(
+        id="error",
+        title="error",
+        text=lambda g, c: short_type(g.type),
+        full=lambda g, c: plain(g.type),
+        width=210,
+        state=lambda g: "failed",
+    ),
     Column(
         id="message",
         title="message",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QItemSelectionModel, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -126,7 +126,11 @@ class FailuresView(QWidget):
         self.detail.opened.connect(self.opened)
 
     def show_rows(self) -> None:
-        """Shows the list and the detail."""
+        """Shows the list and the detail: of the newest failure, until the user chooses one."""
+        table = self.group_table if self.is_grouped else self.table
+        if not table.currentIndex().isValid() and table.paged.rowCount():
+            flags = QItemSelectionModel.SelectionFlag.NoUpdate
+            table.selectionModel().setCurrentIndex(table.paged.index(0, 0), flags)
         self._body.setCurrentWidget(self._split)
 
     def show_empty(self) -> None:
@@ -142,6 +146,7 @@ class FailuresView(QWidget):
         self.grouped.setChecked(on)
         self._lists.setCurrentWidget(self.group_table if on else self.table)
         self.regroup()
+        self.show_rows()
         self._show_detail()
         (self.group_table if on else self.table).setFocus()
 

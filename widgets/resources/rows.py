@@ -12,7 +12,9 @@ from engine_bridge.format import ago, count, duration, plain, timestamp
 from widgets.table.columns import Clock, Column
 
 _WIDE: Final = 84
-_PER_CHARACTER: Final = 8
+_NAME: Final = 230
+_WARNING: Final = 300
+_PER_CHARACTER: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +82,26 @@ def _runs(row: ResourceRow, clock: Clock) -> str:
 
 
 def columns(rows: Sequence[ResourceRow]) -> list[Column]:
-    """Name, warning, every cell that any row has in order of appearance, and the way to the runs."""
-    names = list(dict.fromkeys(name for row in rows for name in row.resource.cells))
-    cells = [_cell_column(name, rows) for name in names]
-    warned = any(row.resource.warning for row in rows)
+    """Name, warning, every cell that any row has a value for in order of appearance, and the way to the runs."""
+    names = dict.fromkeys(
+        name for row in rows for name, value in row.resource.cells.items() if value is not None
+    )
     warning = Column(
         id="warning",
         title="warning",
         text=lambda r, c: plain(r.resource.warning),
-        width=260,
+        width=_WARNING,
         kind="warning",
-        hidden=not warned,
-        stretch=warned,
+        hidden=not any(row.resource.warning for row in rows),
     )
-    name = Column(id="name", title="name", text=_name, width=240, code=True)
-    runs = Column(id="runs", title="runs", text=_runs, width=96, kind="link", stretch=not warned)
-    return [name, *cells, runs, warning]
+    name = Column(id="name", title="name", text=_name, width=_NAME, code=True)
+    runs = Column(id="runs", title="runs", text=_runs, width=_WIDE, kind="link")
+    return [name, runs, warning, *(_cell_column(name, rows) for name in names)]
 
 
 def _cell_column(name: str, rows: Sequence[ResourceRow]) -> Column:
-    number = any(isinstance(_value(name, row), int | float) for row in rows)
+    values = [_value(name, row) for row in rows]
+    number = any(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     title = title_of(name)
     return Column(
         id=name,

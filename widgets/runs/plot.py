@@ -37,7 +37,14 @@ class TicksAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph is untyped
 
 def count_axis() -> TicksAxis:
     """Whole numbers."""
-    return TicksAxis("left", lambda low, high, size: count_ticks(high, int(size / _LINE_PX)))
+    return TicksAxis(
+        "left", lambda low, high, size: count_ticks(_below(low, high, size), int(size / _LINE_PX))
+    )
+
+
+def _below(low: float, high: float, size: float) -> float:
+    # A label at the very top would be cut in half.
+    return high - (high - low) * min(1.0, 8 / max(1.0, size))
 
 
 class TimeAxis(TicksAxis):
@@ -52,7 +59,9 @@ class TimeAxis(TicksAxis):
 
 def duration_axis() -> TicksAxis:
     """log10 of seconds, labelled as durations."""
-    return TicksAxis("left", lambda low, high, size: duration_ticks(low, high))
+    return TicksAxis(
+        "left", lambda low, high, size: duration_ticks(low, _below(low, high, size), int(size / _LINE_PX))
+    )
 
 
 class DragBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph is untyped

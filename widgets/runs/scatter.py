@@ -91,7 +91,8 @@ class Scatter(QObject):
         self._p95.label.setFormat(f"p95 {duration(p95)}")
         gap = max(1.0, (x.max() - x.min()) * 0.02)
         self._plot.setXRange(x.min() - gap, x.max() + gap, padding=0)
-        self._plot.setYRange(y.min() - 0.3, y.max() + 0.4, padding=0)
+        room = max(0.4, (y.max() - y.min()) * 0.3)  # for the label of the line at the top
+        self._plot.setYRange(y.min() - room / 3, y.max() + room, padding=0)
 
     def _on_clicked(self, item: Any, points: Any, event: Any) -> None:
         if len(points):

@@ -15,9 +15,6 @@ _DAY_STEPS: Final = (1, 2, 5, 10, 30, 90, 365, 1_825, 3_650, 18_250, 36_500)
 _DURATIONS_NS: Final = tuple(
     int(seconds * 1e9)
     for seconds in (
-        1e-6,
-        1e-5,
-        1e-4,
         1e-3,
         1e-2,
         0.1,
@@ -87,10 +84,15 @@ def _aware(at: datetime, zone: tzinfo | None) -> datetime:
     return at.replace(tzinfo=zone) if zone is not None else at.astimezone()
 
 
-def duration_ticks(low: float, high: float) -> list[Tick]:
-    """(position, label) between two positions on a log10 axis of seconds."""
-    marks = ((math.log10(ns / 1e9), duration(ns)) for ns in _DURATIONS_NS)
-    return [(at, label) for at, label in marks if low <= at <= high]
+def duration_ticks(low: float, high: float, most: int = 8) -> list[Tick]:
+    """At most about ``most`` (position, label) between two positions on a log10 axis of seconds."""
+    marks = [(math.log10(ns / 1e9), duration(ns)) for ns in _DURATIONS_NS]
+    shown = [(at, label) for at, label in marks if low <= at <= high]
+    kept: list[Tick] = []
+    for at, label in shown:
+        if not kept or (at - kept[-1][0]) * most >= high - low:
+            kept.append((at, label))
+    return kept
 
 
 def count_ticks(high: float, most: int) -> list[Tick]:
@@ -107,5 +109,5 @@ def _count_steps() -> Iterator[int]:
 
 
 def log_position(duration_ns: int) -> float:
-    """Where a duration stands on that axis; nothing is shorter than a microsecond there."""
-    return math.log10(max(duration_ns, 1_000) / 1e9)
+    """Where a duration stands on that axis; nothing is shorter than a millisecond there."""
+    return math.log10(max(duration_ns, 1_000_000) / 1e9)

@@ -81,6 +81,7 @@ class PagedView(QTableView):
     def lay_out_columns(self) -> None:
         """Gives every column of the model its width; called again when the model has other columns."""
         header = self.horizontalHeader()
+        header.setStretchLastSection(not any(column.stretch for column in self.paged.columns))
         for number, column in enumerate(self.paged.columns):
             mode = QHeaderView.ResizeMode.Stretch if column.stretch else QHeaderView.ResizeMode.Interactive
             header.setSectionResizeMode(number, mode)

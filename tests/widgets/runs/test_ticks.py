@@ -55,7 +55,7 @@ def test_durations_have_their_own_marks() -> None:
 
 
 def test_nothing_is_shorter_than_the_axis() -> None:
-    assert log_position(-5) == log_position(0) == log_position(1_000)
+    assert log_position(-5) == log_position(0) == log_position(1_000_000)
 
 
 def test_counts_are_whole() -> None:
