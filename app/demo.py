@@ -99,6 +99,8 @@ class Demo:
                 self._builder.cancel()
             self._builder.run()
             space.complete()
+        if self._owner:
+            space.hold()
         progress(100, 100, "The demo is ready")
         return self.url
 

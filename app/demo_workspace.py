@@ -33,6 +33,7 @@ class Workspace:
         self.logs = self.folder / "logs"
         self._marker = self.folder / "playhead-demo.json"
         self._lock: int | None = None
+        self._anchor: sqlite3.Connection | None = None
 
     def acquire(self) -> bool:
         """Takes the folder for this process; false when another one has it."""
@@ -49,8 +50,19 @@ class Workspace:
         self._lock = handle
         return True
 
+    def hold(self) -> None:
+        """Keeps the journal's files in being until ``release``: who finds none would have to read a copy."""
+        try:
+            self._anchor = sqlite3.connect(self.database, check_same_thread=False)
+            self._anchor.execute("SELECT count(*) FROM dbos_migrations").fetchone()
+        except sqlite3.Error as error:
+            raise PlayheadError(f"The demo's database cannot be opened: {error}.", _ADVICE) from error
+
     def release(self) -> None:
         """Gives the folder free again, its database whole in one file if nobody reads it."""
+        if self._anchor is not None:
+            self._anchor.close()
+            self._anchor = None
         if self._lock is not None:
             self._checkpoint()
             os.close(self._lock)

@@ -16,6 +16,7 @@ from resources.demo.mail import Mailbox
 from resources.demo.traffic import Arrival
 
 KEEP = 4_000
+FIRST = 11_000
 FIRST_GAPS = (0.2, 1.0, 1.5, 2.0, 2.5)
 # Seconds between arrivals once so many have come: a window left open over night does not drown in runs.
 GAPS = ((150, 5.0), (600, 15.0), (2_000, 60.0))
@@ -77,12 +78,9 @@ def _arrival(number: int, dice: random.Random) -> Arrival:
 
 def _next_number(database: Path) -> int:
     """Beyond every number in use, so that no id is taken twice however often the demo is started."""
-    count, newest = query(
-        database,
-        "SELECT count(*), max(CAST(substr(workflow_uuid, 7) AS INTEGER)) FROM workflow_status"
-        " WHERE workflow_uuid LIKE 'order-%'",
-    )[0]
-    return max(11_000, int(newest or 0) + 1 + int(count))
+    runs = query(database, "SELECT workflow_uuid FROM workflow_status WHERE parent_workflow_id IS NULL")
+    tails = [run.rpartition("-")[2] for (run,) in runs]
+    return 1 + max([FIRST - 1, *(int(tail) for tail in tails if tail.isdigit() and len(tail) < 7)])
 
 
 def _forget_old(database: Path) -> None:

@@ -69,7 +69,9 @@ def test_a_second_start_takes_what_is_there(folder: Path) -> None:
     demo = Demo()
     began = time.monotonic()
     url = demo.prepare(folder, lambda *step: seen.append(step))
+    assert (folder / "shop.sqlite-wal").exists(), "a reader would take a copy"
     demo.stop()
+    assert not (folder / "shop.sqlite-wal").exists()
     assert time.monotonic() - began < 1
     assert url == demo.url == f"dbos+sqlite:///{folder / 'shop.sqlite'}"
     assert seen == [(100, 100, "The demo is ready")]
