@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from engine_bridge.payloads.decoder import Decoded, decode
 from engine_bridge.payloads.failures import failure, headline, short_type
-from engine_bridge.payloads.limits import DEFAULT, FULL, Limits
+from engine_bridge.payloads.limits import DEFAULT, FULL, QUICK, Limits
 from engine_bridge.payloads.render import summary
 from engine_bridge.payloads.tree import Number, Opaque
 
 __all__ = [
     "DEFAULT",
     "FULL",
+    "QUICK",
     "Decoded",
     "Limits",
     "Number",

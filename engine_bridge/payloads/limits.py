@@ -19,13 +19,15 @@ class Limits:
     max_pickle: int = 4 << 20
     slice_bytes: int = 256 << 10
     max_nodes: int = 20_000
-    max_depth: int = 100
+    max_depth: int = 64
     max_string: int = 64 << 10
     max_ops: int = 100_000
     max_text: int = 4 << 20
 
 
 DEFAULT: Final = Limits()
+# For a first paint: a tree that is ready within some 10 ms.
+QUICK: Final = Limits(max_nodes=4_000, max_ops=20_000)
 FULL: Final = Limits(
     max_bytes=512 << 20,
     max_pickle=256 << 20,

@@ -57,6 +57,14 @@ class Ordered(FunctionElement[str]):
     name = "playhead_ordered"
 
 
+class Grouped(FunctionElement[Any]):
+    """A condition in parentheses of its own, which SQLAlchemy does not take away."""
+
+    type: TypeEngine[Any] = NullType()
+    inherit_cache = True
+    name = "playhead_grouped"
+
+
 def sqlite_glob(pattern: str) -> str:
     """The GLOB pattern: SQLite knows character classes too, so brackets are escaped."""
     return pattern.replace("[", "[[]")
@@ -74,6 +82,11 @@ def _parts(element: FunctionElement[Any], compiler: SQLCompiler, options: dict[s
 
 def _only(element: FunctionElement[Any], at: int, compiler: SQLCompiler, options: dict[str, Any]) -> str:
     return compiler.process(list(element.clauses)[at], **options)
+
+
+@compiles(Grouped)
+def _grouped(element: Grouped, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({_only(element, 0, compiler, options)})"
 
 
 @compiles(Glob)

@@ -15,6 +15,7 @@ from sqlalchemy import and_, bindparam, false, func, literal, not_, or_
 from sqlalchemy.sql.elements import ColumnElement
 
 from engine_bridge.query.ast import And, Compare, Duration, Instant, Node, Not, Or, Scalar, Text
+from engine_bridge.query.elements import Grouped
 from engine_bridge.query.leaves import Leaf, enum_leaf, json_leaf, number_leaf, ranged_leaf, text_leaf
 from engine_bridge.query.predicate import TEXT_FIELDS
 from engine_bridge.query.values import bounds
@@ -25,6 +26,7 @@ Kind = Literal[
     "time_s", "time_ms", "time_us", "time_ns",
     "duration_s", "duration_ms", "duration_us", "duration_ns",
 ]  # fmt: skip
+_GROUP: Final = 50
 UNITS: Final = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
@@ -85,7 +87,7 @@ def split(node: Node, columns: Mapping[str, SqlColumn], now_ns: int) -> tuple[Cl
             pushed.append(part.clause)
         if not part.exact:
             left.append(conjunct)
-    clause = and_(*pushed) if pushed else None
+    clause = _joined(and_, pushed) if pushed else None
     return clause, And(tuple(left)) if len(left) > 1 else left[0] if left else None
 
 
@@ -132,8 +134,8 @@ class _Pusher:
         clauses = [part.clause for part in parts if part.clause is not None]
         exact = all(part.exact for part in parts)
         if every:
-            return _Part(and_(*clauses) if clauses else None, exact)
-        return _Part(or_(*clauses), exact) if len(clauses) == len(parts) else _UNKNOWN
+            return _Part(_joined(and_, clauses) if clauses else None, exact)
+        return _Part(_joined(or_, clauses), exact) if len(clauses) == len(parts) else _UNKNOWN
 
     def _compare(self, node: Compare, positive: bool) -> _Part:
         if node.op in ("!=", "!~"):
@@ -158,6 +160,14 @@ class _Pusher:
         if leaf is None:
             return _Part(implied, False)
         return _signed(leaf, implied) if positive else _Part(_opposite(leaf), leaf.unsure is None)
+
+
+def _joined(join: Callable[..., Clause], clauses: list[Clause]) -> Clause:
+    """All clauses, in groups of groups: SQLite nests ``a OR b OR …`` one level per term, and refuses 1,000."""
+    while len(clauses) > _GROUP:
+        chunks = [clauses[at : at + _GROUP] for at in range(0, len(clauses), _GROUP)]
+        clauses = [Grouped(join(*chunk)) for chunk in chunks]
+    return join(*clauses)
 
 
 def _signed(leaf: Leaf, implied: Clause | None) -> _Part:

@@ -142,3 +142,21 @@ def test_text_that_no_database_can_hold_is_not_sent_to_one() -> None:
 def test_glob_keeps_a_prefix_open_to_an_index() -> None:
     assert sql_of('type ~ "order*"')[0] == "(name GLOB 'order*')"
     assert sql_of('type ~ "a[b]*"')[0] == "(name GLOB 'a[[]b]*')"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"type in ({', '.join(f'a{i}' for i in range(2_800))})",
+        f"not (type in ({', '.join(f'a{i}' for i in range(2_800))}))",
+        " or ".join(f"id == a{i}" for i in range(1_400)),
+        " and ".join(f"id != a{i}" for i in range(1_300)),
+        f"status in ({', '.join(['failed'] * 2_400)})",
+        "not " * 55 + "type == x",
+        "(" * 50 + "type == x" + "".join(f" {'and' if i % 2 else 'or'} queue == y)" for i in range(50)),
+    ],
+)
+def test_the_longest_filters_run(lite: sa.Connection, text: str) -> None:
+    clause, residual = split(_parsed(text), columns(LITE), NOW)
+    assert clause is not None and residual is None
+    lite.execute(sa.select(LITE.c.id).where(clause)).all()
