@@ -25,7 +25,7 @@ def duration(ns: int | None) -> str:
         return f"{ns // 1_000_000} ms"
     if ns < 60_000_000_000:
         seconds = ns / 1e9
-        return f"{seconds:.1f} s" if seconds < 10 and round(seconds, 1) % 1 else f"{int(seconds)} s"
+        return f"{seconds:.1f} s".replace(".0 s", " s") if seconds < 10 else f"{int(seconds)} s"
     return _large(ns // 1_000_000_000)
 
 

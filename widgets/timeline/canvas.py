@@ -61,6 +61,11 @@ class Canvas(QWidget):
                 self._paint_empty(painter)
             else:
                 self._paint(painter)
+            if self.hasFocus():
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+                painter.setPen(paints().tokens["accent"])
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
 
     def _paint_empty(self, painter: QPainter) -> None:
         painter.setPen(paints().tokens["muted"])

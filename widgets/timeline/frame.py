@@ -21,14 +21,16 @@ from widgets.timeline.tracks import RUN_LANE, Track
 BAR_PX: Final = 5.0
 """Spans at least this wide are drawn as bars, or CROWDED_PX where there are more than CROWD of them."""
 CROWDED_PX: Final = 14.0
-CROWD: Final = 1_200
+CROWD: Final = 6_000
 RASTER_ONLY: Final = 1e9
 """As the width of bars: there are none."""
 DOT_PX: Final = 2
 MARKER_PX: Final = 18
 """Moments shorter than this are glyphs."""
 MARKER_GAP_PX: Final = 14
-_MARKER: Final = int(Flag.MARKER)
+GLYPHS: Final = 400
+"""More moments than this are drawn as narrow spans."""
+_MOMENT: Final = int(Flag.MARKER | Flag.UNTIMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,9 @@ class _Maker:
         x0, x1 = self.scale.x(spans.start + shift), self.scale.x(spans.end + shift)
         at = row_of[spans.lane]
         wide = x1 - x0 >= least
-        marker = (x1 - x0 < MARKER_PX) & ((spans.flags & _MARKER) != 0)
+        marker = (x1 - x0 < MARKER_PX) & ((spans.flags & _MOMENT) != 0)
+        if marker.sum() > GLYPHS:
+            marker[:] = False
         wide &= ~marker
         narrow = ~wide & ~marker
         self._raster(x0[narrow], x1[narrow], at[narrow] - self.first, spans.tone[narrow])

@@ -27,9 +27,13 @@ from widgets.timeline.state import TimelineState
 
 FINE: Final = 64
 """Up to this many bars are painted one by one."""
+OUTLINED: Final = 1_200
+"""More bars than this have a fill and an edge, but no outline."""
 LABELS: Final = 40
 _EDGE: Final = 3
-_STRIP: Final = 4
+_STRIP: Final = 5
+_TICK: Final = 3
+"""Device px of a failure among spans too narrow to be bars."""
 _GLYPH_FROM: Final = 20.0
 _LABEL_FROM: Final = 48.0
 _FAR: Final = 40.0
@@ -76,7 +80,12 @@ class BarPainter:
         worst, main = frame.worst[lines], frame.dominant[lines]
         image = np.empty((2 * len(lines), width), np.uint32)
         np.take(look.body, main, out=image[0::2], mode="clip")
-        np.take(look.full, np.where(worst >= tones.RETRYING, worst, main), out=image[1::2], mode="clip")
+        image[1::2] = image[0::2]
+        lines_bad, px_bad = np.nonzero(worst >= tones.RETRYING)
+        for shift in range(-(_TICK // 2), _TICK // 2 + 1):
+            image[2 * lines_bad + 1, (px_bad + shift).clip(0, width - 1)] = look.full[
+                worst[lines_bad, px_bad]
+            ]
         picture = QImage(
             image.data, width, 2 * len(lines), width * 4, QImage.Format.Format_ARGB32_Premultiplied
         )
@@ -107,15 +116,17 @@ class BarPainter:
         y, height = _vertical(state, bars.at[order])
         look, cuts = paints(), np.searchsorted(tone[order], np.arange(len(tones.TONES) + 1)).tolist()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        self._rects.fill(x, y, width, height - 1)
+        plain = len(order) > OUTLINED
+        self._rects.fill(x, y, width + plain, height - (not plain))
+        painter.setPen(Qt.PenStyle.NoPen)
         for t in range(1, len(tones.TONES)):
-            painter.setPen(look.pen[t])
+            if not plain:
+                painter.setPen(look.pen[t])
             painter.setBrush(look.brush[t])
             self._rects.draw(painter, cuts[t], cuts[t + 1])
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(look.hatch)
         self._rects.draw(painter, cuts[tones.CANCELLED], cuts[tones.CANCELLED + 1])
-        painter.setPen(Qt.PenStyle.NoPen)
         self._rects.fill(x, y, np.minimum(width, _EDGE), height)
         for t in range(1, len(tones.TONES)):
             painter.setBrush(look.solid[t])
@@ -225,7 +236,7 @@ class _Bar:
         """What is planned and has not happened: dashed and hatched, from the end to the planned end."""
         if not self.flags & _PLANNED or not self.flags & _OPEN:
             return
-        planned = int(self.state.tracks[self.key[0]].history.steps["planned_end_ns"][self.key[1]])
+        planned = self._column("planned_end_ns")
         right = min(self.state.scale.x_of(planned), self.state.scale.width + _FAR)
         left = max(self.rect.right(), -_FAR)
         if right - left < 2:
@@ -245,7 +256,7 @@ class _Bar:
         if room < _LABEL_FROM - GLYPH - 12 or self.height < GLYPH:
             return
         step = self.state.step(self.key)
-        words = text.label(step, self.state.now_of(self.key[0]), self._status(step.status))
+        words = text.label(step, self.state.now_of(self.key[0]), self._status(self._column("status")))
         words_font, metrics = font(11)
         shown = metrics.elidedText(words, Qt.TextElideMode.ElideRight, int(room))
         if len(shown) < 3 and shown != words:
@@ -255,10 +266,13 @@ class _Bar:
         baseline = self.y + (self.height + metrics.ascent() - metrics.descent()) / 2
         self.painter.drawText(QPointF(left, baseline), shown)
 
-    def _status(self, final: StepStatus) -> StepStatus:
+    def _column(self, name: str) -> int:
+        return int(self.state.tracks[self.key[0]].history.steps[name][self.key[1]])
+
+    def _status(self, final: int) -> StepStatus:
         """The status that goes with the tone: the final one, unless the playhead stands before the end."""
-        if tones.OF_STATUS[STEP_STATUSES.index(final)] == self.tone:
-            return final
+        if tones.OF_STATUS[final] == self.tone:
+            return STEP_STATUSES[final]
         return StepStatus.WAITING if self.tone == tones.WAITING else StepStatus.RUNNING
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from engine_bridge import format as fmt
-from engine_bridge.codes import EVENT_KINDS, STEP_KINDS, STEP_STATUSES
+from engine_bridge.codes import EVENT_KINDS, NO_TIME, STEP_KINDS, STEP_STATUSES
 from widgets import glyphs, theme
-from widgets.timeline import text, tones
-from widgets.timeline.frame import Frame
+from widgets.timeline import text
+from widgets.timeline.frame import GLYPHS, Frame
 from widgets.timeline.palette import GLYPH, font, paints
 from widgets.timeline.state import TimelineState
 from widgets.timeline.ticks import ticks
@@ -125,25 +125,39 @@ def lane_words(state: TimelineState, number: int, lane: int) -> tuple[str, str]:
 
 
 def paint_marks(painter: QPainter, state: TimelineState, frame: Frame, ratio: float) -> None:
-    """Glyphs of moments; painter at the plot's origin."""
-    look, marks = paints(), frame.marks
-    for i in range(min(len(marks.x), 2_000)):
-        history = state.tracks[int(marks.track[i])].history
-        if marks.event[i] >= 0:
-            glyph, state_name = glyphs.EVENT[EVENT_KINDS[int(history.events["kind"][marks.event[i]])]]
-            color = theme.theme().state(state_name)
-        else:
-            glyph = glyphs.KIND[STEP_KINDS[int(history.steps["kind"][marks.step[i]])]]
-            status = STEP_STATUSES[int(history.steps["status"][marks.step[i]])]
-            color = look.stroke[tones.FAILED] if status.bad else look.tokens["signal"]
+    """Glyphs of moments, and of steps that are only known by their order; painter at the plot's origin."""
+    marks = frame.marks
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    for i in range(min(len(marks.x), 2 * GLYPHS)):
+        event, step, number = int(marks.event[i]), int(marks.step[i]), int(marks.track[i])
         y, height = state.layout.bar_y(int(marks.at[i]))
-        x, middle = float(marks.x[i]), y - state.top + height / 2
+        at = QPointF(float(marks.x[i]), y - state.top + height / 2)
+        glyph, color = _event_look(state, number, event) if event >= 0 else _step_look(state, number, step)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(look.tokens["panel"])
-        painter.drawEllipse(QPointF(x, middle), GLYPH / 2 + 1, GLYPH / 2 + 1)
+        painter.setBrush(paints().tokens["panel"])
+        painter.drawEllipse(at, GLYPH / 2 + 1, GLYPH / 2 + 1)
         painter.drawPixmap(
-            QPointF(x - GLYPH / 2, middle - GLYPH / 2), glyphs.pixmap(glyph, color.name(), GLYPH, ratio)
+            at - QPointF(GLYPH / 2, GLYPH / 2), glyphs.pixmap(glyph, color.name(), GLYPH, ratio)
         )
+        if step >= 0 and state.tracks[number].history.steps["start_ns"][step] == NO_TIME:
+            painter.setFont(font(11)[0])
+            painter.setPen(paints().tokens["muted"])
+            painter.drawText(at + QPointF(GLYPH / 2 + 5, 4), "no time recorded: placed by order")
+
+
+def _event_look(state: TimelineState, number: int, event: int) -> tuple[str, QColor]:
+    kind = state.tracks[number].history.events["kind"][event]
+    glyph, state_name = glyphs.EVENT[EVENT_KINDS[int(kind)]]
+    return glyph, theme.theme().state(state_name)
+
+
+def _step_look(state: TimelineState, number: int, step: int) -> tuple[str, QColor]:
+    """A moment shows its kind, unless it failed; any other step shows its status."""
+    steps = state.tracks[number].history.steps
+    kind, status = STEP_KINDS[int(steps["kind"][step])], STEP_STATUSES[int(steps["status"][step])]
+    if status.bad or not text.is_moment(kind):
+        return glyphs.state_glyph(status), theme.theme().state(status)
+    return glyphs.KIND[kind], paints().tokens["signal"]
 
 
 def paint_selection(painter: QPainter, state: TimelineState) -> None:

@@ -22,6 +22,11 @@ _KIND_NOTES = {
 }
 
 
+def is_moment(kind: StepKind) -> bool:
+    """Whether steps of a kind happen at once, so that a glyph shows them."""
+    return kind in (StepKind.EVENT_SET, StepKind.STREAM, StepKind.PATCH, StepKind.SIGNAL_SEND)
+
+
 def kind_note(kind: StepKind) -> str:
     """The word after a lane's name; empty for plain steps."""
     return _KIND_NOTES.get(kind, "")

@@ -78,9 +78,9 @@ class Built:
     coarse: bool = False
 
 
-def build(snapshot: Snapshot, cancel: CancelToken | None = None, stride: int = 1) -> Built:
-    """Builds from a snapshot; with a stride, from a sample of its steps. Raises CancelledError."""
-    rows = None if stride == 1 else np.arange(0, len(snapshot.steps["name"]), stride)
+def build(snapshot: Snapshot, cancel: CancelToken | None = None, sample: bool = False) -> Built:
+    """Builds from a snapshot, or from a sample of its steps. Raises CancelledError."""
+    rows = _sample(snapshot.steps) if sample else None
     spans = spans_of(snapshot.steps, snapshot.events, snapshot.run, rows)
     lanes = lanes_of(spans, snapshot.names)
     lane = lanes.lane
@@ -103,6 +103,14 @@ def build(snapshot: Snapshot, cancel: CancelToken | None = None, stride: int = 1
     return Built(
         spans, lanes, index, open_rows, failed, origin, snapshot.version, snapshot.epoch, rows is not None
     )
+
+
+def _sample(steps: HistoryColumns) -> Ints:
+    """SAMPLE rows by chance (a stride would keep step with the history's own rhythm), and some failed ones."""
+    total = len(steps["name"])
+    chosen = np.random.default_rng(0).integers(0, total, SAMPLE)
+    failed = np.flatnonzero(tones.OF_STATUS[steps["status"]] == tones.FAILED)
+    return np.union1d(chosen, failed[:: max(1, len(failed) // 200)])
 
 
 def _origin(spans: Spans, run: Run | None) -> int:
@@ -130,8 +138,7 @@ class Track:
         self.parent_row = parent_row
         self.building = False
         snapshot = Snapshot.of(history)
-        stride = 1 if history.n_steps <= IN_PLACE else -(-history.n_steps // SAMPLE)
-        self.adopt(build(snapshot, stride=stride))
+        self.adopt(build(snapshot, sample=history.n_steps > IN_PLACE))
 
     def adopt(self, built: Built) -> None:
         """Takes a finished build, and catches up with what the history learnt meanwhile."""
