@@ -27,7 +27,8 @@ _REREAD_SHARE: Final = 4.0
 _Found = tuple[Tale, int] | Restart | bool
 _SAME: Final = True
 _BUSY: Final = False
-_MAY_VANISH: Final = ("dispatch ", "requeued ", "R")
+# Only the latest dispatch is kept, cancelling wipes the queue, and old schemas delete a message that was received.
+_MAY_VANISH: Final = ("dispatch ", "requeued ", "queued", "R", "M")
 
 
 def follow(db: Database, ref: RunRef, after: int, cancel: CancelToken) -> Iterator[Batch | Restart]:

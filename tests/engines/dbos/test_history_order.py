@@ -189,7 +189,7 @@ def _causal(history: History) -> None:
             assert event.position < first[event.step_id]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(stories())
 def test_any_rows_make_a_sound_history(story: Story) -> None:
     history = history_of(tale_of(story))
@@ -209,7 +209,7 @@ def _fact(event: Event) -> tuple[object, ...]:
     return (event.kind, event.step_id, event.status)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(stories(), st.integers(0, 10))
 def test_a_tail_ends_where_a_fresh_reading_does_or_starts_over(story: Story, cut: int) -> None:
     early = replace(

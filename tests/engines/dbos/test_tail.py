@@ -201,3 +201,30 @@ def test_a_tail_may_be_taken_up_again_where_it_stopped(past: Past, db: Database)
         first.history.append(item)
     token.cancel()
     assert list(tail) == []
+
+
+@pytest.mark.parametrize("version", ["2.0.0", "2.10.0", "2.31.0", "3.0.0"])
+def test_old_schemas_are_followed(version: str, tmp_path: Path) -> None:
+    path = unpack(f"old_{version}", tmp_path)
+    write(path, "INSERT INTO notifications (destination_uuid, topic, message) VALUES ('w1', 't', 'x')")
+    db = opened(path)
+    history = History()
+    token = CancelToken()
+    tail = follow(db, run_ref("w1"), 0, token)
+    history.append(_batch(next(tail)))
+    assert EventKind.SIGNAL_RECEIVED in {e.kind for e in history.all_events()}
+    # Receiving a message deleted it in those schemas.
+    write(
+        path,
+        "DELETE FROM notifications",
+        "INSERT INTO operation_outputs (workflow_uuid, function_id, function_name) VALUES ('w1', 3, 'more')",
+    )
+    while "3" not in steps(history):
+        history.append(_batch(next(tail)))
+    token.cancel()
+    db.close()
+
+
+def _batch(item: Batch | Restart) -> Batch:
+    assert isinstance(item, Batch), item
+    return item
