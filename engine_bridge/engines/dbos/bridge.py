@@ -26,14 +26,11 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos import facets, failures, fields, payloads, resources, runs, search
 from engine_bridge.engines.dbos.changes import Watch
 from engine_bridge.engines.dbos.connect import Database
+from engine_bridge.engines.dbos.history_order import ORDER_DOC
 from engine_bridge.history import Batch, Restart
 from engine_bridge.model import Run, RunRef
 from engine_bridge.query.ast import Node
 
-_ORDER = (
-    "Steps in the order of their recorded start, then of their step id; DBOS numbers steps when they are reserved, "
-    "so steps gathered in parallel keep ids that do not follow time."
-)
 _OFFERED = frozenset(Capability) - {Capability.ACTIONS, Capability.REPLAY, Capability.DEFINITION}
 
 
@@ -67,7 +64,7 @@ class DbosBridge(Bridge):
             schema_version=None if probed.version is None else str(probed.version),
             schema_known=probed.known,
             read_only=True,
-            order=_ORDER,
+            order=ORDER_DOC,
             capabilities=_OFFERED,
             missing={table: f"no SELECT on {table}" for table in probed.denied},
             notices=self._db.notices + probed.notices,
