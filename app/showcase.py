@@ -36,12 +36,13 @@ class Showcase:
         if demo is None:
             from app.demo import Demo
 
-            window = self._window
-            demo = Demo(lambda text: window.deliver(lambda: window.notify(plain(text))))
+            demo = Demo()
+        window = self._window
+        demo.report = lambda text: window.deliver(lambda: window.notify(plain(text)))
         self._demo = demo
         self.progress = (0, None, "Starting the demo's engine …")
-        self._window.router.show()
-        self._window.sources.in_thread("playhead-demo", self._prepare, demo)
+        window.router.show()
+        window.sources.in_thread("playhead-demo", self._prepare, demo)
 
     def _prepare(self, demo: Demo) -> None:
         window = self._window
@@ -75,6 +76,17 @@ class Showcase:
     def _on_ready(self, url: str) -> None:
         self.progress = None
         self._window.open(url, "demo")
+
+    def no_worker(self) -> str:
+        """Why the demo's worker cannot be killed now."""
+        return "" if self._demo is not None and self._demo.worker_pid else "the demo's worker is not running"
+
+    def kill_worker(self) -> None:
+        """Kills the demo's worker in the middle of its work, to see what a crash leaves behind."""
+        if self._demo is not None and self._demo.kill_worker():
+            self._window.notify(
+                "The demo's worker was killed; another one starts soon and recovers its runs."
+            )
 
     def cancel(self) -> None:
         """Gives up preparing it."""

@@ -215,5 +215,12 @@ class SourceActions:
         """Why the demo cannot be opened now."""
         return self._window.showcase.reason()
 
+    def no_worker(self) -> str:
+        """Why the demo's worker cannot be killed now."""
+        return self._window.showcase.no_worker()
+
+    def kill_demo(self) -> None:
+        self._window.showcase.kill_worker()
+
     def demo(self) -> None:
         self._window.showcase.start()
