@@ -115,6 +115,11 @@ class DetailPane(QWidget):
         """Prefers a subject from the next ``show_moment`` on."""
         self._subject = subject
 
+    def forget(self) -> None:
+        """Another history comes: payloads are read again, even under the same names."""
+        self._sections = []
+        self.payload.set_ref(None)
+
     def show_moment(self, moment: Moment, step_row: int) -> None:
         """Shows the preferred subject at the moment; ``step_row`` -1: no step is selected."""
         self._moment, self._step_row = moment, step_row

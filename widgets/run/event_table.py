@@ -87,9 +87,9 @@ class EventTable(QTableView):
             self.scrollTo(self.events.index(self.current, 0), QAbstractItemView.ScrollHint.PositionAtCenter)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
         if not self._fitted_by_user:
             self.fit_columns()
+        super().resizeEvent(event)
 
     def fit_columns(self) -> None:
         """Shares the width between step and detail; times keep what they need."""
@@ -97,8 +97,8 @@ class EventTable(QTableView):
         number, time, kind, step = _WIDTHS
         time = _DAY_WIDTH if self.events.with_day else time
         rest = self.viewport().width() - number - time
-        kind = min(kind, max(110, rest // 3))
-        step = max(80, min(260, (rest - kind) * 2 // 5))
+        kind = min(kind, max(100, rest // 3))
+        step = max(60, min(260, (rest - kind) * 2 // 5))
         for column, width in enumerate((number, time, kind, step)):
             self.setColumnWidth(column, width)
         self._fitting = False

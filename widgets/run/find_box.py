@@ -24,11 +24,8 @@ class FindBox(QLineEdit):
         self.setPlaceholderText(placeholder)
         self.setAccessibleName(placeholder)
         self.setClearButtonEnabled(True)
+        self._tinted = theme().name
         self._glyph = self.addAction(_icon(), QLineEdit.ActionPosition.LeadingPosition)
-        # The style sheet's paddings of tool buttons would push the icons out of the box.
-        self.setStyleSheet(
-            "QToolButton { border: none; padding: 0; min-height: 0; background: transparent; }"
-        )
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)
@@ -80,7 +77,9 @@ class FindBox(QLineEdit):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
+        # Every new parent brings one too.
+        if event.type() == QEvent.Type.PaletteChange and self._tinted != theme().name:
+            self._tinted = theme().name
             self._glyph.setIcon(_icon())
 
 

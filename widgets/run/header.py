@@ -67,7 +67,7 @@ class RunHeader(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: tuple[RunRef, ...] = ()
+        self._found: list[tuple[str, RunRef, Run | None]] = []
         self._glyph = Glyph(size=18)
         self._type = Text(size=18, bold=True, least=140, most=420)
         self._id = Text(code=True, tone="muted", elide=Qt.TextElideMode.ElideMiddle, least=110, most=300)
@@ -140,6 +140,9 @@ class RunHeader(QWidget):
         self._set_links(found)
 
     def _set_links(self, found: list[tuple[str, RunRef, Run | None]]) -> None:
+        if found == self._found:
+            return
+        self._found = found
         while self._links.count() > 1:
             item = self._links.takeAt(0)
             widget = item.widget() if item is not None else None

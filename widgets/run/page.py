@@ -173,6 +173,7 @@ class RunView(QWidget):
         self._history, self._position, self._step_id = history, position, step_id
         self._now_ns = history.engine_now_ns
         self._stack.setCurrentIndex(1)
+        self.detail.forget()
         self.detail.set_subject(STEP if step_id is not None else RUN if position is None else EVENT)
         self.events.set_history(history)
         self.timeline.set_history(history)

@@ -26,6 +26,7 @@ class Transport(QWidget):
         super().__init__()
         self._speed = SPEEDS[0]
         self._playing = False
+        self._tinted = ""
         self.previous = self._button("back", "Previous event  ,")
         self.play = self._button("running", "Play  Space")
         self.next = self._button("forward", "Next event  .")
@@ -71,6 +72,7 @@ class Transport(QWidget):
 
     def _tint(self) -> None:
         t = theme()
+        self._tinted = t.name
         for button in (self.previous, self.play, self.next):
             name = "paused" if button is self.play and self._playing else button.objectName()
             button.setIcon(glyphs.icon(name, t.color("text"), 14))
@@ -79,7 +81,8 @@ class Transport(QWidget):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
+        # Every new parent brings one too.
+        if event.type() == QEvent.Type.PaletteChange and self._tinted != theme().name:
             self._tint()
 
     def next_speed(self) -> None:
