@@ -1,0 +1,146 @@
+"""Pictures of every main view, drawn by the real window without a display: for ``make demo`` and the docs.
+
+The window is driven through its own commands and focus, as a user would; nothing is drawn for the picture alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from engine_bridge.errors import NotFoundError, PlayheadError
+from engine_bridge.focus import Focus
+from engine_bridge.model import Run, RunRef
+
+if TYPE_CHECKING:
+    from app.context import Source
+    from app.window import MainWindow
+
+_OPEN_S: Final = 30.0
+_SETTLE_S: Final = 10.0
+_STREAMS: Final = ("tail", "live", "changes")
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture: its name, the page, which run (a key of ``Cast``), a position, and commands to run first."""
+
+    name: str
+    page: str
+    run: str = ""
+    position: int | None = None
+    commands: tuple[str, ...] = ()
+
+
+SHOTS: Final = (
+    Shot("welcome", "welcome"),
+    Shot("runs", "runs"),
+    Shot("run", "run", "waiting"),
+    Shot("run_playhead", "run", "completed", 9),
+    Shot("run_failed", "run", "failed", None, ("run.show_failures",)),
+    Shot("run_graph", "run", "completed", None, ("run.show_graph", "run.show_relations")),
+    Shot("failures", "failures"),
+    Shot("resources", "resources"),
+    Shot("palette", "runs", "", None, ("app.palette",)),
+    Shot("keys", "run", "waiting", None, ("app.keys",)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The runs that play in the pictures, picked from what the source holds."""
+
+    waiting: Run
+    failed: Run
+    completed: Run
+
+
+class Shooter:
+    """Draws pictures of one source into a folder. GUI thread, and it alone: it spins the event loop itself."""
+
+    def __init__(self, window: MainWindow, folder: Path) -> None:
+        self._window = window
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def open(self, target: str) -> Source:
+        """Opens a source and waits for it. Raises its error."""
+        self._window.open(target)
+        source = self._window.sources.all()[-1]
+        self._spin(lambda: source.info is not None or source.error is not None, _OPEN_S)
+        if source.error is not None:
+            raise source.error
+        if source.info is None:
+            raise PlayheadError(f"{source.title} did not open within {_OPEN_S:.0f} s.", "Try again.")
+        return source
+
+    def shoot(self, source: Source, suffix: str = "", shots: tuple[Shot, ...] = SHOTS) -> Iterator[Path]:
+        """Draws each shot, yielding the files as they are written."""
+        cast = cast_of(source)
+        for shot in shots:
+            run: Run | None = getattr(cast, shot.run) if shot.run else None
+            yield self._shoot(source, shot, None if run is None else run.ref, suffix)
+
+    def _shoot(self, source: Source, shot: Shot, ref: RunRef | None, suffix: str) -> Path:
+        window = self._window
+        window.focus.set(Focus(page="welcome"))
+        if shot.page != "welcome":
+            window.focus.set(Focus(page=shot.page, source=source.key, run=ref, position=shot.position))
+        self.settle()
+        for command in shot.commands:
+            window.run_command(command)
+            self.settle()
+        path = self._folder / f"{shot.name}{suffix}.png"
+        if not window.grab().save(str(path), "PNG"):
+            raise PlayheadError(f"{path} cannot be written.", "Choose another folder, or free some space.")
+        window.overlays.close()
+        return path
+
+    def settle(self) -> None:
+        """Waits until no page awaits anything but its live stream, and the paints are done."""
+        self._spin(self._idle, _SETTLE_S)
+        self._spin(lambda: False, 0.25)
+
+    def _idle(self) -> bool:
+        return not any(page.jobs.waiting(_STREAMS) for page in self._window.router.pages.all())
+
+    def _spin(self, done: Callable[[], bool], seconds: float) -> None:
+        from PySide6.QtWidgets import QApplication
+
+        deadline = time.monotonic() + seconds
+        calm = 0
+        while time.monotonic() < deadline and calm < 5:
+            QApplication.processEvents()
+            calm = calm + 1 if done() else 0
+            time.sleep(0.005)
+
+
+def cast_of(source: Source) -> Cast:
+    """Picks a waiting, a failed and a completed run with a story. Raises NotFoundError in an empty source."""
+    runs = _newest(source)
+    if not runs:
+        raise NotFoundError("This source holds no runs to draw.")
+
+    def best(wanted: Callable[[Run], bool]) -> Run:
+        fitting = [run for run in runs if wanted(run) and run.parent is None] or runs
+        return max(fitting, key=lambda run: min(run.steps_done or 0, 20))
+
+    return Cast(
+        waiting=best(
+            lambda r: not r.status.closed and r.blocked_on is not None and r.blocked_on.kind == "signal"
+        ),
+        failed=best(lambda r: r.status.bad),
+        completed=best(lambda r: r.status.closed and not r.status.bad),
+    )
+
+
+def _newest(source: Source) -> list[Run]:
+    from engine_bridge.bridge import Sort
+
+    if source.session is None:
+        return []
+    page = source.session.call("runs", None, Sort(), None, "forward", 300).result(_OPEN_S)
+    return list(page.items)
