@@ -31,11 +31,11 @@ def paint_attempts(
         return False
     spans = _spans(state, key, tries)
     middle = rect.center().y()
+    painter.setPen(QPen(look.tokens["retrying"], 1.5, Qt.PenStyle.DotLine))
     for (_, end, _, _), (start, _, _, _) in pairwise(spans):
-        painter.setPen(QPen(look.tokens["retrying"], 1.5, Qt.PenStyle.DotLine))
-        painter.drawLine(
-            QPointF(max(end, -40.0), middle), QPointF(min(start, state.scale.width + 40), middle)
-        )
+        painter.drawLine(QPointF(end, middle), QPointF(start, middle))
+    if spans[-1][1] < rect.right() - 2:
+        painter.drawLine(QPointF(spans[-1][1], middle), QPointF(rect.right(), middle))
     for x0, x1, tone, number in spans:
         _paint_one(
             painter,

@@ -32,8 +32,6 @@ OUTLINED: Final = 1_200
 LABELS: Final = 40
 _EDGE: Final = 3
 _STRIP: Final = 5
-_TICK: Final = 3
-"""Device px of a failure among spans too narrow to be bars."""
 _GLYPH_FROM: Final = 20.0
 _LABEL_FROM: Final = 48.0
 _FAR: Final = 40.0
@@ -73,33 +71,28 @@ class BarPainter:
             _Bar(painter, state, bars, i, int(tone[i]), look, ratio).paint(faded=bool(faded[i]))
 
     def _paint_raster(self, painter: QPainter, state: TimelineState, frame: Frame) -> None:
+        """Each lane's row of pixels, stretched to the height of its bars; below, a strip of what went wrong."""
         look, width = paints(), frame.worst.shape[1]
         lines = np.flatnonzero(frame.worst.any(axis=1))
         if not len(lines):
             return
         worst, main = frame.worst[lines], frame.dominant[lines]
-        image = np.empty((2 * len(lines), width), np.uint32)
-        np.take(look.body, main, out=image[0::2], mode="clip")
-        image[1::2] = image[0::2]
-        lines_bad, px_bad = np.nonzero(worst >= tones.RETRYING)
-        for shift in range(-(_TICK // 2), _TICK // 2 + 1):
-            image[2 * lines_bad + 1, (px_bad + shift).clip(0, width - 1)] = look.full[
-                worst[lines_bad, px_bad]
-            ]
+        bad = _spread(np.where(worst >= tones.RETRYING, worst, np.uint8(0)))
+        cells = np.empty((2 * len(lines), width), np.uint8)
+        cells[0::2] = main
+        cells[1::2] = np.where(bad > 0, bad + np.uint8(len(tones.TONES)), main)
+        image = look.cells.take(cells)
         picture = QImage(
             image.data, width, 2 * len(lines), width * 4, QImage.Format.Format_ARGB32_Premultiplied
         )
-        for i, line in enumerate((lines + frame.first).tolist()):
-            y, height = state.layout.bar_y(line)
-            top, strip = y - state.top, min(_STRIP, height // 2)
-            painter.drawImage(
-                QRectF(0, top, state.scale.width, height - strip), picture, QRectF(0, 2 * i, width, 1)
-            )
-            painter.drawImage(
-                QRectF(0, top + height - strip, state.scale.width, strip),
-                picture,
-                QRectF(0, 2 * i + 1, width, 1),
-            )
+        for i, (line, any_bad) in enumerate(zip(lines.tolist(), bad.any(axis=1).tolist(), strict=True)):
+            y, height = state.layout.bar_y(line + frame.first)
+            strip = min(_STRIP, height // 2) if any_bad else 0
+            area = QRectF(0, y - state.top, state.scale.width, height - strip)
+            painter.drawImage(area, picture, QRectF(0, 2 * i, width, 1))
+            if any_bad:
+                area = QRectF(0, y - state.top + height - strip, state.scale.width, strip)
+                painter.drawImage(area, picture, QRectF(0, 2 * i + 1, width, 1))
 
     def _paint_many(
         self,
@@ -143,6 +136,14 @@ class BarPainter:
         wide = order[np.argsort(-width, kind="stable")][:LABELS]
         for i in wide.tolist():
             _Bar(painter, state, bars, i, int(tone[i]), look, ratio).label()
+
+
+def _spread(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Each cell's tone reaches one device px to both sides, so that a single failure can be seen."""
+    wide = cells.copy()
+    np.maximum(wide[:, 1:], cells[:, :-1], out=wide[:, 1:])
+    np.maximum(wide[:, :-1], cells[:, 1:], out=wide[:, :-1])
+    return wide
 
 
 def _at_playhead(state: TimelineState, bars: Bars) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

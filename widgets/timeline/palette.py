@@ -33,7 +33,8 @@ FADE: Final = 0.62
 
 @dataclass(frozen=True)
 class Paints:
-    """By tone: ``stroke``, ``fill``, ``pen`` and ``brush``; ``body`` and ``full`` are ARGB tables of raster cells."""
+    """By tone: ``stroke``, ``fill``, ``pen`` and ``brush``; ``cells`` is an ARGB table of raster cells, muted ones
+    first and then (from ``len(TONES)`` on) the same at full strength, which ``full`` is by itself."""
 
     stroke: list[QColor]
     fill: list[QColor]
@@ -41,7 +42,7 @@ class Paints:
     dashed: list[QPen]
     brush: list[QBrush]
     solid: list[QBrush]
-    body: NDArray[np.uint32]
+    cells: NDArray[np.uint32]
     full: NDArray[np.uint32]
     tokens: dict[str, QColor]
     veil: QColor
@@ -69,7 +70,7 @@ def _paints(name: str) -> Paints:
         [QPen(color, 1, Qt.PenStyle.DashLine) for color in stroke],
         [QBrush(color) for color in fill],
         [QBrush(color) for color in stroke],
-        _table(body),
+        np.concatenate([_table(body), _table(stroke)]),
         _table(stroke),
         {token: look.color(token) for token in look.tokens},
         veil,
