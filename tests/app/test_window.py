@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QContextMenuEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.window import MainWindow
@@ -14,7 +15,6 @@ from engine_bridge.focus import Focus
 from tests.app.window_fixture import BRIDGES, Opened
 from tests.fakes import ref
 
-pytest_plugins: list[str] = []
 ALT, CONTROL = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ControlModifier
 
 
@@ -200,3 +200,44 @@ def test_size_and_recents_survive(qtbot: QtBot, window: MainWindow, opened: Open
     window.close()
     assert Settings().get("window") == "1000x700"
     assert [recent.url for recent in Saved().recents()] == ["fake://server/orders"]
+
+
+def menu_texts(window: MainWindow) -> list[str]:
+    menu = next(m for m in window.findChildren(QMenu) if m.accessibleName() == "Source actions")
+    texts = [action.text() for action in menu.actions()]
+    menu.close()
+    menu.deleteLater()
+    return texts
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support")
+def test_the_context_menu_fits_the_row_and_opens_from_the_keyboard(
+    qtbot: QtBot, window: MainWindow, opened: Opened
+) -> None:
+    opened("fake://server/orders")
+    rows = [row.title for row in window.panel.rows]
+    window.panel.setCurrentIndex(window.panel.model().index(rows.index("orders"), 0))
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(0, 0), QPoint(0, 0))
+    QApplication.sendEvent(window.panel, event)
+    assert menu_texts(window) == ["Close", "Save as …", "Rename …", "Copy URL", "Remove"]
+    window.panel.menu_requested.emit(None, QPoint(0, 0))
+    QApplication.sendPostedEvents(None, int(QEvent.Type.DeferredDelete))
+    assert menu_texts(window) == ["Connect …", "Open File …"]
+
+
+def test_a_long_read_shows_its_progress_and_can_be_cancelled(
+    qtbot: QtBot, window: MainWindow, opened: Opened
+) -> None:
+    opened("fake://server/orders")
+    cancelled: list[bool] = []
+    page = window.router.pages.get("runs")
+    page.jobs.busy.emit(("scan", "searching", 10, 100, lambda: cancelled.append(True)))
+    chip = window.status_bar.chip
+    assert chip.isVisible() and chip.words.text == "searching 10 of 100"
+    window.focus.change(page="failures")
+    assert not chip.isVisible()
+    window.focus.change(page="runs")
+    chip.button.click()
+    assert cancelled == [True]
+    page.jobs.busy.emit(("scan", None, 0, None, None))
+    assert not chip.isVisible()

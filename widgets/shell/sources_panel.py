@@ -18,7 +18,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen
+from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -184,11 +184,9 @@ class SourcesPanel(QListView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setAccessibleName("Sources")
         self.setMinimumWidth(140)
         self.clicked.connect(self._on_clicked)
-        self.customContextMenuRequested.connect(self._on_menu)
 
     @property
     def rows(self) -> list[PanelRow]:
@@ -213,8 +211,12 @@ class SourcesPanel(QListView):
     def _on_clicked(self, index: QModelIndex) -> None:
         self.activated_row.emit(_row(index))
 
-    def _on_menu(self, point: QPoint) -> None:
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        point: QPoint = self.viewport().mapFromGlobal(event.globalPos())
         index = self.indexAt(point)
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            index = self.currentIndex()
+            point = self.visualRect(index).center()
         row = _row(index) if index.isValid() else None
         self.menu_requested.emit(row, self.viewport().mapToGlobal(point))
 
