@@ -42,8 +42,8 @@ _SMALL_BYTES: Final = 64
 RUN_COLUMNS: Final = (
     "workflow_uuid", "status", "name", "created_at", "updated_at", "started_at_epoch_ms", "completed_at",
     "workflow_deadline_epoch_ms", "delay_until_epoch_ms", "recovery_attempts", "queue_name",
-    "queue_partition_key", "priority", "application_version", "executor_id", "application_name",
-    "parent_workflow_id", "forked_from", "schedule_name", "deduplication_id",
+    "queue_partition_key", "priority", "application_version", "application_name",
+    "parent_workflow_id", "forked_from", "schedule_name",
 )  # fmt: skip
 
 
@@ -92,11 +92,11 @@ def run_columns(tables: Tables) -> list[Expression]:
 def raw_run(row: Any) -> RawRun:
     """A RawRun of a row of ``run_columns``."""
     created, updated, dispatched, completed, deadline, delay = map(moment, row[3:9])
-    version, executor, application, parent, forked, schedule, dedup = map(text, row[13:20])
+    version, application, parent, forked, schedule = map(text, row[13:18])
     return RawRun(
         text(row[0]) or "", text(row[1]) or "", text(row[2]) or "", created, updated, dispatched, completed,
-        deadline, delay, integer(row[9]), text(row[10]), text(row[11]), integer(row[12]), version, executor,
-        application, parent, forked, schedule, dedup,
+        deadline, delay, integer(row[9]), text(row[10]), text(row[11]), integer(row[12]), version,
+        application, parent, forked, schedule,
     )  # fmt: skip
 
 

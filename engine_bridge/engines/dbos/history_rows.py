@@ -44,12 +44,10 @@ class RawRun:
     partition: str | None = None
     priority: int | None = None
     version: str | None = None
-    executor: str | None = None
     application: str | None = None
     parent: str | None = None
     forked_from: str | None = None
     schedule: str | None = None
-    dedup: str | None = None
 
     @property
     def open(self) -> bool:

@@ -85,9 +85,8 @@ class Index:
 def wake_ms(row: RawStep) -> int | None:
     """The absolute wake time that a sleep recorded (epoch seconds, JSON or a pickled float)."""
     value = small_value(row)
-    if type(value) not in (int, float) or not -LIMIT_MS < value * 1000 < LIMIT_MS:
-        return None
-    return int(value * 1000)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value * 1000) if number and -LIMIT_MS < value * 1000 < LIMIT_MS else None
 
 
 def small_value(row: RawStep) -> Any:
