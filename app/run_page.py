@@ -288,9 +288,8 @@ class RunPage(PageController):
 
     def open_child(self) -> None:
         """Goes to the run that the selected step started or waits for."""
-        history, step_id = self.feed.history, self.context.focus.current.step_id
-        row = -1 if step_id is None else history.step_row(step_id)
-        child = history.step(row).child if row >= 0 else None
+        step_id = self.context.focus.current.step_id
+        child = None if step_id is None else self.children_in_place.child_of(step_id)
         if child is None:
             self.context.notify("The selected step has no run of its own.")
         else:

@@ -6,6 +6,7 @@ from typing import cast
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QFontMetricsF,
     QGuiApplication,
     QKeyEvent,
@@ -15,7 +16,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QMenu, QWidget
 
 from engine_bridge.format import safe_lines
 from widgets.payload.background import Background
@@ -245,6 +246,15 @@ class TextView(QAbstractScrollArea):
             bar.setValue(bar.maximum())
         else:
             super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        menu = QMenu(self)
+        copy = menu.addAction("Copy")
+        copy.setEnabled(self._range() is not None)
+        copy.triggered.connect(lambda: QGuiApplication.clipboard().setText(self.selected_text()))
+        menu.addAction("Select all").triggered.connect(self.select_all)
+        menu.exec(event.globalPos())
+        menu.deleteLater()
 
     def set_needle(self, needle: str) -> None:
         """Marks all places that hold ``needle``, and goes to the first at or after the top line."""

@@ -89,7 +89,7 @@ class PayloadView(QWidget):
             self._buttons.addButton(button, index)
             bar.addWidget(button)
         self._buttons.setExclusive(True)
-        self._buttons.idClicked.connect(self.show_page)
+        self._buttons.idClicked.connect(self._on_page_clicked)
         bar.addSpacing(6)
         bar.addWidget(self.finder, 1)
         bar.addWidget(self._reveal_button)
@@ -269,10 +269,12 @@ class PayloadView(QWidget):
 
     def show_page(self, page: int) -> None:
         """Shows TREE, TEXT or RAW."""
-        if self.sender() is self._buttons:
-            self._wanted_page = page
         self._pages.setCurrentIndex(page)
         self._buttons.button(page).setChecked(True)
+
+    def _on_page_clicked(self, page: int) -> None:
+        self._wanted_page = page
+        self.show_page(page)
 
     @property
     def _text_page(self) -> TextView:

@@ -30,13 +30,19 @@ def since_text(blocked: Blocked, moment: Moment) -> str:
     parts: list[str] = []
     now = moment.time_ns
     if blocked.since_ns is not None:
-        waited = f" ({fmt.duration(now - blocked.since_ns)})" if now is not None else ""
-        parts.append(f"since {_short(blocked.since_ns, moment)}{waited}")
+        parts.append(f"since {_short(blocked.since_ns, moment)}{_waited(blocked.since_ns, now)}")
     if blocked.until_ns is not None:
         overdue = now is not None and now > blocked.until_ns and moment.live
         word = "was due" if overdue else "due" if blocked.kind in ("timer", "delay") else "expires"
         parts.append(f"{word} {_short(blocked.until_ns, moment)}")
     return ", ".join(parts)
+
+
+def _waited(since_ns: int, now_ns: int | None) -> str:
+    # Two clocks differ by some milliseconds: less than a second before its beginning is its beginning.
+    if now_ns is None or -1_000_000_000 < now_ns - since_ns < 0:
+        return ""
+    return f" ({fmt.duration(now_ns - since_ns)})"
 
 
 def _short(ns: int, moment: Moment) -> str:

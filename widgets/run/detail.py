@@ -116,8 +116,9 @@ class DetailPane(QWidget):
         self._subject = subject
 
     def forget(self) -> None:
-        """Another history comes: payloads are read again, even under the same names."""
+        """Another history comes: payloads are read again, even under the same names, and masked."""
         self._sections = []
+        self.payload.set_reveal(False)
         self.payload.set_ref(None)
 
     def show_moment(self, moment: Moment, step_row: int) -> None:

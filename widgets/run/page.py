@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QPalette
+from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from engine_bridge import format as fmt
 from engine_bridge.bridge import Relation
@@ -121,6 +121,7 @@ class RunView(QWidget):
         self.relations.more_requested.connect(self.more_relations_requested)
         self.timeline.position_requested.connect(self.position_requested)
         self.timeline.child_requested.connect(self.child_requested)
+        self.timeline.context_requested.connect(self._on_step_menu)
         self.timeline.live_requested.connect(lambda: self.position_requested.emit(None))
         self.transport.live_requested.connect(lambda: self.position_requested.emit(None))
         self.events.event_picked.connect(self._on_event)
@@ -310,6 +311,32 @@ class RunView(QWidget):
     def _on_event(self, event: Event) -> None:
         self.detail.set_subject(EVENT if event.step_id is None else STEP)
         self.event_requested.emit((event.position, event.step_id))
+
+    def _on_step_menu(self, step_id: str | None, at: QPoint) -> None:
+        if step_id is not None:
+            self.selection_requested.emit(step_id)
+            menu = self.step_menu(step_id)
+            menu.exec(at)
+            menu.deleteLater()
+
+    def step_menu(self, step_id: str) -> QMenu:
+        """What a step of the timeline offers."""
+        menu = QMenu(self)
+        history = self._history
+        row = history.step_row(step_id) if history is not None else -1
+        if history is None or row < 0:
+            return menu
+        step, clipboard = history.step(row), QGuiApplication.clipboard()
+        first = int(history.steps["first"][row])
+        menu.addAction("Go to its first event").triggered.connect(lambda: self.position_requested.emit(first))
+        menu.addAction("Copy name").triggered.connect(lambda: clipboard.setText(step.name))
+        menu.addAction("Copy step id").triggered.connect(lambda: clipboard.setText(step.id))
+        if step.child is not None:
+            menu.addAction("Open its run").triggered.connect(lambda: self.run_opened.emit(step.child))
+            menu.addAction("Open or close it here").triggered.connect(
+                lambda: self.child_requested.emit(step_id)
+            )
+        return menu
 
     def begin_find(self) -> None:
         """Puts the keyboard into the find box of what is looked at: the payload, else the events."""

@@ -274,3 +274,22 @@ def test_a_picture_needs_no_controller(view: RunView) -> None:
     view.show_run(*fake_history(0), step_id="1", payloads=read)
     assert asked == [("out:1", 0)]
     assert view.detail.payload.tree.tree_model.rowCount() == 2
+
+
+def test_a_step_of_the_timeline_offers_its_run(view: RunView) -> None:
+    view.show_run(*fake_history(0))
+    opened: list[RunRef] = []
+    view.run_opened.connect(opened.append)
+    actions = {action.text(): action for action in view.step_menu("3").actions()}
+    actions["Open its run"].trigger()
+    actions["Copy name"].trigger()
+    assert opened == [ref("run-0000-child")]
+    assert QGuiApplication.clipboard().text() == "fraud_check"
+    assert "Open its run" not in [action.text() for action in view.step_menu("1").actions()]
+
+
+def test_another_run_is_masked_again(view: RunView) -> None:
+    view.show_run(*fake_history(0))
+    view.detail.payload.set_reveal(True)
+    view.show_run(*fake_history(1))
+    assert not view.detail.payload.reveal
