@@ -8,7 +8,8 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError
-from widgets.timeline.tracks import IN_PLACE, Built, Snapshot, Track, build
+from widgets.timeline.build import Built, Snapshot, build
+from widgets.timeline.tracks import IN_PLACE, Track
 
 
 class Builder(QObject):

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from engine_bridge.steps import Flag
 from widgets.timeline.layout import Layout
 from widgets.timeline.lod import DIRECT, Bytes, Columns, ranges
+from widgets.timeline.markers import RUN_LANE
 from widgets.timeline.scale import Floats, Scale
-from widgets.timeline.tracks import RUN_LANE, Track
+from widgets.timeline.tracks import Track
 
 BAR_PX: Final = 5.0
 """Spans at least this wide are drawn as bars, or CROWDED_PX where there are more than CROWD of them."""

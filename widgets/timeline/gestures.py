@@ -11,8 +11,8 @@ from PySide6.QtGui import QMouseEvent, QWheelEvent
 from engine_bridge.playback import neighbour
 from widgets.timeline import paint_frame as paint
 from widgets.timeline import text
+from widgets.timeline.markers import RUN_LANE
 from widgets.timeline.state import Key, TimelineState
-from widgets.timeline.tracks import RUN_LANE
 
 GRAB_PX: Final = 6
 DRAG_PX: Final = 4

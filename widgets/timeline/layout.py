@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from widgets.timeline.tracks import RUN_LANE, Track
+from widgets.timeline.markers import RUN_LANE
+from widgets.timeline.tracks import Track
 
 ROW: Final = 26
 SLIM: Final = 13

@@ -85,7 +85,8 @@ class BarPainter:
         picture = QImage(
             image.data, width, 2 * len(lines), width * 4, QImage.Format.Format_ARGB32_Premultiplied
         )
-        for i, (line, any_bad) in enumerate(zip(lines.tolist(), bad.any(axis=1).tolist(), strict=True)):
+        for i, line in enumerate(lines.tolist()):
+            any_bad = bool(bad[i].any())
             y, height = state.layout.bar_y(line + frame.first)
             strip = min(_STRIP, height // 2) if any_bad else 0
             area = QRectF(0, y - state.top, state.scale.width, height - strip)

@@ -12,10 +12,10 @@ from engine_bridge.codes import EVENT_KINDS, NO_TIME, STEP_KINDS, STEP_STATUSES
 from widgets import glyphs, theme
 from widgets.timeline import text
 from widgets.timeline.frame import GLYPHS, Frame
+from widgets.timeline.markers import RUN_LANE
 from widgets.timeline.palette import GLYPH, font, paints
 from widgets.timeline.state import TimelineState
 from widgets.timeline.ticks import ticks
-from widgets.timeline.tracks import RUN_LANE
 
 AXIS: Final = 34
 RIGHT: Final = 10
@@ -120,6 +120,8 @@ def lane_words(state: TimelineState, number: int, lane: int) -> tuple[str, str]:
     name = fmt.plain(lanes.names[lanes.name[lane]], 120)
     count = lanes.count[lanes.name[lane]]
     kind = text.kind_note(STEP_KINDS[lanes.kind[lane]])
+    if state.tracks[number].built.coarse:
+        count = 0
     note = (f" × {count}" if count > 1 else "") + (f" · {kind}" if kind else "")
     return name, note
 

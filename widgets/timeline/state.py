@@ -15,9 +15,10 @@ from engine_bridge.playback import position_at_time, time_at
 from engine_bridge.steps import OPEN_END
 from widgets.timeline.frame import Frame, make_frame
 from widgets.timeline.layout import Layout, arrange
+from widgets.timeline.markers import RUN_LANE
 from widgets.timeline.scale import Axis, Scale, active_axis, idle_share, planned_bound
 from widgets.timeline.ticks import Mode
-from widgets.timeline.tracks import IN_PLACE, RUN_LANE, Track
+from widgets.timeline.tracks import IN_PLACE, Track
 
 ACTIVE_LIMIT: Final = 100_000
 """Longer histories keep the plain axis: they have no idle time worth squeezing."""

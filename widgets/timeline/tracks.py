@@ -1,25 +1,24 @@
 """A track: one history made ready to draw, and kept ready while it grows. Pure; a track belongs to one thread.
 
 Closed spans live in an immutable Index; *loose* ones (open, new or changed since) are few and are drawn
-from small arrays until a rebuild takes them in. A build may run in any thread: it only reads columns.
+from small arrays until a rebuild takes them in.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine_bridge.cancel import CancelToken
-from engine_bridge.codes import EVENT_KINDS, NO_TIME
+from engine_bridge.codes import NO_TIME
 from engine_bridge.history import Columns as HistoryColumns
 from engine_bridge.history import History
-from engine_bridge.model import EventKind, Run
-from engine_bridge.steps import OPEN_END, Flag, Lanes, Spans, lanes_of, spans_of
+from engine_bridge.steps import OPEN_END, Flag, Spans, spans_of
 from widgets.timeline import tones
-from widgets.timeline.lod import Columns, Index
+from widgets.timeline.build import Built, Snapshot, build
+from widgets.timeline.lod import Columns
+from widgets.timeline.markers import RUN_LANE
 
 Ints = NDArray[np.int64]
 
@@ -27,106 +26,7 @@ SMALL: Final = 500
 """Histories up to this many steps are simply built anew whenever they change."""
 IN_PLACE: Final = 10_000
 """Histories up to this many steps are built where they are needed; larger ones in the background."""
-SAMPLE: Final = 2_000
-"""Steps of the coarse picture that is shown meanwhile."""
 _LOOSE: Final = 2_048
-RUN_LANE: Final = -1
-"""The lane of what happens to the run itself: signals, operators, events set outside any step."""
-
-_SIGNAL: Final = EVENT_KINDS.index(EventKind.SIGNAL_RECEIVED)
-_MARKED: Final = np.zeros(256, bool)
-for _kind in (
-    EventKind.SIGNAL_RECEIVED,
-    EventKind.SIGNAL_SENT,
-    EventKind.EVENT_SET,
-    EventKind.STREAM_WRITTEN,
-    EventKind.PATCHED,
-    EventKind.STATUS_CHANGED,
-    EventKind.OPERATOR,
-):
-    _MARKED[EVENT_KINDS.index(_kind)] = True
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Columns of a history as they were at one version; safe to read elsewhere (changes come as loose rows)."""
-
-    steps: HistoryColumns
-    events: HistoryColumns
-    run: Run | None
-    names: list[str]
-    version: int
-    epoch: int
-
-    @classmethod
-    def of(cls, history: History) -> Snapshot:
-        return cls(history.steps, history.events, history.run, history.names, history.version, history.epoch)
-
-
-@dataclass(slots=True)
-class Built:
-    """What a build gives: spans of all step rows, their lanes, and the index of the closed ones."""
-
-    spans: Spans
-    lanes: Lanes
-    index: Index
-    open_rows: NDArray[np.int32]
-    failed: Ints  # offsets of the closed spans that failed, rising
-    origin_ns: int
-    version: int
-    epoch: int
-    coarse: bool = False
-
-
-def build(snapshot: Snapshot, cancel: CancelToken | None = None, sample: bool = False) -> Built:
-    """Builds from a snapshot, or from a sample of its steps. Raises CancelledError."""
-    rows = _sample(snapshot.steps) if sample else None
-    spans = spans_of(snapshot.steps, snapshot.events, snapshot.run, rows)
-    lanes = lanes_of(spans, snapshot.names)
-    lane = lanes.lane
-    closed = np.flatnonzero(spans.end != OPEN_END)
-    origin = _origin(spans, snapshot.run)
-    columns = Columns(
-        spans.start[closed] - origin,
-        spans.end[closed] - origin,
-        lane[closed],
-        tones.OF_STATUS[spans.status[closed]],
-        spans.row[closed],
-        spans.flags[closed],
-    )
-    index = Index(columns, len(lanes), cancel)
-    open_rows = spans.row[spans.end == OPEN_END]
-    if rows is not None:
-        lanes.lane = np.full(len(snapshot.steps["name"]), -1, np.int32)
-        lanes.lane[rows] = lane
-    failed = np.sort(columns.start[columns.tone == tones.FAILED])
-    return Built(
-        spans, lanes, index, open_rows, failed, origin, snapshot.version, snapshot.epoch, rows is not None
-    )
-
-
-def _sample(steps: HistoryColumns) -> Ints:
-    """SAMPLE rows by chance (a stride would keep step with the history's own rhythm), and some failed ones."""
-    total = len(steps["name"])
-    chosen = np.random.default_rng(0).integers(0, total, SAMPLE)
-    failed = np.flatnonzero(tones.OF_STATUS[steps["status"]] == tones.FAILED)
-    return np.union1d(chosen, failed[:: max(1, len(failed) // 200)])
-
-
-def _origin(spans: Spans, run: Run | None) -> int:
-    if len(spans):
-        return int(spans.start.min())
-    return (run and (run.started_ns or run.created_ns)) or 0
-
-
-@dataclass(slots=True)
-class Markers:
-    """Events drawn as glyphs: offsets, lane ids, event rows, kinds; in the order of events."""
-
-    offset: Ints
-    lane: NDArray[np.int32]
-    row: NDArray[np.int64]
-    kind: NDArray[np.uint8]
 
 
 class Track:
@@ -149,12 +49,7 @@ class Track:
         self._loose_rows = built.open_rows
         self._seen = built.version
         self.outdated = np.zeros(0, np.int32)
-        self._events_seen = 0
-        self._latest_ns = NO_TIME
-        self._earliest_ns = OPEN_END
-        self._markers = Markers(
-            np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.uint8)
-        )
+        self.markers = built.markers
         self._columns: tuple[int, Columns] | None = None
         self._bounds: tuple[int, tuple[int, int]] | None = None
         self._attempt_order: tuple[int, NDArray[np.intp]] | None = None
@@ -191,11 +86,10 @@ class Track:
             self._take(changed)
             self._seen = history.version
         self.loose = self._spans(self._loose_rows)
-        if not self.built.coarse and len(changed):
+        if not self.built.coarse:
             self.lanes.place(self._spans(changed))
+            self.markers = self.markers.extended(history.events, self.lanes.lane, self.origin_ns)
         self._columns = self._bounds = None
-        self._latest_ns = int(self.loose.start.max(initial=self._latest_ns))
-        self._mark_events()
 
     def _spans(self, rows: NDArray[Any]) -> Spans:
         history = self.history
@@ -210,36 +104,9 @@ class Track:
         self.outdated = np.union1d(self.outdated, closed).astype(np.int32)
         self._loose_rows = np.union1d(self._loose_rows, changed).astype(np.int32)
 
-    def _mark_events(self) -> None:
-        events = self.history.events
-        times = events["time_ns"][self._events_seen :]
-        self._latest_ns = int(times.max(initial=self._latest_ns))
-        self._earliest_ns = int(times[times != NO_TIME].min(initial=self._earliest_ns))
-        fresh = self._events_seen + np.flatnonzero(_MARKED[events["kind"][self._events_seen :]])
-        self._events_seen = len(self.history)
-        told_by_step = (events["step"][fresh] >= 0) & (events["kind"][fresh] != _SIGNAL)
-        fresh = fresh[(events["time_ns"][fresh] != NO_TIME) & ~told_by_step]
-        if not len(fresh):
-            return
-        step = events["step"][fresh]
-        lane = np.where(
-            step >= 0, self.lanes.lane[step.clip(0)] if len(self.lanes.lane) else RUN_LANE, RUN_LANE
-        )
-        old = self._markers
-        self._markers = Markers(
-            np.concatenate([old.offset, events["time_ns"][fresh] - self.origin_ns]),
-            np.concatenate([old.lane, lane.astype(np.int32)]),
-            np.concatenate([old.row, fresh]),
-            np.concatenate([old.kind, events["kind"][fresh]]),
-        )
-
-    @property
-    def markers(self) -> Markers:
-        return self._markers
-
     @property
     def has_run_lane(self) -> bool:
-        return bool((self._markers.lane == RUN_LANE).any())
+        return bool((self.markers.lane == RUN_LANE).any())
 
     def lane_of(self, row: int) -> int:
         """The lane id of a step row; RUN_LANE where it has none yet."""
@@ -282,7 +149,7 @@ class Track:
         known = [time for time in (clock_ns, history.engine_now_ns) if time is not None]
         if known:
             return max(known)
-        return max(self._latest_ns, self.origin_ns)
+        return max(self.markers.last_ns, int(self.loose.start.max(initial=self.origin_ns)))
 
     def loose_columns(self, clock_ns: int | None) -> Columns:
         """The loose spans as columns, open ones ending now."""
@@ -343,15 +210,15 @@ class Track:
         return self._bounds[1]
 
     def _measure(self, clock_ns: int | None, now_ns: int) -> tuple[int, int]:
-        loose = self.loose_columns(clock_ns)
-        low, high = [int(loose.start.min(initial=OPEN_END))], [int(loose.end.max(initial=NO_TIME))]
+        loose, origin = self.loose_columns(clock_ns), self.origin_ns
+        first = [time for time in (self.markers.first_ns,) if time != OPEN_END]
+        last = [time for time in (self.markers.last_ns,) if time != NO_TIME]
+        if len(loose):
+            first.append(origin + int(loose.start.min()))
+            last.append(origin + int(loose.end.max()))
         if len(self.index):
-            low.append(self.index.low)
-            high.append(self.index.high)
-        first = (
-            min(self.origin_ns + min(low), self._earliest_ns) if min(low) != OPEN_END else self._earliest_ns
-        )
-        last = max(self.origin_ns + max(high), self._latest_ns) if max(high) != NO_TIME else self._latest_ns
-        if first == OPEN_END:
-            return self.origin_ns, max(self.origin_ns + 1_000_000_000, now_ns)
-        return first, max(last, first + 1)
+            first.append(origin + self.index.low)
+            last.append(origin + self.index.high)
+        if not first:
+            return origin, max(origin + 1_000_000_000, now_ns)
+        return min(first), max(*last, min(first) + 1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from widgets.timeline.markers import RUN_LANE
 from widgets.timeline.state import Key, TimelineState
-from widgets.timeline.tracks import RUN_LANE
 
 
 def along(state: TimelineState, direction: int) -> Key | None:

@@ -11,11 +11,12 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError
 from tests.bench.histories import make_history
 from widgets.timeline import lod, tones
+from widgets.timeline.build import Snapshot, build
 from widgets.timeline.frame import RASTER_ONLY, Frame, make_frame
 from widgets.timeline.layout import Layout, arrange
 from widgets.timeline.lod import Columns, Index, ranges
 from widgets.timeline.scale import Axis, Scale
-from widgets.timeline.tracks import Snapshot, Track, build
+from widgets.timeline.tracks import Track
 
 WIDTH = 700
 

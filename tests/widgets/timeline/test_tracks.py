@@ -9,8 +9,10 @@ from engine_bridge.model import Event, EventKind, Status, Step, StepKind, StepSt
 from tests.bench.histories import make_batches, make_history
 from tests.fakes import NOW, T0, S, make_run
 from tests.fakes import make_history as make_small
+from widgets.timeline.build import Snapshot, build
 from widgets.timeline.layout import ROW, SLIM, arrange
-from widgets.timeline.tracks import RUN_LANE, Snapshot, Track, build
+from widgets.timeline.markers import RUN_LANE
+from widgets.timeline.tracks import Track
 
 
 def small(i: int = 1) -> History:
