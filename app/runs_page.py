@@ -53,6 +53,7 @@ class RunsPage(PageController):
         self.feed.opened.connect(self._on_opened)
         self.feed.read.connect(self._on_read)
         self.feed.failed.connect(self._on_failed)
+        self.jobs.busy.connect(self._on_busy)
         self.feed.cancelled.connect(self._on_cancelled)
         view.filter_bar.applied.connect(self.apply_filter)
         view.table.opened.connect(self.open_run)
@@ -77,6 +78,8 @@ class RunsPage(PageController):
         if self._loaded != (new.source, session, new.query):
             self._load(source)
         self.live.start()
+        if old.page != self.name and not self.view.filter_bar.line.hasFocus():
+            self.view.table.setFocus()
 
     def _on_source(self, key: str) -> None:
         focus = self.context.focus.current
@@ -189,7 +192,6 @@ class RunsPage(PageController):
         self.view.chips.set_active(statuses(node))
         self.view.charts.set_range(time_range(node))
         if not keep:
-            self.view.empty.show_state("runs", "Loading runs …")
             self.view.show_rows()
 
         def arguments(fetch: Fetch) -> tuple[object, ...]:
@@ -234,6 +236,12 @@ class RunsPage(PageController):
         self.facts.outdate()
         if not self.scan.active and (changes.new or not self.view.model.rowCount()):
             self.fresh.look()
+
+    def _on_busy(self, _: object) -> None:
+        # Jobs tell what lasts longer than a moment; until then an empty table is calmer than a notice.
+        if self.feed.opening and self.view.model.rowCount() == 0 and not self.view.scan.isVisible():
+            self.view.empty.show_state("hourglass", "Reading runs …", "The source has not answered yet.")
+            self.view.show_empty()
 
     def _on_cancelled(self) -> None:
         if self.view.model.rowCount() == 0 and self.view.model.blocks.resume is None:

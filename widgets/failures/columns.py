@@ -29,15 +29,26 @@ def short_type(name: str) -> str:
 
 COLUMNS: Final[tuple[Column, ...]] = (
     Column(id="time", title="time", text=_time, full=_time_full, width=156, kind="muted", code=True),
-    Column(id="type", title="workflow", text=lambda r, c: plain(r.run_type), width=150, field="type"),
-    Column(id="run", title="run", text=lambda r, c: plain(str(r.ref)), width=210, code=True, field="id"),
-    Column(id="step", title="step", text=_step, width=150, doc="Empty when the run itself failed"),
+    Column(
+        id="type", title="workflow", text=lambda r, c: plain(r.run_type), width=150, least=90, field="type"
+    ),
+    Column(
+        id="run",
+        title="run",
+        text=lambda r, c: plain(str(r.ref)),
+        width=210,
+        least=110,
+        code=True,
+        field="id",
+    ),
+    Column(id="step", title="step", text=_step, width=150, least=90, doc="Empty when the run itself failed"),
     Column(
         id="error",
         title="error",
         text=lambda r, c: short_type(r.failure.type),
         full=lambda r, c: plain(r.failure.type),
         width=210,
+        least=120,
         state=lambda r: "failed",
     ),
     Column(

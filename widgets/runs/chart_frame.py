@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from engine_bridge.format import plain
 from widgets import glyphs
@@ -36,8 +36,10 @@ class ChartFrame(QWidget):
         self._legend = QHBoxLayout()
         self._legend.setSpacing(4)
         row.addLayout(self._legend)
-        row.addStretch()
-        row.addWidget(self._readout)
+        # The read-out never widens the page: what does not fit is in the accessible description.
+        self._readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._readout.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self._readout, 1)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(12, 8, 8, 4)
         self._column.setSpacing(2)

@@ -106,11 +106,11 @@ COLUMNS: Final[tuple[Column, ...]] = (
         value=lambda run: run.status.value, state=lambda run: run.status,
     ),
     Column(
-        id="type", title="workflow", text=lambda r, c: plain(r.type), width=150, field="type",
+        id="type", title="workflow", text=lambda r, c: plain(r.type), width=150, least=96, field="type",
         value=lambda run: run.type,
     ),
     Column(
-        id="id", title="run", text=lambda r, c: plain(r.id), width=250, code=True, field="id",
+        id="id", title="run", text=lambda r, c: plain(r.id), width=250, least=120, code=True, field="id",
         value=lambda run: run.id,
     ),
     Column(

@@ -100,6 +100,7 @@ class RunsView(QWidget):
             return
         for number, column in enumerate(COLUMNS):
             self.table.setColumnHidden(number, column.id not in ids)
+        self.table.fit_columns()
 
     def choose_columns(self) -> None:
         """Opens the columns chooser."""
@@ -115,4 +116,5 @@ class RunsView(QWidget):
     def _toggle_column(self, number: int, on: bool) -> None:
         if on or len(self.shown_columns()) > 1:
             self.table.setColumnHidden(number, not on)
+            self.table.fit_columns()
             self.columns_changed.emit(self.shown_columns())

@@ -17,6 +17,7 @@ from widgets.runs.plot import Plot, duration_axis
 from widgets.runs.ticks import log_position
 from widgets.theme import font, theme
 
+_MOST: Final = 4_000
 _BAD: Final = frozenset(status.value for status in Status if status.bad)
 
 
@@ -29,6 +30,7 @@ class Scatter(QObject):
         super().__init__(frame)
         self._frame = frame
         self._points: list[DurationPoint] = []
+        self._all: list[int] = []
         self._zone: tzinfo | None = None
         self._current = -1
         self._plot = Plot(duration_axis())
@@ -36,7 +38,7 @@ class Scatter(QObject):
         self._bad = pg.ScatterPlotItem(size=7, symbol="x", pxMode=True, hoverable=True, tip=None)
         self._mark = pg.ScatterPlotItem(size=12, symbol="s", pxMode=True)
         self._p95 = pg.InfiniteLine(
-            angle=0, label="", labelOpts={"position": 0.9, "anchors": [(0.5, 1), (0.5, 1)]}
+            angle=0, label="", labelOpts={"position": 0.995, "anchors": [(1, 1), (1, 1)]}
         )
         for item in (self._good, self._bad, self._mark, self._p95):
             self._plot.addItem(item)
@@ -49,17 +51,16 @@ class Scatter(QObject):
 
     def set_data(self, points: tuple[DurationPoint, ...], zone: tzinfo | None) -> None:
         """Shows a sample of finished runs."""
-        self._points = sorted(points, key=lambda point: point.start_ns)
+        self._all = [point.duration_ns for point in points]
+        self._points = sorted(_sample(points), key=lambda point: point.start_ns)
         self._zone, self._current = zone, -1
         self._plot.time_axis.zone = zone
         self._draw()
 
     @property
     def p95_ns(self) -> int | None:
-        """The 95th percentile of the durations shown, nanoseconds."""
-        if not self._points:
-            return None
-        return int(np.percentile([point.duration_ns for point in self._points], 95))
+        """The 95th percentile of the durations known, nanoseconds."""
+        return int(np.percentile(self._all, 95)) if self._all else None
 
     def tint(self) -> None:
         """Takes the colours of the theme in force."""
@@ -122,3 +123,10 @@ class Scatter(QObject):
         self._frame.read_out(
             f"{point.ref}  {point.status.replace('_', ' ')}  {duration(point.duration_ns)}  {at}"
         )
+
+
+def _sample(points: tuple[DurationPoint, ...]) -> list[DurationPoint]:
+    """At most about _MOST points, evenly taken, failed ones first: what fits on a chart of this size."""
+    bad = [point for point in points if point.status in _BAD]
+    good = [point for point in points if point.status not in _BAD]
+    return bad[:: 1 + 2 * len(bad) // _MOST] + good[:: 1 + 2 * len(good) // _MOST]

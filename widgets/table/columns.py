@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Kind = Literal["text", "muted", "warning", "link"]
+
+
+READABLE: Final = 260  # px that a stretching column gets before others keep their full width
 
 
 @dataclass(slots=True)
@@ -23,13 +26,16 @@ class Column:
     """One column. ``text`` is what the cell shows, ``full`` what tooltip and copy give (``text`` when None).
 
     ``field`` names the filter field behind it, "" for none; ``value`` gives that field's value of an item.
-    ``state`` gives the status whose glyph and colour the cell carries. ``live`` cells change while time passes.
+    ``state`` gives the status whose glyph and colour the cell carries. ``least`` (px) is what the column
+    may shrink to where room is short, 0 for not at all; ``stretch`` columns take what is left. ``live`` cells
+    change while time passes.
     """
 
     id: str
     title: str
     text: Callable[[Any, Clock], str]
     width: int = 100
+    least: int = 0
     kind: Kind = "text"
     code: bool = False
     right: bool = False
@@ -45,6 +51,23 @@ class Column:
     def whole(self, item: Any, clock: Clock) -> str:
         """The cell's full text, for tooltip and copy."""
         return (self.full or self.text)(item, clock)
+
+
+def fitted(
+    columns: Sequence[Column], wanted: Sequence[int], shown: Sequence[int], room: int
+) -> dict[int, int]:
+    """Widths of the shown columns in a viewport ``room`` px wide; more than it only when nothing can give way."""
+    stretch = [n for n in shown if columns[n].stretch]
+    widths = {n: min(wanted[n], READABLE) if n in stretch else wanted[n] for n in shown}
+    short = sum(widths.values()) - room
+    slack = {n: widths[n] - columns[n].least for n in shown if 0 < columns[n].least < widths[n]}
+    share = min(1.0, short / sum(slack.values())) if short > 0 and slack else 0.0
+    for n, most in slack.items():
+        widths[n] -= round(most * share)
+    left = room - sum(widths.values())
+    if stretch and left > 0:
+        widths[stretch[0]] += left
+    return widths
 
 
 def row_text(columns: Sequence[Column], item: Any, clock: Clock) -> str:

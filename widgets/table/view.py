@@ -16,6 +16,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from widgets.table.columns import fitted
 from widgets.table.model import PagedModel
 from widgets.table.painting import RowPainter, Section
 from widgets.theme import ROW
@@ -40,6 +41,8 @@ class PagedView(QTableView):
         super().__init__(parent)
         self.paged = model
         self._hover_row = -1
+        self._fitting = False
+        self._wanted: dict[str, int] = {}  # widths that the user gave, by column id
         self.setModel(model)
         self._configure()
         self._configure_header()
@@ -76,17 +79,30 @@ class PagedView(QTableView):
         header.setSectionsClickable(True)
         header.setMinimumSectionSize(48)
         header.sectionClicked.connect(lambda column: self.sort_requested.emit(column))
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.sectionResized.connect(self._on_section_resized)
         self.lay_out_columns()
 
     def lay_out_columns(self) -> None:
         """Gives every column of the model its width; called again when the model has other columns."""
-        header = self.horizontalHeader()
-        header.setStretchLastSection(not any(column.stretch for column in self.paged.columns))
         for number, column in enumerate(self.paged.columns):
-            mode = QHeaderView.ResizeMode.Stretch if column.stretch else QHeaderView.ResizeMode.Interactive
-            header.setSectionResizeMode(number, mode)
-            self.setColumnWidth(number, column.width)
             self.setColumnHidden(number, column.hidden)
+        self.fit_columns()
+
+    def fit_columns(self) -> None:
+        """Shares the width out: flexible columns give way before the widest one becomes too narrow to read."""
+        columns = self.paged.columns
+        shown = [n for n in range(len(columns)) if not self.isColumnHidden(n)]
+        wanted = [self._wanted.get(column.id, column.width) for column in columns]
+        widths = fitted(columns, wanted, shown, self.viewport().width())
+        self._fitting = True
+        for number, width in widths.items():
+            self.setColumnWidth(number, width)
+        self._fitting = False
+
+    def _on_section_resized(self, number: int, old: int, new: int) -> None:
+        if not self._fitting and new > 0 and number < len(self.paged.columns):
+            self._wanted[self.paged.columns[number].id] = new
 
     @property
     def visible_rows(self) -> tuple[int, int]:
@@ -219,4 +235,5 @@ class PagedView(QTableView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self.fit_columns()
         self._schedule()

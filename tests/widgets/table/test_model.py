@@ -175,3 +175,15 @@ def test_painting_at_every_scale_shows_something(view: PagedView, model: PagedMo
     image = view.grab().toImage()
     colors = {image.pixel(x, 60) for x in range(0, image.width(), 3)}
     assert len(colors) > 3
+
+
+@pytest.mark.parametrize("width", [400, 760, 1_000, 1_600, 3_000])
+def test_the_widest_column_stays_readable_as_long_as_others_can_give_way(view: PagedView, width: int) -> None:
+    view.resize(width, 400)
+    view.fit_columns()
+    widths = {
+        column.id: view.columnWidth(n) for n, column in enumerate(COLUMNS) if not view.isColumnHidden(n)
+    }
+    total = sum(widths.values())
+    assert widths["now"] >= 260
+    assert total == view.viewport().width() or (total > width and widths["id"] == 120)
