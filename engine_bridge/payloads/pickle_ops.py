@@ -114,7 +114,8 @@ class Machine:
                     break
                 self._step(op.name, arg)
                 end = stream.tell()
-        except (ValueError, IndexError, KeyError, TypeError, OverflowError, UnicodeError) as fault:
+        except (ValueError, IndexError, KeyError, TypeError, OverflowError, Warning) as fault:
+            # Warning: codecs warn about odd escapes, which is an error where warnings are.
             self._cut_text(data, end)
             self.error = f"This pickle is malformed at byte {end}: {_reason(fault)}."
         self.result = self._so_far()

@@ -86,6 +86,15 @@ def columns(t: sa.Table) -> dict[str, SqlColumn]:
     }
 
 
+EMPTY: dict[str, Any] = {
+    "status": "SUCCESS",
+    "name": "",
+    **dict.fromkeys(
+        ("queue", "error", "created_at", "started_at", "completed_at", "attempts", "debounced", "attributes")
+    ),
+}
+
+
 def ns(ms: int | None) -> int | None:
     return None if ms is None else ms * 1_000_000
 

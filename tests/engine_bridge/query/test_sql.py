@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine_bridge.query import parse
-from engine_bridge.query.ast import Node
+from engine_bridge.query.ast import Compare, Node, Not
 from engine_bridge.query.predicate import matches
 from engine_bridge.query.sql import split
 from engine_bridge.query.text import to_text
 
-from .strategies import FIELDS, METADATA, NOW, columns, nodes, rows, run_of, table
+from .strategies import EMPTY, FIELDS, METADATA, NOW, columns, nodes, rows, run_of, table
 
 LITE = table("runs_lite", sa.Text, sa.Integer)
 
@@ -71,6 +71,42 @@ def test_pushed_and_residual_return_what_the_predicate_does_at_length(
     lite: sa.Connection, drawn: list[dict[str, Any]], tree: Node
 ) -> None:
     check(lite, LITE, drawn, tree)
+
+
+TEXTS = [
+    "Straße",
+    "STRASSE",
+    "strasse",
+    "\u212aelvin",
+    "kelvin",
+    "a%b",
+    "a_b",
+    "axb",
+    "a[b]c",
+    "abc",
+    "é",
+    "É",
+    "e\u0301",
+]
+TEXTS += ["", "order", "Order", "orders-1", "it's", "back\\slash", "İ", "i̇", "*", "?"]
+CASES = ["strasse", "ß", "K", "k", "a%", "_", "[b]", "É", "é", "e", "ORDER", "'", "\\", "i", "", "*"]
+
+
+@pytest.mark.parametrize("field", ["type", "queue"])
+@pytest.mark.parametrize("op", ["contains", "~", "==", "<", ">="])
+def test_texts_at_the_edge_of_case_and_patterns(lite: sa.Connection, op: str, field: str) -> None:
+    edge_texts(lite, LITE, ["a\0b", "a\0é", "\0"], op, field)
+
+
+def edge_texts(connection: sa.Connection, t: sa.Table, more: list[str], op: str, field: str) -> None:
+    texts: list[str | None] = [None, *TEXTS, *more]
+    drawn = [{**EMPTY, "name": text or "", "queue": text} for text in texts]
+    stored = fill(connection, t, drawn)
+    for word in CASES:
+        for pattern in (word, f"*{word}", f"{word}*", f"*{word}*", f"?{word}") if op == "~" else (word,):
+            for tree in (Compare(field, op, pattern), Not(Compare(field, op, pattern))):  # type: ignore[arg-type]
+                wanted = {run.id for run in map(run_of, stored) if matches(tree, run, NOW)}
+                assert pushed_ids(connection, t, tree, stored) == wanted, to_text(tree)
 
 
 def plan(connection: sa.Connection, text: str) -> str:

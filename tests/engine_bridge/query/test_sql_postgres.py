@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from engine_bridge.query.ast import Node
 
 from .strategies import METADATA, nodes, rows, table
-from .test_sql import check
+from .test_sql import check, edge_texts
 
 
 class RawJson(sa.types.TypeDecorator[str]):
@@ -54,3 +54,8 @@ def test_pushed_and_residual_return_what_the_predicate_does(
     postgres: sa.Connection, drawn: list[dict[str, Any]], tree: Node
 ) -> None:
     check(postgres, POSTGRES, drawn, tree)
+
+
+@pytest.mark.parametrize("op", ["contains", "~", "==", "<", ">="])
+def test_texts_at_the_edge_of_case_and_patterns(postgres: sa.Connection, op: str) -> None:
+    edge_texts(postgres, POSTGRES, [], op, "queue")
