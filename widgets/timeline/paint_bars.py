@@ -78,6 +78,7 @@ class BarPainter:
             return
         worst, main = frame.worst[lines], frame.dominant[lines]
         bad = _spread(np.where(worst >= tones.RETRYING, worst, np.uint8(0)))
+        troubled = bad.max(axis=1).tolist()
         cells = np.empty((2 * len(lines), width), np.uint8)
         cells[0::2] = main
         cells[1::2] = np.where(bad > 0, bad + np.uint8(len(tones.TONES)), main)
@@ -86,7 +87,7 @@ class BarPainter:
             image.data, width, 2 * len(lines), width * 4, QImage.Format.Format_ARGB32_Premultiplied
         )
         for i, line in enumerate(lines.tolist()):
-            any_bad = bool(bad[i].any())
+            any_bad = troubled[i]
             y, height = state.layout.bar_y(line + frame.first)
             strip = min(_STRIP, height // 2) if any_bad else 0
             area = QRectF(0, y - state.top, state.scale.width, height - strip)
@@ -134,8 +135,8 @@ class BarPainter:
             tone[order][room],
             GLYPH,
         )
-        wide = order[np.argsort(-width, kind="stable")][:LABELS]
-        for i in wide.tolist():
+        wide = np.flatnonzero(width >= _LABEL_FROM)
+        for i in order[wide[np.argsort(-width[wide], kind="stable")][:LABELS]].tolist():
             _Bar(painter, state, bars, i, int(tone[i]), look, ratio).label()
 
 
