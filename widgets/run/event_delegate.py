@@ -53,10 +53,13 @@ class EventDelegate(QStyledItemDelegate):
         rect = option.rect
         if row == self.current:
             p.fillRect(rect, t.color("selection"))
+        elif self._model.of_step(row):
+            p.fillRect(rect, mix(t.color("selection"), t.color("panel"), 0.45))
         elif option.state & QStyle.StateFlag.State_MouseOver:
             p.fillRect(rect, t.color("raised"))
-        if row == self.current and column == NUMBER:
-            p.fillRect(rect.left(), rect.top(), 3, rect.height(), t.color("playhead"))
+        if column == NUMBER and (row == self.current or self._model.of_step(row)):
+            tone = "playhead" if row == self.current else "accent"
+            p.fillRect(rect.left(), rect.top(), 3, rect.height(), t.color(tone))
         p.fillRect(rect.left(), rect.bottom(), rect.width(), 1, mix(t.color("line"), t.color("panel"), 0.5))
 
     def _glyph(self, p: QPainter, t: Theme, row: int, inner: QRect) -> QRect:

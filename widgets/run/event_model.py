@@ -41,6 +41,7 @@ class EventModel(QAbstractTableModel):
         self._zone: tzinfo | None = None
         self._with_day = False
         self.position: int | None = None
+        self.step_row = -1
 
     @property
     def history(self) -> History | None:
@@ -144,6 +145,12 @@ class EventModel(QAbstractTableModel):
         if self.position is None or self._history is None:
             return False
         return bool(self._history.events["position"][self.source_row(row)] > self.position)
+
+    def of_step(self, row: int) -> bool:
+        """Whether a row belongs to the selected step."""
+        if self.step_row < 0 or self._history is None:
+            return False
+        return bool(self._history.events["step"][self.source_row(row)] == self.step_row)
 
     def data(self, index: _Index, role: int = _DISPLAY) -> Any:
         if role == _DISPLAY:

@@ -70,10 +70,10 @@ class EventTable(QTableView):
             if index != self.currentIndex():
                 self.setCurrentIndex(index)
             if scroll:
-                self._bring(index)
+                self.bring(index)
         self.viewport().update()
 
-    def _bring(self, index: QModelIndex) -> None:
+    def bring(self, index: QModelIndex) -> None:
         """Rows out of sight come to the middle; those in sight stay where they are."""
         rect = self.visualRect(index)
         if not self.viewport().rect().contains(rect.center()):
@@ -170,10 +170,21 @@ class EventsPane(QWidget):
         QTimer.singleShot(0, self.table, self._bring)
 
     def _bring(self) -> None:
-        if self.model.position is None:
-            self.table.scrollToBottom()
-        else:
+        """The playhead's row comes into sight; when LIVE the selected step's first, else the newest."""
+        if self.model.position is not None:
             self.table.center_current()
+        elif not self._bring_step():
+            self.table.scrollToBottom()
+
+    def _bring_step(self) -> bool:
+        history, step_row = self.model.history, self.model.step_row
+        if history is None or step_row < 0:
+            return False
+        row = self.model.row_of(int(history.steps["first"][step_row]))
+        if not 0 <= row < self.model.rowCount():
+            return False
+        self.table.bring(self.model.index(row, 0))
+        return True
 
     def set_zone(self, zone: tzinfo | None) -> None:
         self.model.set_zone(zone)
@@ -198,6 +209,13 @@ class EventsPane(QWidget):
         self.table.show_current(row, scroll=True)
         if position is None and self.table.isVisible():
             self.table.scrollToBottom()
+
+    def set_selected(self, step_row: int) -> None:
+        """Marks the events of a step (by its row; -1: none), and brings its first one into sight when LIVE."""
+        changed, self.model.step_row = self.model.step_row != step_row, step_row
+        if changed and self.model.position is None:
+            self._bring_step()
+        self.table.viewport().update()
 
     def _restart(self) -> None:
         history = self.model.history

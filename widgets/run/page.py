@@ -228,6 +228,8 @@ class RunView(QWidget):
     def _select_everywhere(self) -> None:
         self.timeline.set_selected(self._step_id)
         self.graph.set_selected(self._step_id)
+        if self._history is not None:
+            self.events.set_selected(self._selected_row(self._history))
 
     def _show_moment(self) -> None:
         history = self._history

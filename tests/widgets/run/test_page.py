@@ -16,7 +16,7 @@ from engine_bridge.errors import NotFoundError, PermissionDeniedError
 from engine_bridge.history import BatchBuilder, History
 from engine_bridge.model import Blocked, Evidence, Run, RunRef, Status
 from tests.fakes import NOW, S, make_run, ref
-from tests.widgets.run.histories import T0, fake_history, retried_history
+from tests.widgets.run.histories import T0, fake_history, long_history, retried_history
 from widgets.run.blocked import EvidencePopup
 from widgets.run.page import RunView
 from widgets.run.panes import Pane
@@ -64,6 +64,17 @@ def test_selecting_a_step_shows_its_failure(view: RunView, qtbot: QtBot) -> None
     assert view.detail.sections.tabText(0) == "Failure"
     assert view.detail.failure.text.startswith("CardDeclined: insufficient funds")
     qtbot.waitUntil(lambda: not view.detail.failure.view._background.busy)
+
+
+def test_the_events_of_the_selected_step_are_marked(view: RunView) -> None:
+    view.show_run(*long_history(2_000), step_id="400")
+    model = view.events.model
+    assert [row for row in range(790, 810) if model.of_step(row)] == [800, 801]
+    view.set_selected("20")
+    table = view.events.table
+    assert table.rowAt(0) <= 40 <= table.rowAt(table.viewport().height() - 1)
+    view.set_selected(None)
+    assert not model.of_step(40)
 
 
 def test_a_click_on_an_event_asks_for_its_position_and_step(view: RunView, qtbot: QtBot) -> None:
