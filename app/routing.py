@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from app.context import Context, PageController, Source
 from app.pages import Pages, missing, spec_of
@@ -16,6 +16,23 @@ if TYPE_CHECKING:
     from app.frame import Frame
 
 Busy = tuple[str, str | None, int, int | None, Any]
+
+
+#: What a call without words of its own is doing.
+_WORDS: Final = {
+    "runs …": "Reading runs",
+    "run …": "Reading the run",
+    "anchors …": "Measuring the list",
+    "count …": "Counting runs",
+    "facets …": "Counting by status",
+    "changes …": "Looking for changes",
+    "history …": "Reading the history",
+    "payload …": "Reading a payload",
+    "failures …": "Reading failures",
+    "search …": "Searching",
+    "related …": "Reading related runs",
+    "resources …": "Reading resources",
+}
 
 
 class Router:
@@ -68,7 +85,7 @@ class Router:
         chip = self._frame.status_bar.chip
         if mine:
             _, text, done, total, cancel = mine[-1]
-            chip.show_progress(text or "", done, total, cancel)
+            chip.show_progress(_WORDS.get(text or "", text or ""), done, total, cancel)
         else:
             chip.hide()
 
@@ -149,9 +166,16 @@ class Router:
         sources, key, title = self.context.sources, source.key, plain(source.title, 48)
         if source.state == "opening" or source.session is not None:
             cancel = ("Cancel", lambda: sources.close(key))
-            self._placeholder(
-                "hourglass", "waiting", f"Opening {title} …", plain(source.url), cancel, busy=True
+            done, total, text = sources.progress(key)
+            far = (
+                f"\n{plain(text)} {count(done)} of {count(total)}"
+                if total
+                else f"\n{plain(text)}"
+                if text
+                else ""
             )
+            text = f"{plain(source.url)}{far}"
+            self._placeholder("hourglass", "waiting", f"Opening {title} …", text, cancel, busy=True)
         elif source.state == "failed" and source.error is not None:
             self._show_failed(source, source.error)
         else:

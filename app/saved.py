@@ -101,6 +101,10 @@ class Saved:
         self.remove_source(old)
         return renamed
 
+    def set_environment(self, name: str, environment: Environment) -> None:
+        """Raises NotFoundError for an unknown name."""
+        self.save_source(name, self.source(name).url, environment, replace=True)
+
     def remove_source(self, name: str) -> None:
         """Raises NotFoundError when there is none of that name."""
         wanted = self.source(name).name
@@ -123,7 +127,7 @@ class Saved:
             rows = [row, *sorted(rows, key=lambda r: -_int(r.get("opened_ns")))]
             content["recent"] = rows[:keep]
 
-        toml_file.update(self._sources, change)
+        toml_file.update(self._sources, change, durable=False)
 
     def remove_recent(self, url: str) -> None:
         toml_file.update(self._sources, lambda content: _drop(content, "recent", "url", url))

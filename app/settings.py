@@ -100,7 +100,7 @@ class Settings:
 
     def _save(self, name: str, value: object) -> None:
         try:
-            toml_file.update(self._path, lambda content: content.update({name: value}))
+            toml_file.update(self._path, lambda content: content.update({name: value}), durable=False)
         except PlayheadError as error:
             log.info("%s", error)
 

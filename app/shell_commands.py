@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from app.commands import Command
 from app.pages import PAGES, PageSpec, missing
 from engine_bridge.focus import Focus
+from engine_bridge.words import Environment
 
 if TYPE_CHECKING:
     from app.window import MainWindow
@@ -45,6 +46,8 @@ def _file(window: MainWindow) -> list[Command]:
         return focused() or ("it is saved already" if source and source.saved else "")
 
     one = actions.focused
+    names = ("development", "test", "production")
+    environments = zip(names, map(actions.set_environment, Environment), strict=True)
     return [
         Command("source.connect", "Connect …", actions.connect, ("Ctrl+N",), menu="File", icon="database"),
         Command("source.open", "Open File …", actions.choose_file, ("Ctrl+O",), menu="File", icon="file"),
@@ -57,6 +60,12 @@ def _file(window: MainWindow) -> list[Command]:
         Command("source.save", "Save Source as …", one(actions.save), when=unsaved, menu="File", icon="save"),
         Command(
             "source.rename", "Rename Source …", one(actions.rename), when=focused, menu="File", icon="edit"
+        ),
+        *(
+            Command(
+                f"source.{name}", f"Mark Source as {name.capitalize()}", one(run), when=focused, menu="File"
+            )
+            for name, run in environments
         ),
         Command(
             "source.copy_url",

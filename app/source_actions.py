@@ -12,6 +12,7 @@ from app.saved import SavedView
 from engine_bridge.errors import AuthError, PlayheadError, UsageError
 from engine_bridge.focus import Focus
 from engine_bridge.format import plain
+from engine_bridge.words import Environment
 from widgets.shell.sources_panel import PanelRow
 
 if TYPE_CHECKING:
@@ -127,6 +128,17 @@ class SourceActions:
                 source.title,
                 lambda name: self._sources.rename(key, name),
             )
+
+    def set_environment(self, environment: Environment) -> Callable[[str], None]:
+        """The action that says what a source is."""
+
+        def run(key: str) -> None:
+            self._sources.set_environment(key, environment)
+            source = self._sources.get(key)
+            if source is not None and not source.saved:
+                self._window.notify("It holds until this window closes; save the source to keep it.")
+
+        return run
 
     def save(self, key: str) -> None:
         source = self._sources.get(key)

@@ -23,15 +23,20 @@ if TYPE_CHECKING:  # nothing of this is needed before a source is opened
     from engine_bridge.session import Call, Session
 
 
+_TELL_S = 0.1
+
+
 class _Opening:
     """One attempt to open a source, in a thread of its own. Any thread may cancel it."""
 
-    def __init__(self, key: str, done: Callable[[_Opening], None]) -> None:
+    def __init__(self, key: str, done: Callable[[_Opening], None], told: Callable[[str], None]) -> None:
         self.key = key
         self.progress: tuple[int, int | None, str] = (0, None, "")
         self.opened: Opened | None = None
         self.error: PlayheadError | None = None
         self._done = done
+        self._told = told
+        self._told_s = 0.0
         self._lock = threading.Lock()
         self._cancelled = False
         self._call: Call | None = None
@@ -70,6 +75,9 @@ class _Opening:
 
     def _progressed(self, done: int, total: int | None, text: str) -> None:
         self.progress = (done, total, text)
+        if time.monotonic() - self._told_s > _TELL_S:
+            self._told_s = time.monotonic()
+            self._told(self.key)
 
 
 class Sources(QObject):
@@ -77,6 +85,7 @@ class Sources(QObject):
 
     changed = Signal(object)
     _arrived = Signal(object)
+    _told = Signal(object)
 
     def __init__(self, saved: Saved | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -87,6 +96,7 @@ class Sources(QObject):
         self._threads: list[threading.Thread] = []
         self._numbers = itertools.count(1)
         self._arrived.connect(self._on_arrived, Qt.ConnectionType.QueuedConnection)
+        self._told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
 
     def all(self) -> list[Source]:
         return list(self._sources.values())
@@ -146,7 +156,7 @@ class Sources(QObject):
             self._start(key)
 
     def _start(self, key: str) -> None:
-        opening = self._openings[key] = _Opening(key, self._arrived.emit)
+        opening = self._openings[key] = _Opening(key, self._arrived.emit, self._told.emit)
         self._set(key, state="opening", error=None)
         self.in_thread("playhead-open", opening.run, self._targets[key])
 
@@ -161,6 +171,11 @@ class Sources(QObject):
         """(done, total, text) of a source that is opening."""
         opening = self._openings.get(key)
         return opening.progress if opening else (0, None, "")
+
+    @Slot(object)
+    def _on_told(self, key: str) -> None:
+        if key in self._openings:
+            self.changed.emit(key)
 
     @Slot(object)
     def _on_arrived(self, opening: _Opening) -> None:
@@ -198,7 +213,9 @@ class Sources(QObject):
             self._set(key, counts=counts)
 
     def set_environment(self, key: str, environment: Environment) -> None:
-        """Says what a source is; it holds for the next opening too."""
+        """Says what a source is; it holds for the next opening too, and for ever when the source is saved."""
+        if self._sources[key].saved:
+            self.saved.set_environment(self._targets[key].title, environment)
         self._targets[key] = replace(self._targets[key], environment=environment)
         info = self._sources[key].info
         if info is not None:

@@ -46,9 +46,10 @@ def read(path: Path) -> Table:
         ) from None
 
 
-def update(path: Path, change: Callable[[Table], None]) -> Table:
+def update(path: Path, change: Callable[[Table], None], *, durable: bool = True) -> Table:
     """Applies ``change`` to what the file holds *now*, so that two Playheads lose nothing of each other.
 
+    ``durable`` waits for the disk; what the GUI thread writes often does not, lest the window stutters.
     A file that cannot be parsed is kept beside as ``.bad``. Raises PlayheadError when it cannot be written.
     """
     try:
@@ -60,7 +61,7 @@ def update(path: Path, change: Callable[[Table], None]) -> Table:
                 path.replace(path.with_suffix(path.suffix + ".bad"))
                 content = {}
             change(content)
-            _replace(path, dumps(content))
+            _replace(path, dumps(content), durable)
     except OSError as error:
         raise PlayheadError(
             f"{path} cannot be written.", "Check the folder's permissions and space.", str(error)
@@ -68,15 +69,16 @@ def update(path: Path, change: Callable[[Table], None]) -> Table:
     return content
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, text: str, durable: bool) -> None:
     import tempfile
 
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         Path(name).replace(path)
     except OSError:
         Path(name).unlink(missing_ok=True)

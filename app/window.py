@@ -45,7 +45,7 @@ class MainWindow(Frame):
         self._views: list[SavedView] = []
         self._recents: list[Recent] = []
         self._started = False
-        self._delivered.connect(lambda callback: callback(), Qt.ConnectionType.QueuedConnection)
+        self._delivered.connect(self._on_delivered, Qt.ConnectionType.QueuedConnection)
         self._restore()
         if start:
             self.begin()
@@ -206,8 +206,12 @@ class MainWindow(Frame):
         self.actions_of_sources.open(target, title)
 
     def deliver(self, callback: Callable[[], None]) -> None:
-        """Runs a callback in the GUI thread, soon. Any thread."""
+        """Runs a callback in the GUI thread, soon; never after the window was closed. Any thread."""
         self._delivered.emit(callback)
+
+    def _on_delivered(self, callback: Callable[[], None]) -> None:
+        if self._started:
+            callback()
 
     def show_crash(self, report: str) -> None:
         """Shows a programmer error's report in the one crash dialog."""
@@ -288,6 +292,7 @@ class MainWindow(Frame):
         self.settings.set("window", size)
         if self.panel.isVisible():
             self.settings.set("panel_width", self.splitter.sizes()[0])
+        self._started = False
         self.watch.stop()
         self.status_bar.stop()
         if "overlays" in vars(self):

@@ -241,3 +241,25 @@ def test_a_long_read_shows_its_progress_and_can_be_cancelled(
     assert cancelled == [True]
     page.jobs.busy.emit(("scan", None, 0, None, None))
     assert not chip.isVisible()
+
+
+def test_a_source_can_be_marked_as_production_and_stays_so(
+    qtbot: QtBot, window: MainWindow, opened: Opened
+) -> None:
+    key = opened("fake://server/orders")
+    window.run_command("source.production")
+    assert window.top_bar.environment.text == "PRODUCTION"
+    assert "save the source to keep it" in window.status_bar.note.text
+    window.sources.save(key, "shop")
+    window.run_command("source.test")
+    assert window.saved.source("shop").environment == "test"
+    window.run_command("source.close")
+    window.run_command("source.reopen")
+    qtbot.waitUntil(lambda: window.top_bar.environment.text == "TEST")
+
+
+def test_opening_says_how_far_it_is(qtbot: QtBot, window: MainWindow) -> None:
+    window.open("fake://server/copying")
+    qtbot.waitUntil(lambda: "copying 3 of 10" in window.placeholder.text.text())
+    window.run_command("source.close")
+    assert window.placeholder.title.text() == "copying is closed"

@@ -32,7 +32,9 @@ class GatedBridge(FakeBridge):
     def open(self, cancel: CancelToken) -> SourceInfo:
         if "locked" in self._url and self._secret != PASSWORD:
             raise AuthError("The server refuses this password.", "Type it again.")
-        if "slow" in self._url and cancel.wait(30):
+        if "copying" in self._url:
+            cancel.progress(3, 10, "copying")
+        if ("slow" in self._url or "copying" in self._url) and cancel.wait(30):
             cancel.raise_if_cancelled()
         if "broken" in self._url:
             raise ConnectError("Nothing answers there.", "Start the server.", detail="port 5432")
