@@ -86,11 +86,15 @@ def observed(history: History, *, fold: bool = True) -> RunGraph:
         return RunGraph()
     open_ends = ~np.isin(steps["status"], [i for i, s in enumerate(STEP_STATUSES) if s.closed])
     last = np.where(open_ends, OPEN, steps["last"])
-    groups = _alike(steps, last) if fold else [[row] for row in range(history.n_steps)]
+    # An inferred step without any event is what the run does now: it comes after everything recorded.
+    first = np.where(
+        steps["first"] > 0, steps["first"], history.last_position + 1 + np.arange(history.n_steps)
+    )
+    groups = _alike(steps, first, last) if fold else [[row] for row in range(history.n_steps)]
     heads = np.array([group[0] for group in groups])
     labels = [(history.names[steps["name"][row]], int(steps["kind"][row])) for row in heads]
     folding = _Folding(labels, groups)
-    source, target = reduction(steps["first"][heads], last[heads])
+    source, target = reduction(first[heads], last[heads])
     folding.add_edges(zip(source.tolist(), target.tolist(), strict=True))
     loops = folding.fold() if fold else []
     result = _to_graph(folding, loops, history.n_steps)
@@ -98,14 +102,14 @@ def observed(history: History, *, fold: bool = True) -> RunGraph:
     return result
 
 
-def _alike(steps: Columns, last: NDArray[np.int64]) -> list[list[int]]:
+def _alike(steps: Columns, first: NDArray[np.int64], last: NDArray[np.int64]) -> list[list[int]]:
     """Rows grouped where label, all that came before and all that came after are the same.
 
     In an interval order both sets follow from two ranks, so a gather of 1,000 into another of 1,000 never becomes
     a million edges.
     """
-    after = np.searchsorted(np.sort(steps["first"]), last, side="right")
-    before = np.searchsorted(np.sort(last), steps["first"], side="left")
+    after = np.searchsorted(np.sort(first), last, side="right")
+    before = np.searchsorted(np.sort(last), first, side="left")
     key = np.stack([steps["name"], steps["kind"], after, before], axis=1)
     _, inverse = np.unique(key, axis=0, return_inverse=True)
     groups: dict[int, list[int]] = defaultdict(list)

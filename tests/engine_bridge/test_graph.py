@@ -133,6 +133,17 @@ def test_an_open_step_precedes_nothing() -> None:
     assert named_edges(history_of(("a", 1, None), ("b", 2, 3))) == set()
 
 
+def test_an_inferred_step_without_events_comes_last() -> None:
+    history = history_of(("a", 1, 2), ("b", 3, 4))
+    running = Step(id="9", name="step 3", kind=StepKind.STEP, status=StepStatus.RUNNING)
+    builder = BatchBuilder()
+    for step_id in ("0", "1"):
+        builder.row(step_id)
+    history.append(builder.build(None, [], [running]))
+    history.steps["name"][2] = len(history.names) - 1
+    assert named_edges(history) == {("a", "b", "order"), ("b", "step 3", "order")}
+
+
 def test_node_status_shows_unfinished_work_before_failure_and_failure_before_success() -> None:
     run = make_run(1)
     history = History()
