@@ -23,7 +23,9 @@ _LIVE_S = 6.0
 
 
 @click.command()
-@click.option("--workspace", type=click.Path(file_okay=False, path_type=Path), help="Where the demo's files live.")
+@click.option(
+    "--workspace", type=click.Path(file_okay=False, path_type=Path), help="Where the demo's files live."
+)
 @click.option("--reset", is_flag=True, help="Make its past anew.")
 @click.option("--shots", is_flag=True, help="Pictures and a listing even where there is a display.")
 def demo(workspace: Path | None, reset: bool, shots: bool) -> None:

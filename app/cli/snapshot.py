@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,10 +52,19 @@ def snapshot(
         related = Relations()
         if Capability.RELATIONS in place.info.capabilities:
             related = call(place, "related", header.ref, None, 50)
-    offscreen(scale)
-    view = draw(history.run or header, history, related, theme=theme, size=(width, height), position=position)
-    if not view.grab().save(str(output), "PNG"):
-        raise PlayheadError(f"{output} cannot be written.", "Choose another folder, or free some space.")
+        offscreen(scale)
+        view = draw(
+            history.run or header,
+            history,
+            related,
+            lambda key, offset, length: call(place, "payload", key, offset, length),
+            theme=theme,
+            size=(width, height),
+            position=position,
+        )
+        if not view.grab().save(str(output), "PNG"):
+            raise PlayheadError(f"{output} cannot be written.", "Choose another folder, or free some space.")
+        view.close()
     line(f"Wrote {output}.")
 
 
@@ -80,6 +90,7 @@ def draw(
     run: Run,
     history: History,
     related: Relations,
+    payloads: Callable[[str, int, int], bytes],
     *,
     theme: str,
     size: tuple[int, int],
@@ -98,7 +109,7 @@ def draw(
     view = RunView()
     view.resize(*size)
     view.show()
-    view.show_run(run, history, relations=related.items, position=position)
+    view.show_run(run, history, relations=related.items, position=position, payloads=payloads)
     for _ in range(5):
         app.processEvents()
     return view
