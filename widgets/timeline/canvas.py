@@ -70,7 +70,8 @@ class Canvas(QWidget):
     def _paint_empty(self, painter: QPainter) -> None:
         painter.setPen(paints().tokens["muted"])
         painter.setFont(theme.font(13))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.empty_text)
+        words = self.rect().adjusted(16, 0, -16, 0)
+        painter.drawText(words, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty_text)
 
     def _paint(self, painter: QPainter) -> None:
         state, plot, ratio = self._state, self.plot, painter.device().devicePixelRatioF()

@@ -261,7 +261,7 @@ class Gestures(QObject):
     def id_of(self, key: Key) -> str | None:
         """The step id that the rest of the window knows: for a child's step, that of the child's own step."""
         track = self._state.tracks[key[0]]
-        return track.key if key[0] else self._state.step(key).id
+        return track.key if key[0] else self._state.step(key).id or None
 
     def select(self, key: Key | None) -> None:
         """Selects a span and says so."""

@@ -26,7 +26,7 @@ DIRECT: Final = 20_000
 _SPANS_PER_BIN: Final = 8
 _MAX_BINS: Final = 1 << 18
 _MAX_CELLS: Final = 24_000_000
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 1 << 19
 _FOUR: Final = 2
 
 

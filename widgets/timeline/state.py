@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import tzinfo
 from typing import Final
 
+import msgspec
 import numpy as np
 
-from engine_bridge.codes import STEP_KINDS
+from engine_bridge.codes import STEP_KINDS, STEP_STATUSES, time_or_none
+from engine_bridge.errors import PlayheadError
 from engine_bridge.history import History
 from engine_bridge.model import Step, StepKind
 from engine_bridge.playback import position_at_time, time_at
@@ -20,7 +22,7 @@ from widgets.timeline.scale import Axis, Scale, active_axis, idle_share, planned
 from widgets.timeline.ticks import Mode
 from widgets.timeline.tracks import IN_PLACE, Track
 
-ACTIVE_LIMIT: Final = 100_000
+ACTIVE_LIMIT: Final = 20_000
 """Longer histories keep the plain axis: they have no idle time worth squeezing."""
 
 MOSTLY_IDLE: Final = 0.8
@@ -52,6 +54,7 @@ class TimelineState:
         self.fitted = True
         self.range_px: tuple[float, float] | None = None
         self.clock_ns: int | None = None
+        self._laid_out: object = None
         self._steps: dict[tuple[int, int, int, int], Step] = {}
 
     @property
@@ -112,7 +115,11 @@ class TimelineState:
             self.fit()
 
     def relayout(self) -> None:
-        self.layout = arrange(self.tracks)
+        """Arranges the lanes anew if there are others than before."""
+        lanes = tuple((id(t.lanes), len(t.lanes), t.has_run_lane, t.parent_row) for t in self.tracks)
+        if lanes != self._laid_out:
+            self._laid_out = lanes
+            self.layout = arrange(self.tracks)
         self.top = max(0, min(self.top, self.layout.height - self.height))
 
     def set_now(self, now_ns: int) -> None:
@@ -154,7 +161,7 @@ class TimelineState:
         track = self.tracks[key[0]]
         full = (key[0], key[1], track.history.version, track.history.epoch)
         if full not in self._steps:
-            self._steps[full] = track.history.step(key[1])
+            self._steps[full] = _readable(track.history, key[1])
         return self._steps[full]
 
     def frame(self, ratio: float) -> Frame:
@@ -306,3 +313,20 @@ class TimelineState:
         number, lane = int(self.layout.track[row]), int(self.layout.lane[row])
         found = self.tracks[number].at(lane, self.scale.time_ns(x), slack * self.scale.per_px, self.clock_ns)
         return None if found < 0 else (number, found)
+
+
+def _readable(history: History, row: int) -> Step:
+    """A step, or what its columns tell of it where its record cannot be read."""
+    try:
+        return history.step(row)
+    except (msgspec.MsgspecError, PlayheadError, ValueError):
+        columns = {name: int(column[row]) for name, column in history.steps.items()}
+        return Step(
+            id="",
+            name=history.names[columns["name"]],
+            kind=STEP_KINDS[columns["kind"]],
+            status=STEP_STATUSES[columns["status"]],
+            start_ns=time_or_none(columns["start_ns"]),
+            end_ns=time_or_none(columns["end_ns"]),
+            detail="its record cannot be read",
+        )

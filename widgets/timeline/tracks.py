@@ -180,11 +180,12 @@ class Track:
         """The row of the span under a time, else of the nearest within ``slack_ns``; -1. Cost O(log n + loose)."""
         offset = time_ns - self.origin_ns
         loose = self.loose_columns(clock_ns)
-        gap = np.maximum(np.maximum(loose.start - offset, offset - loose.end), 0)
-        gap[loose.lane != lane] = np.iinfo(np.int64).max
-        best = int(gap.argmin()) if len(gap) else -1
-        if best >= 0 and gap[best] <= slack_ns:
-            return int(loose.row[best])
+        if len(loose):
+            gap = np.maximum(np.maximum(loose.start - offset, offset - loose.end), 0)
+            gap[loose.lane != lane] = OPEN_END
+            best = int(gap.argmin())
+            if gap[best] <= slack_ns:
+                return int(loose.row[best])
         found = self.index.at(lane, offset, round(slack_ns)) if lane < self.index.lanes else -1
         return int(self.index.spans.row[found]) if found >= 0 else -1
 

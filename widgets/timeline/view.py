@@ -7,7 +7,7 @@ from datetime import tzinfo
 from typing import Final
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QFocusEvent, QHideEvent, QKeyEvent
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QContextMenuEvent, QFocusEvent, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import QGridLayout, QScrollBar, QWidget
 
 from engine_bridge.history import History
@@ -286,6 +286,16 @@ class TimelineView(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self.tools.retint()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """The menu key asks for the selected step's menu; the mouse asks when it is pressed."""
+        key = self.state.selected
+        if event.reason() == QContextMenuEvent.Reason.Keyboard and key is not None:
+            start, end, _ = self.state.span(key)
+            middle = self.state.scale.x_of((start + end) // 2)
+            at = self.map_plot(min(max(middle, 0.0), self.state.scale.width), self.state.row_of(key))
+            self.context_requested.emit(self._gestures.id_of(key), self.canvas.mapToGlobal(at))
+        event.accept()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)

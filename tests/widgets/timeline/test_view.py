@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPixmap, QWheelEvent
+from PySide6.QtGui import QColor, QContextMenuEvent, QImage, QMouseEvent, QPixmap, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -437,3 +437,36 @@ def test_names_and_descriptions_for_screen_readers(make_view: MakeView) -> None:
     assert view.accessibleName() == "Timeline"
     assert view.minimap.accessibleName() == "Whole run"
     assert "4 steps" in view.selection_text()
+
+
+def test_a_record_that_cannot_be_read_is_still_drawn(make_view: MakeView) -> None:
+    history = small_history(1)
+    history._step_records[0] = b"\xc1"
+    view = make_view(history)
+    picture(view)
+    assert "validate_order" in view._gestures.tooltip(place_of(view, 0), view.canvas.plot)
+    assert view.state.step((0, 0)).detail == "its record cannot be read"
+
+
+def test_the_menu_key_asks_for_the_selected_step(make_view: MakeView, qtbot: QtBot) -> None:
+    view = make_view(small_history(1))
+    view.set_selected("3")
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(), QPoint())
+    with qtbot.waitSignal(view.context_requested) as told:
+        QApplication.sendEvent(view, event)
+    assert told.args[0] == "3"
+
+
+def test_a_step_without_any_time_is_marked_and_explained(make_view: MakeView) -> None:
+    steps = [
+        Step(id="1", name="a", kind=StepKind.STEP, status=StepStatus.COMPLETED, start_ns=T0, end_ns=T0 + S),
+        Step(id="2", name="lost", kind=StepKind.STEP, status=StepStatus.COMPLETED),
+    ]
+    history = History()
+    history.append(BatchBuilder().build(make_run(0), [], steps))
+    view = make_view(history)
+    frame = view.state.frame(1.0)
+    assert frame.marks.step.tolist() == [1]
+    at = view.map_plot(float(frame.marks.x[0]), int(frame.marks.at[0]))
+    assert "placed by order" in view._gestures.tooltip(at, view.canvas.plot)
+    picture(view)
