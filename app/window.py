@@ -118,7 +118,7 @@ class MainWindow(Frame):
         from PySide6.QtGui import QGuiApplication
 
         hints = QGuiApplication.styleHints()
-        hints.colorSchemeChanged.connect(lambda _: self._on_setting("theme", self.settings.get("theme")))
+        hints.colorSchemeChanged.connect(self._on_scheme)
 
     def _restore(self) -> None:
         size = str(self.settings.get("window"))
@@ -257,6 +257,9 @@ class MainWindow(Frame):
         elif name == "zone":
             self._show_zone()
             self.router.refresh()
+
+    def _on_scheme(self) -> None:
+        self._on_setting("theme", self.settings.get("theme"))
 
     def _show_zone(self) -> None:
         local = self.settings.get("zone") == "local"

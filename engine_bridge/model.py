@@ -44,13 +44,15 @@ class Evidence(_Value, frozen=True):
 class PayloadRef(_Value, frozen=True):
     """Names a payload without carrying it. ``key`` means something to its bridge alone.
 
-    ``size`` is in bytes as stored, None when not yet known; ``encoding`` as recorded by the engine.
+    ``size`` is in bytes as stored, None when not yet known; ``encoding`` as recorded by the engine; ``head`` holds
+    the whole stored payload when it is so short that it came along, for one-line previews.
     """
 
     key: str
     label: str
     encoding: str | None = None
     size: int | None = None
+    head: bytes | None = None
 
 
 class Failure(_Value, frozen=True):

@@ -19,9 +19,9 @@ def flat_toml(text: str) -> dict[str, dict[str, str | int | bool]] | None:
     """
     tables: dict[str, dict[str, str | int | bool]] = {"": {}}
     table = tables[""]
-    for line in map(str.strip, text.splitlines()):
+    for line in text.split("\n"):
         key, equals, value = line.partition(" = ")
-        if not line or line.startswith("#"):
+        if not line or (line.startswith("#") and line.isprintable()):
             continue
         if line.startswith("[") and line.endswith("]") and line[1:-1].isidentifier():
             table = tables.setdefault(line[1:-1], {})

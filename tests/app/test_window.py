@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QContextMenuEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtWidgets import QApplication, QMenu, QScrollArea, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.window import MainWindow
+from engine_bridge.errors import PlayheadError
 from engine_bridge.focus import Focus
 from tests.app.window_fixture import BRIDGES, Opened
 from tests.fakes import ref
@@ -263,3 +264,30 @@ def test_opening_says_how_far_it_is(qtbot: QtBot, window: MainWindow) -> None:
     qtbot.waitUntil(lambda: "copying 3 of 10" in window.placeholder.text.text())
     window.run_command("source.close")
     assert window.placeholder.title.text() == "copying is closed"
+
+
+def test_whatever_takes_the_keyboard_has_a_name(qtbot: QtBot, window: MainWindow, opened: Opened) -> None:
+    opened("fake://server/orders")
+    window.report(PlayheadError("Something.", "Do this."))
+    window.run_command("app.palette")
+    window.actions_of_sources.connect()
+    assert window.connecting is not None
+    pages = [page.widget for page in window.router.pages.all()]
+    nameless = [
+        widget
+        for widget in window.findChildren(QWidget)
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and not any(page is widget or page.isAncestorOf(widget) for page in pages)
+        and not widget.accessibleName()
+        and not str(widget.property("text") or "").strip()
+        and not isinstance(widget, QScrollArea)
+    ]
+    assert nameless == []
+    window.connecting.dialog.reject()
+
+
+def test_a_target_size_of_24_px_and_two_hundred_percent(window: MainWindow) -> None:
+    buttons = [b for b in window.top_bar.findChildren(QToolButton) if b.isVisible()]
+    assert buttons and all(min(b.width(), b.height()) >= 24 for b in buttons)
+    window.resize(720, 480)
+    assert window.width() == 720

@@ -62,15 +62,13 @@ class ConnectDialog(QDialog):
         self.setMinimumWidth(560)
         self._forms: list[ConnectForm] = []
         self._lines: dict[str, QLineEdit] = {}
-        self.kind = QComboBox()
-        self.kind.setAccessibleName("Kind of source")
+        self.kind = self._combo("Kind of source")
         self.kind.addItem(_URL)
         self.kind.currentIndexChanged.connect(self._on_kind)
         self._form = QFormLayout()
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         self.name = self._line("Name", "optional: opens later as @name")
-        self.environment = QComboBox()
-        self.environment.setAccessibleName("Environment")
+        self.environment = self._combo("Environment")
         for title, _ in _ENVIRONMENTS:
             self.environment.addItem(title)
         self.password = self._line("Password", "empty: from the keyring, PGPASSFILE or the environment")
@@ -96,6 +94,13 @@ class ConnectDialog(QDialog):
         line.setAccessibleName(name)
         line.setPlaceholderText(placeholder)
         return line
+
+    @staticmethod
+    def _combo(name: str) -> QComboBox:
+        combo = QComboBox()
+        combo.setAccessibleName(name)
+        combo.view().setAccessibleName(name)
+        return combo
 
     def _lay_out(self) -> None:
         form = self._form
