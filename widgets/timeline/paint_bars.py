@@ -158,7 +158,7 @@ def _at_playhead(state: TimelineState, bars: Bars) -> tuple[NDArray[np.uint8], N
     first, last = steps["first"][rows], steps["last"][rows]
     running = (first > 0) & (first <= state.position) & (state.position < last)
     tone[mine[running]] = tones.WHILE_OPEN[steps["kind"][rows[running]]]
-    faded[mine] = (first > state.position) & (bars.x0[mine] <= state.scale.x_of(state.position_ns))
+    faded[mine] = (first > state.position) & (bars.x0[mine] < state.scale.x_of(state.position_ns) - 1)
     return tone, faded
 
 
