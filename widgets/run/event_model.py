@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from datetime import tzinfo
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -14,8 +15,9 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from engine_bridge import format as fmt
 from engine_bridge.codes import EVENT_KINDS, time_or_none
 from engine_bridge.history import History
-from engine_bridge.model import Event, Provenance
-from engine_bridge.payloads.masking import mask_text
+from engine_bridge.model import Event, PayloadRef, Provenance
+from engine_bridge.payloads import decode, summary
+from engine_bridge.payloads.masking import mask_decoded, mask_text
 from widgets.run.blocked import evidence_text
 from widgets.run.labels import tip
 from widgets.run.moment import spans_days
@@ -23,6 +25,7 @@ from widgets.run.moment import spans_days
 COLUMNS: Final = ("#", "time", "event", "step", "detail")
 NUMBER, TIME, EVENT, STEP, DETAIL = range(5)
 _CACHED: Final = 512
+_PREVIEW: Final = 120  # characters
 _DISPLAY: Final = int(Qt.ItemDataRole.DisplayRole)
 _TOOLTIP: Final = int(Qt.ItemDataRole.ToolTipRole)
 _Index = QModelIndex | QPersistentModelIndex
@@ -218,8 +221,20 @@ def detail_of(event: Event) -> str:
         parts.append(f"{event.failure.type}: {event.failure.message}".rstrip(": "))
     elif event.ref is not None:
         parts.append(str(event.ref))
+    if event.failure is None and event.payloads:
+        parts.append(preview(event.payloads[0]))
     mark = "" if event.provenance is Provenance.RECORDED else f" ({event.provenance.value})"
-    return (fmt.plain(" · ".join(parts), 400) + mark).lstrip()
+    return (fmt.plain(" · ".join(filter(None, parts)), 400) + mark).lstrip()
+
+
+def preview(ref: PayloadRef) -> str:
+    """A short payload that came along, decoded and masked, on one line; "" when none did."""
+    return "" if ref.head is None else _preview(ref.head, ref.encoding)
+
+
+@lru_cache(maxsize=2_048)
+def _preview(head: bytes, encoding: str | None) -> str:
+    return summary(mask_decoded(decode(head, encoding)), _PREVIEW)
 
 
 def provenance_text(event: Event) -> str:

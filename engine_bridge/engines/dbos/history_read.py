@@ -132,6 +132,7 @@ def step_columns(tables: Tables) -> list[Expression]:
         payloads.size_of(tables, output).label("output_size"),
         payloads.size_of(tables, error).label("error_size"),
         (written if tables.dialect == "sqlite" else col("retention_timestamp")).label("written"),
+        payloads.head_of(output).label("head"),
     ]
 
 
@@ -144,18 +145,18 @@ def raw_step(run_id: str, row: Any) -> RawStep | None:
     return RawStep(
         id_, text(row[1]) or "", moment(row[2]), moment(row[3]), text(row[4]), text(row[5]), text(row[6]),
         encoding,
-        _step_payload("output", run_id, id_, encoding, output_size),
+        _step_payload("output", run_id, id_, encoding, output_size, row[11]),
         _step_payload("error", run_id, id_, encoding, error_size),
         integer(row[10]),
     )  # fmt: skip
 
 
 def _step_payload(
-    what: str, run_id: str, id_: int, encoding: str | None, size: int | None
+    what: str, run_id: str, id_: int, encoding: str | None, size: int | None, head: Any = None
 ) -> PayloadRef | None:
     if size is None:
         return None
-    return payloads.ref(f"step_{what}", run_id, id_, label=what, encoding=encoding, size=size)
+    return payloads.ref(f"step_{what}", run_id, id_, label=what, encoding=encoding, size=size, head=head)
 
 
 def _steps(tables: Tables, read: Reader, story: Story, after: int) -> bool:
@@ -191,14 +192,16 @@ def _messages(tables: Tables, read: Reader, run_id: str) -> Iterator[RawMessage]
     rows = read.all(
         sa.select(
             col("message_uuid"), col("topic"), col("created_at_epoch_ms"), col("serialization"), size,
-            col("consumed"), col("consumed_by_function_id"),
+            col("consumed"), col("consumed_by_function_id"), payloads.head_of(col("message")),
         )
         .where(col("destination_uuid") == run_id)
         .order_by(col("created_at_epoch_ms"))
         .limit(_MESSAGES)
     )  # fmt: skip
-    for id_, topic, created, encoding, length, consumed, eater in rows:
-        payload = payloads.ref("message", id_, label="message", encoding=encoding, size=integer(length))
+    for id_, topic, created, encoding, length, consumed, eater, head in rows:
+        payload = payloads.ref(
+            "message", id_, label="message", encoding=encoding, size=integer(length), head=head
+        )
         yield RawMessage(
             str(id_),
             None if topic == _NULL_TOPIC else text(topic),
@@ -215,11 +218,12 @@ def _events(tables: Tables, read: Reader, run_id: str) -> Iterator[RawEvent]:
         return
     value = tables.col(name, "value")
     step, key = tables.col(name, "function_id"), tables.col(name, "key")
-    columns = (step.label("step"), key, tables.col(name, "serialization"), payloads.size_of(tables, value))
+    sizes = (payloads.size_of(tables, value), payloads.head_of(value).label("head"))
+    columns = (step.label("step"), key, tables.col(name, "serialization"), *sizes)
     where = tables[name].c.workflow_uuid == run_id
-    for at, label, encoding, size in read.all(sa.select(*columns).where(where).order_by(key)):
+    for at, label, encoding, size, head in read.all(sa.select(*columns).where(where).order_by(key)):
         kind, ids = ("event", (run_id, label)) if at is None else ("event_history", (run_id, at, label))
-        payload = payloads.ref(kind, *ids, label="value", encoding=encoding, size=integer(size))
+        payload = payloads.ref(kind, *ids, label="value", encoding=encoding, size=integer(size), head=head)
         yield RawEvent(text(label) or "", integer(at), payload)
 
 
@@ -230,12 +234,11 @@ def _streams(tables: Tables, read: Reader, run_id: str) -> Iterator[RawStream]:
     value, key, offset = col("value"), col("key"), col("offset")
     closed = sa.case((value == _CLOSED, 1), else_=0)
     columns = (key, offset, col("function_id").label("step"), col("serialization"), closed)
-    statement = sa.select(*columns, payloads.size_of(tables, value)).where(
-        tables["streams"].c.workflow_uuid == run_id
-    )
-    for name, at, step, encoding, ended, size in read.all(statement.order_by(key, offset)):
+    sizes = (payloads.size_of(tables, value), payloads.head_of(value).label("head"))
+    statement = sa.select(*columns, *sizes).where(tables["streams"].c.workflow_uuid == run_id)
+    for name, at, step, encoding, ended, size, head in read.all(statement.order_by(key, offset)):
         payload = payloads.ref(
-            "stream", run_id, name, at, label="value", encoding=encoding, size=integer(size)
+            "stream", run_id, name, at, label="value", encoding=encoding, size=integer(size), head=head
         )
         yield RawStream(text(name) or "", integer(at) or 0, integer(step) or None, bool(ended), payload)
 

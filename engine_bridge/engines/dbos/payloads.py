@@ -16,6 +16,8 @@ from engine_bridge.engines.dbos.tables import Expression, Tables
 from engine_bridge.errors import NotFoundError
 from engine_bridge.model import PayloadRef
 
+HEAD_CHARACTERS: Final = 320
+
 _Place = tuple[str, str, tuple[str, ...]]
 
 KINDS: Final[dict[str, _Place]] = {
@@ -41,10 +43,21 @@ def key(kind: str, *ids: Any) -> str:
 
 
 def ref(
-    kind: str, *ids: Any, label: str | None = None, encoding: str | None = None, size: int | None = None
+    kind: str,
+    *ids: Any,
+    label: str | None = None,
+    encoding: str | None = None,
+    size: int | None = None,
+    head: Any = None,
 ) -> PayloadRef:
-    """Names a payload; its label is the kind unless given."""
-    return PayloadRef(key=key(kind, *ids), label=label or kind, encoding=encoding, size=size)
+    """Names a payload; its label is the kind unless given. ``head`` is a value of ``head_of``."""
+    stored = head.encode("utf-8", "surrogateescape") if isinstance(head, str) else None
+    return PayloadRef(key=key(kind, *ids), label=label or kind, encoding=encoding, size=size, head=stored)
+
+
+def head_of(value: Expression) -> Expression:
+    """A stored payload that is short enough to be read with its row, else NULL."""
+    return sa.case((sa.func.length(value) <= HEAD_CHARACTERS, value), else_=None)
 
 
 def body(tables: Tables, kind: str) -> Expression:
