@@ -34,7 +34,8 @@ class Connecting:
 
     def open(self) -> None:
         self.dialog.open()
-        self._in_thread(_forms_and_keyring, self._on_forms)
+        self._in_thread(_forms, self._on_forms)
+        self._in_thread(secrets.keyring_available, self.dialog.set_keyring)
 
     def _in_thread(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
         generation = self._generation
@@ -56,9 +57,7 @@ class Connecting:
         if isinstance(found, PlayheadError):
             self.dialog.show_error(found)
             return
-        forms, keyring = found
-        self.dialog.set_forms(forms)
-        self.dialog.set_keyring(keyring)
+        self.dialog.set_forms(found)
 
     def _value(self) -> tuple[Connection, Target] | None:
         try:
@@ -131,9 +130,8 @@ class Connecting:
             self.dialog.accept()
 
 
-def _forms_and_keyring() -> tuple[list[bridge.ConnectForm], bool]:
-    forms = [form for engine in bridge.engines() for form in engine.forms]
-    return forms, secrets.keyring_available()
+def _forms() -> list[bridge.ConnectForm]:
+    return [form for engine in bridge.engines() for form in engine.forms]
 
 
 def ask_password(window: MainWindow, key: str) -> None:

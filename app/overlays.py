@@ -79,12 +79,12 @@ class Overlays:
         return sorted(found, key=lambda choice: bool(choice.reason))
 
     def quick_open(self) -> None:
-        """Runs by the beginning of their id, pages, sources, saved views."""
+        """Runs by the beginning of their id, pages, sources, saved views, and every command."""
         self._finding = True
-        self.chooser.open_overlay("Go to a run's id, page, source or view", self._places())
+        self.chooser.open_overlay("Go to a run's id, page, source, view or command", self._places())
 
     def _places(self) -> list[Choice]:
-        return [*self._page_choices(), *self._source_choices(), *self._view_choices()]
+        return [*self._page_choices(), *self._source_choices(), *self._view_choices(), *self._commands()]
 
     def _page_choices(self) -> list[Choice]:
         window = self._window

@@ -61,6 +61,8 @@ class MainWindow(Frame):
         from app.source_actions import SourceActions
         from app.sources import Sources
         from app.watch import Watch
+        from widgets import glyphs
+        from widgets.theme import theme
         from engine_bridge.focus import FocusModel
 
         self.saved = saved or Saved()
@@ -85,6 +87,7 @@ class MainWindow(Frame):
         self._connect()
         self.settings.changed.append(self._on_setting)
         self.top_bar.decorate()
+        self.setWindowIcon(glyphs.icon("timeline", theme().color("playhead"), 64))
         self._show_zone()
         self.reload_saved()
         self.router.show()

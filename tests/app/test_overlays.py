@@ -67,7 +67,7 @@ def test_quick_open_knows_pages_sources_and_views(qtbot: QtBot, window: MainWind
     window.saved.save_view("Broken", "status == failed")
     window.reload_saved()
     window.run_command("app.quick_open")
-    assert {"Runs", "Failures", "Resources", "orders", "billing", "Broken"} <= set(shown(window))
+    assert {"Runs", "Failures", "Resources", "orders", "billing", "Broken", "Quit"} <= set(shown(window))
     qtbot.keyClicks(window.overlays.chooser.line, "ord")
     qtbot.keyClick(window.overlays.chooser.line, Qt.Key.Key_Return)
     assert window.focus.current.source == key

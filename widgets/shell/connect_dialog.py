@@ -83,6 +83,9 @@ class ConnectDialog(QDialog):
         self.bar.setRange(0, 0)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
+        kept = self.bar.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)
+        self.bar.setSizePolicy(kept)
         self.bar.hide()
         self._lay_out()
         self.set_keyring(False)
@@ -156,6 +159,7 @@ class ConnectDialog(QDialog):
                 line = self._line(plain(field.title), field.placeholder)
                 line.setText(field.default)
                 self._add(field.name, plain(field.title), line)
+        self.adjustSize()
 
     def _add(self, name: str, title: str, line: QLineEdit) -> None:
         self._lines[name] = line
@@ -214,6 +218,7 @@ class ConnectDialog(QDialog):
 
     def _say(self, text: str, color: str) -> None:
         self.message.setText(safe_lines(text))
+        self.adjustSize()
         self.message.setProperty("color", color)
         self.message.style().unpolish(self.message)
         self.message.style().polish(self.message)
