@@ -61,9 +61,9 @@ class MainWindow(Frame):
         from app.source_actions import SourceActions
         from app.sources import Sources
         from app.watch import Watch
+        from engine_bridge.focus import FocusModel
         from widgets import glyphs
         from widgets.theme import theme
-        from engine_bridge.focus import FocusModel
 
         self.saved = saved or Saved()
         self.sources = Sources(self.saved, self)
