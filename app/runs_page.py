@@ -204,6 +204,7 @@ class RunsPage(PageController):
         page, self._first_page_s = opened
         source = self.source()
         self._error = None
+        self.view.filter_bar.warm()
         if source is not None and source.session is not None:
             self.facts.load(source, source.session, scanned=page.searched is not None)
         if self._selected:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _BUCKETS: Final = 120
 _RECOUNT_MS: Final = 2_000
-_FINE: Final = 1_000_000  # rows up to which anchors stand at every page
+_FINE: Final = 100_000  # rows up to which anchors stand at every page
 _COARSE: Final = 1_000
 _DAY_NS: Final = 86_400_000_000_000
 

@@ -148,6 +148,8 @@ class Feed(QObject):
     def _lost(self, fetch: Fetch, error: PlayheadError) -> None:
         self._slots.discard(self._slot(fetch))
         self._model.fail(fetch)
+        if fetch is self._first:
+            self._first = None
         self.failed.emit(error)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from engine_bridge.format import plain
@@ -13,6 +13,7 @@ from widgets import glyphs
 from widgets.theme import RADIUS, font, theme
 
 HEIGHT = 148
+_ROOMY = 640  # px below which the legend leaves its place to the read-out
 
 
 class ChartFrame(QWidget):
@@ -68,6 +69,7 @@ class ChartFrame(QWidget):
             label.setStyleSheet(f"color: {theme().tokens['muted']}; margin-right: 6px;")
             self._legend.addWidget(mark)
             self._legend.addWidget(label)
+        self._show_legend()
 
     @property
     def readout(self) -> str:
@@ -77,6 +79,17 @@ class ChartFrame(QWidget):
         """Shows what is under the cursor, in words."""
         self._readout.setText(plain(text))
         self.setAccessibleDescription(text)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_legend()
+
+    def _show_legend(self) -> None:
+        for number in range(self._legend.count()):
+            item = self._legend.itemAt(number)
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.setVisible(self.width() >= _ROOMY)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         keys = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape)

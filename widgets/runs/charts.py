@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from engine_bridge.bridge import Facets
@@ -36,7 +37,11 @@ class Charts(QWidget):
         row.addWidget(self.durations, 1)
         self.histogram: Histogram | None = None
         self.scatter: Scatter | None = None
-        self._facets: Facets | None = None
+        self._facets = Facets()
+        self._steps: list[Callable[[], None]] = []
+        self._turn = QTimer(self)
+        self._turn.setSingleShot(True)
+        self._turn.timeout.connect(self._next)
         self._zone: tzinfo | None = None
         self._range: tuple[int, int] | None = None
         self._importing = False
@@ -44,9 +49,12 @@ class Charts(QWidget):
 
     def set_data(self, facets: Facets | None, zone: tzinfo | None) -> None:
         """Shows new figures, as soon as the drawing library is there; None empties the charts."""
-        self._facets, self._zone = facets or Facets(), zone
-        if self.histogram is not None:
-            self._fill()
+        shown = facets or Facets()
+        if (shown, zone) == (self._facets, self._zone):
+            return
+        self._facets, self._zone = shown, zone
+        if self.scatter is not None:
+            self._later(self._fill_histogram, self._fill_scatter)
         elif not self._importing and facets is not None:
             self._importing = True
             # Half a second of imports belongs into a thread; only making the plots needs this one.
@@ -64,25 +72,44 @@ class Charts(QWidget):
         self._imported.emit()
 
     def _on_imported(self) -> None:
+        self._later(self._make_histogram, self._make_scatter, self._fill_histogram, self._fill_scatter)
+
+    def _later(self, *steps: Callable[[], None]) -> None:
+        """One step each turn of the event loop, so that none of them makes a frame late."""
+        self._steps = list(steps)
+        self._turn.start()
+
+    def _next(self) -> None:
+        if self._steps:
+            self._steps.pop(0)()
+        if self._steps:
+            self._turn.start()
+        else:
+            self.drawn.emit()
+
+    def _make_histogram(self) -> None:
         from widgets.runs.histogram import Histogram
+
+        self.histogram = Histogram(self.starts)
+        self.histogram.range_chosen.connect(self.range_chosen)
+        self.histogram.set_range(self._range)
+
+    def _make_scatter(self) -> None:
         from widgets.runs.scatter import Scatter
 
-        self.histogram, self.scatter = Histogram(self.starts), Scatter(self.durations)
-        self.histogram.range_chosen.connect(self.range_chosen)
+        self.scatter = Scatter(self.durations)
         self.scatter.run_opened.connect(self.run_opened)
-        self.histogram.set_range(self._range)
-        self._fill()
 
-    def _fill(self) -> None:
-        facets = self._facets or Facets()
-        if self.histogram is None or self.scatter is None:
-            return
-        self.histogram.set_data(facets.buckets, facets.bucket_ns, self._zone)
-        self.scatter.set_data(facets.durations, self._zone)
-        if not facets.buckets:
-            self.starts.read_out("no starts to show")
-        self.durations.read_out("" if facets.durations else "no finished runs to show")
-        self.drawn.emit()
+    def _fill_histogram(self) -> None:
+        if self.histogram is not None:
+            self.histogram.set_data(self._facets.buckets, self._facets.bucket_ns, self._zone)
+            if not self._facets.buckets:
+                self.starts.read_out("no starts to show")
+
+    def _fill_scatter(self) -> None:
+        if self.scatter is not None:
+            self.scatter.set_data(self._facets.durations, self._zone)
+            self.durations.read_out("" if self._facets.durations else "no finished runs to show")
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

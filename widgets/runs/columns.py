@@ -102,7 +102,7 @@ def _shown(get: Callable[[Run], Any]) -> Callable[[Run, Clock], str]:
 
 COLUMNS: Final[tuple[Column, ...]] = (
     Column(
-        id="status", title="status", text=_status, full=_status_full, width=124, field="status",
+        id="status", title="status", text=_status, full=_status_full, width=124, least=108, field="status",
         value=lambda run: run.status.value, state=lambda run: run.status,
     ),
     Column(
@@ -121,11 +121,11 @@ COLUMNS: Final[tuple[Column, ...]] = (
     _time("created", "created", field="created", hidden=True, doc="When the run was submitted"),
     _time("started", "started", field="started", doc="When it first began to work"),
     Column(
-        id="duration", title="duration", text=_duration, full=_duration_full, width=92, code=True, right=True,
+        id="duration", title="duration", text=_duration, full=_duration_full, width=92, least=76, code=True, right=True,
         live=True, field="duration", value=lambda run: run.duration_ns, doc="Start to end; open runs: until now",
     ),
     Column(
-        id="steps", title="steps", text=_steps, width=60, kind="muted", code=True, right=True, field="steps",
+        id="steps", title="steps", text=_steps, width=60, least=48, kind="muted", code=True, right=True, field="steps",
         value=lambda run: run.steps_done, doc="Steps that have a recorded result",
     ),
     _time("ended", "ended", field="ended", hidden=True),

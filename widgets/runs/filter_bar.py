@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import importlib
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +40,7 @@ class FilterBar(QWidget):
         self.error: QueryError | None = None
         self._fields: Sequence[Field] = ()
         self._applied = ""
+        self._warmed = False
         self._history: list[str] = []
         self._at = 0
         self._icon = QLabel(self)
@@ -88,6 +91,12 @@ class FilterBar(QWidget):
         """What can be filtered by: for validation and completion."""
         self._fields = fields
         self.validate()
+
+    def warm(self) -> None:
+        """Loads the language's parser in a thread, so that the first filter need not wait for it. Once is enough."""
+        if not self._warmed:
+            self._warmed = True
+            threading.Thread(target=_load_language, name="playhead-filter", daemon=True).start()
 
     def set_text(self, text: str) -> None:
         """Shows the filter in force."""
@@ -200,6 +209,12 @@ class FilterBar(QWidget):
         self._message.say(told, error.column)
         # While completions are offered the text is still being written: marking it is enough.
         self._message.setVisible(self.line.hasFocus() and not self._popup.isVisible())
+
+
+def _load_language() -> None:
+    for module in ("parser", "complete", "highlight"):
+        importlib.import_module(f"engine_bridge.query.{module}")
+    importlib.import_module("engine_bridge.query.grammar").lalr()
 
 
 def _check(text: str, fields: Sequence[Field]) -> QueryError | None:

@@ -51,7 +51,7 @@ class Scatter(QObject):
 
     def set_data(self, points: tuple[DurationPoint, ...], zone: tzinfo | None) -> None:
         """Shows a sample of finished runs."""
-        self._all = [point.duration_ns for point in points]
+        self._all = sorted(point.duration_ns for point in points)
         self._points = sorted(_sample(points), key=lambda point: point.start_ns)
         self._zone, self._current = zone, -1
         self._plot.time_axis.zone = zone
@@ -59,8 +59,9 @@ class Scatter(QObject):
 
     @property
     def p95_ns(self) -> int | None:
-        """The 95th percentile of the durations known, nanoseconds."""
-        return int(np.percentile(self._all, 95)) if self._all else None
+        """The 95th percentile (nearest rank) of the durations known, nanoseconds."""
+        # numpy's percentile imports for 70 ms on its first call, in the GUI thread.
+        return self._all[(len(self._all) * 95 - 1) // 100] if self._all else None
 
     def tint(self) -> None:
         """Takes the colours of the theme in force."""

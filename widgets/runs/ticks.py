@@ -58,7 +58,8 @@ def _midnights(start_s: float, end_s: float, zone: tzinfo | None) -> Iterator[da
 def _within_days(start_s: float, end_s: float, step: int, zone: tzinfo | None) -> Iterator[Tick]:
     for midnight in _midnights(start_s, end_s, zone):
         base = midnight.timestamp()
-        for offset in range(0, _DAY, step):
+        first = max(0, math.ceil((start_s - base) / step) * step)
+        for offset in range(first, min(_DAY, int(end_s - base) + 1), step):
             at = base + offset
             if start_s <= at <= end_s:
                 yield at, _label(datetime.fromtimestamp(at, UTC).astimezone(zone), step)

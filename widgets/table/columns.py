@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 Kind = Literal["text", "muted", "warning", "link"]
 
 
-READABLE: Final = 260  # px that a stretching column gets before others keep their full width
+READABLE: Final = 210  # px that a stretching column gets before others keep their full width
 
 
 @dataclass(slots=True)

@@ -185,5 +185,5 @@ def test_the_widest_column_stays_readable_as_long_as_others_can_give_way(view: P
         column.id: view.columnWidth(n) for n, column in enumerate(COLUMNS) if not view.isColumnHidden(n)
     }
     total = sum(widths.values())
-    assert widths["now"] >= 260
+    assert widths["now"] >= 210
     assert total == view.viewport().width() or (total > width and widths["id"] == 120)
