@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent
@@ -18,8 +17,7 @@ _GAP = " › "
 _PAD = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Crumb:
+class Crumb(NamedTuple):
     """One part of the path; ``value`` is the caller's, handed back on a click."""
 
     text: str
@@ -36,12 +34,13 @@ class Breadcrumb(QWidget):
         self._crumbs: list[Crumb] = []
         self._rects: list[QRect] = []
         self._at = 0
-        self.setFont(font(12, code=True))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def set_crumbs(self, crumbs: Sequence[Crumb]) -> None:
+        if not self._crumbs:
+            self.setFont(font(12, code=True))  # not before: the first paint shows no code
         self._crumbs = list(crumbs)
         self._at = len(self._crumbs) - 1
         whole = _GAP.join(plain(c.text) for c in self._crumbs)

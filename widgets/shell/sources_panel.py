@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from PySide6.QtCore import (
     QAbstractListModel,
@@ -29,7 +28,6 @@ from PySide6.QtWidgets import (
 )
 
 from engine_bridge.format import plain
-from widgets import glyphs
 from widgets.shell.label import plain_tooltip
 from widgets.theme import RADIUS, font, theme
 
@@ -47,8 +45,7 @@ _STATES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PanelRow:
+class PanelRow(NamedTuple):
     """One row. ``kind`` is header, source, page, view or hint; ``value`` the caller's; ``current``: it is in the focus.
 
     ``state`` (of sources) is closed, opening, live, stale or failed; ``note`` stands at the right; ``reason`` says
@@ -161,6 +158,8 @@ def _mark(painter: QPainter, state: str, rect: QRect) -> None:
         painter.setBrush(color if shape == "dot" else Qt.BrushStyle.NoBrush)
         painter.drawEllipse(QRectF(rect.left() + 1, center - 4, 8, 8))
     else:
+        from widgets import glyphs  # the first paint has no sources yet
+
         ratio = painter.device().devicePixelRatioF()
         painter.drawPixmap(rect.left() - 1, center - 6, glyphs.pixmap(shape, color.name(), 12, ratio))
 

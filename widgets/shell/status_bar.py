@@ -10,7 +10,6 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QToolButton, QWidget
 
 from engine_bridge.format import count, plain
-from widgets import glyphs
 from widgets.shell.label import ElidedLabel
 from widgets.theme import theme
 
@@ -42,6 +41,8 @@ class _State(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        from widgets import glyphs  # the first paint has no source yet
+
         glyph, token, _ = _STATES.get(self._state, ("unknown", "muted", ""))
         color = theme().color(token)
         with QPainter(self) as painter:

@@ -8,7 +8,6 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
-from widgets import glyphs
 from widgets.shell.breadcrumb import Breadcrumb
 from widgets.shell.label import plain_tooltip
 from widgets.theme import font, theme
@@ -59,6 +58,8 @@ class Badge(QWidget):
             color = t.state(self._state)
             left = 10
             if self._glyph:
+                from widgets import glyphs
+
                 painter.drawPixmap(
                     10, 4, glyphs.pixmap(self._glyph, color.name(), 13, self.devicePixelRatioF())
                 )
@@ -131,6 +132,8 @@ class TopBar(QWidget):
         self._tint()
 
     def _tint(self) -> None:
+        from widgets import glyphs
+
         color = theme().color("muted")
         self.menu_button.setIcon(glyphs.icon("expand", color))
         self.back_button.setIcon(glyphs.icon("back", color))
