@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from engine_bridge.cancel import CancelToken
 from engine_bridge.history import Columns as HistoryColumns
-from engine_bridge.history import History
+from engine_bridge.history import History, distinct
 from engine_bridge.model import Run
 from engine_bridge.steps import OPEN_END, Lanes, Spans, lanes_of, spans_of
 from widgets.timeline import tones
 from widgets.timeline.lod import Columns, Index
 from widgets.timeline.markers import Markers, no_markers
+
+_GOLDEN: Final = 0.6180339887498949
 
 Ints = NDArray[np.int64]
 
@@ -83,11 +85,11 @@ def build(snapshot: Snapshot, cancel: CancelToken | None = None, sample: bool = 
 
 
 def _sample(steps: HistoryColumns) -> Ints:
-    """SAMPLE rows by chance (a stride would keep step with the history's own rhythm), and some failed ones."""
+    """About SAMPLE rows and some failed ones, spread so that they do not keep step with the history's own rhythm."""
     total = len(steps["name"])
-    chosen = np.random.default_rng(0).integers(0, total, SAMPLE)
+    chosen = (np.arange(SAMPLE) * _GOLDEN % 1.0 * total).astype(np.int64)
     failed = np.flatnonzero(tones.OF_STATUS[steps["status"]] == tones.FAILED)
-    return np.union1d(chosen, failed[:: max(1, len(failed) // 200)])
+    return distinct(np.concatenate([chosen, failed[:: max(1, len(failed) // 200)]]))
 
 
 def _origin(spans: Spans, run: Run | None) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine_bridge.history import distinct
 from engine_bridge.steps import Flag
 from widgets.timeline.layout import Layout
 from widgets.timeline.lod import DIRECT, Bytes, Columns, ranges
@@ -127,7 +128,9 @@ class _Maker:
             self.dominant[at], self.worst[at] = index.rows(lanes, self.edges - shift)
             wide = index.visible(lanes, first, last, int(least * self.scale.per_px))
             sparse = lanes[index.pyramid.slot[lanes] < 0]
-            found = np.union1d(wide, index.visible(sparse, first, last)) if len(sparse) else wide
+            found = (
+                distinct(np.concatenate([wide, index.visible(sparse, first, last)])) if len(sparse) else wide
+            )
         spans = index.spans.pick(found)
         if len(track.outdated):
             spans = spans.pick(np.flatnonzero(~np.isin(spans.row, track.outdated)))
@@ -239,6 +242,6 @@ def make_frame(
     Spans narrower than ``least`` px go to the raster.
     """
     maker = _Maker(layout, scale, rows, ratio, clock_ns, least)
-    for number in np.unique(layout.track[rows[0] : rows[1]]).tolist():
+    for number in distinct(layout.track[rows[0] : rows[1]]).tolist():
         maker.add(number, tracks[number])
     return maker.done()

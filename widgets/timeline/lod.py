@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine_bridge.cancel import CancelToken
+from engine_bridge.history import distinct
 
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
@@ -123,7 +124,8 @@ class Index:
         group = ((exponent + _FOUR - 1) // _FOUR).astype(np.int8)
         self._cancel.raise_if_cancelled()
         order = np.argsort(group, kind="stable").astype(np.int32)
-        found, first = np.unique(group[order], return_index=True)
+        found = distinct(group)
+        first = np.searchsorted(group[order], found)
         self._cancel.raise_if_cancelled()
         cuts = np.append(first, len(order))
         return [
@@ -212,7 +214,10 @@ class Index:
         row = np.repeat(np.arange(len(lanes)), self.bounds[lanes + 1] - self.bounds[lanes])
         a, b = self._bins_of(pyramid.edges, self.spans.start[pick], self.spans.end[pick], bins)
         tone = self.spans.tone[pick]
-        counts = {t: _cover(row, a, b, tone == t, len(lanes), bins) for t in np.unique(tone).tolist()}
+        counts = {
+            t: _cover(row, a, b, tone == t, len(lanes), bins)
+            for t in np.flatnonzero(np.bincount(tone)).tolist()
+        }
         for level, offset in enumerate(pyramid.level_at.tolist()):
             self._cancel.raise_if_cancelled()
             where = (slice(at, at + len(lanes)), slice(offset, offset + (bins >> level)))

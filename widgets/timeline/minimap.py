@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QP
 from PySide6.QtWidgets import QWidget
 
 from engine_bridge import format as fmt
+from engine_bridge.history import distinct
 from widgets import theme
 from widgets.timeline.frame import RASTER_ONLY, make_frame
 from widgets.timeline.gestures import WHEEL_ZOOM
@@ -120,7 +121,7 @@ class Minimap(QWidget):
         origin = scale.axis.origin_ns
         x = [scale.x(track.failures() + (track.origin_ns - origin)) for track in self._state.tracks]
         return (
-            np.unique(np.floor(np.concatenate(x) * ratio))
+            distinct(np.floor(np.concatenate(x) * ratio))
             .astype(np.int64)
             .clip(0, round(scale.width * ratio) - 1)
         )

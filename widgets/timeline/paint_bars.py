@@ -14,6 +14,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPen
 
 from engine_bridge.codes import STEP_STATUSES
+from engine_bridge.history import distinct
 from engine_bridge.model import StepStatus
 from engine_bridge.steps import Flag
 from widgets import theme
@@ -61,7 +62,7 @@ class BarPainter:
                 _Bar(painter, state, bars, i, int(tone[i]), look, ratio).paint(faded=bool(faded[i]))
             return
         special = ((bars.flags & _SPECIAL) != 0) | faded
-        for track in np.unique(bars.track).tolist():
+        for track in distinct(bars.track).tolist():
             special |= (bars.track == track) & state.tracks[track].retried(bars.row)
         few = np.flatnonzero(special)[:FINE]
         special[:] = False

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine_bridge.codes import NO_TIME
+from engine_bridge.history import distinct
 from engine_bridge.steps import Spans
 
 Ints = NDArray[np.int64]
@@ -118,7 +119,7 @@ def active_axis(origin_ns: int, moments: Ints) -> Axis:
     Long is more than ten times the upper quartile of all gaps. A squeezed gap takes at most a tenth of the axis,
     all of them together about half. The plain axis comes back where that would not hide half of the time.
     """
-    moments = np.unique(moments)
+    moments = distinct(moments)
     gaps = np.diff(moments).astype(np.float64)
     if len(gaps) < 2:
         return Axis(origin_ns)
@@ -128,7 +129,7 @@ def active_axis(origin_ns: int, moments: Ints) -> Axis:
     long &= gaps > 2 * limit
     if np.where(long, limit, gaps).sum() > _WORTH * gaps.sum():
         return Axis(origin_ns)
-    edges = np.unique(np.concatenate([[0], np.flatnonzero(long), np.flatnonzero(long) + 1, [len(gaps)]]))
+    edges = distinct(np.concatenate([[0], np.flatnonzero(long), np.flatnonzero(long) + 1, [len(gaps)]]))
     knots_t = moments[edges].astype(np.float64)
     widths = np.diff(knots_t)
     cut = long[edges[:-1]]

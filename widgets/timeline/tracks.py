@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine_bridge.codes import NO_TIME
 from engine_bridge.history import Columns as HistoryColumns
-from engine_bridge.history import History
+from engine_bridge.history import History, distinct
 from engine_bridge.steps import OPEN_END, Flag, Spans, spans_of
 from widgets.timeline import tones
 from widgets.timeline.build import Built, Snapshot, build
@@ -101,8 +101,8 @@ class Track:
             return
         known = changed[changed < len(self.built.spans)]
         closed = known[self.built.spans.end[known] != OPEN_END]
-        self.outdated = np.union1d(self.outdated, closed).astype(np.int32)
-        self._loose_rows = np.union1d(self._loose_rows, changed).astype(np.int32)
+        self.outdated = distinct(np.concatenate([self.outdated, closed])).astype(np.int32)
+        self._loose_rows = distinct(np.concatenate([self._loose_rows, changed])).astype(np.int32)
 
     @property
     def has_run_lane(self) -> bool:
