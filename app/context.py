@@ -17,8 +17,10 @@ from engine_bridge.errors import PlayheadError
 from engine_bridge.focus import Focus, FocusModel
 
 if TYPE_CHECKING:
+    from app.actions_specs import Offered
     from app.settings import Settings
     from app.sources import Sources
+    from engine_bridge.actions.model import Target
     from engine_bridge.session import Session
 
 
@@ -70,11 +72,15 @@ class PageController(QObject):
 
     The window shows ``widget`` while ``focus.page`` is ``name``, and calls ``focus_changed`` on every change of
     focus, shown or not. ``status_changed`` carries the page's text for the status bar; ``busy`` comes from ``jobs``.
+    ``targets_changed`` says that an operator action would aim at something else now, or that its state moved;
+    ``action_requested`` carries the id of the action that a button or menu of the page asks for.
     """
 
     name = ""
     title = ""
     status_changed = Signal(str)
+    targets_changed = Signal()
+    action_requested = Signal(object)
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -96,6 +102,13 @@ class PageController(QObject):
 
     def refresh(self) -> None:
         """Reads again what is shown (F5)."""
+
+    def targets(self) -> tuple[Target, ...]:
+        """What an operator action would aim at now: the open run, the selected rows."""
+        return ()
+
+    def show_actions(self, offered: Offered) -> None:
+        """What can be done to the targets, and what is staged on them."""
 
     def close(self) -> None:
         """Stops timers, tails and calls; the application is closing."""

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from widgets.shell.label import fill
 from widgets.shell.sources_panel import SourcesPanel
 from widgets.shell.status_bar import StatusBar
 from widgets.shell.top_bar import TopBar
@@ -40,8 +41,9 @@ class _Center(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as painter:
-            painter.fillRect(self.rect(), theme().color("bg"))
+            fill(painter, self.rect(), theme().color("bg"))
             if self.production:
+                painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.setPen(QPen(theme().color("failed"), 2 * _EDGE))
                 painter.drawRect(self.rect())
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QToolButton, QWidget
 
 from engine_bridge.format import count, plain
-from widgets.shell.label import ElidedLabel
+from widgets.shell.label import ElidedLabel, fill
 from widgets.theme import theme
 
 _NOTE_MS: Final = 6_000
@@ -133,5 +133,5 @@ class StatusBar(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         t = theme()
         with QPainter(self) as painter:
-            painter.fillRect(self.rect(), t.color("panel"))
-            painter.fillRect(0, 0, self.width(), 1, t.color("line"))
+            fill(painter, self.rect(), t.color("panel"))
+            fill(painter, QRect(0, 0, self.width(), 1), t.color("line"))

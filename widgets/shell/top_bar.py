@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
 from widgets.shell.breadcrumb import Breadcrumb
-from widgets.shell.label import plain_tooltip
+from widgets.shell.label import fill, plain_tooltip
 from widgets.theme import font, theme
 
 #: Environment: its word, and the state whose colour it takes.
@@ -149,7 +149,6 @@ class TopBar(QWidget):
         t = theme()
         production = self.environment.text == "PRODUCTION"
         with QPainter(self) as painter:
-            painter.fillRect(self.rect(), t.color("panel"))
-            painter.fillRect(
-                0, self.height() - 1, self.width(), 1, t.color("failed" if production else "line")
-            )
+            fill(painter, self.rect(), t.color("panel"))
+            edge = QRect(0, self.height() - 1, self.width(), 1)
+            fill(painter, edge, t.color("failed" if production else "line"))
