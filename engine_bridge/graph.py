@@ -21,6 +21,8 @@ from engine_bridge.history import Columns, History
 from engine_bridge.model import RunRef, StepKind, StepStatus
 
 OPEN: Final = np.iinfo(np.int64).max
+# By code, and padded: a code that no status has must not raise.
+_CLOSED: Final = np.array([s.closed for s in STEP_STATUSES] + [False] * (256 - len(STEP_STATUSES)))
 _LONGEST_PATTERN: Final = 8
 _FOLD_ROUNDS: Final = 6
 _MAX_CHILD_NODES: Final = 2_000
@@ -84,8 +86,7 @@ def observed(history: History, *, fold: bool = True) -> RunGraph:
     steps = history.steps
     if not history.n_steps:
         return RunGraph()
-    open_ends = ~np.isin(steps["status"], [i for i, s in enumerate(STEP_STATUSES) if s.closed])
-    last = np.where(open_ends, OPEN, steps["last"])
+    last = np.where(_CLOSED[steps["status"]], steps["last"], OPEN)
     # An inferred step without any event is what the run does now: it comes after everything recorded.
     first = np.where(
         steps["first"] > 0, steps["first"], history.last_position + 1 + np.arange(history.n_steps)
@@ -110,12 +111,11 @@ def _alike(steps: Columns, first: NDArray[np.int64], last: NDArray[np.int64]) ->
     """
     after = np.searchsorted(np.sort(first), last, side="right")
     before = np.searchsorted(np.sort(last), first, side="left")
-    key = np.stack([steps["name"], steps["kind"], after, before], axis=1)
-    _, inverse = np.unique(key, axis=0, return_inverse=True)
-    groups: dict[int, list[int]] = defaultdict(list)
-    for row, group in enumerate(inverse.ravel().tolist()):
-        groups[group].append(row)
-    return sorted(groups.values())
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    columns = (steps["name"].tolist(), steps["kind"].tolist(), after.tolist(), before.tolist())
+    for row, key in enumerate(zip(*columns, strict=True)):
+        groups[key].append(row)
+    return list(groups.values())
 
 
 class _Folding:

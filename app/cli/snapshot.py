@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _THEMES = ("dark", "light", "high_contrast")
 _LARGEST = 16_000
+_DRAW_S = 60.0
 
 
 @click.command()
@@ -110,6 +112,9 @@ def draw(
     view.resize(*size)
     view.show()
     view.show_run(run, history, relations=related.items, position=position, payloads=payloads)
+    deadline = time.monotonic() + _DRAW_S
     for _ in range(5):
+        app.processEvents()
+    while view.timeline.busy and time.monotonic() < deadline:
         app.processEvents()
     return view
