@@ -40,6 +40,7 @@ SETTINGS: Final = (
     Setting("panel_shown", True, "Whether the sources panel is shown."),
     Setting("window", "", "Size and state of the window: 1440x900, or maximized."),
     Setting("page_counts", True, "Whether runs and failures are counted in the sources panel."),
+    Setting("runs_columns", "", "Columns of the runs table by id, comma-separated; empty: the usual ones."),
     Setting("recents", 10, "How many recently opened sources are remembered.", tuple(range(51))),
 )
 
