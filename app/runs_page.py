@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.commands import Command
@@ -50,6 +51,8 @@ class RunsPage(PageController):
 
     def _connect(self) -> None:
         view = self.view
+        view.show_columns(frozenset(str(self.context.settings.get("runs_columns")).split(",")))
+        view.columns_changed.connect(lambda ids: self.context.settings.set("runs_columns", ",".join(ids)))
         self.feed.opened.connect(self._on_opened)
         self.feed.read.connect(self._on_read)
         self.feed.failed.connect(self._on_failed)
@@ -233,7 +236,11 @@ class RunsPage(PageController):
         self.view.show_empty()
 
     def _on_moved(self, changes: Changes) -> None:
-        self.fresh.update(changes.changed)
+        gone = [self.view.model.find(ref) for ref in changes.removed]
+        lost = [
+            msgspec.structs.replace(run, now="no longer in the source") for run in gone if run is not None
+        ]
+        self.fresh.update([*changes.changed, *lost])
         self.facts.outdate()
         if not self.scan.active and (changes.new or not self.view.model.rowCount()):
             self.fresh.look()

@@ -355,6 +355,19 @@ def test_columns_can_be_chosen(shown: Shown) -> None:
     shown.open()
     shown.page.view.show_columns(frozenset({"status", "id", "queue"}))
     assert shown.page.view.shown_columns() == ["status", "id", "queue"]
+    shown.page.view.columns_changed.emit(["status", "id"])
+    again = RunsPage(shown.context)
+    assert again.view.shown_columns() == ["status", "id"]
+    again.close()
+    again.view.deleteLater()
+
+
+def test_a_run_that_was_deleted_says_so_in_its_place(shown: Shown) -> None:
+    shown.open()
+    shown.wait(lambda: shown.page.live.watching)
+    shown.page.live.moved.emit(Changes(mark=b"x", moved=True, removed=(make_run(298).ref,)))
+    assert shown.ids() == ["run-0299", "run-0298", "run-0297"]
+    assert shown.page.view.model.index(1, 3).data() == "no longer in the source"
 
 
 def test_a_source_that_is_not_open_says_what_to_do(qtbot) -> None:  # type: ignore[no-untyped-def]

@@ -64,8 +64,9 @@ class Source:
 
     def read(self, fetches: list[Fetch]) -> None:
         for fetch in fetches:
-            back = fetch.direction == "backward"
-            start = self._rows - fetch.limit if back else int(fetch.cursor or 0)
+            start = int(fetch.cursor or 0)
+            if fetch.direction == "backward":
+                start = (int(fetch.cursor) if fetch.cursor else self._rows) - fetch.limit
             end = min(self._rows, start + fetch.limit)
             after = str(end).encode() if end < self._rows else None
             self.pages += 1

@@ -6,7 +6,7 @@ since then are the ``head``. Pages are keyset pages: a *start* is a row whose cu
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,10 @@ HOP: Final = 2_000  # rows read at most to reach a block from the nearest start
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """One page to read: ``limit`` rows from base row ``row`` on (backward: the last rows of the list)."""
+    """One page to read: the ``limit`` base rows from ``row`` on.
+
+    Backward pages end before the cursor, or at the list's end.
+    """
 
     row: int
     cursor: bytes | None
@@ -194,15 +197,21 @@ class Blocks:
         return len(items) == self.size or (not self.more and block * self.size + len(items) >= self.end)
 
     def _reach(self, block: int) -> Fetch | None:
-        row = block * self.size + len(self._blocks.get(block, ()))
-        start = self._starts[bisect_right(self._starts, row) - 1]
-        goal = (block + 1) * self.size
-        if goal - start <= HOP + self.size:
+        """The shortest way to a block: down from a start above it, or up from one below it."""
+        top, goal = block * self.size, (block + 1) * self.size
+        at = bisect_right(self._starts, top + len(self._blocks.get(block, ()))) - 1
+        start = self._starts[at]
+        down = goal - start
+        below = bisect_left(self._starts, goal)
+        up = self._starts[below] - top if below < len(self._starts) else HOP * 2
+        if up < down and up <= HOP:
+            return Fetch(top, self._cursors[top + up], "backward", up)
+        if down <= HOP + self.size:
             if start >= self.end and (not self.more or self.resume is not None):
                 return None
-            return Fetch(start, self._cursors[start], "forward", goal - start)
-        if self.count is not None and self.count - block * self.size <= HOP:
-            return Fetch(block * self.size, None, "backward", self.count - block * self.size)
+            return Fetch(start, self._cursors[start], "forward", down)
+        if self.count is not None and self.count - top <= HOP:
+            return Fetch(top, None, "backward", self.count - top)
         return None
 
     def _store(self, row: int, items: Sequence[Any]) -> None:

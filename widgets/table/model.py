@@ -52,6 +52,11 @@ class PagedModel(QAbstractTableModel):
         """The item of a row, None while it is a placeholder."""
         return self.blocks.item(row)
 
+    def find(self, key: Hashable) -> Any:
+        """The item of a key, None when it is not at hand."""
+        row = self.blocks.row_of(key)
+        return None if row is None else self.blocks.item(row)
+
     def data(self, index: Index, role: int = _DISPLAY) -> Any:
         if role in (_DISPLAY, _ACCESSIBLE):
             item = self.blocks.item(index.row())

@@ -22,7 +22,8 @@ class Numbers:
     def page(self, fetch: Fetch) -> Page:
         self.read.append(fetch)
         if fetch.direction == "backward":
-            start, end = max(0, self.total - fetch.limit), self.total
+            end = self.total if fetch.cursor is None else int(fetch.cursor)
+            start = max(0, end - fetch.limit)
         else:
             start = int(fetch.cursor or 0)
             end = min(self.total, start + fetch.limit)
@@ -86,7 +87,17 @@ def test_a_jump_reads_one_page_near_its_goal() -> None:
     source.read.clear()
     assert show(blocks, source, 50_500, 50_519) == list(range(50_500, 50_520))
     assert len(source.read) == 1
-    assert source.read[0].limit <= 1_020
+    assert source.read[0].limit <= 520
+
+
+def test_a_block_just_before_a_known_place_is_read_upwards() -> None:
+    source = Numbers(100_000)
+    blocks = opened(source)
+    blocks.set_count(100_000)
+    blocks.set_anchors(source.anchors(1_000), 1_000)
+    source.read.clear()
+    assert show(blocks, source, 50_980, 50_999) == list(range(50_980, 51_000))
+    assert source.read == [Fetch(50_980, b"51000", "backward", 20)]
 
 
 def test_the_end_is_reached_without_anchors() -> None:

@@ -28,7 +28,9 @@ class Feeder:
     def answer(self) -> None:
         asked, self.asked[:] = list(self.asked), []
         for fetch in asked:
-            start = TOTAL - fetch.limit if fetch.direction == "backward" else int(fetch.cursor or 0)
+            start = int(fetch.cursor or 0)
+            if fetch.direction == "backward":
+                start = (TOTAL if fetch.cursor is None else int(fetch.cursor)) - fetch.limit
             end = min(TOTAL, start + fetch.limit)
             items = tuple(make_run(row) for row in range(start, end))
             self.model.put(fetch, Page(items=items, after=str(end).encode() if end < TOTAL else None))
