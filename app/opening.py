@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,20 +17,45 @@ from app.target import Target as Target
 from engine_bridge import bridge
 from engine_bridge.bridge import Engine, Field, SourceInfo
 from engine_bridge.cancel import Progress
-from engine_bridge.errors import ConnectError, NotFoundError, PermissionDeniedError, UsageError
+from engine_bridge.errors import (
+    ConnectError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnsupportedError,
+    UsageError,
+)
 from engine_bridge.format import plain
 from engine_bridge.session import Call, Session
+
+if TYPE_CHECKING:
+    from engine_bridge.actions.model import Actor
 
 _HEAD: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open session with what ``open`` and ``fields`` found."""
+    """An open session with what ``open`` and ``fields`` found. ``target`` is what it was opened by."""
 
     session: Session
     info: SourceInfo
     fields: list[Field]
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class ActorFactory:
+    """Makes the unopened actor of a source, in a child process too. It shows no secret."""
+
+    engine: str
+    url: str
+    secret: str | None = field(default=None, repr=False)
+
+    def __call__(self) -> Actor:
+        make = bridge.load_engine(self.engine).actor
+        if make is None:
+            raise UnsupportedError("This source has no actions.")
+        return make(self.url, self.secret)
 
 
 def target_of(text: str, saved: Saved, secret: str | None = None) -> Target:
@@ -67,6 +92,21 @@ def engine_of(target: str) -> tuple[Engine, str]:
         if url is not None:
             return engine, url if "://" in url else str(path)
     raise UsageError(f"{plain(path.name)} is no file that Playhead can open.", what_opens())
+
+
+def source_id(text: str) -> str:
+    """The URL by which the journal names a source: without secret, the same from every working folder."""
+    engine, url = engine_of(text)
+    return engine.absolute(url)
+
+
+def actor_of(target: Target) -> ActorFactory:
+    """What an Execution needs to write to a source; may ask the keyring. Raises UnsupportedError without actions."""
+    engine, url = engine_of(target.url)
+    if engine.actor is None:
+        raise UnsupportedError("This source has no actions.", "It is only looked at.")
+    secret = target.secret.reveal() if target.secret else secrets.find(target.url)
+    return ActorFactory(engine.name, engine.absolute(url), secret)
 
 
 def what_opens() -> str:
@@ -113,4 +153,4 @@ def open_session(target: Target, on_progress: Progress, on_call: Callable[[Call]
         raise
     if target.environment is not None:
         info = msgspec.structs.replace(info, environment=target.environment)
-    return Opened(session, info, fields)
+    return Opened(session, info, fields, target)

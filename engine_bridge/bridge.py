@@ -381,7 +381,7 @@ class Engine:
     the URL to open it by when it is one of its own, else None, without opening connections; ``bridge`` imports
     lazily and makes an unopened bridge of a URL (and a password from the keyring, or None); ``host`` says where
     its sessions run; ``actor`` makes an unopened actor, which writes, of the same URL (picklable as a partial);
-    ``forms`` feed the connect dialog.
+    ``forms`` feed the connect dialog; ``absolute`` makes a URL mean the same from every working folder.
     """
 
     name: str
@@ -393,6 +393,7 @@ class Engine:
     file_patterns: tuple[str, ...] = ()
     host: Literal["thread", "process"] = "thread"
     actor: Callable[[str, str | None], Actor] | None = None
+    absolute: Callable[[str], str] = lambda url: url
 
 
 @cache

@@ -25,6 +25,13 @@ def _file_url(fields: dict[str, str]) -> str:
     return file_url(fields["path"])
 
 
+def _absolute(url: str) -> str:
+    from engine_bridge.engines.dbos.url import FileSource, file_url, parse
+
+    source = parse(url)
+    return file_url(str(source.path.absolute())) if isinstance(source, FileSource) else url
+
+
 def _server_url(fields: dict[str, str]) -> str:
     from urllib.parse import quote
 
@@ -67,4 +74,5 @@ ENGINE = Engine(
         ),
     ),
     file_patterns=("*.sqlite", "*.sqlite3", "*.db"),
+    absolute=_absolute,
 )
