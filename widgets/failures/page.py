@@ -146,7 +146,8 @@ class FailuresView(QWidget):
         self.grouped.setChecked(on)
         self._lists.setCurrentWidget(self.group_table if on else self.table)
         self.regroup()
-        self.show_rows()
+        if self._body.currentWidget() is self._split:
+            self.show_rows()
         self._show_detail()
         (self.group_table if on else self.table).setFocus()
 

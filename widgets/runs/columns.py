@@ -118,8 +118,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
         field="error", value=lambda run: run.error,
         doc="What an open run does or waits for; why a closed one ended as it did",
     ),
-    _time("created", "created", field="created", hidden=True, doc="When the run was submitted"),
-    _time("started", "started", field="started", doc="When it first began to work"),
+    _time("created", "created", field="created", doc="When the run was submitted"),
+    _time("started", "started", field="started", hidden=True, doc="When it first began to work"),
     Column(
         id="duration", title="duration", text=_duration, full=_duration_full, width=92, least=76, code=True, right=True,
         live=True, field="duration", value=lambda run: run.duration_ns, doc="Start to end; open runs: until now",
