@@ -39,13 +39,14 @@ class Layout:
     crossings: int
 
 
-def layout(graph: nx.DiGraph, widths: Floats, height: float, *, budget_s: float = 0.25) -> Layout:
+def layout(graph: nx.DiGraph, widths: Floats, height: float, *, budget_s: float | None = None) -> Layout:
     """Lays out ``graph`` (integer nodes 0..n-1; edges of kind "loop" and self-loops do not rank).
 
     ``widths`` are node widths in px, ``height`` the common height. After ``budget_s`` seconds of crossing
-    reduction the best order so far is taken.
+    reduction (by default 20 ms and 30 µs a node, at most 120 ms) the best order so far is taken.
     """
     n = len(widths)
+    budget_s = min(0.02 + 3e-5 * n, 0.12) if budget_s is None else budget_s
     if n == 0:
         empty = np.zeros(0)
         return Layout(empty, empty, np.zeros(0, np.int64), [], [], 0.0, 0.0, 0)

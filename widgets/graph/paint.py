@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF, QStaticText
 
+from engine_bridge.codes import STEP_STATUSES, code
 from engine_bridge.model import StepStatus
 from widgets import glyphs
 from widgets.graph.scene import NODE_HEIGHT, GraphScene
+from widgets.prim import RectArray, draw_lines
 from widgets.theme import RADIUS, Theme, font, mix, theme
 
 _TEXT_SCALE = 0.42  # below it, text is illegible and nodes are plain boxes
-_CURVES_MAX = 600
+_FINE_NODES = 120
 _ARROW = 5.0
 _GLYPH = 13
 
 
 class GraphPainter:
-    """Paints scenes; keeps no state but elided labels."""
+    """Paints scenes; keeps no state but what makes frames cheap."""
 
     def __init__(self) -> None:
         self._elided: dict[tuple[str, int], str] = {}
+        self._texts: dict[tuple[str, int], QStaticText] = {}
+        self._paths: dict[int, tuple[QPainterPath, QPointF]] = {}
+        self._of: GraphScene | None = None
+        self._rects = RectArray()
+        self._states: list[tuple[StepStatus, int]] = []
+        self._codes: NDArray[np.int64] = np.zeros(0, np.int64)
 
     def empty(self, painter: QPainter, rect: QRect, has_run: bool) -> None:
         """The empty state."""
@@ -44,6 +52,8 @@ class GraphPainter:
         origin: QPointF,
     ) -> None:
         """Paints ``scene`` with node states (status, done), scaled about the origin in px."""
+        if scene is not self._of:
+            self._of, self._paths = scene, {}
         t = theme()
         painter.fillRect(rect, t.color("panel"))
         painter.translate(origin)
@@ -53,13 +63,16 @@ class GraphPainter:
         ).adjusted(-20, -20, 20, 20)
         visible = _visible_nodes(scene, area)
         near = scale >= _TEXT_SCALE
-        self._edges(painter, scene, area, t, curves=near)
-        if near:
+        fine = near and len(visible) <= _FINE_NODES
+        self._edges(painter, scene, area, t, curves=fine)
+        if fine:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             for index in visible.tolist():
                 self._node(painter, scene, index, states, index == selected, t)
-        else:
-            self._boxes(painter, scene, visible, states, selected, t)
+            return
+        self._boxes(painter, scene, visible, states, selected, t)
+        if near:
+            self._labels(painter, scene, visible, states, t)
 
     def _edges(self, painter: QPainter, scene: GraphScene, area: QRectF, t: Theme, *, curves: bool) -> None:
         s = scene.segments
@@ -72,14 +85,13 @@ class GraphPainter:
             & (np.maximum(s[:, 1], s[:, 3]) >= area.top())
             & (np.minimum(s[:, 1], s[:, 3]) <= area.bottom())
         )
-        edges = np.unique(scene.segment_edge[shown])
-        if curves and len(edges) <= _CURVES_MAX:
+        if curves:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            for edge in edges.tolist():
+            for edge in sorted(set(scene.segment_edge[shown].tolist())):
                 self._curve(painter, scene, edge, t)
             return
         painter.setPen(QPen(mix(t.color("muted"), t.color("panel"), 0.5), 0))
-        painter.drawLines([QLineF(*row) for row in _thin(s[shown], area).tolist()])
+        draw_lines(painter, _thin(s[shown], area))
 
     def _curve(self, painter: QPainter, scene: GraphScene, edge: int, t: Theme) -> None:
         a, b = scene.layout.edges[edge]
@@ -91,10 +103,9 @@ class GraphPainter:
             pen.setStyle(Qt.PenStyle.DashLine)
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        if kind == 1:
-            path, tip = _loop_path(scene, a, b)
-        else:
-            path, tip = _down_path(points)
+        if edge not in self._paths:
+            self._paths[edge] = _loop_path(scene, a, b) if kind == 1 else _down_path(points)
+        path, tip = self._paths[edge]
         painter.drawPath(path)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color)
@@ -114,7 +125,7 @@ class GraphPainter:
         t: Theme,
     ) -> None:
         node = scene.run_graph.nodes[index]
-        status, done = states[index] if index < len(states) else (StepStatus.PENDING, 0)
+        status, done = _status(states, index), states[index][1] if index < len(states) else 0
         pending = status is StepStatus.PENDING
         rect = _rect(scene, index)
         stroke = t.color("accent") if selected else t.state(status)
@@ -157,28 +168,75 @@ class GraphPainter:
         selected: int,
         t: Theme,
     ) -> None:
-        by_color: dict[str, list[QRectF]] = {}
-        for index in visible.tolist():
-            status = states[index][0] if index < len(states) else StepStatus.PENDING
-            by_color.setdefault(t.state(status).name(), []).append(_rect(scene, index))
-        painter.setPen(Qt.PenStyle.NoPen)
-        for color, rects in by_color.items():
-            painter.setBrush(QColor(color))
-            painter.drawRects(rects)
+        """Plain boxes, one call a status: for zooms and crowds where corners cannot be seen."""
+        codes = self._codes_of(states, len(scene.widths))[visible]
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        for status_code in np.flatnonzero(np.bincount(codes)).tolist():
+            status, members = STEP_STATUSES[status_code], visible[codes == status_code]
+            painter.setPen(QPen(t.state(status), 0))
+            painter.setBrush(t.fill(status))
+            width = scene.widths[members]
+            x, y = scene.layout.x[members] - width / 2, scene.layout.y[members] - NODE_HEIGHT / 2
+            self._rects.fill(x, y, width, NODE_HEIGHT)
+            self._rects.draw(painter, 0, len(members))
         if selected >= 0:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(t.color("accent"), 0))
-            painter.drawRect(_rect(scene, selected).adjusted(-6, -6, 6, 6))
+            painter.drawRect(_rect(scene, selected).adjusted(-4, -4, 4, 4))
+
+    def _codes_of(self, states: list[tuple[StepStatus, int]], count: int) -> NDArray[np.int64]:
+        """Status codes of all nodes, kept while the states are the same list."""
+        if self._states is not states or len(self._codes) != count:
+            self._states = states
+            self._codes = np.array([code(_status(states, i)) for i in range(count)], np.int64)
+        return self._codes
+
+    def _labels(
+        self,
+        painter: QPainter,
+        scene: GraphScene,
+        visible: NDArray[np.intp],
+        states: list[tuple[StepStatus, int]],
+        t: Theme,
+    ) -> None:
+        face = font(12)
+        painter.setFont(face)
+        painter.setPen(t.color("text"))
+        shift = NODE_HEIGHT / 2 - 8
+        for index in visible.tolist():
+            rect = _rect(scene, index)
+            status = _status(states, index)
+            glyph = glyphs.pixmap(glyphs.state_glyph(status), t.state(status).name(), _GLYPH, 1.0)
+            painter.drawPixmap(QPointF(rect.left() + 8, rect.center().y() - _GLYPH / 2), glyph)
+            text = self._static(scene.labels[index], int(rect.width() - 36), face)
+            painter.drawStaticText(QPointF(rect.left() + 27, rect.top() + shift), text)
+
+    def _static(self, text: str, width: int, face: QFont) -> QStaticText:
+        key = (text, width)
+        if key not in self._texts:
+            if len(self._texts) > 5_000:
+                self._texts.clear()
+            made = QStaticText(self._elide(text, width, face))
+            made.setTextFormat(Qt.TextFormat.PlainText)
+            self._texts[key] = made
+        return self._texts[key]
+
+
+def _status(states: list[tuple[StepStatus, int]], index: int) -> StepStatus:
+    return states[index][0] if index < len(states) else StepStatus.PENDING
 
 
 def _thin(segments: NDArray[np.float64], area: QRectF) -> NDArray[np.float64]:
-    """Of segments that fall on the same cells of a 400 x 400 raster, one: more cannot be told apart."""
-    if len(segments) < 4_000:
+    """Of segments that fall on the same cells of a 300 x 300 raster, one: more cannot be told apart."""
+    if len(segments) < 3_000:
         return segments
-    cell = max(area.width(), area.height()) / 400
-    keys = np.floor(segments / cell).astype(np.int32)
-    _, first = np.unique(keys.view([("", np.int32)] * 4), return_index=True)
-    return segments[first]
+    cell = max(area.width(), area.height()) / 300
+    cells = np.floor((segments - (area.left(), area.top(), area.left(), area.top())) / cell).astype(np.int64)
+    keys = ((cells[:, 0] * 4_096 + cells[:, 1]) * 4_096 + cells[:, 2]) * 4_096 + cells[:, 3]
+    order = np.argsort(keys, kind="stable")
+    first = np.flatnonzero(np.diff(keys[order], prepend=keys[order[0]] - 1))
+    kept: NDArray[np.float64] = segments[order[first]]
+    return kept
 
 
 def _visible_nodes(scene: GraphScene, area: QRectF) -> NDArray[np.intp]:

@@ -117,6 +117,11 @@ class GraphView(QWidget):
             self.fit()
         self.update()
 
+    def show_scene(self, scene: GraphScene, states: list[tuple[StepStatus, int]]) -> None:
+        """Shows a scene that was built elsewhere, with its nodes' states."""
+        self._scene, self._states = scene, states
+        self.fit()
+
     def set_position(self, position: int | None) -> None:
         """Moves the playhead (None: LIVE); nodes take their state at it."""
         self._position = position

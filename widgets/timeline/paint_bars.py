@@ -22,7 +22,7 @@ from widgets.timeline import text, tones
 from widgets.timeline.frame import Bars, Frame
 from widgets.timeline.paint_attempts import paint_attempts
 from widgets.timeline.palette import GLYPH, Paints, atlas, font, paints, tone_glyph
-from widgets.timeline.prim import FragmentArray, RectArray
+from widgets.prim import FragmentArray, RectArray
 from widgets.timeline.scale import Floats
 from widgets.timeline.state import TimelineState
 

@@ -1,6 +1,6 @@
-"""Many rectangles or pixmap pieces in one call, straight from numpy. GUI thread.
+"""Many rectangles, lines or pixmap pieces in one call, straight from numpy. GUI thread.
 
-A C++ array of QRectF or QPainter.PixmapFragment is nothing but doubles in a row, so a numpy buffer is handed to
+A C++ array of QRectF, QLineF or QPainter.PixmapFragment is nothing but doubles in a row, so a numpy buffer is handed to
 Qt by address (as in pyqtgraph's PrimitiveArray). The buffer lives as long as this object.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import shiboken6
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QLineF, QRectF
 from PySide6.QtGui import QPainter, QPixmap
 
 
@@ -33,6 +33,13 @@ class RectArray:
         if last > first:
             address = self._data.ctypes.data + first * self._data.strides[0]
             painter.drawRects(shiboken6.wrapInstance(address, QRectF), last - first)
+
+
+def draw_lines(painter: QPainter, segments: NDArray[np.float64]) -> None:
+    """Draws segments, an array of shape (n, 4) of x0, y0, x1, y1, with the painter's pen."""
+    if len(segments):
+        data = np.ascontiguousarray(segments)
+        painter.drawLines(shiboken6.wrapInstance(data.ctypes.data, QLineF), len(data))
 
 
 class FragmentArray:
