@@ -23,7 +23,7 @@ from engine_bridge.bridge import (
     SourceInfo,
 )
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.dbos import facets, failures, fields, payloads, resources, runs, search
+from engine_bridge.engines.dbos import anchors, facets, failures, fields, payloads, resources, runs, search
 from engine_bridge.engines.dbos.changes import Watch
 from engine_bridge.engines.dbos.connect import Database
 from engine_bridge.engines.dbos.history_order import ORDER_DOC
@@ -110,7 +110,7 @@ class DbosBridge(Bridge):
         return relations.read(self._db, ref, cursor, limit, cancel)
 
     def anchors(self, query: Node | None, sort: Sort, every: int, cancel: CancelToken) -> list[bytes]:
-        return self._lister().anchors(query, sort, every, cancel)
+        return anchors.read(self._db, self._lister(), query, sort, every, cancel)
 
     def count(self, query: Node | None, cancel: CancelToken) -> int:
         return facets.count(self._db, self._lister(), query, cancel)

@@ -21,6 +21,7 @@ from sqlalchemy.pool import QueuePool
 
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos import driver_errors, probe
+from engine_bridge.engines.dbos.prepared import Prepared, Statements
 from engine_bridge.engines.dbos.sqlite_file import SqliteFile
 from engine_bridge.engines.dbos.tables import Tables
 from engine_bridge.engines.dbos.url import FileSource, ServerSource, parse
@@ -54,6 +55,28 @@ class Reader:
                 raise self._db.translate(error, self._cancel) from None
         return self._again(statement, params or {})
 
+    def fetch(self, prepared: Prepared, params: Mapping[str, Any] | None = None) -> Rows:
+        """All rows of a prepared statement, as plain tuples. Raises PlayheadError."""
+        self._cancel.raise_if_cancelled()
+        driver: Any = self._connection.connection.driver_connection
+        values = prepared.parameters(params or {})
+        try:
+            return list(driver.execute(prepared.sql, values).fetchall())
+        except (*driver_errors.CAUGHT, self._db.driver_error) as error:
+            if not driver_errors.is_undecodable(error):
+                raise self._lost(error) from None
+        try:
+            with self._db.tolerant(driver, self._decode):
+                return list(driver.execute(prepared.sql, values).fetchall())
+        except (*driver_errors.CAUGHT, self._db.driver_error) as error:
+            raise self._lost(error) from None
+
+    def _lost(self, error: BaseException) -> PlayheadError:
+        # The pool learns only from errors that pass through it that a connection is gone.
+        if self._db.dialect == "postgresql":
+            self._connection.invalidate()
+        return self._db.translate(error, self._cancel)
+
     def _again(self, statement: sa.Executable, params: Mapping[str, Any]) -> Rows:
         driver: Any = self._connection.connection.driver_connection
         try:
@@ -85,7 +108,8 @@ class Database:
     """One DBOS database, SQLite or PostgreSQL. Thread-safe.
 
     ``tables`` describes what was found when it was opened; ``generation`` counts how often the connections had to be
-    made anew (file replaced, server restarted, a copy outdated), so that marks of older ones are void.
+    made anew (file replaced, server restarted, a copy outdated), so that marks of older ones are void;
+    ``statements`` keeps prepared statements.
     """
 
     def __init__(self, url: str, secret: str | None = None) -> None:
@@ -102,6 +126,7 @@ class Database:
         self.schema = source.schema if isinstance(source, ServerSource) else None
         self.title = source.path.name if isinstance(source, FileSource) else source.database
         self.tables: Tables
+        self.statements: Statements
         self.probed: probe.Probed
 
     @property
@@ -225,12 +250,18 @@ class Database:
             if self._kept is None and self._file is not None:
                 self._kept = self._file.connect()
             return int(self._kept.execute("PRAGMA data_version").fetchone()[0])
-        except (*driver_errors.CAUGHT, self._sqlite_error()) as error:
+        except (*driver_errors.CAUGHT, self.driver_error) as error:
             raise self.translate(error, _NEVER) from None
 
-    def _sqlite_error(self) -> type[Exception]:
-        found: type[Exception] = self._file.module.Error if self._file is not None else Exception
-        return found
+    @property
+    def driver_error(self) -> type[Exception]:
+        """The base class of the driver's own errors."""
+        if self._file is not None:
+            found: type[Exception] = self._file.module.Error
+            return found
+        import psycopg
+
+        return psycopg.Error
 
     def now_ns(self, cancel: CancelToken) -> int:
         """The database's clock (PostgreSQL), or this machine's (a file has none)."""
@@ -278,6 +309,7 @@ class Database:
             with connection, connection.begin():
                 self.probed = probe.look(connection, self.dialect, self.schema or "dbos", self._place)
             self.tables = self.probed.tables
+            self.statements = Statements(engine.dialect)
         except driver_errors.CAUGHT as error:
             self._dispose()
             raise self._hot_or_told(error, cancel) from None

@@ -55,6 +55,9 @@ def _original(error: BaseException) -> BaseException:
     return error
 
 
+_SQLITE_ERROR: Final = 1  # the statement does not fit the schema; https://www.sqlite.org/rescode.html
+
+
 def _of_sqlite(error: BaseException, path: Path) -> PlayheadError:
     text = str(error).lower()
     if "interrupted" in text:
@@ -83,6 +86,12 @@ def _of_sqlite(error: BaseException, path: Path) -> PlayheadError:
         return ConnectError(
             f"{path.name} cannot be read: the disk reports an error.",
             "Check the disk, or copy the file.",
+            text,
+        )
+    if getattr(error, "sqlite_errorcode", 0) == _SQLITE_ERROR:
+        return ConnectError(
+            f"{path.name} does not answer as a DBOS database should.",
+            "It may be damaged, or changed by hand. Copy the details for a report.",
             text,
         )
     return CorruptError(

@@ -12,12 +12,16 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos import payloads
 from engine_bridge.engines.dbos.connect import Database, Reader
 from engine_bridge.engines.dbos.errors import failure_of
+from engine_bridge.engines.dbos.prepared import Prepared
 from engine_bridge.engines.dbos.rows import Builder
 from engine_bridge.engines.dbos.tables import Tables
 from engine_bridge.model import Blocked, Failure, PayloadRef, Run
 
 ERROR_LIMIT: Final = 65_536
 """Characters of an error that a list reads; the whole of it stays one click away."""
+
+WAITS_NS: Final = 2_000_000_000
+"""How long what open runs wait for is remembered: it also depends on the time."""
 
 _CHUNK: Final = 500
 _CACHED: Final = 4_096
@@ -30,6 +34,8 @@ class Enricher:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._tables = db.tables
+        self._builder = Builder(db.tables)
+        self._waits: tuple[str, int, dict[str, Blocked | None]] = ("", 0, {})
         self._failures: dict[tuple[str, Any], Failure] = {}
 
     def runs(
@@ -42,34 +48,26 @@ class Enricher:
         errors: bool = True,
     ) -> list[Run]:
         """The runs of rows, without what they wait for."""
-        builder = Builder(self._tables)
-        steps = self._steps(read, rows) if counts else {}
+        steps = self._steps(read, rows) if counts else None
         failures = self._errors(read, rows) if errors else {}
-        width = len(self._tables.unknown) + builder.width
-        built = []
-        for row in rows:
-            run_id = row[0]
-            run = builder.build(
-                row[:width],
-                now_ns,
-                steps.get(run_id, 0) if counts else None,
-                failures.get(run_id),
-                read.bad_texts,
-            )
-            built.append(run)
-        return built
+        return self._builder.build(rows, now_ns, steps, failures, read.bad_texts)
 
     def _steps(self, read: Reader, rows: Sequence[Sequence[Any]]) -> Mapping[str, int]:
-        table = self._tables["operation_outputs"]
         found: dict[str, int] = {}
         for ids in _chunks([row[0] for row in rows]):
-            statement = (
-                sa.select(table.c.workflow_uuid, sa.func.count())
-                .where(table.c.workflow_uuid.in_(ids))
-                .group_by(table.c.workflow_uuid)
+            found.update(
+                read.fetch(self._counting(len(ids)), {f"id{n}": run_id for n, run_id in enumerate(ids)})
             )
-            found.update((run_id, count) for run_id, count in read.all(statement))
         return found
+
+    def _counting(self, number: int) -> Prepared:
+        known: Prepared | None = self._db.statements.get(("steps", number))
+        if known is not None:
+            return known
+        owner = self._tables["operation_outputs"].c.workflow_uuid
+        marks = [sa.bindparam(f"id{n}", "", type_=sa.Text()) for n in range(number)]
+        statement = sa.select(owner, sa.func.count()).where(owner.in_(marks)).group_by(owner)
+        return self._db.statements.add(("steps", number), self._db.statements.render(statement))
 
     def _errors(self, read: Reader, rows: Sequence[Sequence[Any]]) -> Mapping[str, Failure]:
         wanted = {row[0]: row for row in rows if row[_STATUS] == "ERROR"}
@@ -94,16 +92,31 @@ class Enricher:
 
     def with_waits(self, runs: Sequence[Run], now_ns: int, cancel: CancelToken) -> list[Run]:
         """The same runs, the open ones with what they wait for."""
-        if all(run.status.closed for run in runs):
+        opened = [run for run in runs if not run.status.closed]
+        if not opened:
             return list(runs)
+        found = self._blocked(opened, now_ns, cancel)
+        return [_waiting(run, found[run.id], now_ns) if run.id in found else run for run in runs]
+
+    def _blocked(self, runs: list[Run], now_ns: int, cancel: CancelToken) -> dict[str, Blocked | None]:
+        """What open runs wait for; asked again when anything was committed, or after WAITS_NS."""
         from engine_bridge.engines.dbos import infer_page
 
-        found = infer_page.now_texts(self._db, runs, now_ns, cancel)
-        return [_waiting(run, *found[run.id]) if run.id in found else run for run in runs]
+        token, (old, at, found) = self._db.version_token(cancel), self._waits
+        if token != old or abs(now_ns - at) > WAITS_NS:
+            at, found = now_ns, {}
+            self._waits = (token, at, found)
+        missing = [run for run in runs if run.id not in found]
+        if missing:
+            answers = infer_page.now_texts(self._db, missing, now_ns, cancel)
+            found.update({run_id: blocked for run_id, (_, blocked) in answers.items()})
+        return found
 
 
-def _waiting(run: Run, text: str, blocked: Blocked | None) -> Run:
-    return msgspec.structs.replace(run, blocked_on=blocked, now=text or run.now)
+def _waiting(run: Run, blocked: Blocked | None, now_ns: int) -> Run:
+    from engine_bridge.engines.dbos.infer import now_text
+
+    return msgspec.structs.replace(run, blocked_on=blocked, now=now_text(blocked, now_ns) or run.now)
 
 
 def _chunks(ids: list[str]) -> Iterable[list[str]]:

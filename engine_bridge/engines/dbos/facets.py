@@ -70,7 +70,7 @@ def width_of(low: int, high: int, buckets: int) -> int:
 
 def read(db: Database, lister: Lister, query: Any, buckets: int, cancel: CancelToken) -> Facets:
     """The facets of a filter. Buckets are by creation time; exact unless the filter has to be scanned for too long."""
-    where = filters.where(db.tables, query, db.now_ns(cancel))
+    where = filters.where(db, query, db.now_ns(cancel))
     span = slices.extent(db, where.conditions(), cancel)
     if span is None:
         return Facets()
@@ -172,7 +172,7 @@ def matching(
 
 def count(db: Database, lister: Lister, query: Any, cancel: CancelToken) -> int:
     """How many runs match, exactly."""
-    where = filters.where(db.tables, query, db.now_ns(cancel))
+    where = filters.where(db, query, db.now_ns(cancel))
     total = lister.total(cancel)
     if query is None:
         return total

@@ -28,6 +28,9 @@ from engine_bridge.query.sql import literal_in
 BATCH: Final = 400
 SCAN_S: Final = 3.0
 
+_NEVER: Final = -1
+
+_Phase = tuple[Expression, list[Any], list[Any]]
 _Place = tuple[int, int, str, int]
 """Order of the log: time in ms (-1: not recorded), 1 for runs and 0 for steps, run id, step id."""
 
@@ -60,14 +63,17 @@ class _Log:
         self._text = text
         self._cancel = cancel
         self._now_ns = db.now_ns(cancel)
-        self._where = filters.where(db.tables, query, self._now_ns)
+        self._where = filters.where(db, query, self._now_ns)
         self._matches = self._where.predicate(self._now_ns)
 
     def page(self, at: _Place | None, limit: int) -> Page:
         kept: list[tuple[_Place, FailureRow]] = []
+        # A text, or a filter to be scanned, keeps few rows of many.
+        scanned = bool(self._text) or self._where.residual is not None
+        size = BATCH if scanned else min(BATCH, limit + 1)
         searched, ended, deadline = 0, False, time.monotonic() + SCAN_S
         while len(kept) <= limit and not ended and (not searched or time.monotonic() < deadline):
-            batch, more, at, seen = self._batch(at)
+            batch, more, at, seen = self._batch(at, size)
             kept += batch
             searched += seen
             ended = not more
@@ -75,7 +81,6 @@ class _Log:
         if len(kept) > limit:
             at = kept[limit - 1][0]
         onward = None if ended and len(kept) <= limit else json.dumps(at).encode()
-        scanned = bool(self._text) or self._where.residual is not None
         return Page(
             items=tuple(row for _, row in kept[:limit]),
             after=onward,
@@ -83,13 +88,15 @@ class _Log:
             complete=onward is None or len(kept) >= limit,
         )
 
-    def _batch(self, at: _Place | None) -> tuple[list[tuple[_Place, FailureRow]], bool, _Place | None, int]:
+    def _batch(
+        self, at: _Place | None, size: int
+    ) -> tuple[list[tuple[_Place, FailureRow]], bool, _Place | None, int]:
         """The next rows of both kinds, merged: (matching rows, whether there are more, where to go on, rows seen)."""
         with self._db.reader(self._cancel) as read:
-            failed, run_rows = self._runs(read, at)
-            steps = self._steps(read, at)
-            more = len(failed) >= BATCH or len(steps) >= BATCH
-            merged = sorted([*failed, *steps], key=lambda found: found[0], reverse=True)[:BATCH]
+            failed, run_rows = self._runs(read, at, size)
+            steps = self._steps(read, at, size)
+            more = len(failed) >= size or len(steps) >= size
+            merged = sorted([*failed, *steps], key=lambda found: found[0], reverse=True)[:size]
             runs = self._headers(read, merged, run_rows)
         more = more or len(failed) + len(steps) > len(merged)
         kept = []
@@ -101,51 +108,53 @@ class _Log:
         return kept, more, merged[-1][0] if merged else at, len(merged)
 
     def _runs(
-        self, read: Reader, at: _Place | None
+        self, read: Reader, at: _Place | None, size: int
     ) -> tuple[list[tuple[_Place, Any]], dict[str, Sequence[Any]]]:
         tables = self._tables
         status = tables.col("workflow_status", "status")
         run_id = tables.col("workflow_status", "workflow_uuid")
-        moment = sa.func.coalesce(_run_time(tables), sa.literal_column("-1"))
-        statement = (
-            sa.select(*rows.listed(tables), moment.label("moment"))
-            .where(
-                literal_in(status, filters.FAILED),
-                status.in_(keyset.literal("ERROR", rows.EXHAUSTED)),
-                *self._where.conditions(),
-                *_before(at, moment, 1, run_id, sa.literal_column("0")),
+        found: list[Any] = []
+        for time_, order, conditions in _phases(_run_time(tables), at, 1, run_id, sa.literal_column("0")):
+            statement = (
+                sa.select(*rows.listed(tables), time_.label("moment"))
+                .where(
+                    literal_in(status, filters.FAILED),
+                    status.in_(keyset.literal("ERROR", rows.EXHAUSTED)),
+                    *self._where.conditions(),
+                    *conditions,
+                )
+                .order_by(*order, run_id.desc())
+                .limit(size - len(found))
             )
-            .order_by(moment.desc(), run_id.desc())
-            .limit(BATCH)
-        )
-        found = read.all(statement)
+            found += read.all(statement) if len(found) < size else ()
         return [((row[-1], 1, row[0], 0), None) for row in found], {row[0]: row[:-1] for row in found}
 
-    def _steps(self, read: Reader, at: _Place | None) -> list[tuple[_Place, Any]]:
+    def _steps(self, read: Reader, at: _Place | None, size: int) -> list[tuple[_Place, Any]]:
         table = self._tables["operation_outputs"]
-        moment = _or_never(self._tables.col("operation_outputs", "completed_at_epoch_ms"))
+        ended = self._tables.col("operation_outputs", "completed_at_epoch_ms")
         run_id, step = table.c.workflow_uuid, table.c.function_id
         source: sa.FromClause = table
         if self._where.clause is not None:
             runs = self._tables["workflow_status"]
             source = table.join(runs, runs.c.workflow_uuid == run_id)
-        statement = (
-            sa.select(
-                run_id,
-                step,
-                table.c.function_name,
-                sa.func.substr(table.c.error, 1, enrich.ERROR_LIMIT),
-                self._tables.col("operation_outputs", "serialization"),
-                moment.label("moment"),
+        found: list[Any] = []
+        for time_, order, conditions in _phases(ended, at, 0, run_id, step):
+            statement = (
+                sa.select(
+                    run_id,
+                    step,
+                    table.c.function_name,
+                    sa.func.substr(table.c.error, 1, enrich.ERROR_LIMIT),
+                    self._tables.col("operation_outputs", "serialization"),
+                    time_.label("moment"),
+                )
+                .select_from(source)
+                .where(table.c.error.is_not(None), *self._where.conditions(), *conditions)
+                .order_by(*order, run_id.desc(), step.desc())
+                .limit(size - len(found))
             )
-            .select_from(source)
-            .where(
-                table.c.error.is_not(None), *self._where.conditions(), *_before(at, moment, 0, run_id, step)
-            )
-            .order_by(moment.desc(), run_id.desc(), step.desc())
-            .limit(BATCH)
-        )
-        return [((row[5], 0, row[0], row[1]), row) for row in read.all(statement)]
+            found += read.all(statement) if len(found) < size else ()
+        return [((row[5], 0, row[0], row[1]), row) for row in found]
 
     def _headers(
         self, read: Reader, merged: list[tuple[_Place, Any]], known: dict[str, Sequence[Any]]
@@ -199,8 +208,19 @@ def _run_time(tables: Tables) -> Expression:
     return tables.col("workflow_status", name)
 
 
-def _or_never(column: Expression) -> Expression:
-    return sa.func.coalesce(column, sa.literal_column("-1"))
+def _phases(
+    column: Expression, at: _Place | None, kind: int, run_id: Expression, step: Expression
+) -> list[_Phase]:
+    """(time, ordering by it, conditions) of the rows that have a time, which an index orders, then of those without."""
+    never: Expression = sa.literal_column(str(_NEVER))
+    # A constant in ORDER BY would name a column by its number.
+    timeless: _Phase = (never, [], [column.is_(None), *_before(at, never, kind, run_id, step)])
+    if at is not None and at[0] == _NEVER:
+        return [timeless]
+    return [
+        (column, [column.desc()], [column.is_not(None), *_before(at, column, kind, run_id, step)]),
+        timeless,
+    ]
 
 
 def _before(

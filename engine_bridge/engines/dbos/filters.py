@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import sqlalchemy as sa
 
 from engine_bridge.engines.dbos import keyset
+from engine_bridge.engines.dbos.connect import Database
 from engine_bridge.engines.dbos.tables import Expression, Tables
 from engine_bridge.model import Status
-from engine_bridge.query.ast import And, Compare, Node, Not, Or
+from engine_bridge.query.ast import Ago, And, Compare, Day, Node, Not, Or
 from engine_bridge.query.predicate import Predicate, predicate, value_test
 from engine_bridge.query.sql import Clause, SqlColumn, enum_column, literal_in, split
 
@@ -54,11 +55,16 @@ _TIMES: Final = {
 
 @dataclass(frozen=True)
 class Where:
-    """A filter, split. ``needs`` are the fields that the residual looks at: they decide what must be read."""
+    """A filter, split.
+
+    ``needs`` are the fields that the residual looks at: they decide what must be read. ``key`` names the pushed part
+    among prepared statements; None where it holds the time of the question.
+    """
 
     clause: Clause | None = None
     residual: Node | None = None
     needs: frozenset[str] = field(default_factory=frozenset)
+    key: Node | Literal["all"] | None = "all"
 
     def conditions(self) -> list[Clause]:
         """The pushed part as conditions of a statement."""
@@ -69,12 +75,34 @@ class Where:
         return (lambda run: True) if self.residual is None else predicate(self.residual, now_ns)
 
 
-def where(tables: Tables, query: Node | None, now_ns: int) -> Where:
+def where(db: Database, query: Node | None, now_ns: int) -> Where:
     """Splits a filter for this database."""
     if query is None:
         return Where()
+    known: Where | None = db.statements.get(("where", query))
+    if known is not None:
+        return known
+    made = _split(db.tables, query, now_ns)
+    return made if made.key is None else db.statements.add(("where", query), made)
+
+
+def _split(tables: Tables, query: Node, now_ns: int) -> Where:
     clause, residual = split(query, columns(tables), now_ns)
-    return Where(clause, residual, frozenset() if residual is None else frozenset(_fields(residual)))
+    needs = frozenset() if residual is None else frozenset(_fields(residual))
+    return Where(clause, residual, needs, query if _timeless(query) else None)
+
+
+def _timeless(node: Node) -> bool:
+    match node:
+        case Compare():
+            values = node.value if isinstance(node.value, tuple) else (node.value,)
+            relative = any(isinstance(value, Ago | Day) for value in values)
+            return not relative and node.field not in ("age", "running_for")
+        case Not(inner):
+            return _timeless(inner)
+        case And(nodes) | Or(nodes):
+            return all(_timeless(inner) for inner in nodes)
+    return True
 
 
 def _fields(node: Node) -> list[str]:

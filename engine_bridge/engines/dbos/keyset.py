@@ -154,10 +154,15 @@ def _foreign() -> UsageError:
     return UsageError("This place in the list belongs to another order.", "Start from the top.")
 
 
+def bound(cursor: Cursor | None) -> dict[str, Any]:
+    """The values of a cursor for the parameters of ``ranges``."""
+    return {} if cursor is None else {"key_value": cursor.value, "key_id": cursor.id}
+
+
 def ranges(key: Key, cursor: Cursor | None, *, forward: bool) -> list[tuple[list[Any], list[Any]]]:
     """Where to look, in order: (conditions, ordering) pairs whose rows follow each other.
 
-    Rows come in the list's order when ``forward``, else in the opposite one.
+    Rows come in the list's order when ``forward``, else in the opposite one. The cursor's values are parameters.
     """
     down = key.descending if forward else not key.descending
     order = _order(key, down)
@@ -171,7 +176,7 @@ def ranges(key: Key, cursor: Cursor | None, *, forward: bool) -> list[tuple[list
         first.append(_beyond(key, cursor, down, forward))
         return [(first, order), (last, by_id)] if forward else [(first, order)]
     if cursor is not None:
-        last.append(_side(key.id, cursor.id, down, inclusive=cursor.after != forward))
+        last.append(_side(key, down, inclusive=cursor.after != forward))
         return [(last, by_id)] if forward else [(last, by_id), ([valued], order)]
     return [(first, order), (last, by_id)] if forward else [(last, by_id), (first, order)]
 
@@ -184,15 +189,17 @@ def _order(key: Key, down: bool) -> list[Any]:
 def _beyond(key: Key, cursor: Cursor, down: bool, forward: bool) -> Any:
     inclusive = cursor.after != forward
     if key.field == "id":
-        return _side(key.id, cursor.id, down, inclusive=inclusive)
-    value, bound = key.value, cursor.value
-    outer = value <= bound if down else value >= bound
-    inner = value < bound if down else value > bound
+        return _side(key, down, inclusive=inclusive)
+    value = key.value
+    edge = sa.bindparam("key_value", None, type_=value.type)
+    outer = value <= edge if down else value >= edge
+    inner = value < edge if down else value > edge
     # `k <= v AND (k < v OR id < i)` and not a row value: the first half is what an index serves.
-    return sa.and_(outer, sa.or_(inner, _side(key.id, cursor.id, down, inclusive=inclusive)))
+    return sa.and_(outer, sa.or_(inner, _side(key, down, inclusive=inclusive)))
 
 
-def _side(column: Expression, bound: str, down: bool, *, inclusive: bool) -> Any:
+def _side(key: Key, down: bool, *, inclusive: bool) -> Any:
+    column, edge = key.id, sa.bindparam("key_id", "", type_=sa.Text())
     if down:
-        return column <= bound if inclusive else column < bound
-    return column >= bound if inclusive else column > bound
+        return column <= edge if inclusive else column < edge
+    return column >= edge if inclusive else column > edge

@@ -22,8 +22,8 @@ _OPTIONS: Final = (
 )
 
 
-def connector(source: ServerSource, secret: str | None) -> Callable[[], Any]:
-    """A function that connects. The password stays in its closure: no repr shows it.
+def connector(source: ServerSource, secret: str | None, *, writing: bool = False) -> Callable[[], Any]:
+    """A function that connects, read-only unless ``writing``. The password stays in its closure: no repr shows it.
 
     Without a password of ours, libpq looks at PGPASSWORD and PGPASSFILE itself.
     """
@@ -37,6 +37,8 @@ def connector(source: ServerSource, secret: str | None) -> Callable[[], Any]:
     arguments |= {"connect_timeout": CONNECT_S, **source.parameters}
 
     def connect() -> psycopg.Connection[Any]:
+        if writing:
+            return _connect(source.database, arguments)
         try:
             connection = _connect(source.database, arguments | {"options": _OPTIONS})
         except psycopg.OperationalError as error:

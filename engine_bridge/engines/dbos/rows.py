@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence, Set
+from operator import itemgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -32,36 +33,31 @@ EXHAUSTED: Final = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 
 _HEAVY: Final = frozenset({"inputs", "output", "error", "request"})
 _LISTED: Final = tuple(name for name in COLUMNS["workflow_status"] if name not in _HEAVY)
-_EXTRAS: Final = (
-    "class_name",
-    "config_name",
-    "application_name",
-    "application_id",
-    "deduplication_id",
-    "workflow_timeout_ms",
-    "rate_limited",
-    "was_forked_from",
-    "is_debounced",
-    "debounce_deadline_epoch_ms",
-    "user",
-    "assumed_role",
-    "authenticated_roles",
-    "owner_xid",
-    "creator_xid",
+_RENAMED: Final = {"authenticated_user": "user"}
+_FIRST_EXTRA: Final = _LISTED.index("serialization")
+_STARTED: Final = (
+    Evidence(
+        rule="started directly, not through a queue: it began when it was created",
+        facts=("started_at_epoch_ms is empty",),
+    ),
 )
-_FIRST_EXTRA: Final = _LISTED.index("class_name")
-_FLAGS: Final = frozenset({"rate_limited", "was_forked_from", "is_debounced"})
-
-_STARTED: Final = Evidence(
-    rule="started directly, not through a queue: it began when it was created",
-    facts=("started_at_epoch_ms is empty",),
+_RESTARTED: Final = (
+    Evidence(rule="the start is that of the latest dispatch: earlier ones are not recorded", facts=()),
 )
-_RESTARTED: Final = Evidence(
-    rule="the start is that of the latest dispatch: earlier ones are not recorded", facts=()
+_ENDED: Final = (
+    Evidence(
+        rule="closed at its last update", facts=("this schema version has no completed_at, or it is empty",)
+    ),
 )
-_ENDED: Final = Evidence(
-    rule="closed at its last update", facts=("this schema version has no completed_at, or it is empty",)
-)
+_NO_EVIDENCE: Final[tuple[Evidence, ...]] = ()
+_PLAIN: Final[dict[str, Provenance]] = {}
+_DIRECT: Final = {"started_ns": Provenance.REBUILT}
+_CLOSED: Final = {"ended_ns": Provenance.REBUILT}
+_PLAIN_PAIRS: Final[dict[str, Any]] = {}
+_STATES: Final = {state: (status, status.closed) for state, status in STATUSES.items()}
+_UNKNOWN: Final = (Status.UNKNOWN, False)
+_WAITING: Final = frozenset({"ENQUEUED", "DELAYED"})
+_TIMES_OF: Final = itemgetter(3, 4, 5, 6, 13, 14)
 
 
 def ref(run_id: str) -> RunRef:
@@ -87,44 +83,57 @@ def _unknown_text(tables: Tables, name: str) -> Expression:
 
 
 class Builder:
-    """Turns rows of ``listed`` into runs. Remembers which type signatures were found sound; one per thread."""
-
-    width: Final = len(_LISTED)
+    """Turns rows of ``listed`` into runs. Remembers which type signatures were found sound; any thread."""
 
     def __init__(self, tables: Tables) -> None:
         self._unknown = tables.unknown
-        self._sound: set[tuple[type, ...]] = set()
+        self._names = (*_LISTED, *self._unknown)
+        # Sound signatures, with the extras that rows of it have.
+        self._sound: dict[tuple[type, ...], list[tuple[str, int]]] = {}
+        self.width: Final = len(_LISTED) + len(self._unknown)
 
     def build(
         self,
-        row: Sequence[Any],
+        rows: Sequence[Sequence[Any]],
         now_ns: int,
-        steps_done: int | None = None,
-        failure: Failure | None = None,
+        steps_done: Mapping[str, int] | None,
+        failures: Mapping[str, Failure],
         bad_texts: Set[str] = frozenset(),
-    ) -> Run:
-        """A run of one row. ``failure`` is its decoded error; ``bad_texts`` were not valid UTF-8."""
-        signature = tuple(map(type, row))
-        bad = None
-        if signature not in self._sound or bad_texts or not _plausible(row):
-            row, bad = self._checked(row, signature, bad_texts)
-        return self._run(row, now_ns, steps_done, failure, bad)
+    ) -> list[Run]:
+        """The runs of rows. ``steps_done`` None: not counted; ``bad_texts`` were not valid UTF-8."""
+        sound, built = self._sound, []
+        careful = bool(bad_texts) or not _plausible(rows)
+        for row in rows:
+            bad = None
+            extras = None if careful else sound.get(tuple(map(type, row)))
+            if extras is None:
+                row, extras, bad = self._checked(row, bad_texts)
+            run_id = row[0]
+            done = None if steps_done is None else steps_done.get(run_id, 0)
+            built.append(self._run(row, extras, now_ns, done, failures.get(run_id), bad))
+        return built
 
     def _checked(
-        self, row: Sequence[Any], signature: tuple[type, ...], bad_texts: Set[str]
-    ) -> tuple[Sequence[Any], str | None]:
-        names = (*_LISTED, *self._unknown)
-        pairs = list(zip(names, row, strict=True))
+        self, row: Sequence[Any], bad_texts: Set[str]
+    ) -> tuple[Sequence[Any], list[tuple[str, int]], str | None]:
+        """The row with what is unreadable mended, its extras, and what was unreadable."""
+        pairs = list(zip(self._names, row[: self.width], strict=True))
         wrong = [name for name, value in pairs if not _fits(name, value) or value in bad_texts]
+        bad = f"unreadable: {', '.join(wrong)}" if wrong else None
+        mended = [_mend(name, value) for name, value in pairs] if wrong else row
+        extras = [
+            (_RENAMED.get(name, name), at)
+            for at, name in enumerate(self._names)
+            if at >= _FIRST_EXTRA and mended[at] is not None
+        ]
         if not wrong:
-            self._sound.add(signature)
-            return row, None
-        mended = [_mend(name, value) for name, value in pairs]
-        return mended, f"unreadable: {', '.join(wrong)}"
+            self._sound[tuple(map(type, row))] = extras
+        return mended, extras, bad
 
     def _run(
         self,
         row: Sequence[Any],
+        extras: list[tuple[str, int]],
         now_ns: int,
         steps_done: int | None,
         failure: Failure | None,
@@ -134,27 +143,25 @@ class Builder:
             uuid, state, name, created, updated, started, completed, dispatches, executor, version,
             queue, partition, priority, deadline, delay_until, parent, forked, schedule, attributes,
         ) = row[:19]  # fmt: skip
-        status = STATUSES.get(state, Status.UNKNOWN)
-        provenance: dict[str, Provenance] = {}
-        evidence: tuple[Evidence, ...] = ()
-        if started is None and _began(status, dispatches):
-            started = created
-            provenance["started_ns"] = Provenance.REBUILT
-            evidence = (_STARTED,)
-        elif started is not None and dispatches is not None and dispatches > 1:
-            evidence = (_RESTARTED,)
-        if not status.closed:
+        status, closed = _STATES.get(state, _UNKNOWN)
+        provenance, evidence = _PLAIN, _NO_EVIDENCE
+        if started is None:
+            # Cancelling wipes started_at; a run that was never handed out never began.
+            if state not in _WAITING and not (dispatches == 0 and status is Status.CANCELLED):
+                started, provenance, evidence = created, _DIRECT, _STARTED
+        elif dispatches is not None and dispatches > 1:
+            evidence = _RESTARTED
+        if not closed:
             completed = None
         elif completed is None:
-            completed = updated
-            provenance["ended_ns"] = Provenance.REBUILT
-            evidence += (_ENDED,)
+            completed, provenance, evidence = updated, provenance | _CLOSED, evidence + _ENDED
         if state == EXHAUSTED and failure is None:
             failure = Failure(type=EXHAUSTED, message=f"given up after {dispatches} dispatches")
-            provenance["failure"] = Provenance.REBUILT
-        pairs, broken = _attributes(attributes)
-        ended_ns = None if completed is None else completed * MS
-        deadline_ns = None if deadline is None else deadline * MS
+            provenance = provenance | {"failure": Provenance.REBUILT}
+        pairs = _PLAIN_PAIRS
+        if attributes is not None and attributes != "null":
+            pairs, broken = _attributes(attributes)
+            bad = bad or broken
         return Run(
             ref=RunRef("workflow", uuid, uuid),
             id=uuid,
@@ -164,9 +171,9 @@ class Builder:
             engine="dbos",
             created_ns=None if created is None else created * MS,
             started_ns=None if started is None else started * MS,
-            ended_ns=ended_ns,
+            ended_ns=None if completed is None else completed * MS,
             updated_ns=None if updated is None else updated * MS,
-            deadline_ns=deadline_ns,
+            deadline_ns=None if deadline is None else deadline * MS,
             delay_until_ns=None if delay_until is None else delay_until * MS,
             parent=None if parent is None else RunRef("workflow", parent, parent),
             forked_from=None if forked is None else RunRef("workflow", forked, forked),
@@ -178,57 +185,47 @@ class Builder:
             schedule=schedule,
             dispatches=dispatches,
             steps_done=steps_done,
-            now=_why(status, failure, queue, ended_ns, deadline_ns, delay_until, now_ns),
-            error=error_line(failure) if failure is not None and state != EXHAUSTED else None,
+            now=""
+            if state == "SUCCESS"
+            else _why(status, failure, queue, completed, deadline, delay_until, now_ns),
+            error=None if failure is None or state == EXHAUSTED else error_line(failure),
             failure=failure,
             attributes=pairs,
-            extra=self._extra(row),
+            # What is empty or false is left out.
+            extra={name: row[at] for name, at in extras if row[at]},
             provenance=provenance,
             evidence=evidence,
-            bad=bad or broken,
+            bad=bad,
         )
 
-    def _extra(self, row: Sequence[Any]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        if row[19] is not None:
-            found["serialization"] = row[19]
-        for name, value in zip(_EXTRAS, row[_FIRST_EXTRA:], strict=False):
-            if value is not None and value != "":
-                found[name] = bool(value) if name in _FLAGS else value
-        for name, value in zip(self._unknown, row[len(_LISTED) :], strict=True):
-            if value is not None:
-                found[name] = value
-        return found
 
-
-def _plausible(row: Sequence[Any]) -> bool:
-    return all(value is None or -LIMIT_MS < value < LIMIT_MS for value in (*row[3:7], *row[13:15]))
-
-
-def _began(status: Status, dispatches: int | None) -> bool:
-    if status in (Status.QUEUED, Status.DELAYED):
+def _plausible(rows: Sequence[Sequence[Any]]) -> bool:
+    """Whether all times of some rows fit nanoseconds; a column of mixed types is not plausible."""
+    try:
+        for column in zip(*map(_TIMES_OF, rows), strict=True):
+            known = [value for value in column if value is not None] if None in column else column
+            if known and (max(known) >= LIMIT_MS or min(known) <= -LIMIT_MS):
+                return False
+    except TypeError:
         return False
-    # Cancelling wipes started_at; a run that was never handed out never began.
-    return not (status is Status.CANCELLED and dispatches == 0)
+    return True
 
 
 def _why(
     status: Status,
     failure: Failure | None,
     queue: str | None,
-    ended_ns: int | None,
-    deadline_ns: int | None,
+    ended: int | None,
+    deadline: int | None,
     delay_until: int | None,
     now_ns: int,
 ) -> str:
-    if status is Status.COMPLETED:
-        return ""
     if status is Status.FAILED:
         if failure is None:
             return ""
         return failure.message if failure.type == EXHAUSTED else why(failure)
     if status is Status.CANCELLED:
-        return "cancelled: its deadline had passed" if _late(ended_ns, deadline_ns) else "cancelled"
+        return "cancelled: its deadline had passed" if _late(ended, deadline) else "cancelled"
     if status is Status.DELAYED and delay_until is not None:
         gap = delay_until * MS - now_ns
         return f"delayed, due in {duration(gap)}" if gap > 0 else f"delayed, due {duration(-gap)} ago"
@@ -237,17 +234,14 @@ def _why(
     return ""
 
 
-def _late(ended_ns: int | None, deadline_ns: int | None) -> bool:
-    if ended_ns is None or deadline_ns is None:
+def _late(ended: int | None, deadline: int | None) -> bool:
+    if ended is None or deadline is None:
         return False
     # Old SQLite writes ends in whole seconds, deadlines always have milliseconds.
-    whole = ended_ns % 1_000_000_000 == 0
-    return ended_ns + (999_999_999 if whole else 0) >= deadline_ns
+    return ended + (999 if ended % 1000 == 0 else 0) >= deadline
 
 
 def _attributes(text: Any) -> tuple[dict[str, Any], str | None]:
-    if text is None or text == "null":
-        return {}, None
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

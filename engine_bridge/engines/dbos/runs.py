@@ -15,6 +15,7 @@ from engine_bridge.engines.dbos import filters, keyset, payloads, rows
 from engine_bridge.engines.dbos.connect import Database, Reader
 from engine_bridge.engines.dbos.enrich import Enricher
 from engine_bridge.engines.dbos.keyset import Cursor, Key
+from engine_bridge.engines.dbos.prepared import Prepared
 from engine_bridge.errors import NotFoundError
 from engine_bridge.model import PayloadRef, Run, RunRef
 
@@ -46,7 +47,7 @@ class Lister:
     ) -> Page:
         """A keyset page; a filter that SQL cannot answer is scanned, for SCAN_S at most."""
         now_ns = self._db.now_ns(cancel)
-        where = filters.where(self._tables, query, now_ns)
+        where = filters.where(self._db, query, now_ns)
         key = keyset.key_of(self._tables, sort)
         start = keyset.decode(cursor, key) if cursor is not None else None
         forward = direction == "forward"
@@ -78,17 +79,29 @@ class Lister:
     ) -> list[_Raw]:
         """Rows of ``rows.listed`` and the key's value, away from the cursor."""
         found: list[_Raw] = []
-        for conditions, order in keyset.ranges(key, start, forward=forward):
-            statement = (
-                sa.select(*self._columns, key.value.label("sort_key"))
-                .where(*where.conditions(), *conditions)
-                .order_by(*order)
-                .limit(limit - len(found))
-            )
-            found += read.all(statement)
+        for prepared in self._pages(key, start, where, forward):
+            found += read.fetch(prepared, {**keyset.bound(start), "rows": limit - len(found)})
             if len(found) >= limit:
                 break
         return found
+
+    def _pages(self, key: Key, start: Cursor | None, where: filters.Where, forward: bool) -> list[Prepared]:
+        kind = None if start is None else (start.value is None, start.after)
+        name = ("page", where.key, key.field, key.descending, kind, forward)
+        known: list[Prepared] | None = None if where.key is None else self._db.statements.get(name)
+        if known is not None:
+            return known
+        rows_ = sa.bindparam("rows", 0, type_=sa.Integer())
+        made = [
+            self._db.statements.render(
+                sa.select(*self._columns, key.value.label("sort_key"))
+                .where(*where.conditions(), *conditions)
+                .order_by(*order)
+                .limit(rows_)
+            )
+            for conditions, order in keyset.ranges(key, start, forward=forward)
+        ]
+        return made if where.key is None else self._db.statements.add(name, made)
 
     def _scan(
         self,
@@ -217,36 +230,6 @@ class Lister:
         wanted = list(dict.fromkeys([row[0] for row in exact] + sorted(ids)))[:limit]
         found = {run.id: run for run in self.by_ids(wanted, cancel)}
         return [found[run_id] for run_id in wanted if run_id in found]
-
-    def anchors(self, query: Any, sort: Sort, every: int, cancel: CancelToken) -> list[bytes]:
-        """Cursors before every ``every``-th row, by hopping: one short transaction per hop."""
-        where = filters.where(self._tables, query, self._db.now_ns(cancel))
-        key = keyset.key_of(self._tables, sort)
-        if where.residual is not None:
-            return [keyset.TOP]
-        anchors, at = [keyset.TOP], None
-        total = self.total(cancel)
-        while True:
-            found = self._hop(key, at, where, every, cancel)
-            if found is None:
-                return anchors
-            at = found
-            anchors.append(at.encode(key))
-            cancel.progress(min(len(anchors) * every, total), total, "measuring the list")
-
-    def _hop(
-        self, key: Key, at: Cursor | None, where: filters.Where, every: int, cancel: CancelToken
-    ) -> Cursor | None:
-        skip = every
-        with self._db.reader(cancel) as read:
-            for conditions, order in keyset.ranges(key, at, forward=True):
-                base = sa.select(key.id, key.value).where(*where.conditions(), *conditions)
-                row = read.one(base.order_by(*order).limit(1).offset(skip))
-                if row is not None:
-                    return Cursor(row[1], row[0], after=False)
-                counted = base.limit(skip + 1).subquery()
-                skip -= read.value(sa.select(sa.func.count()).select_from(counted)) or 0
-        return None
 
 
 _PAYLOADS: Final = (("input", "input"), ("output", "output"), ("error_payload", "error"))
