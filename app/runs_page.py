@@ -300,7 +300,7 @@ class RunsPage(PageController):
 
     def _show_sort(self) -> None:
         number = next((n for n, c in enumerate(COLUMNS) if c.field == self.sort.field), -1)
-        self.view.table.show_sort(number, self.sort.descending)
+        self.view.model.show_sort(number, self.sort.descending)
 
     def show_status(self) -> None:
         """Tells the status bar what is listed, in true figures."""

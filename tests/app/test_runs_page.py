@@ -268,6 +268,7 @@ def test_sorting_by_a_column_asks_the_source(shown: Shown) -> None:
     shown.open()
     shown.page.sort_by(6)
     assert shown.page.sort == Sort(field="duration", descending=False)
+    assert shown.page.view.model.headerData(6, Qt.Orientation.Horizontal) == "duration ↑"
     shown.wait(lambda: shown.ids(1) == ["run-0000"])
     shown.page.sort_by(3)
     assert shown.told.notices == ["This source cannot sort by now, or why."]

@@ -76,6 +76,7 @@ class FailuresView(QWidget):
         self.setAccessibleName("Failures")
         self.model = PagedModel(COLUMNS, row_key, self)
         self.groups = PagedModel(GROUP_COLUMNS, lambda g: g.key, self)
+        self.groups.clock = self.model.clock
         self.search = SearchLine(self)
         self.grouped = QPushButton("Group by cause", self)
         self.table = PagedView(self.model, self)

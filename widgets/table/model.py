@@ -18,6 +18,7 @@ _TOOLTIP: Final = int(Qt.ItemDataRole.ToolTipRole)
 _ACCESSIBLE: Final = int(Qt.ItemDataRole.AccessibleTextRole)
 _ALIGNMENT: Final = int(Qt.ItemDataRole.TextAlignmentRole)
 _RIGHT: Final = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+_ARROWS: Final = {True: " ↓", False: " ↑"}
 _LEFT: Final = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
 
@@ -40,7 +41,7 @@ class PagedModel(QAbstractTableModel):
         self.blocks = Blocks(key)
         self.key = key
         self._rows = 0
-        self.version = 0
+        self._sorted: tuple[int, bool] | None = None
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  Qt's own default
         return 0 if parent.isValid() else self._rows
@@ -80,12 +81,19 @@ class PagedModel(QAbstractTableModel):
             return None
         column = self.columns[section]
         if role == _DISPLAY:
-            return column.title
+            arrow = "" if self._sorted is None or self._sorted[0] != section else _ARROWS[self._sorted[1]]
+            return column.title + arrow
         if role == _TOOLTIP:
             return column.doc or None
         if role == _ALIGNMENT:
             return _RIGHT if column.right else _LEFT
         return None
+
+    def show_sort(self, column: int, descending: bool) -> None:
+        """Puts the sort arrow into a column's title; -1 takes it away."""
+        self._sorted = (column, descending) if column >= 0 else None
+        if self.columns:
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self.columns) - 1)
 
     def start(self) -> None:
         """Empties the table and asks for the first page."""
@@ -97,7 +105,6 @@ class PagedModel(QAbstractTableModel):
         self.beginResetModel()
         self.blocks.clear()
         self._rows = 0
-        self.version += 1
         self.endResetModel()
 
     def restart(self, fetch: Fetch, page: Page) -> None:
@@ -106,7 +113,6 @@ class PagedModel(QAbstractTableModel):
         self.blocks.clear()
         self.blocks.put(fetch, page)
         self._rows = len(self.blocks)
-        self.version += 1
         self.endResetModel()
 
     def show_all(self, items: Sequence[Any]) -> None:
@@ -118,7 +124,6 @@ class PagedModel(QAbstractTableModel):
         self.beginResetModel()
         self.blocks.fill(items)
         self._rows = len(items)
-        self.version += 1
         self.endResetModel()
 
     def set_columns(self, columns: Sequence[Column]) -> None:
@@ -179,13 +184,11 @@ class PagedModel(QAbstractTableModel):
         self.beginInsertRows(QModelIndex(), 0, len(items) - 1)
         self.blocks.prepend(items)
         self._rows = len(self.blocks)
-        self.version += 1
         self.endInsertRows()
 
     def tick(self, now_ns: int, first: int, last: int) -> None:
         """Time has passed: live cells of visible rows are painted again."""
         self.clock.now_ns = now_ns
-        self.version += 1
         for number, column in enumerate(self.columns):
             if column.live and self._rows:
                 self.dataChanged.emit(
@@ -194,7 +197,6 @@ class PagedModel(QAbstractTableModel):
 
     def _touch(self, first: int, last: int) -> None:
         last = min(last, self._rows - 1)
-        self.version += 1
         if first <= last:
             self.dataChanged.emit(self.index(first, 0), self.index(last, len(self.columns) - 1))
 

@@ -143,13 +143,6 @@ class PagedView(QTableView):
         flags = QItemSelectionModel.SelectionFlag
         self.selectionModel().select(chosen, flags.ClearAndSelect | flags.Rows)
 
-    def show_sort(self, column: int, descending: bool) -> None:
-        """Shows the sort arrow on a column (-1: none)."""
-        header = self.horizontalHeader()
-        header.setSortIndicatorShown(column >= 0)
-        order = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
-        header.setSortIndicator(column, order)
-
     def scroll_to_row(self, row: int) -> None:
         """Makes a row current and visible."""
         self.updateGeometries()  # rows may have come since the scroll bar was told how many there are
