@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QColor
 from PySide6.QtTest import QAbstractItemModelTester
 
 from engine_bridge.bridge import Page
@@ -13,6 +13,7 @@ from widgets.runs.columns import COLUMNS
 from widgets.table.blocks import Fetch
 from widgets.table.model import PagedModel
 from widgets.table.view import PagedView
+from widgets.theme import ROW, theme
 
 TOTAL = 5_000
 
@@ -169,14 +170,29 @@ def test_a_tooltip_shows_hostile_text_as_text(model: PagedModel) -> None:
     assert "&lt;img" in tip
 
 
-def test_painting_at_every_scale_shows_something(view: PagedView, model: PagedModel) -> None:
+def test_a_row_shows_its_state_as_glyph_and_a_placeholder_shows_none(
+    qtbot, view: PagedView, model: PagedModel
+) -> None:  # type: ignore[no-untyped-def]
     feeder = Feeder(model)
     model.start()
     feeder.answer()
-    assert QGuiApplication.primaryScreen() is not None
-    image = view.grab().toImage()
-    colors = {image.pixel(x, 60) for x in range(0, image.width(), 3)}
-    assert len(colors) > 3
+    failed = theme().state(model.item(1).status)
+    assert model.index(1, 0).data() == "failed"
+    view.updateGeometries()
+    assert _shows(view, 1, failed)
+    assert not _shows(view, 0, failed)
+    model.clear()
+    assert not _shows(view, 1, failed)
+
+
+def _shows(view: PagedView, row: int, wanted: QColor) -> bool:
+    """Whether the glyph of a row has a pixel of nearly this colour (its edges are antialiased)."""
+    image = view.viewport().grab().toImage()
+    found = [image.pixelColor(x, y) for x in range(8, 24) for y in range(row * ROW, (row + 1) * ROW)]
+    return any(
+        abs(c.red() - wanted.red()) + abs(c.green() - wanted.green()) + abs(c.blue() - wanted.blue()) < 40
+        for c in found
+    )
 
 
 @pytest.mark.parametrize("width", [400, 760, 1_000, 1_600, 3_000])
