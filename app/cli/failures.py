@@ -9,7 +9,7 @@ from app.cli.output import Printer, json_line, line, table
 from app.cli.session import call, opened
 from engine_bridge import format as fmt
 from engine_bridge.bridge import FailureRow, Page
-from engine_bridge.payloads import headline
+from engine_bridge.payloads import reason
 
 
 @click.command()
@@ -56,6 +56,6 @@ def _json(row: FailureRow, printer: Printer) -> dict[str, object]:
 
 
 def _cells(row: FailureRow, printer: Printer) -> tuple[str, ...]:
-    text = headline(row.failure)
+    text = reason(row.failure)
     at = fmt.timestamp(row.time_ns)[:19]
     return at, row.run_type, str(row.ref), row.step_name or "", printer.text(text) or ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine_bridge.payloads.decoder import Decoded, decode
-from engine_bridge.payloads.failures import failure, headline, short_type
+from engine_bridge.payloads.failures import failure, headline, reason, root, short_type
 from engine_bridge.payloads.limits import DEFAULT, FULL, QUICK, Limits
 from engine_bridge.payloads.render import summary
 from engine_bridge.payloads.tree import Number, Opaque
@@ -19,6 +19,8 @@ __all__ = [
     "decode",
     "failure",
     "headline",
+    "reason",
+    "root",
     "short_type",
     "summary",
 ]

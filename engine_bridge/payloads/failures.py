@@ -49,6 +49,22 @@ def headline(failure: Failure) -> str:
     return f"{kind}: {failure.message}" if kind and failure.message else kind or failure.message
 
 
+def root(failure: Failure) -> tuple[Failure, int | None]:
+    """What went wrong in the end, and after how many attempts.
+
+    Exhausted retries list every attempt's own failure: then it is the last one's. Else the failure itself, None.
+    """
+    attempts = [cause for cause in failure.causes if cause.attempt is not None]
+    return (attempts[-1], len(attempts)) if attempts else (failure, None)
+
+
+def reason(failure: Failure) -> str:
+    """One line, the reason first: "CarrierDown: 503 · after 3 attempts"."""
+    last, attempts = root(failure)
+    line = headline(last)
+    return line if attempts is None else f"{line} · after {attempts} attempt{'s' if attempts > 1 else ''}"
+
+
 def _of(tree: Any, depth: int) -> Failure | None:
     if isinstance(tree, Opaque) and tree.value is UNSET:
         return _of_exception(tree, depth)

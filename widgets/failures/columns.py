@@ -6,6 +6,8 @@ from typing import Final
 
 from engine_bridge.bridge import FailureRow
 from engine_bridge.format import count, plain, short_time, timestamp
+from engine_bridge.model import Failure
+from engine_bridge.payloads import root, short_type
 from widgets.failures.groups import FailureGroup
 from widgets.table.columns import Clock, Column
 
@@ -20,11 +22,6 @@ def _time_full(row: FailureRow, clock: Clock) -> str:
 
 def _step(row: FailureRow, clock: Clock) -> str:
     return plain(row.step_name or row.step_id or "")
-
-
-def short_type(name: str) -> str:
-    """An error's type without the module it comes from."""
-    return plain(name.rpartition(".")[2] or name)
 
 
 COLUMNS: Final[tuple[Column, ...]] = (
@@ -45,8 +42,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         id="error",
         title="error",
-        text=lambda r, c: short_type(r.failure.type),
-        full=lambda r, c: plain(r.failure.type),
+        text=lambda r, c: short_type(root(r.failure)[0].type),
+        full=lambda r, c: plain(root(r.failure)[0].type),
         width=210,
         least=120,
         state=lambda r: "failed",
@@ -54,12 +51,17 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         id="message",
         title="message",
-        text=lambda r, c: plain(r.failure.message),
+        text=lambda r, c: _message(r.failure),
         width=240,
         kind="muted",
         stretch=True,
     ),
 )
+
+
+def _message(failure: Failure) -> str:
+    last, attempts = root(failure)
+    return plain(last.message) + ("" if attempts is None else f" · after {attempts} attempts")
 
 
 def _last(group: FailureGroup, clock: Clock) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from engine_bridge.bridge import FailureRow
 from engine_bridge.model import RunRef
+from engine_bridge.payloads import root
 
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 _VARIES: Final = re.compile(r"\b[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}\b|\b0x[0-9a-fA-F]+\b|\b\w*\d[\w-]*")
@@ -63,7 +64,8 @@ def group(rows: Iterable[FailureRow]) -> list[FailureGroup]:
     """Groups of failures, most frequent first; rows come newest first."""
     found: dict[tuple[str, str], FailureGroup] = {}
     for row in rows:
-        key = (row.failure.type, fingerprint(row.failure.message))
+        last, _ = root(row.failure)
+        key = (last.type, fingerprint(last.message))
         if key not in found:
             found[key] = FailureGroup(*key, sample=row)
         found[key].add(row)

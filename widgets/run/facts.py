@@ -8,6 +8,7 @@ from typing import Any
 
 from engine_bridge import format as fmt
 from engine_bridge.model import Attempt, Event, Evidence, Failure, Provenance, Run, RunRef, Step, StepStatus
+from engine_bridge.payloads import reason
 from engine_bridge.payloads.masking import mask, mask_text
 from widgets.run.moment import Moment
 
@@ -200,9 +201,7 @@ def _attempt_row(attempt: Attempt, moment: Moment) -> Fact:
 
 def failure_line(failure: Failure) -> str:
     """A failure in one line ("CardDeclined: insufficient funds"), secrets masked."""
-    return fmt.plain(
-        mask_text(": ".join(part for part in (failure.type, failure.message[:600]) if part)), 400
-    )
+    return fmt.plain(mask_text(reason(failure)[:800]), 400)
 
 
 def _failure_rows(failure: Failure | None) -> Iterable[Fact]:

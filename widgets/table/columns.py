@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, Final, Literal
 
@@ -15,9 +16,10 @@ READABLE: Final = 210  # px that a stretching column gets before others keep the
 
 @dataclass(slots=True)
 class Clock:
-    """What times are shown against: the engine's now (nanoseconds UTC) and the chosen zone (None: local)."""
+    """What times are shown against: the engine's now (nanoseconds UTC; this machine's until it is known) and the
+    chosen zone (None: local)."""
 
-    now_ns: int = 0
+    now_ns: int = field(default_factory=time.time_ns)
     zone: tzinfo | None = None
 
 

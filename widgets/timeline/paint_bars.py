@@ -18,11 +18,11 @@ from engine_bridge.history import distinct
 from engine_bridge.model import StepStatus
 from engine_bridge.steps import Flag
 from widgets import theme
+from widgets.prim import FragmentArray, RectArray
 from widgets.timeline import text, tones
 from widgets.timeline.frame import Bars, Frame
 from widgets.timeline.paint_attempts import paint_attempts
 from widgets.timeline.palette import GLYPH, Paints, atlas, font, paints, tone_glyph
-from widgets.prim import FragmentArray, RectArray
 from widgets.timeline.scale import Floats
 from widgets.timeline.state import TimelineState
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import tzinfo
 
 from engine_bridge import format as fmt
-from engine_bridge.model import Event, Failure, Provenance, Step, StepKind, StepStatus
+from engine_bridge.model import Event, Provenance, Step, StepKind, StepStatus
+from engine_bridge.payloads import headline, root
 from engine_bridge.steps import Flag
 
 _KIND_NOTES = {
@@ -35,7 +36,9 @@ def kind_note(kind: StepKind) -> str:
 def label(step: Step, now_ns: int, status: StepStatus) -> str:
     """What a bar says beside its glyph; ``status`` is the one at the playhead."""
     if status.bad and step.failure is not None:
-        return fmt.plain(_failure(step, step.failure), 80)
+        last, listed = root(step.failure)
+        tries = step.attempts if listed is None else listed
+        return fmt.plain((f"{tries} attempts · " if tries and tries > 1 else "") + headline(last), 80)
     if status in (StepStatus.WAITING, StepStatus.SCHEDULED, StepStatus.RUNNING, StepStatus.RETRYING):
         return fmt.plain(_open(step, now_ns, status), 120)
     length = fmt.duration(step.duration_ns)
@@ -44,12 +47,6 @@ def label(step: Step, now_ns: int, status: StepStatus) -> str:
     if step.child is not None:
         return fmt.plain(" · ".join(part for part in (str(step.child), status.value, length) if part), 80)
     return fmt.plain(step.detail, 60) if step.detail else length
-
-
-def _failure(step: Step, failure: Failure) -> str:
-    tries = f"{step.attempts} attempts · " if step.attempts and step.attempts > 1 else ""
-    name = failure.type.rsplit(".", 1)[-1]
-    return tries + name + (f": {failure.message}" if failure.message else "")
 
 
 def _open(step: Step, now_ns: int, status: StepStatus) -> str:

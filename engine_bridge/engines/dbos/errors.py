@@ -62,11 +62,3 @@ def error_line(failure: Failure) -> str:
     if short_type(failure.type) == RETRIES and failure.causes:
         return f"{own}: {headline(failure.causes[-1])}"
     return own
-
-
-def why(failure: Failure) -> str:
-    """The reason first, for the list: the last attempt's error and how many attempts there were."""
-    if short_type(failure.type) == RETRIES and failure.causes:
-        count = len(failure.causes)
-        return f"{headline(failure.causes[-1])} · after {count} attempt{'s' if count > 1 else ''}"
-    return headline(failure)

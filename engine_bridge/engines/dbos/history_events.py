@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from engine_bridge.engines.dbos.errors import why
 from engine_bridge.engines.dbos.history_order import AFTER, BODY, LAST, Clock, Draft
 from engine_bridge.engines.dbos.history_rows import (
     CANCELLED,
@@ -23,6 +22,7 @@ from engine_bridge.engines.dbos.history_rows import (
 )
 from engine_bridge.engines.dbos.steps_index import Index
 from engine_bridge.model import EventKind, PayloadRef, Provenance, Step, StepKind, StepStatus
+from engine_bridge.payloads import reason
 
 _STARTS: Final = {
     StepKind.STEP: (EventKind.STEP_STARTED, StepStatus.RUNNING),
@@ -189,7 +189,7 @@ def _ended(index: Index, clock: Clock, row: RawStep, step: Step) -> Draft:
 
 def _end_detail(step: Step) -> str:
     if step.failure is not None:
-        return why(step.failure)
+        return reason(step.failure)
     if step.kind is StepKind.CHILD and step.child is not None:
         return step.child.run
     return step.detail

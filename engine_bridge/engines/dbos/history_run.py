@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from engine_bridge.codes import NONE, code
 from engine_bridge.engines.dbos import history_rows as rows
-from engine_bridge.engines.dbos.errors import why
 from engine_bridge.engines.dbos.history_order import BODY, FIRST, LAST, Clock, Draft
 from engine_bridge.engines.dbos.history_rows import RawRun, ns, run_ref, whole_seconds
 from engine_bridge.engines.dbos.steps_index import Index
 from engine_bridge.model import EventKind, Failure, Provenance, Run, Status, Step
+from engine_bridge.payloads import reason
 
 _CLOSING: Final = {
     rows.SUCCESS: EventKind.RUN_COMPLETED,
@@ -132,9 +132,9 @@ def _closed(index: Index, header: Run, steps: list[Step]) -> Draft:
     step = None if failure is None else failing_step(failure, steps)
     detail = _cancel_words(run) if run.status == rows.CANCELLED else ""
     if step is not None and failure is not None:
-        detail = f"step {step.id} {step.name}: {why(failure)}"
+        detail = f"step {step.id} {step.name}: {reason(failure)}"
     elif failure is not None:
-        detail = why(failure)
+        detail = reason(failure)
     payloads = tuple(p for p in (header.output, header.error_payload) if p is not None)
     return Draft(
         (LAST, _END_OF_LAST, 0, 0, 0),

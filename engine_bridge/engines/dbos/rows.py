@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from engine_bridge.engines.dbos.errors import error_line, why
+from engine_bridge.engines.dbos.errors import error_line
 from engine_bridge.engines.dbos.tables import COLUMNS, Expression, Tables
 from engine_bridge.format import duration
 from engine_bridge.model import Evidence, Failure, Provenance, Run, RunRef, Status
+from engine_bridge.payloads import reason
 
 MS: Final = 1_000_000
 LIMIT_MS: Final = (1 << 63) // MS
@@ -223,7 +224,7 @@ def _why(
     if status is Status.FAILED:
         if failure is None:
             return ""
-        return failure.message if failure.type == EXHAUSTED else why(failure)
+        return failure.message if failure.type == EXHAUSTED else reason(failure)
     if status is Status.CANCELLED:
         return "cancelled: its deadline had passed" if _late(ended, deadline) else "cancelled"
     if status is Status.DELAYED and delay_until is not None:
