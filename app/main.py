@@ -96,10 +96,9 @@ def _quicken() -> None:
         setattr(feature, "_mod_uses_pyside", lambda module: False)  # noqa: B010  mypy knows no such name
 
 
-def run_window(target: str | None, demo: Demo | None = None) -> int:
-    """Opens the window, on a URL, path or ``@name`` or on a demo, and runs until it is closed.
+def start() -> tuple[QApplication, MainWindow]:
+    """The window, painted once, with its behaviour; the rest is warmed by the event loop. Once for a process.
 
-    The demo is prepared, started and stopped by the window, which shows how far it is. Answers the exit code.
     Raises PlayheadError where there is no display.
     """
     check_display()
@@ -117,6 +116,16 @@ def run_window(target: str | None, demo: Demo | None = None) -> int:
     for notice in settings.notices:
         window.report(PlayheadError(notice, "Defaults are used."))
     after_first_paint(window)
+    return app, window
+
+
+def run_window(target: str | None, demo: Demo | None = None) -> int:
+    """Opens the window, on a URL, path or ``@name`` or on a demo, and runs until it is closed.
+
+    The demo is prepared, started and stopped by the window, which shows how far it is. Answers the exit code.
+    Raises PlayheadError where there is no display.
+    """
+    app, window = start()
     if demo is not None:
         window.showcase.start(demo)
     elif target is not None:

@@ -1,0 +1,218 @@
+"""The longest pauses of the GUI thread while the real window opens, reads, jumps and shows. JSON lines.
+
+    python -m tests.bench.bench_stalls [FILE] [--runs N] [--steps N] [--payload BYTES]
+
+FILE is copied first (a reflink or a sparse copy where the disk can), and a very long run with a very large result is
+added to the copy; without FILE a database of N runs is written. Budget: no pause above 16.7 ms after the first paint
+(design, section 9), by the GUI thread's own CPU time; wall time is printed next to it, since it is the machine's too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QEventLoop, QTimer
+
+from app.main import start
+from engine_bridge.focus import Focus
+from engine_bridge.model import Run, RunRef
+from tests.bench import long_run
+from tests.bench.make_big_db import write
+from tests.bench.stall_meter import BUDGET_MS, StallMeter
+
+if TYPE_CHECKING:
+    from app.window import MainWindow
+
+_LOOK_MS: Final = 20
+_CALM: Final = 8  # looks in a row at which nothing is awaited
+_STREAMS: Final = ("tail", "live", "changes")
+_LIMIT_S: Final = 60.0
+
+
+class Drive:
+    """Drives the window as a user would, and prints what each move cost."""
+
+    def __init__(self, window: MainWindow, meter: StallMeter, about: dict[str, Any]) -> None:
+        self.window = window
+        self._meter = meter
+        self._about = about
+        self.worst = 0.0
+
+    def until(self, done: Callable[[], bool]) -> None:
+        """Runs the event loop until it is so, and then until everything is calm."""
+        loop, calm, deadline = QEventLoop(), 0, time.monotonic() + _LIMIT_S
+
+        def look() -> None:
+            nonlocal calm
+            calm = calm + 1 if done() and self._idle() else 0
+            if calm >= _CALM or time.monotonic() > deadline:
+                loop.quit()
+
+        timer = QTimer()
+        timer.timeout.connect(look)
+        timer.start(_LOOK_MS)
+        loop.exec()
+        timer.stop()
+        if time.monotonic() > deadline:
+            raise TimeoutError("the window did not come to rest")
+
+    def _idle(self) -> bool:
+        return not any(page.jobs.waiting(_STREAMS) for page in self.window.router.pages.all())
+
+    def measure(self, what: str, move: Callable[[], object], done: Callable[[], bool] = lambda: True) -> None:
+        """One move: started from the event loop, awaited to the end, printed."""
+        self._meter.reset()
+        QTimer.singleShot(0, self.window, lambda: (move(), None)[1])
+        self.until(done)
+        self.report(what)
+
+    def report(self, what: str) -> None:
+        figures = self._meter.longest()
+        self.worst = max(self.worst, float(figures.get("cpu_ms", 0)))
+        print(json.dumps({"bench": "stalls", "what": what, **self._about, **figures}), flush=True)
+
+    def page(self, name: str, ref: RunRef | None = None, **more: Any) -> Callable[[], None]:
+        source = self.window.focus.current.source
+        return lambda: self.window.focus.set(Focus(page=name, source=source, run=ref, **more))
+
+    def shows(self, name: str) -> Callable[[], bool]:
+        return lambda: self.window.router.scope == name
+
+    def get(self, name: str) -> Any:
+        return self.window.router.pages.get(name)
+
+
+def open_source(drive: Drive, path: Path) -> None:
+    """Start-up after the first paint, the source, the runs page."""
+    window = drive.window
+    drive.until(lambda: window.router.pages.ready)
+    drive.report("warm after the first paint")
+    drive.measure("open the source and the runs page", lambda: window.open(str(path)), drive.shows("runs"))
+
+
+def move_in_list(drive: Drive) -> None:
+    """The runs table: jumps by anchors, wheel, filter, chips, sort."""
+    table = drive.get("runs").view.table
+    bar = table.verticalScrollBar()
+    drive.measure("scroll to the end", lambda: bar.setValue(bar.maximum()))
+    drive.measure("jump to the middle", lambda: bar.setValue(bar.maximum() // 2))
+    drive.measure("jump to the top", lambda: bar.setValue(0))
+    drive.measure("filter: failed", lambda: drive.get("runs").apply_filter("status == failed"))
+    drive.measure("no filter", lambda: drive.get("runs").apply_filter(""))
+    drive.measure("refresh", drive.window.router.refresh)
+
+
+def look_at_runs(drive: Drive, runs: list[Run]) -> None:
+    """The run page: first build, other runs, a long one."""
+    for number, run in enumerate(runs):
+        what = "open the run page" if number == 0 else f"switch to another run ({number})"
+        drive.measure(what, drive.page("run", run.ref), lambda: drive.get("run").view.loaded)
+
+
+def long_story(drive: Drive, ref: RunRef) -> None:
+    """A run of many steps: open, play, find, snapshot, graph, payload."""
+    page, window = drive.get, drive.window
+    drive.measure(
+        "open a long run",
+        drive.page("run", ref),
+        lambda: page("run").view.loaded and not page("run").view.timeline.busy,
+    )
+    view, history = page("run").view, page("run").feed.history
+    middle = int(history.events["position"][len(history) // 2])
+    step = history.step(history.n_steps // 2).id
+    drive.measure("long run: playhead to the middle", lambda: page("run").go_to(middle))
+    drive.measure("long run: next event", lambda: page("run").step(1))
+    drive.measure("long run: select a step", lambda: window.focus.change(step_id=step))
+    drive.measure("long run: find in events", lambda: view.events.finder.edit.setText("page_7"))
+    drive.measure("long run: find no more", lambda: view.events.finder.edit.setText(""))
+    drive.measure("long run: events to the end", lambda: view.events.table.scrollToBottom())
+    drive.measure("long run: zoom the timeline", lambda: view.timeline.zoom(8))
+    drive.measure("long run: graph", lambda: window.run_command("run.show_graph"))
+    drive.measure("long run: detail", lambda: window.run_command("run.show_detail"))
+    drive.measure("large payload", lambda: window.focus.change(step_id=None, position=None))
+
+
+def child_in_place(drive: Drive, runs: list[Run]) -> None:
+    """A child's lanes opened under the step that started it."""
+    page = drive.get("run")
+    for run in runs:
+        drive.measure("switch to a run with children", drive.page("run", run.ref), lambda: page.view.loaded)
+        history = page.feed.history
+        steps = [history.step(row) for row in range(min(history.n_steps, 200))]
+        parents = [step.id for step in steps if step.child is not None]
+        if parents:
+            drive.measure("child in place", lambda ids=parents: page.children_in_place.toggle(ids[0]))
+            drive.measure("relations", lambda: drive.window.run_command("run.show_relations"))
+            return
+
+
+def other_pages(drive: Drive) -> None:
+    window = drive.window
+    drive.measure("failure log", drive.page("failures"), drive.shows("failures"))
+    drive.measure("resources", drive.page("resources"), drive.shows("resources"))
+    drive.measure("back to the runs", drive.page("runs"), drive.shows("runs"))
+    drive.measure("palette", lambda: window.run_command("app.palette"))
+    drive.measure("palette: type", lambda: window.overlays.chooser.line.setText("the"))
+    window.overlays.close()
+    drive.measure("keys", lambda: window.run_command("app.keys"))
+    drive.measure("light theme", lambda: window.run_command("view.theme_light"))
+    drive.measure("dark theme", lambda: window.run_command("view.theme_dark"))
+
+
+def bench(path: Path, about: dict[str, Any]) -> float:
+    """Opens the window on a file and goes through everything; answers the longest pause by CPU, ms."""
+    app, window = start()
+    meter = StallMeter()
+    meter.start()
+    drive = Drive(window, meter, about)
+    open_source(drive, path)
+    model = drive.get("runs").view.model
+    runs = [run for run in map(model.item, range(min(60, model.rowCount()))) if run is not None]
+    long = next(run for run in runs if run.id == long_run.ID)
+    others = [run for run in runs if run is not long and run.parent is None]
+    move_in_list(drive)
+    look_at_runs(drive, others[:4])
+    long_story(drive, long.ref)
+    child_in_place(drive, others[4:])
+    other_pages(drive)
+    meter.stop()
+    window.close()
+    app.processEvents()
+    return drive.worst
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path)
+    parser.add_argument("--runs", type=int, default=20_000)
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--payload", type=int, default=10_000_000)
+    parser.add_argument("--calls", type=int, default=1, help="calls printed for each longest pause")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("config", "data", "cache", "state"):
+            os.environ[f"XDG_{name.upper()}_HOME"] = f"{folder}/{name}"
+        path = Path(folder) / "stalls.sqlite"
+        if options.file is None:
+            write(path, options.runs, days=30, seed=1, now=int(time.time() * 1000) - 60_000, payload=200)
+        else:
+            subprocess.run(["cp", "--reflink=auto", "--sparse=auto", options.file, path], check=True)
+        long_run.add(path, options.steps, options.payload)
+        about = {"of": options.file.name if options.file else f"{options.runs} runs"}
+        worst = bench(path, about)
+    figures = {"worst_cpu_ms": worst, "budget_ms": BUDGET_MS, "ratio_to_budget": round(worst / BUDGET_MS, 2)}
+    print(json.dumps({"bench": "stalls", "what": "worst", **about, **figures}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
