@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine_bridge.bridge import Bridge, ConnectField, ConnectForm, Engine
+
+if TYPE_CHECKING:
+    from engine_bridge.actions.model import Actor
 
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 
@@ -11,6 +16,12 @@ def _bridge(url: str, secret: str | None) -> Bridge:
     from engine_bridge.engines.dbos.bridge import DbosBridge
 
     return DbosBridge(url, secret)
+
+
+def _actor(url: str, secret: str | None) -> Actor:
+    from engine_bridge.engines.dbos.act import DbosActor
+
+    return DbosActor(url, secret)
 
 
 def _sniff(path: str, head: bytes) -> str | None:
@@ -51,6 +62,7 @@ ENGINE = Engine(
     title="DBOS",
     schemes=("dbos+sqlite", "dbos+postgresql"),
     bridge=_bridge,
+    actor=_actor,
     sniff=_sniff,
     forms=(
         ConnectForm(

@@ -7,6 +7,7 @@ All modules read through ``Database`` (connect.py) and name payloads by payloads
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from engine_bridge.bridge import (
     Bridge,
@@ -33,6 +34,10 @@ from engine_bridge.query.ast import Node
 
 _OFFERED = frozenset(Capability) - {Capability.ACTIONS, Capability.REPLAY, Capability.DEFINITION}
 
+if TYPE_CHECKING:
+    from engine_bridge.actions.model import ActionSpec, PlanItem, Staged, Target
+    from engine_bridge.engines.dbos.plan_base import Place
+
 
 class DbosBridge(Bridge):
     """One DBOS system database. Reads may overlap in any threads."""
@@ -43,6 +48,7 @@ class DbosBridge(Bridge):
 
     def __init__(self, url: str, secret: str | None = None) -> None:
         self._db = Database(url, secret)
+        self._url = url
         self._runs: tuple[int, runs.Lister] | None = None
         self._watch = Watch(self._db)
 
@@ -55,6 +61,7 @@ class DbosBridge(Bridge):
     def open(self, cancel: CancelToken) -> SourceInfo:
         self._db.open(cancel)
         probed = self._db.probed
+        no_actions = self._no_actions()
         return SourceInfo(
             engine="dbos",
             engine_title="DBOS",
@@ -65,11 +72,33 @@ class DbosBridge(Bridge):
             schema_known=probed.known,
             read_only=True,
             order=ORDER_DOC,
-            capabilities=_OFFERED,
-            missing={table: f"no SELECT on {table}" for table in probed.denied},
+            capabilities=_OFFERED if no_actions else _OFFERED | {Capability.ACTIONS},
+            missing={table: f"no SELECT on {table}" for table in probed.denied} | no_actions,
             notices=self._db.notices + probed.notices,
             resource_kinds=resources.kinds(self._db.tables),
         )
+
+    def _no_actions(self) -> dict[str, str]:
+        from engine_bridge.engines.dbos import actions
+
+        why = actions.unavailable(self._db)
+        return {Capability.ACTIONS: why} if why else {}
+
+    def _place(self) -> Place:
+        from engine_bridge.engines.dbos import actions
+        from engine_bridge.engines.dbos.url import parse
+
+        return actions.place_of(parse(self._url), self._db.dialect)
+
+    def actions(self, target: Target, cancel: CancelToken) -> list[ActionSpec]:
+        from engine_bridge.engines.dbos import actions
+
+        return actions.specs(self._db, self._place(), target, cancel)
+
+    def plan(self, staged: tuple[Staged, ...], cancel: CancelToken) -> list[PlanItem]:
+        from engine_bridge.engines.dbos import actions
+
+        return actions.plan(self._db, self._place(), staged, cancel)
 
     def close(self) -> None:
         self._db.close()

@@ -78,11 +78,12 @@ class Enricher:
                 found[run_id] = known
         for ids in _chunks([run_id for run_id in wanted if run_id not in found]):
             for run_id, error in read.all(error_query(self._tables, ids)):
-                row = wanted[run_id]
-                failure = decoded(error, row[_SERIALIZATION], run_id)
-                if failure is not None:
+                # In a damaged file a row may not be the one that its index named.
+                asked = wanted.get(run_id)
+                failure = None if asked is None else decoded(error, asked[_SERIALIZATION], run_id)
+                if asked is not None and failure is not None:
                     found[run_id] = failure
-                    self._remember((run_id, row[_UPDATED]), failure)
+                    self._remember((run_id, asked[_UPDATED]), failure)
         return found
 
     def _remember(self, key: tuple[str, Any], failure: Failure) -> None:

@@ -28,7 +28,11 @@ from engine_bridge.query.sql import literal_in
 BATCH: Final = 400
 SCAN_S: Final = 3.0
 
+WINDOW: Final = 15_000
+"""Steps that one read looks through for failed ones: they are rare, and no index finds them."""
+
 _NEVER: Final = -1
+_ABOVE: Final = 2
 
 _Phase = tuple[Expression, list[Any], list[Any]]
 _Place = tuple[int, int, str, int]
@@ -73,48 +77,63 @@ class _Log:
         size = BATCH if scanned else min(BATCH, limit + 1)
         searched, ended, deadline = 0, False, time.monotonic() + SCAN_S
         while len(kept) <= limit and not ended and (not searched or time.monotonic() < deadline):
-            batch, more, at, seen = self._batch(at, size)
+            batch, at, seen = self._batch(at, size)
             kept += batch
             searched += seen
-            ended = not more
+            ended = at is None
             self._cancel.progress(searched, None, "reading failures")
         if len(kept) > limit:
             at = kept[limit - 1][0]
-        onward = None if ended and len(kept) <= limit else json.dumps(at).encode()
+        unfinished = at is not None and len(kept) < limit
         return Page(
             items=tuple(row for _, row in kept[:limit]),
-            after=onward,
-            searched=searched if scanned else None,
-            complete=onward is None or len(kept) >= limit,
+            after=None if at is None else json.dumps(at).encode(),
+            searched=searched if scanned or unfinished else None,
+            complete=not unfinished,
         )
 
     def _batch(
         self, at: _Place | None, size: int
-    ) -> tuple[list[tuple[_Place, FailureRow]], bool, _Place | None, int]:
-        """The next rows of both kinds, merged: (matching rows, whether there are more, where to go on, rows seen)."""
+    ) -> tuple[list[tuple[_Place, FailureRow]], _Place | None, int]:
+        """The next rows of both kinds, merged: (matching rows, where to go on or None, rows looked at)."""
         with self._db.reader(self._cancel) as read:
-            failed, run_rows = self._runs(read, at, size)
-            steps = self._steps(read, at, size)
-            more = len(failed) >= size or len(steps) >= size
+            floor = self._floor(read, at)
+            failed, run_rows = self._runs(read, at, floor, size)
+            steps = self._steps(read, at, floor, size)
             merged = sorted([*failed, *steps], key=lambda found: found[0], reverse=True)[:size]
             runs = self._headers(read, merged, run_rows)
-        more = more or len(failed) + len(steps) > len(merged)
+        onward = None if floor is None else (floor, _ABOVE, "", 0)
+        if len(merged) >= size:
+            onward = merged[-1][0]
+        seen = len(merged) if floor is None else WINDOW
         kept = []
         for place, row in merged:
             run = runs.get(place[2])
             built = self._row(place, row, run)
             if built is not None and (run is None or self._matches(run)) and self._contains(built):
                 kept.append((place, built))
-        return kept, more, merged[-1][0] if merged else at, len(merged)
+        return kept, onward, seen
+
+    def _floor(self, read: Reader, at: _Place | None) -> int | None:
+        """The end of the window below a place: a time with WINDOW steps above it. None: the window has no end."""
+        if at is not None and at[0] == _NEVER:
+            return None
+        ended = self._tables.col("operation_outputs", "completed_at_epoch_ms")
+        below = [ended.is_not(None)] if at is None else [ended <= at[0]]
+        floor = read.value(sa.select(ended).where(*below).order_by(ended.desc()).limit(1).offset(WINDOW))
+        # Steps that all ended at one time make a window without a floor of its own.
+        return None if floor is None or (at is not None and floor >= at[0]) else int(floor)
 
     def _runs(
-        self, read: Reader, at: _Place | None, size: int
+        self, read: Reader, at: _Place | None, floor: int | None, size: int
     ) -> tuple[list[tuple[_Place, Any]], dict[str, Sequence[Any]]]:
         tables = self._tables
         status = tables.col("workflow_status", "status")
         run_id = tables.col("workflow_status", "workflow_uuid")
         found: list[Any] = []
-        for time_, order, conditions in _phases(_run_time(tables), at, 1, run_id, sa.literal_column("0")):
+        for time_, order, conditions in _phases(
+            _run_time(tables), at, floor, 1, run_id, sa.literal_column("0")
+        ):
             statement = (
                 sa.select(*rows.listed(tables), time_.label("moment"))
                 .where(
@@ -129,7 +148,9 @@ class _Log:
             found += read.all(statement) if len(found) < size else ()
         return [((row[-1], 1, row[0], 0), None) for row in found], {row[0]: row[:-1] for row in found}
 
-    def _steps(self, read: Reader, at: _Place | None, size: int) -> list[tuple[_Place, Any]]:
+    def _steps(
+        self, read: Reader, at: _Place | None, floor: int | None, size: int
+    ) -> list[tuple[_Place, Any]]:
         table = self._tables["operation_outputs"]
         ended = self._tables.col("operation_outputs", "completed_at_epoch_ms")
         run_id, step = table.c.workflow_uuid, table.c.function_id
@@ -138,7 +159,7 @@ class _Log:
             runs = self._tables["workflow_status"]
             source = table.join(runs, runs.c.workflow_uuid == run_id)
         found: list[Any] = []
-        for time_, order, conditions in _phases(ended, at, 0, run_id, step):
+        for time_, order, conditions in _phases(ended, at, floor, 0, run_id, step):
             statement = (
                 sa.select(
                     run_id,
@@ -209,18 +230,21 @@ def _run_time(tables: Tables) -> Expression:
 
 
 def _phases(
-    column: Expression, at: _Place | None, kind: int, run_id: Expression, step: Expression
+    column: Expression, at: _Place | None, floor: int | None, kind: int, run_id: Expression, step: Expression
 ) -> list[_Phase]:
     """(time, ordering by it, conditions) of the rows that have a time, which an index orders, then of those without."""
+    valued: _Phase = (
+        column,
+        [column.desc()],
+        [column.is_not(None), *_before(at, column, kind, run_id, step)],
+    )
+    if floor is not None:
+        valued[2].append(column > floor)
+        return [valued]
     never: Expression = sa.literal_column(str(_NEVER))
     # A constant in ORDER BY would name a column by its number.
     timeless: _Phase = (never, [], [column.is_(None), *_before(at, never, kind, run_id, step)])
-    if at is not None and at[0] == _NEVER:
-        return [timeless]
-    return [
-        (column, [column.desc()], [column.is_not(None), *_before(at, column, kind, run_id, step)]),
-        timeless,
-    ]
+    return [timeless] if at is not None and at[0] == _NEVER else [valued, timeless]
 
 
 def _before(

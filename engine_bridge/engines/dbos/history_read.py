@@ -283,7 +283,11 @@ def _child_errors(tables: Tables, read: Reader, story: Story, ids: list[str]) ->
     for some in _chunks(ids):
         statement = sa.select(*columns).select_from(payloads.joined(tables))
         for id_, stored, encoding in read.all(statement.where(table.c.workflow_uuid.in_(some))):
-            story.children[id_] = replace(story.children[id_], error=text(stored), encoding=text(encoding))
+            # In a damaged file a row may not be the one that its index named.
+            if id_ in story.children:
+                story.children[id_] = replace(
+                    story.children[id_], error=text(stored), encoding=text(encoding)
+                )
 
 
 def _child_last_steps(tables: Tables, read: Reader, story: Story, ids: list[str]) -> None:
@@ -294,7 +298,8 @@ def _child_last_steps(tables: Tables, read: Reader, story: Story, ids: list[str]
         where = (table.c.workflow_uuid.in_(some), table.c.function_name != SLEEP)
         statement = sa.select(table.c.workflow_uuid, end).where(*where).group_by(table.c.workflow_uuid)
         for id_, last in read.all(statement):
-            story.children[id_] = replace(story.children[id_], last_ms=moment(last))
+            if id_ in story.children:
+                story.children[id_] = replace(story.children[id_], last_ms=moment(last))
 
 
 def _chunks(ids: list[str]) -> Iterable[list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import binascii
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -66,7 +68,9 @@ def _in_batch(
             for kind, value in zip(kinds, values, strict=True):
                 excerpt = _excerpt(value, encoding, text)
                 if excerpt is not None:
-                    yield Hit(ref=rows.ref(run_id), run_type=names[run_id], where=kind, excerpt=excerpt)
+                    yield Hit(
+                        ref=rows.ref(run_id), run_type=names.get(run_id, ""), where=kind, excerpt=excerpt
+                    )
     if scope in ("steps", "all"):
         for run_id, step, name, encoding, output, error in _steps(db, list(names), cancel):
             for label, value in (("output", output), ("error", error)):
@@ -75,7 +79,7 @@ def _in_batch(
                     where = f"{label} of step {step} {name}"
                     yield Hit(
                         ref=rows.ref(run_id),
-                        run_type=names[run_id],
+                        run_type=names.get(run_id, ""),
                         where=where,
                         excerpt=excerpt,
                         step_id=str(step),
@@ -107,6 +111,8 @@ def _excerpt(value: Any, encoding: str | None, text: str) -> str | None:
     if value is None:
         return None
     data = value.encode() if isinstance(value, str) else bytes(value)
+    if _surely_absent(data, encoding, text):
+        return None
     shown = decode(data, encoding).text
     at = shown.casefold().find(text)
     if at < 0:
@@ -114,3 +120,27 @@ def _excerpt(value: Any, encoding: str | None, text: str) -> str | None:
     # Case folding may change lengths, so the place is near, and good enough for an excerpt.
     start = max(0, at - _AROUND)
     return plain(" ".join(shown[start : at + len(text) + _AROUND].split()), 240)
+
+
+def _surely_absent(data: bytes, encoding: str | None, text: str) -> bool:
+    """Whether a pickle cannot show a text, without decoding it.
+
+    Pickles hold strings and names as they are; numbers, times and punctuation appear only in the decoded view, so only
+    a word that no rendering of those can contain is looked for in the raw bytes.
+    """
+    if encoding != "py_pickle" or _WORD.fullmatch(text) is None or any(text in word for word in _RENDERED):
+        return False
+    try:
+        raw = binascii.a2b_base64(data, strict_mode=True)
+    except binascii.Error:
+        return False
+    return raw.startswith(b"\x80") and text.encode() not in raw.lower()
+
+
+_WORD: Final = re.compile(r"[a-z]{3,}")
+_RENDERED: Final = (
+    "false", "true", "null", "none", "nan", "infinity", "datetime", "date", "time", "timedelta", "timezone", "utc",
+    "bytes", "bytearray", "binary", "base", "decimal", "fraction", "uuid", "complex", "set", "frozenset", "tuple",
+    "list", "dict", "args", "kwargs", "state", "value", "type", "opaque", "truncated", "more", "shared", "recursive",
+    "builtins", "microseconds", "seconds", "days", "items",
+)  # fmt: skip
