@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -160,7 +161,8 @@ def serve(pipe: Connection, factory: Callable[[], Hosted]) -> None:
         try:
             message = pipe.recv()
         except (EOFError, OSError):
-            break
+            # The parent is gone, so nobody may be told any more: what is under way is rolled back, not finished.
+            os._exit(1)
         number, kind = message[0], message[1]
         if kind == "close":
             break

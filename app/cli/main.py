@@ -20,6 +20,8 @@ _COMMANDS: Final = {
     "show": "app.cli.show:show",
     "failures": "app.cli.failures:failures",
     "resources": "app.cli.resources:resources",
+    "act": "app.cli.act:act",
+    "journal": "app.cli.journal:journal",
     "snapshot": "app.cli.snapshot:snapshot",
     "source": "app.cli.source:source",
     "doctor": "app.cli.doctor:doctor",

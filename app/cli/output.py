@@ -203,3 +203,8 @@ def _pad(text: str, width: int, right: bool) -> str:
 def line(text: str) -> None:
     """One line of plain text."""
     click.echo(fmt.plain(text, 4_000))
+
+
+def note(text: str) -> None:
+    """One line of plain text on stderr: for what is no part of the answer."""
+    click.echo(f"playhead: {fmt.plain(text, 4_000)}", err=True)

@@ -122,6 +122,17 @@ def find_run(source: Opened, run_id: str | None) -> Run:
     raise UsageError(f"Several runs begin with {plain(run_id)!r}: {names}.", "Give more of the id.")
 
 
+def find_exactly(source: Opened, run_id: str) -> Run:
+    """The run of a whole id: what is written to is never guessed. Raises NotFoundError naming what begins like it."""
+    found: list[Run] = call(source, "find", run_id, 6)
+    for run in found:
+        if run.id == run_id:
+            return _full(source, run)
+    near = ", ".join(plain(run.id, 60) for run in found[:5])
+    hint = f"Beginning like it: {near}." if near else "`playhead runs SOURCE` lists them."
+    raise NotFoundError(f"No run {plain(run_id)!r}.", hint)
+
+
 def _full(source: Opened, run: Run) -> Run:
     full: Run = call(source, "run", run.ref)
     return full

@@ -1,17 +1,19 @@
 """Executes a confirmed plan, item by item: intent, child process, read-back, receipt.
 
 The actor runs in a child process that is killed when it does not answer a cancellation; whatever its end, the journal
-gets an outcome: the child's own, or what a fresh child finds out by reading (``settle``). Worker thread.
+gets an outcome: the child's own, or what a fresh child finds out by reading (``settle``). Where even that cannot be
+found out now (the source is gone or locked) the intent stays open and is settled later. Worker thread.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from engine_bridge.actions.child import Child
 from engine_bridge.actions.journal import Journal
 from engine_bridge.actions.model import (
     Actor,
@@ -24,12 +26,10 @@ from engine_bridge.actions.model import (
     new_request_id,
 )
 from engine_bridge.cancel import CancelToken
-from engine_bridge.errors import CancelledError, PlayheadError
-from engine_bridge.host import ProcessHost
-from engine_bridge.session import Call
+from engine_bridge.errors import CancelledError, PlayheadError, RejectedError
 
-_PATIENCE_S: Final = 2.0
-OnReceipt = Callable[[PlanItem, Receipt], None]
+SETTLE_S: Final = 20.0
+LATER: Final = "Nobody knows yet: the journal keeps it open, and it is settled when the source answers again."
 
 
 class Execution:
@@ -40,106 +40,112 @@ class Execution:
     """
 
     def __init__(self, factory: Callable[[], Actor], journal: Journal, plan: Plan, reason: str) -> None:
-        self._factory = factory
+        self._child = Child(factory, journal.owner)
         self._journal = journal
         self._plan = plan
         self._reason = reason
-        self._host: ProcessHost | None = None
 
     def __enter__(self) -> Execution:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._drop()
+        self._child.drop()
 
     def run(self, item: PlanItem, cancel: CancelToken, request_id: str | None = None) -> Receipt:
-        """Executes one item. A refused item is journalled as denied and raises PlayheadError."""
-        staged = item.staged
+        """Executes one item. A refused item is journalled as denied and raises RejectedError.
+
+        ``cancel`` stops what has not been sent; what was sent is read back, so a cancelled item has a receipt too.
+        """
         if item.refused:
-            self._journal.denied(
-                source=self._plan.source,
-                environment=self._plan.environment,
-                target=staged.target.id,
-                action=staged.action,
-                why=item.refused,
-                reason=self._reason,
-            )
-            raise PlayheadError(f"{item.title}: {item.refused}")
+            deny(self._journal, self._plan, item, item.refused, self._reason)
+            raise RejectedError(f"{item.title}: {item.refused}")
         cancel.raise_if_cancelled()
-        self._ready(cancel)
+        self._child.ready(cancel)
         intent = Intent(request_id=request_id or new_request_id(), source=self._plan.source, item=item)
         self._journal.intent(
             intent, environment=self._plan.environment, reason=self._reason, plan_id=self._plan.id
         )
         started = time.monotonic_ns()
-        receipt = self._execute(intent, cancel)
-        receipt = msgspec.structs.replace(receipt, took_ns=time.monotonic_ns() - started)
-        self._journal.outcome(intent, receipt)
-        return receipt
+        try:
+            receipt = self._execute(intent, cancel)
+        except BaseException:
+            self._journal.unsettled(intent)
+            raise
+        return record(
+            self._journal, intent, msgspec.structs.replace(receipt, took_ns=time.monotonic_ns() - started)
+        )
 
     def settle(self, intent: Intent, cancel: CancelToken) -> Outcome:
-        """Finds out what became of a dead owner's intent, and journals it."""
-        self._ready(cancel)
-        outcome = self._settle(intent, cancel)
+        """Finds out what became of a dead owner's intent, and journals it; it stays open when that fails now."""
+        try:
+            outcome = read_back(self._child, intent, cancel)
+        except PlayheadError as error:
+            self._journal.unsettled(intent)
+            return Outcome(verdict=Verdict.UNKNOWN, evidence=(_failed(error),), pending=LATER)
         self._journal.settled(intent, outcome)
         return outcome
 
+    def look(self, intent: Intent, cancel: CancelToken) -> Outcome:
+        """What became of an intent by now, without a word in the journal: for effects that come later."""
+        try:
+            return read_back(self._child, intent, cancel)
+        except PlayheadError as error:
+            return Outcome(verdict=Verdict.UNKNOWN, evidence=(_failed(error),))
+
     def _execute(self, intent: Intent, cancel: CancelToken) -> Receipt:
         try:
-            receipt: Receipt = self._call("execute", (intent.item, intent.request_id), cancel)
+            receipt: Receipt = self._child.call("execute", (intent.item, intent.request_id), cancel)
         except CancelledError:
-            return Receipt(request_id=intent.request_id, outcome=self._settle(intent, CancelToken()))
+            return after(self._child, intent, "It was cancelled while it was under way.", cancel)
         except PlayheadError as error:
-            outcome = self._settle(intent, CancelToken())
-            evidence = (f"The engine's client said: {error.message}", *outcome.evidence)
-            return Receipt(
-                request_id=intent.request_id, outcome=msgspec.structs.replace(outcome, evidence=evidence)
-            )
+            return after(self._child, intent, f"The engine's client said: {error.message}", cancel)
         return receipt
 
-    def _settle(self, intent: Intent, cancel: CancelToken) -> Outcome:
-        try:
-            self._ready(cancel)
-            outcome: Outcome = self._call("settle", (intent,), cancel)
-        except PlayheadError as error:
-            return Outcome(verdict=Verdict.UNKNOWN, evidence=(f"Reading back failed: {error.message}",))
-        return outcome
 
-    def _ready(self, cancel: CancelToken) -> None:
-        if self._host is None:
-            self._host = ProcessHost(self._factory)
-            try:
-                self._call("open", (), cancel)
-            except PlayheadError:
-                self._drop()
-                raise
+def after(child: Child, intent: Intent, why: str, cancel: CancelToken) -> Receipt:
+    """The receipt of an execution that ended without one, by reading back in a child that may be a fresh one."""
+    cancel.progress_through(0, None, "Finding out what became of it")
+    try:
+        outcome = read_back(child, intent, CancelToken())
+    except PlayheadError as error:
+        outcome = Outcome(verdict=Verdict.UNKNOWN, evidence=(_failed(error),), pending=LATER)
+    evidence = (why, *outcome.evidence)
+    return Receipt(request_id=intent.request_id, outcome=msgspec.structs.replace(outcome, evidence=evidence))
 
-    def _call(self, method: str, args: tuple[Any, ...], cancel: CancelToken) -> Any:
-        """One call in the child; a cancelled one that does not end within 2 s loses its process."""
-        host = self._host
-        if host is None:
-            raise CancelledError
-        call = Call(method, CancelToken(cancel.progress_through))
-        host.start(call, args, None)
-        remove = cancel.add_hook(call.cancel)
-        deadline: float | None = None
-        try:
-            while not call.wait(0.05):
-                if cancel.cancelled:
-                    deadline = deadline or time.monotonic() + _PATIENCE_S
-                    if time.monotonic() > deadline:
-                        self._drop(kill=True)
-                        raise CancelledError
-            return call.result(0)
-        finally:
-            remove()
-            if call.done and call.error is not None and not host.alive:
-                self._drop()
 
-    def _drop(self, *, kill: bool = False) -> None:
-        host, self._host = self._host, None
-        if host is not None:
-            host.close(kill=kill)
+def read_back(child: Child, intent: Intent, cancel: CancelToken) -> Outcome:
+    """What became of an intent, within 20 s. Raises PlayheadError when the source cannot be read."""
+    child.ready(cancel)
+    outcome: Outcome = child.call("settle", (intent,), cancel, SETTLE_S)
+    return outcome
+
+
+def record(journal: Journal, intent: Intent, receipt: Receipt) -> Receipt:
+    """Journals a receipt; one whose outcome nobody knows yet leaves its intent open."""
+    if receipt.outcome.pending == LATER:
+        journal.unsettled(intent)
+        return receipt
+    try:
+        journal.outcome(intent, receipt)
+    except PlayheadError as error:
+        note = f"The journal could not record this yet: {error.detail or error.message}"
+        outcome = msgspec.structs.replace(receipt.outcome, evidence=(*receipt.outcome.evidence, note))
+        return msgspec.structs.replace(receipt, outcome=outcome)
+    return receipt
+
+
+def deny(journal: Journal, plan: Plan, item: PlanItem, why: str, reason: str = "") -> None:
+    """Journals an attempt that was not allowed: refused by the plan, not confirmed, locked."""
+    staged = item.staged
+    journal.denied(
+        source=plan.source,
+        environment=plan.environment,
+        target=staged.target.id,
+        target_kind=staged.target.kind,
+        action=staged.action,
+        why=why,
+        reason=reason,
+    )
 
 
 def receipts(execution: Execution, items: tuple[PlanItem, ...], cancel: CancelToken) -> Iterator[Receipt]:
@@ -147,3 +153,7 @@ def receipts(execution: Execution, items: tuple[PlanItem, ...], cancel: CancelTo
     for number, item in enumerate(items):
         cancel.progress(number, len(items), item.title)
         yield execution.run(item, cancel)
+
+
+def _failed(error: PlayheadError) -> str:
+    return f"Reading back failed: {error.message}"

@@ -1,0 +1,41 @@
+"""Long work of a command in a thread, so that Ctrl+C asks it to stop and its outcome is still told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from app.cli.output import note
+from app.cli.session import Progress
+from engine_bridge.cancel import CancelToken
+
+T = TypeVar("T")
+
+
+def work(task: Callable[[CancelToken], T]) -> T:
+    """Runs ``task`` with progress on the terminal. Raises what it raised; Ctrl+C only cancels its token."""
+    progress = Progress()
+    token = CancelToken(progress)
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(task(token))
+        except BaseException as error:  # noqa: BLE001  raised again in the thread that waits
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="playhead-work")
+    thread.start()
+    while thread.is_alive():
+        try:
+            thread.join(0.2)
+        except KeyboardInterrupt:
+            progress.clear()
+            note("Stopping. What was sent already is read back first.")
+            token.cancel()
+    progress.clear()
+    if failed:
+        raise failed[0]
+    return done[0]
