@@ -34,7 +34,7 @@ _FIELDS: Final[tuple[tuple[str, FieldType, str, Cost, str], ...]] = (
     ("id", _T, "Run", _I, "Workflow id"),
     ("engine_status", FieldType.STATUS, "Status as recorded", _I, "Status as DBOS records it"),
     ("created", _W, "Created", _I, "When the run was submitted"),
-    ("started", _W, "Started", _S, "When it was last handed out, or created where it started directly"),
+    ("started", _W, "Started", _S, "When it left its queue, or was created where it started directly"),
     ("ended", _W, "Ended", _I, "When it closed"),
     ("updated", _W, "Updated", _S, "When its row last changed"),
     ("duration", _D, "Duration", _S, "From start to end, for closed runs"),

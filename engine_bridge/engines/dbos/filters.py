@@ -58,13 +58,15 @@ class Where:
     """A filter, split.
 
     ``needs`` are the fields that the residual looks at: they decide what must be read. ``key`` names the pushed part
-    among prepared statements; None where it holds the time of the question.
+    among prepared statements; None where it holds the time of the question. ``states`` are the stored statuses that
+    it allows, where it names some that an index has in order of time.
     """
 
     clause: Clause | None = None
     residual: Node | None = None
     needs: frozenset[str] = field(default_factory=frozenset)
     key: Node | Literal["all"] | None = "all"
+    states: tuple[str, ...] = ()
 
     def conditions(self) -> list[Clause]:
         """The pushed part as conditions of a statement."""
@@ -89,7 +91,21 @@ def where(db: Database, query: Node | None, now_ns: int) -> Where:
 def _split(tables: Tables, query: Node, now_ns: int) -> Where:
     clause, residual = split(query, columns(tables), now_ns)
     needs = frozenset() if residual is None else frozenset(_fields(residual))
-    return Where(clause, residual, needs, query if _timeless(query) else None)
+    return Where(clause, residual, needs, query if _timeless(query) else None, _states(query))
+
+
+def _states(query: Node) -> tuple[str, ...]:
+    for node in query.nodes if isinstance(query, And) else (query,):
+        if isinstance(node, Compare) and node.field == "status" and node.op in ("==", "in"):
+            stored = _stored(node)
+            return stored if set(stored) <= set(FAILED) else ()
+    return ()
+
+
+def _stored(node: Compare) -> tuple[str, ...]:
+    """The stored statuses for which a comparison of the status is true."""
+    test = value_test(node, 0)
+    return tuple(item for word, items in _WORDS.items() if test(word) for item in items)
 
 
 def _timeless(node: Node) -> bool:
@@ -184,9 +200,8 @@ class _EngineStatus:
 
 
 def _prove(status: Expression, node: Compare) -> Clause | None:
-    test = value_test(node, 0)
-    stored = {item for word, items in _WORDS.items() if test(word) for item in items}
-    if not stored or test("unknown"):
+    stored = set(_stored(node))
+    if not stored or value_test(node, 0)("unknown"):
         return None
     if stored <= set(FAILED):
         return literal_in(status, FAILED)

@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from engine_bridge.bridge import Sort
+from engine_bridge.engines.dbos.history_rows import INTERNAL_QUEUE
 from engine_bridge.engines.dbos.tables import Expression, Tables
 from engine_bridge.errors import UsageError
 
@@ -93,7 +94,14 @@ def started(tables: Tables) -> Expression:
         ),
         else_=tables.col("workflow_status", "created_at"),
     )
-    return sa.func.coalesce(tables.col("workflow_status", "started_at_epoch_ms"), rebuilt)
+    recorded = tables.col("workflow_status", "started_at_epoch_ms")
+    recovered = sa.and_(
+        recorded.is_not(None),
+        tables.col("workflow_status", "queue_name") == literal(INTERNAL_QUEUE)[0],
+        tables.col("workflow_status", "recovery_attempts") > sa.literal_column("1"),
+    )
+    created = tables.col("workflow_status", "created_at")
+    return sa.case((recovered, created), else_=sa.func.coalesce(recorded, rebuilt))
 
 
 def ended(tables: Tables) -> Expression:

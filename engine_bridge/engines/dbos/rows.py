@@ -13,6 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from engine_bridge.engines.dbos.errors import error_line
+from engine_bridge.engines.dbos.history_rows import INTERNAL_QUEUE
 from engine_bridge.engines.dbos.tables import COLUMNS, Expression, Tables
 from engine_bridge.format import duration
 from engine_bridge.model import Evidence, Failure, Provenance, Run, RunRef, Status
@@ -44,6 +45,12 @@ _STARTED: Final = (
 )
 _RESTARTED: Final = (
     Evidence(rule="the start is that of the latest dispatch: earlier ones are not recorded", facts=()),
+)
+_RECOVERED: Final = (
+    Evidence(
+        rule="started directly, then recovered: it began when it was created",
+        facts=("started_at_epoch_ms is that of the latest recovery",),
+    ),
 )
 _ENDED: Final = (
     Evidence(
@@ -152,6 +159,8 @@ class Builder:
                 started, provenance, evidence = created, _DIRECT, _STARTED
         elif dispatches is not None and dispatches > 1:
             evidence = _RESTARTED
+            if queue == INTERNAL_QUEUE:
+                started, provenance, evidence = created, _DIRECT, _RECOVERED
         if not closed:
             completed = None
         elif completed is None:

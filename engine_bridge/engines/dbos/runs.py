@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.sql import operators
 
 from engine_bridge.bridge import Direction, Page, Sort
 from engine_bridge.cancel import CancelToken
@@ -18,6 +19,7 @@ from engine_bridge.engines.dbos.keyset import Cursor, Key
 from engine_bridge.engines.dbos.prepared import Prepared
 from engine_bridge.errors import NotFoundError
 from engine_bridge.model import PayloadRef, Run, RunRef
+from engine_bridge.query.sql import literal_in
 
 SCAN_ROWS: Final = 1_000
 """Rows that one step of a scan reads: one short transaction each."""
@@ -91,17 +93,27 @@ class Lister:
         known: list[Prepared] | None = None if where.key is None else self._db.statements.get(name)
         if known is not None:
             return known
-        rows_ = sa.bindparam("rows", 0, type_=sa.Integer())
         made = [
-            self._db.statements.render(
-                sa.select(*self._columns, key.value.label("sort_key"))
-                .where(*where.conditions(), *conditions)
-                .order_by(*order)
-                .limit(rows_)
-            )
+            self._db.statements.render(self._select(key, where, conditions, order))
             for conditions, order in keyset.ranges(key, start, forward=forward)
         ]
         return made if where.key is None else self._db.statements.add(name, made)
+
+    def _select(
+        self, key: Key, where: filters.Where, conditions: list[Any], order: list[Any]
+    ) -> sa.Select[Any]:
+        most = sa.bindparam("rows", 0, type_=sa.Integer())
+        base = sa.select(*self._columns, key.value.label("sort_key")).where(*where.conditions(), *conditions)
+        base = base.order_by(*order).limit(most)
+        if key.field != "created" or len(where.states) < 2:
+            return base
+        # An index on (status, created_at) gives each status in order; together they would have to be sorted.
+        status = self._tables.col("workflow_status", "status")
+        each = [sa.select(base.where(literal_in(status, [state])).subquery()) for state in where.states]
+        both = sa.union_all(*each).subquery()
+        columns = (both.c.sort_key, both.c.workflow_uuid)
+        down = order[0].modifier is operators.desc_op
+        return sa.select(both).order_by(*(c.desc() if down else c.asc() for c in columns)).limit(most)
 
     def _scan(
         self,

@@ -164,3 +164,28 @@ def test_counts_over_many_slices_add_up(
     assert facets.total == bridge.count(None, NEVER) == sum(sum(b.counts.values()) for b in facets.buckets)
     assert bridge.count(parse("type == filler", bridge.fields(NEVER)), NEVER) == 1_000
     assert bridge.facets(parse("status == failed", bridge.fields(NEVER)), 90, NEVER).total == 8
+
+
+def test_failed_runs_of_both_kinds_come_in_one_order(orders_file: Path, open_bridge: Open) -> None:
+    with writer(orders_file) as client:
+        client.execute(
+            "UPDATE workflow_status SET status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED' "
+            "WHERE status = 'SUCCESS' AND (rowid % 2 OR workflow_uuid = 'stuck-1')"
+        )
+        client.execute("UPDATE workflow_status SET created_at = created_at / 1000 * 1000")
+    bridge = open_bridge(orders_file)
+    everything = bridge.runs(None, Sort(), None, "forward", 1000, NEVER).items
+    wanted = [run.id for run in everything if run.status is Status.FAILED]
+    assert {run.engine_status for run in everything} >= {"ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
+    for text in ("status == failed", "status in (failed) and id exists"):
+        query = parse(text, bridge.fields(NEVER))
+        for down in (True, False):
+            found: list[str] = []
+            cursor = None
+            while True:
+                page = bridge.runs(query, Sort(descending=down), cursor, "forward", 3, NEVER)
+                found += [run.id for run in page.items]
+                cursor = page.after
+                if cursor is None:
+                    break
+            assert found == (wanted if down else wanted[::-1])
