@@ -24,7 +24,7 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class ParamType(StrEnum):
     TEXT = "text"
-    JSON = "json"  # as JSON text
+    JSON = "json"  # a value, or JSON text: a text is always quoted
     INTEGER = "integer"
     NUMBER = "number"
     DURATION = "duration"  # nanoseconds

@@ -94,8 +94,8 @@ def complete(spec: ActionSpec, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def show(value: Any, param: Param | None = None) -> str:
-    """A value as ``parse`` reads it back; without its parameter, text as it is and the rest as JSON."""
-    if isinstance(value, str) and (param is None or param.type is not ParamType.JSON):
+    """A value as ``parse`` reads it back: text (JSON text too) as it is, the rest as JSON."""
+    if isinstance(value, str):
         return value
     if param is not None and param.type is ParamType.DURATION and isinstance(value, int):
         return f"{value}ns"
@@ -123,9 +123,11 @@ def _json(param: Param, text: str) -> Any:
         except (OSError, ValueError) as error:
             raise UsageError(f"{param.name}: that file cannot be read.", type(error).__name__) from None
     try:
-        return json.loads(text, parse_constant=_refuse)
+        value = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return _BAD
+    # A text stays JSON text, quotes and all: "123" is not 123.
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else value
 
 
 def _refuse(constant: str) -> None:

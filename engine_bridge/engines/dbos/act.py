@@ -32,7 +32,7 @@ from engine_bridge.format import plain
 
 _SUBSECOND: Final = (3, 42)
 _LAST: Final = 50
-_UNDER_WAY_S: Final = 30.0
+_UNDER_WAY_S: Final = 10.0
 
 
 class Reading:

@@ -65,13 +65,15 @@ def until_moved(look: Callable[[], Found], cancel: CancelToken) -> Found:
         cancel.wait(_POLL_S)
 
 
-def look(tables: Tables, reads: Reads, staged: Staged, request_id: str, before: Facts) -> Found:
+def look(tables: Tables, reads: Reads, staged: Staged, request_id: str, before: Facts | None) -> Found:
     """What is there now, compared with what the gate saw right before sending."""
     if staged.action == "signal":
         return _message(tables, reads, staged, request_id)
     if staged.action in ("fork", "enqueue_like"):
         return _new_run(tables, reads, staged, request_id)
     now = actions_facts.read(tables, reads, staged)
+    if before is None:
+        return Found(_unknown("Nothing was read before."))
     if staged.action == "delete":
         return _gone(now, before)
     return _moved(tables, reads, staged, now, before)

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 import sqlalchemy as sa
 
 from engine_bridge.actions.model import Intent, Outcome, Staged, Verdict
-from engine_bridge.engines.dbos import act_calls, actions_facts
-from engine_bridge.engines.dbos.act_outcome import done_before, session_name
+from engine_bridge.engines.dbos import act_calls, act_outcome, actions_facts
+from engine_bridge.engines.dbos.act_outcome import session_name
 from engine_bridge.engines.dbos.actions_facts import Facts, Reads, RunFacts
 from engine_bridge.engines.dbos.tables import Tables
 
@@ -23,10 +24,8 @@ def settle(tables: Tables, reads: Reads, intent: Intent) -> Outcome | None:
         return None
     done = act_calls.made(tables, reads, staged, request_id)
     if done:
-        found = done_before(staged, request_id, done)
-        return Outcome(
-            verdict=found.verdict, evidence=(f"{done}: its id is this request's",), new_ref=found.new_ref
-        )
+        found = act_outcome.look(tables, reads, staged, request_id, None).outcome
+        return msgspec.structs.replace(found, evidence=(*found.evidence, "its id is this request's"))
     now = actions_facts.read(tables, reads, staged)
     if staged.action in ("fork", "enqueue_like"):
         return _not_made(staged, request_id)

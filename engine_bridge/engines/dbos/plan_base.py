@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from engine_bridge.actions.model import Change, Danger, PlanItem, Staged
+from engine_bridge.actions.command import act, join
+from engine_bridge.actions.model import ActionSpec, Change, Danger, Param, PlanItem, Staged
 from engine_bridge.engines.dbos import plan_quote
 from engine_bridge.engines.dbos.actions_facts import Facts, Reads, RunFacts, observed
 from engine_bridge.engines.dbos.plan_sql import Sql, script
@@ -65,7 +66,8 @@ class Draft(msgspec.Struct, kw_only=True):
     """What an action's own module says about it; ``finish`` adds what all plans say.
 
     ``python`` are the lines of a script after ``client`` was made; ``cli`` the words of another tool's command
-    where one does the same; ``fresh`` is the id in them that execution derives from its request id.
+    where one does the same; ``params`` are needed where text alone does not tell the
+    type; ``fresh`` is the id in them that execution derives from its request id.
     """
 
     title: str
@@ -83,6 +85,7 @@ class Draft(msgspec.Struct, kw_only=True):
     dedupes: bool = False
     danger: Danger = Danger.CHANGES
     fresh: str = ""
+    params: tuple[Param, ...] = ()
     imports: tuple[str, ...] = ("DBOSClient",)
 
 
@@ -114,7 +117,7 @@ def refused(staged: Staged, title: str, why: str) -> PlanItem:
 def _copies(look: Look, draft: Draft) -> dict[str, str]:
     place = look.place
     found = {
-        "CLI": plan_quote.command(*draft.cli) if draft.cli else playhead(look),
+        "CLI": join(*draft.cli) if draft.cli else _playhead(look, draft),
         "Python": _script(place, draft),
     }
     if draft.sql:
@@ -122,18 +125,9 @@ def _copies(look: Look, draft: Draft) -> dict[str, str]:
     return found
 
 
-def playhead(look: Look) -> str:
-    """The command of Playhead that stages, plans and, with ``--yes``, executes this action."""
-    target = look.staged.target
-    words = [f"{name}={_word(value)}" for name, value in look.args.items() if value not in (None, "")]
-    place = target.id if target.kind in ("run", "step") else f"{target.kind}/{target.id}"
-    return plan_quote.command("playhead", "act", "--", look.place.url, place, look.staged.action, *words)
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+def _playhead(look: Look, draft: Draft) -> str:
+    staged = look.staged
+    return act(look.place.url, staged, ActionSpec(id=staged.action, title="", effect="", params=draft.params))
 
 
 def _script(place: Place, draft: Draft) -> str:

@@ -34,8 +34,8 @@ def params(look: Look) -> tuple[Param, ...]:
             title="Queue",
             type=ParamType.CHOICE,
             default=_queue(run),
-            choices=queues,
-            source="this run" if run.queue in queues else "this run's queue is not recorded",
+            choices=queues if _queue(run) in queues else (_queue(run), *queues),
+            source="this run" if run.queue is not None else "this run's queue is not recorded",
         ),
         Param(
             name="version",

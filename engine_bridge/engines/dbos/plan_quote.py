@@ -1,14 +1,11 @@
-"""Quoting: any id, topic or message as SQL, shell and Python text that can be pasted without doing anything else.
+"""Quoting: any id, topic or message as SQL and Python text that can be pasted without doing anything else.
 
-Control characters never appear raw: a terminal would act on them before the shell or the database sees a quote.
+Control characters never appear raw: a terminal would act on them before the database sees a quote.
 """
 
 from __future__ import annotations
 
-import shlex
-from typing import Any, Final
-
-_ANSI_C: Final = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+from typing import Any
 
 
 def sql(value: Any, dialect: str) -> str:
@@ -52,24 +49,6 @@ def _escaped(character: str) -> str:
     if character in "'\\":
         return "\\" + character
     return character if character.isprintable() else f"\\U{ord(character):08x}"
-
-
-def shell(text: str) -> str:
-    """A word of bash or zsh. ``$'…'`` only where a control character needs it."""
-    if text.isprintable():
-        return shlex.quote(text)
-    return "$'" + "".join(_ansi_c(c) for c in text) + "'"
-
-
-def _ansi_c(character: str) -> str:
-    if character in _ANSI_C:
-        return _ANSI_C[character]
-    return character if character.isprintable() else f"\\U{ord(character):08x}"
-
-
-def command(*words: str) -> str:
-    """A shell command of words."""
-    return " ".join(shell(word) for word in words)
 
 
 def python(value: Any) -> str:

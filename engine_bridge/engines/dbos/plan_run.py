@@ -200,6 +200,7 @@ def set_delay(look: Look) -> PlanItem:
             python=(line,),
             sql=look.place.sql.set_delay(run.id, due),
             preconditions=("status", "delay_until"),
+            params=delay_params(look),
             changes=(Change(what="due", before=before, after=timestamp(due * MS) + about),),
             inverse=back if run.delay_until is not None else None,
             warnings=("That time has passed: it is put on its queue within a second.",)

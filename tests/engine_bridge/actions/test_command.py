@@ -94,7 +94,8 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_a_shown_value_is_parsed_back(value: object) -> None:
     param = Param(name="data", title="", type=ParamType.JSON)
-    assert parse(param, show(value, param)) == value
+    given_value = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else value
+    assert parse(param, show(given_value, param)) == given_value
 
 
 @given(st.integers(0, 10**15))
