@@ -9,7 +9,7 @@ from typing import Final
 from engine_bridge.errors import UsageError
 
 #: Menus, in the order of the menu bar.
-MENUS: Final = ("File", "Go", "View", "Run", "Playhead", "Help")
+MENUS: Final = ("File", "Go", "View", "Run", "Actions", "Playhead", "Help")
 
 
 @dataclass(frozen=True, slots=True)

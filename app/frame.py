@@ -17,11 +17,13 @@ from widgets.theme import theme
 
 if TYPE_CHECKING:
     from app.saved import SavedView
+    from widgets.actions.sheet import ActionSheet
     from widgets.shell.bars import Bars
     from widgets.shell.placeholder import Placeholder
     from widgets.shell.welcome import Welcome
 
 _EDGE = 3
+_SHEET = 480  # px
 
 
 class _Center(QWidget):
@@ -105,6 +107,32 @@ class Frame(QMainWindow):
         bars = Bars()
         self._column.insertWidget(0, bars)
         return bars
+
+    @cached_property
+    def sheet(self) -> ActionSheet:
+        """Operator actions, at the right of the page."""
+        from widgets.actions.sheet import ActionSheet
+
+        sheet = ActionSheet()
+        self.splitter.addWidget(sheet)
+        sheet.close_requested.connect(self.sheet_closing)
+        return sheet
+
+    def show_sheet(self, page: QWidget, title: str, where: str, environment: str) -> None:
+        """Shows a page in the sheet; it takes its width from the page area."""
+        sheet = self.sheet
+        fresh = sheet.isHidden()
+        sheet.show_page(page, title, where, environment)
+        if fresh:
+            panel, content, _ = self.splitter.sizes()
+            self.splitter.setSizes([panel, max(360, content - _SHEET), _SHEET])
+
+    def hide_sheet(self) -> None:
+        if "sheet" in vars(self):
+            self.sheet.hide()
+
+    def sheet_closing(self) -> None:
+        """The user wants the sheet closed."""
 
     def prepare_welcome(self, page: Welcome) -> None:
         """Connects the first page and fills it."""

@@ -21,6 +21,7 @@ from widgets.shell.chooser import Choice, Chooser
 from widgets.shell.key_sheet import KeyRow, KeySheet
 
 if TYPE_CHECKING:
+    from app.actions_specs import Offered
     from app.window import MainWindow
 
 _FIND_MS: Final = 60
@@ -77,6 +78,27 @@ class Overlays:
                 )
             )
         return sorted(found, key=lambda choice: bool(choice.reason))
+
+    def actions(self, offered: Offered, start: Callable[[str], None]) -> None:
+        """Every action on what is chosen; disabled ones with their reason."""
+        self._finding = False
+        words = (
+            "Choose an action"
+            if len(offered.targets) < 2
+            else f"Choose an action on {len(offered.targets)} runs"
+        )
+        choices = [
+            Choice(
+                plain(spec.title, 80),
+                lambda action=spec.id: start(action),
+                "action",
+                plain(spec.effect, 120),
+                reason=offered.why_not(spec.id),
+                icon=spec.glyph or "operator",
+            )
+            for spec in offered.specs
+        ]
+        self.chooser.open_overlay(words, choices)
 
     def quick_open(self) -> None:
         """Runs by the beginning of their id, pages, sources, saved views, and every command."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from app.context import Context, PageController, Source
@@ -44,7 +45,7 @@ class Router:
         self.pages = Pages(context, frame.stack, self._on_built)
         self._status: dict[str, str] = {}
         self._shown = ""
-        self._shown = ""
+        self.built: list[Callable[[PageController], None]] = []
         self._busy: dict[tuple[str, str], Busy] = {}
         self._states: dict[str, str] = {}
         self._forget = context.focus.subscribe(self._on_focus)
@@ -66,6 +67,8 @@ class Router:
     def _on_built(self, page: PageController) -> None:
         page.status_changed.connect(lambda text: self.set_status(page.name, text))
         page.jobs.busy.connect(lambda busy: self._on_busy(page.name, busy))
+        for hear in self.built:
+            hear(page)
 
     def set_status(self, page: str, text: str) -> None:
         """A page's text for the status bar; shown while that page is."""

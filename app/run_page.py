@@ -9,12 +9,14 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from app.commands import Command
+from app.actions_specs import Offered
 from app.context import Context, PageController
 from app.run_page_children import Children
 from app.run_page_commands import commands
 from app.run_page_feed import RunFeed
 from app.run_page_payloads import Payloads
 from app.run_page_play import Player
+from engine_bridge.actions.model import Target
 from engine_bridge.bridge import Capability, Relation, Relations
 from engine_bridge.errors import NotFoundError, PlayheadError
 from engine_bridge.focus import Focus
@@ -22,10 +24,12 @@ from engine_bridge.model import RunRef
 from engine_bridge.playback import neighbour
 from engine_bridge.query.text import quote
 from engine_bridge.session import Session
+from widgets.actions.buttons import ActionButtons
 from widgets.run.page import RunView
 from widgets.run.panes import Panes
 
 _PAGE = 100
+FIRST = ("signal", "cancel", "fork", "resume")
 _TICK_MS = 1_000
 
 
@@ -38,6 +42,9 @@ class RunPage(PageController):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.view = RunView()
+        self.buttons = ActionButtons()
+        self.view.header.side.addWidget(self.buttons)
+        self._state: object = None
         self.feed = RunFeed(self.jobs, self)
         self.player = Player(self)
         self.children_in_place = Children(self)
@@ -75,6 +82,7 @@ class RunPage(PageController):
         view.more_relations_requested.connect(self._load_relations)
         view.back_requested.connect(self.back_to_list)
         view.retry_requested.connect(self.refresh)
+        self.buttons.chosen.connect(self.action_requested)
         self.context.sources.changed.connect(self._on_source)
         self.context.settings.changed.append(self._on_setting)
 
@@ -147,6 +155,35 @@ class RunPage(PageController):
         if name == "zone":
             self.view.set_zone(self.context.settings.zone())
 
+    # -- operator actions ---------------------------------------------------------------------------------
+
+    def targets(self) -> tuple[Target, ...]:
+        run = self.feed.history.run if self.view.loaded else None
+        if run is None or run.ref != self.context.focus.current.run:
+            return ()
+        return (Target(kind="run", id=str(run.ref), title=run.type, ref=run.ref),)
+
+    def show_actions(self, offered: Offered) -> None:
+        rank = {name: number for number, name in enumerate(FIRST)}
+        specs = sorted(offered.specs, key=lambda spec: rank.get(spec.id, len(rank)))
+        run = self.feed.history.run
+        awaited = run is not None and run.blocked_on is not None and run.blocked_on.kind == "signal"
+        self.buttons.set_actions(
+            [(spec, offered.why_not(spec.id)) for spec in specs], "signal" if awaited else ""
+        )
+        titles = {spec.id: spec.title.rstrip("… ") for spec in offered.specs}
+        self.view.header.show_staged(tuple(titles.get(one.action, one.action) for one in offered.staged))
+
+    def _tell_targets(self) -> None:
+        """Says that actions may mean something else now: another run, or the same one in another state."""
+        run = self.feed.history.run
+        state = (
+            None if run is None else (run.ref, run.status, run.engine_status, run.blocked_on, run.attempts)
+        )
+        if state != self._state:
+            self._state = state
+            self.targets_changed.emit()
+
     def refresh(self) -> None:
         self._loaded = None
         self._load()
@@ -162,6 +199,7 @@ class RunPage(PageController):
         self.view.set_history(self.feed.history, position=focus.position, step_id=focus.step_id)
         self.view.set_notes(self._notes)
         self._ticker.start()
+        self._tell_targets()
         self.status_changed.emit(self.view.status_text())
 
     def _on_tick(self) -> None:
@@ -170,6 +208,7 @@ class RunPage(PageController):
 
     def _on_grown(self) -> None:
         self.view.refresh()
+        self._tell_targets()
         self.status_changed.emit(self.view.status_text())
 
     def _on_done(self) -> None:

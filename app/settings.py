@@ -41,6 +41,15 @@ SETTINGS: Final = (
     Setting("window", "", "Size and state of the window: 1440x900, or maximized."),
     Setting("page_counts", True, "Whether runs and failures are counted in the sources panel."),
     Setting("runs_columns", "", "Columns of the runs table by id, comma-separated; empty: the usual ones."),
+    Setting(
+        "unlock_minutes", 15, "How long a source stays unlocked for writing, in minutes.", tuple(range(1, 241))
+    ),
+    Setting(
+        "reason_required",
+        "production",
+        "Where an operator action needs a written reason.",
+        ("never", "production", "always"),
+    ),
     Setting("recents", 10, "How many recently opened sources are remembered.", tuple(range(51))),
 )
 

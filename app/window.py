@@ -52,6 +52,8 @@ class MainWindow(Frame):
 
     def begin(self, saved: Saved | None = None) -> None:
         """Gives the window its behaviour. Once."""
+        from app.actions_commands import action_commands
+        from app.actions_desk import Desk
         from app.commands import CommandRegistry
         from app.context import Context
         from app.keys import Shortcuts
@@ -81,8 +83,10 @@ class MainWindow(Frame):
         self.router = Router(self.context, self)
         self.shortcuts = Shortcuts(self, self.run_command)
         self.actions_of_sources = SourceActions(self)
+        self.desk = Desk(self)
         self.watch = Watch(self.sources, self)
-        self.commands.add(*shell_commands(self))
+        self.commands.add(*shell_commands(self), *action_commands(self.desk))
+        self.router.built.append(self.desk.on_built)
         self._started = True
         self._connect()
         self.settings.changed.append(self._on_setting)
@@ -167,6 +171,7 @@ class MainWindow(Frame):
         from app.keys import native
 
         scope = self.router.scope
+        self.desk.scope_changed()
         self.shortcuts.update(self.commands, scope)
         own = [c for c in self.commands if c.scope == scope and scope and c.keys and len(c.keys[0]) <= 5][:4]
         words = [f"{native(c.keys[0])} {c.title.rstrip(' …').lower()}" for c in own]
@@ -194,6 +199,9 @@ class MainWindow(Frame):
 
     def set_page_status(self, text: str) -> None:
         self.router.set_status(self.focus.current.page, text)
+
+    def sheet_closing(self) -> None:
+        self.desk.close_sheet()
 
     def demo_progress(self) -> tuple[int, int | None, str] | None:
         return self.showcase.progress if "showcase" in vars(self) else None
@@ -299,6 +307,7 @@ class MainWindow(Frame):
         if self.panel.isVisible():
             self.settings.set("panel_width", self.splitter.sizes()[0])
         self._started = False
+        self.desk.close()
         self.watch.stop()
         self.status_bar.stop()
         if "overlays" in vars(self):

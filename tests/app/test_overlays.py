@@ -97,7 +97,7 @@ def test_docs_keys_md_is_what_the_registry_says(window: MainWindow) -> None:
 def test_every_menu_command_is_in_the_menu_with_its_reason(window: MainWindow) -> None:
     window.top_bar.menu.aboutToShow.emit()
     menus = {action.text(): action.menu() for action in window.top_bar.menu.actions() if action.isVisible()}
-    assert list(menus) == ["File", "Go", "View", "Help"]
+    assert list(menus) == ["File", "Go", "View", "Actions", "Help"]
     texts = [action.text() for menu in menus.values() for action in menu.actions()]
     assert "Connect …\tCtrl+N" in texts
     assert any(text.startswith("Close Source  (no open source is chosen)") for text in texts)

@@ -11,6 +11,7 @@ from engine_bridge.model import Blocked, Run, RunRef, Status
 from widgets import glyphs
 from widgets.run.labels import Chip, Glyph, Link, Text
 from widgets.run.moment import Moment
+from widgets.shell.top_bar import Badge
 
 _CHAIN = ("parent", "forked_from", "continued_from", "continued", "retry_of", "retry", "fork")
 _CHAIN_LIMIT = 6
@@ -74,10 +75,12 @@ class RunHeader(QWidget):
         self._chip = Chip()
         self._summary = Text(size=13, tone="muted", least=120, most=160)
         self._summary.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.staged = Badge()
         self.side = QHBoxLayout()
+        self.side.setSpacing(12)
         top = QHBoxLayout()
         top.setSpacing(10)
-        for widget in (self._glyph, self._type, self._id, self._chip):
+        for widget in (self._glyph, self._type, self._id, self._chip, self.staged):
             top.addWidget(widget)
         top.addWidget(self._summary, 1)
         top.addLayout(self.side)
@@ -128,6 +131,12 @@ class RunHeader(QWidget):
         self._chip.set_status(status, words, now)
         self._summary.set_text(summary(run, moment), _exact(run, moment))
         self.setAccessibleDescription(self.text)
+
+    def show_staged(self, titles: tuple[str, ...]) -> None:
+        """What is staged on this run, in the playhead's colour: nothing of it has been sent."""
+        words = titles[0] if len(titles) == 1 else f"{len(titles)} actions"
+        tip = "Staged, not sent:\n" + "\n".join(titles) + "\nCtrl+E reviews it."
+        self.staged.set(f"staged: {fmt.plain(words, 32)}" if titles else "", "playhead", "operator", tip)
 
     def show_chain(self, run: Run, relations: tuple[Relation, ...]) -> None:
         """Links to parent, origin, forks and continuations; children are in the relations tab."""

@@ -90,9 +90,10 @@ class ProgressChip(QWidget):
 
 
 class StatusBar(QWidget):
-    """``zone_clicked`` asks for the other time zone, ``retry_clicked`` to try a stale source again."""
+    """``zone_clicked`` asks for the other time zone, ``staged_clicked`` for the review of what is staged."""
 
     zone_clicked = Signal()
+    staged_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -107,10 +108,14 @@ class StatusBar(QWidget):
         self.zone.setProperty("flat", "true")
         self.zone.setAccessibleName("Time zone of shown times")
         self.zone.clicked.connect(self.zone_clicked)
+        self.staged = QToolButton()
+        self.staged.setProperty("staged", "true")
+        self.staged.clicked.connect(self.staged_clicked)
+        self.staged.hide()
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 0, 8, 0)
         row.setSpacing(16)
-        for widget in (self.state, self.page, self.note, self.chip):
+        for widget in (self.state, self.staged, self.page, self.note, self.chip):
             row.addWidget(widget)
         row.addStretch(1)
         row.addWidget(self.keys)
@@ -121,6 +126,13 @@ class StatusBar(QWidget):
 
     def set_state(self, state: str, text: str = "") -> None:
         self.state.set_state(state, text)
+
+    def set_staged(self, number: int) -> None:
+        """How many actions are staged on the focused source; 0 hides it."""
+        self.staged.setText(f"{count(number)} staged")
+        self.staged.setAccessibleName(f"{number} actions are staged: review them")
+        self.staged.setToolTip("Nothing of it has been sent. Click or Ctrl+E reviews it.")
+        self.staged.setVisible(number > 0)
 
     def notify(self, text: str) -> None:
         """Shows a short message for a few seconds."""

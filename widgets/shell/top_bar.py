@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
 from widgets.shell.breadcrumb import Breadcrumb
@@ -18,10 +18,6 @@ ENVIRONMENTS: Final = {
     "test": ("TEST", "waiting"),
     "production": ("PRODUCTION", "failed"),
 }
-READ_ONLY: Final = (
-    "Read-only: the connection itself refuses writes.\n"
-    "This version of Playhead looks and never touches, so nothing can be unlocked."
-)
 
 
 class Badge(QWidget):
@@ -68,6 +64,35 @@ class Badge(QWidget):
             painter.drawText(self.rect().adjusted(left, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, self._text)
 
 
+class LockBadge(Badge):
+    """A badge that is a button: ``clicked`` by mouse, Enter or Space."""
+
+    clicked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.clicked.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.clicked.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.hasFocus():
+            with QPainter(self) as painter:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                painter.setPen(theme().color("accent"))
+                painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 11, 11)
+
+
 class TopBar(QWidget):
     """``back``, ``forward`` and ``quick_open`` ask for what their names say."""
 
@@ -99,7 +124,7 @@ class TopBar(QWidget):
         self.open_button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.open_button.clicked.connect(self.quick_open)
         self.environment = Badge()
-        self.lock = Badge()
+        self.lock = LockBadge()
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 0, 12, 0)
         row.setSpacing(8)
@@ -121,10 +146,9 @@ class TopBar(QWidget):
         return button
 
     def set_environment(self, name: str) -> None:
-        """Shows an environment's badge and the lock; "" hides both."""
+        """Shows an environment's badge; "" hides it."""
         word, state = ENVIRONMENTS.get(name, (name.upper(), "muted"))
         self.environment.set(word, state, "warning" if name == "production" else "")
-        self.lock.set("read-only" if name else "", "muted", "lock", READ_ONLY)
 
     def decorate(self) -> None:
         """Gives the buttons their icons: after the first paint, which would wait for the SVG library."""

@@ -152,6 +152,8 @@ def test_badges_hide_when_there_is_nothing_to_say(qtbot: QtBot) -> None:
     qtbot.addWidget(bar)
     bar.show()
     bar.set_environment("test")
+    bar.lock.set("read-only", "muted", "lock")
     assert (bar.environment.text, bar.lock.text) == ("TEST", "read-only")
     bar.set_environment("")
+    bar.lock.set("")
     assert not bar.environment.isVisible() and not bar.lock.isVisible()

@@ -1,0 +1,107 @@
+"""The commands of operator actions. Those of single actions run whatever action of that id the source offers."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from app.commands import Command
+
+if TYPE_CHECKING:
+    from app.actions_desk import Desk
+
+#: Action id, title, keys, glyph: what engines call their common actions. Others are reached by ``action.choose``.
+VERBS: Final = (
+    ("signal", "Send a Signal …", ("Ctrl+Shift+S",), "signal"),
+    ("cancel", "Cancel …", ("Ctrl+Shift+K",), "cancelled"),
+    ("resume", "Resume", ("Ctrl+Shift+U",), "running"),
+    ("fork", "Fork from Here …", ("Ctrl+Shift+F",), "fork"),
+    ("rewind", "Rewind …", (), "back"),
+    ("delete", "Delete …", (), "trash"),
+    ("delay", "Set Delay …", (), "clock"),
+    ("enqueue", "Enqueue One like This …", (), "queue"),
+    ("pause", "Pause", (), "paused"),
+    ("trigger", "Trigger Now", (), "running"),
+)
+
+
+def action_commands(desk: Desk) -> list[Command]:
+    """All of them, in menu order."""
+    return [*_lock(desk), *_verbs(desk), *_draft(desk), *_plan(desk), *_execution(desk)]
+
+
+def _lock(desk: Desk) -> list[Command]:
+    locks, make = desk.locks, partial(Command, menu="Actions")
+    return [
+        make("source.unlock", "Unlock Source …", locks.unlock, ("Ctrl+L",), locks.no_unlock, icon="unlock"),
+        make("source.lock", "Lock Source Now", locks.lock, ("Ctrl+Shift+L",), locks.no_lock, icon="lock"),
+    ]
+
+
+def _verbs(desk: Desk) -> list[Command]:
+    def none() -> str:
+        return desk.offered.reason
+
+    verbs = [
+        Command(
+            f"action.{action}",
+            title,
+            partial(desk.start, action),
+            keys,
+            partial(desk.why_not, action),
+            "Actions",
+            icon=glyph,
+        )
+        for action, title, keys, glyph in VERBS
+    ]
+    choose = Command(
+        "action.choose", "Choose an Action …", desk.choose, ("A",), none, "Actions", icon="operator"
+    )
+    return [choose, *verbs]
+
+
+def _draft(desk: Desk) -> list[Command]:
+    make = partial(Command, menu="Actions")
+    return [
+        make(
+            "action.review",
+            "Review Staged Actions",
+            desk.open_review,
+            ("Ctrl+E",),
+            desk.no_review,
+            icon="operator",
+        ),
+        make(
+            "action.undo",
+            "Undo Last Staging",
+            desk.undo_staging,
+            ("Ctrl+Z",),
+            desk.no_undo_staging,
+            icon="back",
+        ),
+        make("action.discard", "Discard Staged Actions", desk.discard, when=desk.no_staged, icon="trash"),
+    ]
+
+
+def _plan(desk: Desk) -> list[Command]:
+    make = partial(Command, menu="Actions", when=desk.no_plan)
+    copies = [
+        make(f"action.copy_{kind.lower()}", f"Copy Plan as {kind}", partial(desk.copy_as, kind), icon="copy")
+        for kind in ("SQL", "CLI", "Python")
+    ]
+    return [
+        make("action.submit", "Plan or Execute What the Sheet Shows", desk.submit, ("Ctrl+Return",)),
+        make("action.execute", "Execute the Plan", lambda: desk.review.execute(), icon="send"),
+        *copies,
+    ]
+
+
+def _execution(desk: Desk) -> list[Command]:
+    make = partial(Command, menu="Actions")
+    return [
+        make(
+            "action.stop", "Cancel What Is Being Executed", desk.cancel, when=desk.not_busy, icon="cancelled"
+        ),
+        make("action.revert", "Undo What Was Just Executed …", desk.revert, when=desk.no_revert, icon="back"),
+        make("action.close", "Close the Sheet", desk.close_sheet, when=desk.no_sheet, icon="close"),
+    ]

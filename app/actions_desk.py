@@ -1,0 +1,261 @@
+"""Operator actions in the window: what is chosen, what is staged, the sheet, and who carries it out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+from PySide6.QtCore import QObject, Signal
+
+from app.actions_lock import Locks
+from app.actions_specs import Offered, Specs
+from app.actions_work import Work
+from app.context import PageController, Source
+from app.drafts import Drafts
+from app.jobs import Jobs
+from app.unlock import Unlocks
+from engine_bridge.actions.model import Plan, Target
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from app.actions_bulk import Bulk
+    from app.actions_execute import Executions
+    from app.actions_forms import Forms
+    from app.actions_review import Review
+    from app.window import MainWindow
+
+
+class Desk(QObject):
+    """One for each window. GUI thread. ``journal_moved`` says that the journal has new rows."""
+
+    journal_moved = Signal()
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self.window = window
+        self.jobs = Jobs(self)
+        self.work = Work(window)
+        self.unlocks = Unlocks(window.sources, self)
+        self.drafts = Drafts(self)
+        self.specs = Specs(self)
+        self.locks = Locks(self)
+        self.specs.changed.connect(self.show_offered)
+        self.drafts.changed.connect(lambda key: self.show_offered())
+        self.journal_moved.connect(self._look)
+        window.status_bar.staged_clicked.connect(lambda: window.run_command("action.review"))
+        window.sources.changed.connect(self._on_source)
+
+    @cached_property
+    def forms(self) -> Forms:
+        from app.actions_forms import Forms
+
+        return Forms(self)
+
+    @cached_property
+    def review(self) -> Review:
+        from app.actions_review import Review
+
+        return Review(self)
+
+    @cached_property
+    def executions(self) -> Executions:
+        from app.actions_execute import Executions
+
+        return Executions(self)
+
+    @cached_property
+    def bulk(self) -> Bulk:
+        from app.actions_bulk import Bulk
+
+        return Bulk(self)
+
+    # -- what is chosen -------------------------------------------------------------------------------------
+
+    def source(self) -> Source | None:
+        """The focused source."""
+        return self.window.router.source()
+
+    def page(self) -> PageController | None:
+        """The page on the screen."""
+        scope = self.window.router.scope
+        return self.window.router.pages.get(scope) if scope else None
+
+    @property
+    def offered(self) -> Offered:
+        """What can be done to what is chosen, and what of it is staged."""
+        focus, offered = self.window.focus.current, self.specs.offered
+        chosen = {(target.kind, target.id) for target in offered.targets}
+        staged = tuple(
+            one for one in self.drafts.staged(focus.source) if (one.target.kind, one.target.id) in chosen
+        )
+        return replace(offered, staged=staged)
+
+    def why_not(self, action: str) -> str:
+        """Why an action cannot be staged on what is chosen."""
+        return self.offered.why_not(action)
+
+    def on_built(self, page: PageController) -> None:
+        """A page was built: its targets and buttons are ours."""
+        page.targets_changed.connect(self._look)
+        page.action_requested.connect(self.start)
+
+    def scope_changed(self) -> None:
+        """Another page, source or run may be on the screen."""
+        self.locks.show()
+        self._look()
+        self.show_offered()
+
+    def _look(self) -> None:
+        page = self.page()
+        targets: tuple[Target, ...] = page.targets() if page is not None else ()
+        self.specs.look(self.source(), targets)
+
+    def show_offered(self) -> None:
+        """Buttons, badges and the tray follow what is offered and staged."""
+        page, key = self.page(), self.window.focus.current.source
+        if page is not None:
+            page.show_actions(self.offered)
+        self.window.status_bar.set_staged(len(self.drafts.staged(key)))
+
+    def _on_source(self, key: str) -> None:
+        source = self.window.sources.get(key)
+        if source is None or source.session is None:
+            self.drafts.forget(key)
+
+    # -- what the user does ---------------------------------------------------------------------------------
+
+    def start(self, action: str) -> None:
+        """Opens the form of an action on what is chosen."""
+        self.forms.open(action)
+
+    def show(self, page: QWidget, title: str, source: Source, where: str = "") -> None:
+        """Shows a page in the sheet, under its title, target, source and environment."""
+        environment = source.info.environment.value if source.info else ""
+        self.window.show_sheet(page, title, " · ".join(filter(None, (where, source.title))), environment)
+
+    def close_sheet(self) -> None:
+        """Closes the sheet; what is staged stays, what is executed goes on."""
+        if "executions" in vars(self):
+            if self.executions.running:
+                self.window.notify("It goes on; Ctrl+E shows it again.")
+                return
+            self.executions.leave()
+        self.window.hide_sheet()
+        self.window.focus_page()
+
+    def open_review(self) -> None:
+        if "executions" in vars(self) and self.executions.running:
+            self.executions.show()
+        else:
+            self.review.open()
+
+    def no_review(self) -> str:
+        return "" if self.busy else self.no_staged()
+
+    def no_sheet(self) -> str:
+        return "" if self.sheet_page() is not None else "no sheet is open"
+
+    def sheet_page(self) -> QWidget | None:
+        """What the sheet shows, None while it is closed."""
+        window = self.window
+        return window.sheet.shown_page if "sheet" in vars(window) else None
+
+    def no_plan(self) -> str:
+        return self.no_sheet()
+
+    def submit(self) -> None:
+        """Plans the form on show, or executes the plan on show."""
+        page = self.sheet_page()
+        if page is None:
+            return
+        if page is self.forms.view:
+            self.forms.submit()
+        elif page is self.review.view:
+            self.review.execute()
+
+    def copy_as(self, kind: str) -> None:
+        """Copies the whole plan on show."""
+        view = self.review.view
+        text = view.copy_as(kind) if view is not None else ""
+        if text:
+            self.window.copy(text)
+        self.window.notify(f"Copied as {kind}." if text else f"There is no plan to copy as {kind}.")
+
+    def choose(self) -> None:
+        """Every action on what is chosen, in the palette's list; disabled ones say why."""
+        self.window.overlays.actions(self.offered, self.start)
+
+    def cancel(self) -> None:
+        self.executions.cancel()
+
+    def not_busy(self) -> str:
+        return "" if self.busy else "nothing is being executed"
+
+    def revert(self) -> None:
+        self.executions.undo_last()
+
+    def no_revert(self) -> str:
+        return self.executions.no_undo() if "executions" in vars(self) else "nothing was executed"
+
+    def no_staged(self) -> str:
+        return "" if self.drafts.staged(self.window.focus.current.source) else "nothing is staged"
+
+    def undo_staging(self) -> None:
+        """Takes the last change of the draft back."""
+        key = self.window.focus.current.source
+        if key is not None:
+            self.drafts.undo(key)
+
+    def no_undo_staging(self) -> str:
+        key = self.window.focus.current.source
+        return "" if self.drafts.can_undo(key) else "there is nothing to undo"
+
+    def discard(self) -> None:
+        """Empties the draft; undo brings it back."""
+        key = self.window.focus.current.source
+        if key is not None:
+            self.drafts.clear(key)
+            self.window.notify("Discarded what was staged. Ctrl+Z brings it back.")
+            if "executions" not in vars(self) or not self.executions.running:
+                self.close_sheet()
+
+    def deny(self, plan: Plan, why: str, reason: str) -> None:
+        """Journals an attempt that was not allowed."""
+        target = self.window.sources.target(self.window.focus.current.source or "")
+
+        def work() -> None:
+            from app.journal import journal
+            from app.opening import source_id
+            from engine_bridge.actions.execute import deny
+
+            named = msgspec.structs.replace(plan, source=source_id(target.url))
+            for item in named.items:
+                deny(journal(), named, item, why, reason)
+
+        self.work.run("deny", work, lambda _: self.journal_moved.emit())
+
+    def no_export(self) -> str:
+        """Why a run cannot be exported now."""
+        return "this version cannot export runs"
+
+    def export(self) -> None:
+        """Writes the targets of the plan into files before they are changed."""
+
+    # -- the end --------------------------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being executed."""
+        return "executions" in vars(self) and self.executions.running
+
+    def close(self) -> None:
+        """The window is closing: stops timers and what is under way, which then settles itself."""
+        self.unlocks.stop()
+        self.specs.stop()
+        self.jobs.cancel_all()
+        for part in ("executions", "review", "forms"):
+            if part in vars(self):
+                getattr(self, part).stop()
