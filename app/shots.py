@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _OPEN_S: Final = 30.0
 _SETTLE_S: Final = 10.0
+_CALM: Final = 240  # passes of 5 ms: late questions (counts, charts) start within a second
 _STREAMS: Final = ("tail", "live", "changes")
 
 
@@ -100,19 +101,18 @@ class Shooter:
         return path
 
     def settle(self) -> None:
-        """Waits until no page awaits anything but its live stream, and the paints are done."""
-        self._spin(self._idle, _SETTLE_S)
-        self._spin(lambda: False, 0.25)
+        """Waits until no page has awaited anything but its live stream for a moment, and the paints are done."""
+        self._spin(self._idle, _SETTLE_S, calm_for=_CALM)
 
     def _idle(self) -> bool:
         return not any(page.jobs.waiting(_STREAMS) for page in self._window.router.pages.all())
 
-    def _spin(self, done: Callable[[], bool], seconds: float) -> None:
+    def _spin(self, done: Callable[[], bool], seconds: float, calm_for: int = 5) -> None:
         from PySide6.QtWidgets import QApplication
 
         deadline = time.monotonic() + seconds
         calm = 0
-        while time.monotonic() < deadline and calm < 5:
+        while time.monotonic() < deadline and calm < calm_for:
             QApplication.processEvents()
             calm = calm + 1 if done() else 0
             time.sleep(0.005)

@@ -27,6 +27,7 @@ from engine_bridge.engines.dbos.steps_index import Index
 from engine_bridge.format import duration
 from engine_bridge.model import Blocked, Evidence, Provenance
 
+_SILENT_MS: Final = 60_000
 _STRANDED: Final = "a run is taken up by workers of its own version only"
 
 
@@ -85,7 +86,7 @@ def _signal(index: Index, id_: int, context: Context) -> Blocked:
     planned = index.planned(timeout)
     overdue = planned is not None and planned <= index.story.now_ms
     evidence = [wait_evidence(index, id_)]
-    what = "a signal or event (its name is not recorded)"
+    what = "a signal or event (name unknown)"
     if context.topic is not None:
         what = f"signal {context.topic} (likely)"
         evidence.append(topic_evidence(context, id_))
@@ -147,9 +148,10 @@ def _working(index: Index) -> Blocked:
         facts = (f"started_at {run.dispatched_ms} ms is after the last recorded step{count}",)
         evidence.append(Evidence(rule="the run was dispatched again", facts=facts))
     names = " and ".join(f"step {id_}" for id_ in ids[:3])
+    silent = since is None or index.story.now_ms - since > _SILENT_MS
     return Blocked(
         kind="step",
-        what=f"{names} running, or its worker is gone",
+        what=f"{names} running, or its worker is gone" if silent else f"{names} running",
         since_ns=ns(since),
         step_id=str(ids[0]),
         evidence=tuple(evidence),

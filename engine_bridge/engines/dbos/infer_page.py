@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import sqlalchemy as sa
@@ -23,11 +24,14 @@ from engine_bridge.engines.dbos.history_rows import RawRun, RawStep, Story
 from engine_bridge.engines.dbos.infer_context import Context
 from engine_bridge.engines.dbos.infer_read import (
     latest_version,
+    likely_topic,
     queue_facts,
     read_counts,
     read_limits,
+    read_topics,
     read_versions,
 )
+from engine_bridge.engines.dbos.infer_steps import pending_waits
 from engine_bridge.engines.dbos.steps_index import Index
 from engine_bridge.engines.dbos.tables import Tables
 from engine_bridge.model import Blocked, Run
@@ -69,6 +73,21 @@ def _indexes(tables: Tables, read: Reader, ids: list[str], now_ms: int) -> list[
         last = steps.get(run.id, [])
         story = Story(run, now_ms, last, children=children)
         found.append((Index(story, floor=last[0].id if last else 1), contexts.get(run.id, Context())))
+    return _with_topics(tables, read, found)
+
+
+def _with_topics(
+    tables: Tables, read: Reader, found: list[tuple[Index, Context]]
+) -> list[tuple[Index, Context]]:
+    """Names the signals that runs of the same workflows received where these ones wait."""
+    waits = {i: pending_waits(index)[:1] for i, (index, _) in enumerate(found) if index.story.run.open}
+    names = sorted({found[i][0].story.run.name for i, wait in waits.items() if wait})
+    topics = read_topics(tables, read, names) if names else {}
+    for i, wait in waits.items():
+        index, context = found[i]
+        likely = likely_topic(topics, index.story.run, wait[0]) if wait else None
+        if likely is not None:
+            found[i] = index, replace(context, topic=likely[0], topic_from=likely[1])
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -32,6 +33,9 @@ def read_context(tables: Tables, read: Reader, story: Story) -> Context:
     queue = read_queue(tables, read, run) if run.status == rows.ENQUEUED and run.queue else None
     topic = _likely_topic(tables, read, story) if run.status == rows.PENDING else None
     return Context(*latest, queue, *(topic or (None, None)))
+
+
+Topics = dict[tuple[str, int], list[tuple[str, str]]]
 
 
 def read_versions(tables: Tables, read: Reader) -> Versions:
@@ -134,23 +138,35 @@ def queue_facts(
 
 
 def _likely_topic(tables: Tables, read: Reader, story: Story) -> tuple[str, str] | None:
-    """A topic that another run of the same workflow received at the same step, among recent messages."""
     waits = pending_waits(Index(story))
-    if not waits or not tables.has("notifications", "consumed_by_function_id"):
+    if not waits:
         return None
+    return likely_topic(read_topics(tables, read, [story.run.name]), story.run, waits[0])
+
+
+def likely_topic(topics: Topics, run: RawRun, wait: int) -> tuple[str, str] | None:
+    """A topic that another run of the same workflow received at the same step, and that run; None when unknown."""
+    for topic, receiver in topics.get((run.name, wait), ()):
+        if receiver != run.id:
+            return topic, receiver
+    return None
+
+
+def read_topics(tables: Tables, read: Reader, names: list[str]) -> Topics:
+    """Which topics runs of some workflows received at which step, newest first, among recent messages."""
+    if not tables.has("notifications", "consumed_by_function_id"):
+        return {}
     table, runs = tables["notifications"], tables["workflow_status"]
     recent = sa.select(table.c.topic, table.c.destination_uuid, table.c.consumed_by_function_id)
     newest = recent.order_by(table.c.created_at_epoch_ms.desc()).limit(_MESSAGES).subquery()
-    row = read.one(
-        sa.select(newest.c.topic, newest.c.destination_uuid)
+    statement = (
+        sa.select(runs.c.name, newest.c.consumed_by_function_id, newest.c.topic, newest.c.destination_uuid)
         .join(runs, runs.c.workflow_uuid == newest.c.destination_uuid)
-        .where(
-            newest.c.consumed_by_function_id == waits[0],
-            runs.c.name == story.run.name,
-            runs.c.workflow_uuid != story.run.id,
-        )
-        .limit(1)
+        .where(newest.c.consumed_by_function_id.is_not(None), runs.c.name.in_(names))
     )
-    if row is None or text(row[0]) in (None, "__null__topic__"):
-        return None
-    return text(row[0]) or "", text(row[1]) or ""
+    found: Topics = defaultdict(list)
+    for name, step, topic, receiver in read.all(statement):
+        told = text(topic)
+        if told is not None and told != "__null__topic__":
+            found[text(name) or "", integer(step) or 0].append((told, text(receiver) or ""))
+    return found
