@@ -91,11 +91,11 @@ def columns(rows: Sequence[ResourceRow]) -> list[Column]:
         title="warning",
         text=lambda r, c: plain(r.resource.warning),
         width=_WARNING,
-        least=170,
+        least=300,
         kind="warning",
         hidden=not any(row.resource.warning for row in rows),
     )
-    name = Column(id="name", title="name", text=_name, width=_NAME, least=130, code=True)
+    name = Column(id="name", title="name", text=_name, width=_NAME, least=170, code=True)
     runs = Column(id="runs", title="runs", text=_runs, width=_WIDE, kind="link")
     return [name, runs, warning, *(_cell_column(name, rows) for name in names)]
 
