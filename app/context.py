@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -86,6 +86,11 @@ class PageController(QObject):
         super().__init__()
         self.context = context
         self.jobs = Jobs(self)
+
+    @classmethod
+    def build(cls, context: Context) -> Iterator[PageController | None]:
+        """Makes the page piece by piece, so that no frame is late: None after a piece, and the page at last."""
+        yield cls(context)
 
     @property
     @abstractmethod

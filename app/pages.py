@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,6 +63,7 @@ class Pages:
         self._stack = stack
         self._built = built
         self._pages: dict[str, PageController] = {}
+        self._building: dict[str, Iterator[PageController | None]] = {}
         self.ready = True
 
     def all(self) -> list[PageController]:
@@ -71,16 +72,33 @@ class Pages:
 
     def get(self, name: str) -> PageController:
         """A page, built now if need be; it then hears of the focus once. Raises KeyError for an unknown name."""
-        if name not in self._pages:
+        while name not in self._pages:
+            self._build_piece(name)
+        return self._pages[name]
+
+    def build_next(self) -> bool:
+        """Builds a piece of the next page that is not there yet, for idle moments; whether there is more to build."""
+        missing = next((spec.name for spec in PAGES if spec.name not in self._pages), None)
+        if missing is not None:
+            self._build_piece(missing)
+        return missing is not None
+
+    def _build_piece(self, name: str) -> None:
+        if name not in self._building:
             spec = next(spec for spec in PAGES if spec.name == name)
             module, _, cls = spec.place.partition(":")
-            page: PageController = getattr(importlib.import_module(module), cls)(self._context)
-            self._pages[name] = page
-            self._stack.addWidget(page.widget)
-            self._context.commands.add(*page.commands())
-            self._built(page)
-            page.focus_changed(self._context.focus.current, Focus())
-        return self._pages[name]
+            self._building[name] = getattr(importlib.import_module(module), cls).build(self._context)
+        page = next(self._building[name])
+        if page is not None:
+            del self._building[name]
+            self._add(name, page)
+
+    def _add(self, name: str, page: PageController) -> None:
+        self._pages[name] = page
+        self._stack.addWidget(page.widget)
+        self._context.commands.add(*page.commands())
+        self._built(page)
+        page.focus_changed(self._context.focus.current, Focus())
 
     def build_all(self) -> None:
         """Builds every page, so that every command is known: for the key sheet."""

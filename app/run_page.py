@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from PySide6.QtCore import QTimer
@@ -39,9 +40,9 @@ class RunPage(PageController):
     name = "run"
     title = "Run"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, view: RunView | None = None) -> None:
         super().__init__(context)
-        self.view = RunView()
+        self.view = view or RunView()
         self.buttons = ActionButtons()
         self.view.header.side.addWidget(self.buttons)
         self._state: object = None
@@ -58,6 +59,13 @@ class RunPage(PageController):
         self._ticker.timeout.connect(self._on_tick)
         self._connect()
         self.view.set_zone(context.settings.zone())
+
+    @classmethod
+    def build(cls, context: Context) -> Iterator[PageController | None]:
+        view = RunView(whole=False)
+        for _ in view.pieces:
+            yield None
+        yield cls(context, view)
 
     def _connect(self) -> None:
         view, feed, player = self.view, self.feed, self.player

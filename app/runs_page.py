@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -32,9 +34,9 @@ class RunsPage(PageController):
     name = "runs"
     title = "Runs"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, view: RunsView | None = None) -> None:
         super().__init__(context)
-        self.view = RunsView()
+        self.view = view or RunsView()
         self.sort = Sort()
         self.node: Node | None = None
         self._loaded: tuple[str | None, Session | None, str] | None = None
@@ -48,6 +50,12 @@ class RunsPage(PageController):
         self.live = Live(self, self.view.table, lambda: self.facts.now_ns)
         self.cells = Cells(self)
         self._connect()
+
+    @classmethod
+    def build(cls, context: Context) -> Iterator[PageController | None]:
+        view = RunsView()
+        yield None
+        yield cls(context, view)
 
     def _connect(self) -> None:
         view = self.view

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from typing import TYPE_CHECKING, Final
 
@@ -19,28 +20,38 @@ _MODULES: Final = (
     "engine_bridge.history",
     "engine_bridge.query",
     *(spec.place.partition(":")[0] for spec in PAGES),
+    "app.overlays",
+    "PySide6.QtSvg",
     "networkx",
     "pygments",
 )
 
 
 def after_first_paint(window: MainWindow) -> None:
-    """Starts warming when the event loop is idle for the first time.
+    """Starts warming when the event loop is idle for the first time; then builds the pages, a piece a turn.
 
-    Until it is done no page is built: the GUI thread would wait for the modules that the other thread is importing.
+    Until its modules are there no page is built: the GUI thread would wait for what the other thread is importing.
     """
     pages = window.router.pages
     pages.ready = False
 
-    def ready() -> None:
-        pages.ready = True
-        window.router.show()
+    def build() -> None:
+        more = pages.build_next()
+        if not pages.ready and pages.all():
+            pages.ready = True
+            window.router.show()
+        if more:
+            soon()
+
+    def soon() -> None:
+        QTimer.singleShot(0, window, lambda: window.deliver(build))
 
     def work() -> None:
         try:
             warm()
         finally:
-            window.deliver(ready)
+            gc.freeze()
+            window.deliver(build)
 
     QTimer.singleShot(0, window, lambda: window.sources.in_thread("playhead-warm", work))
 

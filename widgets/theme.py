@@ -128,9 +128,12 @@ def font(size: int = 12, *, code: bool = False, bold: bool = False) -> QFont:
 def apply(app: QApplication, name: str) -> Theme:
     """Makes a theme the application's: style, palette, fonts, style sheet."""
     chosen = load(name)
+    if not _current:
+        app.setStyle(QStyleFactory.create("Fusion"))
+        app.setFont(font(12))
     _current[:] = [chosen]
-    app.setStyle(QStyleFactory.create("Fusion"))
-    app.setFont(font(12))
+    # Qt would hand a new palette down through the old sheet, widget by widget: five times the time.
+    app.setStyleSheet("")
     app.setPalette(_palette(chosen))
     app.setStyleSheet(_style_sheet(chosen))
     return chosen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -15,8 +16,8 @@ from PySide6.QtCore import QObject, Qt, QTimer
 ROOT: Final = str(Path(__file__).resolve().parent.parent.parent)
 BUDGET_MS: Final = 16.7
 _PERIOD_MS: Final = 1
-_WATCH_S: Final = 0.003
-_LATE_S: Final = 0.008  # a pause from which on it is worth knowing what runs
+_WATCH_S: Final = 0.002
+_LATE_S: Final = 0.004  # a pause from which on it is worth knowing what runs
 
 
 @dataclass(slots=True)
@@ -73,8 +74,8 @@ class StallMeter(QObject):
                 frame = sys._current_frames().get(self._gui)
                 self._calls.append(_where(frame))
 
-    def longest(self) -> dict[str, float | int | str]:
-        """The longest pauses by CPU and by wall, how many were over budget, and the calls of the longest by CPU."""
+    def longest(self, calls: int = 1) -> dict[str, float | int | str]:
+        """The longest pauses by CPU and by wall, how many were over budget, and what the longest by CPU was doing."""
         if not self.pauses:
             return {}
         worst = max(self.pauses, key=lambda pause: pause.cpu)
@@ -84,7 +85,7 @@ class StallMeter(QObject):
             "wall_ms": round(max(pause.wall for pause in self.pauses), 1),
             "over_budget": len(late),
             "ratio_to_budget": round(worst.cpu / BUDGET_MS, 2),
-            "in": _commonest(worst.calls),
+            "in": _commonest(worst.calls, calls),
         }
 
 
@@ -102,5 +103,5 @@ def _where(frame: FrameType | None) -> str:
     return " > ".join([*reversed(found), *([outside] if outside else [])])
 
 
-def _commonest(calls: list[str]) -> str:
-    return max(calls, key=calls.count) if calls else ""
+def _commonest(calls: list[str], most: int) -> str:
+    return " | ".join(f"{share}x {call}" for call, share in Counter(calls).most_common(most))

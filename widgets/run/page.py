@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import tzinfo
-from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QPalette
@@ -35,7 +34,8 @@ class RunView(QWidget):
     """Shows what it is given and emits what the user wants; it changes neither position nor selection by itself.
 
     ``position_requested`` carries a position or None (LIVE); ``selection_requested`` (step id or None);
-    ``event_requested`` (position, step id or None) moves both at once.
+    ``event_requested`` (position, step id or None) moves both at once. Unless it is made ``whole``, the caller goes
+    through ``pieces``: each makes a part, and none takes a frame's time.
     """
 
     position_requested = Signal(object)
@@ -49,7 +49,7 @@ class RunView(QWidget):
     back_requested = Signal()
     retry_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, whole: bool = True) -> None:
         super().__init__(parent)
         self._history: History | None = None
         self._moment: Moment | None = None
@@ -59,56 +59,63 @@ class RunView(QWidget):
         self._now_ns: int | None = None
         self._zone: tzinfo | None = None
         self._extra_notes: tuple[str, ...] = ()
-        self.header, self.blocked, self.notices = RunHeader(), BlockedLine(), Notices()
-        self.transport = Transport()
-        self.header.side.addWidget(self.transport)
-        self.timeline = TimelineView()
-        self.events, self.failures, self.relations = EventsPane(), FailuresPane(), RelationsPane()
-        self.detail, self.graph = DetailPane(), GraphView()
-        self.left = Panes(
-            "What happened",
-            [
-                Pane("events", "Events", self.events),
-                Pane("failures", "Failures", self.failures),
-                Pane("relations", "Relations", self.relations),
-            ],
-        )
-        self.right = Panes(
-            "Looked at closely", [Pane("detail", "Detail", self.detail), Pane("graph", "Graph", self.graph)]
-        )
-        self.message = MessagePage()
-        self._stack = QStackedWidget()
+        self.pieces = self._build()
+        if whole:
+            for _ in self.pieces:
+                pass
+
+    def _build(self) -> Iterator[None]:
+        # From the outside in: a style sheet makes every change of parent dear, and dearer the more is below it.
+        self._stack = QStackedWidget(self)
+        _column(self).addWidget(self._stack)
+        self.message, content = MessagePage(), QWidget()
         self._stack.addWidget(self.message)
-        self._stack.addWidget(self._content())
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._stack)
+        self._stack.addWidget(content)
+        column = _column(content)
+        column.addLayout(self._top())
+        self.split, lower = _splitter(Qt.Orientation.Vertical), _splitter(Qt.Orientation.Horizontal)
+        column.addWidget(self.split, 1)
+        yield
+        self.timeline = TimelineView()
+        self.split.addWidget(self.timeline)
+        self.split.addWidget(lower)
+        yield
+        self.left, self.right = Panes("What happened", []), Panes("Looked at closely", [])
+        lower.addWidget(self.left)
+        lower.addWidget(self.right)
+        self.events = EventsPane()
+        self.left.add(Pane("events", "Events", self.events))
+        yield
+        self.failures, self.relations = FailuresPane(), RelationsPane()
+        self.left.add(Pane("failures", "Failures", self.failures))
+        self.left.add(Pane("relations", "Relations", self.relations))
+        yield
+        self.detail = DetailPane()
+        yield
+        self.right.add(Pane("detail", "Detail", self.detail))
+        self.graph = GraphView()
+        self.right.add(Pane("graph", "Graph", self.graph))
+        yield
+        lower.setSizes([600, 700])
+        self.split.setStretchFactor(0, 2)
+        self.split.setStretchFactor(1, 3)
+        self.split.setSizes([320, 480])
         self.setAutoFillBackground(True)
         self.setBackgroundRole(QPalette.ColorRole.Base)
         self._connect()
         self.setFocusProxy(self.events.table)
         self.show_loading("No run is open.", "Choose one in the list of runs.")
 
-    def _content(self) -> QWidget:
-        top = QWidget()
-        rows = QVBoxLayout(top)
+    def _top(self) -> QVBoxLayout:
+        self.header, self.blocked, self.notices = RunHeader(), BlockedLine(), Notices()
+        self.transport = Transport()
+        self.header.side.addWidget(self.transport)
+        rows = QVBoxLayout()
         rows.setContentsMargins(16, 12, 16, 10)
         rows.setSpacing(8)
         for widget in (self.header, self.blocked, self.notices):
             rows.addWidget(widget)
-        lower = _splitter(Qt.Orientation.Horizontal, self.left, self.right)
-        lower.setSizes([600, 700])
-        self.split = _splitter(Qt.Orientation.Vertical, self.timeline, lower)
-        self.split.setStretchFactor(0, 2)
-        self.split.setStretchFactor(1, 3)
-        self.split.setSizes([320, 480])
-        content = QWidget()
-        layout = QVBoxLayout(content)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(top)
-        layout.addWidget(self.split, 1)
-        return content
+        return rows
 
     def _connect(self) -> None:
         for source in (self.timeline, self.graph):
@@ -351,10 +358,15 @@ class RunView(QWidget):
         self.events.finder.begin()
 
 
-def _splitter(orientation: Qt.Orientation, *widgets: Any) -> QSplitter:
+def _splitter(orientation: Qt.Orientation) -> QSplitter:
     splitter = QSplitter(orientation)
     splitter.setHandleWidth(1)
     splitter.setChildrenCollapsible(False)
-    for widget in widgets:
-        splitter.addWidget(widget)
     return splitter
+
+
+def _column(widget: QWidget) -> QVBoxLayout:
+    layout = QVBoxLayout(widget)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    return layout
