@@ -2,7 +2,8 @@
 
 ``install`` registers it by an entry point of its own, so that child processes and ``playhead act`` find it like any
 other engine. Faults are rows of the file: (run, point, how), with the points start, locked, before-commit and
-after-commit, and the hows kill, kill-parent, error, hang and ``slow:SECONDS``.
+after-commit, and the hows kill, kill-parent, orphan (the parent is killed, the child stopped), error, hang and
+``slow:SECONDS``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -172,6 +174,10 @@ def _fault(faults: dict[str, str], point: str, cancel: CancelToken) -> None:
     elif how == "kill-parent":
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(0.05)
+    elif how == "orphan":
+        # Stopped first: once its parent is dead a child ends by itself.
+        subprocess.Popen(["sh", "-c", f"kill -STOP {os.getpid()}; kill -KILL {os.getppid()}"])
+        time.sleep(1)
     elif how == "error":
         raise RejectedError("The shop refuses this run.")
     elif how == "hang":

@@ -41,14 +41,14 @@ class Child:
     def alive(self) -> bool:
         return self._host is not None and self._host.alive
 
-    def ready(self, cancel: CancelToken) -> None:
-        """Starts the process and opens the actor. Raises what the actor raised."""
+    def ready(self, cancel: CancelToken, limit_s: float | None = None) -> None:
+        """Starts the process and opens the actor. Raises what the actor raised, and BusyError past ``limit_s``."""
         if self.alive:
             return
         self.drop()
         self._host = ProcessHost(self._factory)
         try:
-            self.call("open", (), cancel)
+            self.call("open", (), cancel, limit_s)
         except PlayheadError:
             self.drop(kill=True)
             raise

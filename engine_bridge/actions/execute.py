@@ -60,6 +60,7 @@ class Execution:
             deny(self._journal, self._plan, item, item.refused, self._reason)
             raise RejectedError(f"{item.title}: {item.refused}")
         cancel.raise_if_cancelled()
+        self._journal.owner.acquire()
         self._child.ready(cancel)
         intent = Intent(request_id=request_id or new_request_id(), source=self._plan.source, item=item)
         self._journal.intent(
@@ -114,8 +115,8 @@ def after(child: Child, intent: Intent, why: str, cancel: CancelToken) -> Receip
 
 
 def read_back(child: Child, intent: Intent, cancel: CancelToken) -> Outcome:
-    """What became of an intent, within 20 s. Raises PlayheadError when the source cannot be read."""
-    child.ready(cancel)
+    """What became of an intent, within 20 s or so. Raises PlayheadError when the source cannot be read."""
+    child.ready(cancel, SETTLE_S)
     outcome: Outcome = child.call("settle", (intent,), cancel, SETTLE_S)
     return outcome
 

@@ -29,7 +29,7 @@ from engine_bridge.actions.journal_rows import Row as Row
 from engine_bridge.actions.journal_rows import Tampered as Tampered
 from engine_bridge.actions.journal_rows import canonical, chained, who
 from engine_bridge.actions.journal_store import Store, head_of, rows_of
-from engine_bridge.actions.model import Intent, Outcome, Receipt
+from engine_bridge.actions.model import Intent, Outcome, Receipt, Verdict
 from engine_bridge.actions.owner import Owner
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import PlayheadError
@@ -136,13 +136,12 @@ class Journal:
 
         Each is handed out once. ``source`` limits it to one source's. Creates nothing when there is no journal.
         """
-        opened = self.open_intents(source)
-        mine = [row for row in opened if self._orphaned(row)]
-        if mine:
+        orphans = [row for row in self.open_intents(source) if self._orphaned(row)]
+        if orphans:
             self.owner.acquire()
-        taken = [row for row in mine if self._claim(row)]
-        self.owner.sweep({row.owner for row in opened})
-        return [self._intent_of(row) for row in taken]
+        taken = [row for row in orphans if self._claim(row)]
+        self.owner.sweep()
+        return [intent for row in taken if (intent := self._intent_of(row)) is not None]
 
     def _orphaned(self, row: Row) -> bool:
         if row.owner == self.owner.id:
@@ -237,18 +236,22 @@ class Journal:
         with self._store.reading() as db:
             return journal_read.open_intents(db, source) if db else []
 
-    def _intent_of(self, row: Row) -> Intent:
+    def _intent_of(self, row: Row) -> Intent | None:
+        """What settling a row needs; None, and an outcome in the journal, where somebody changed it."""
         with self._store.reading() as db:
             found = (
                 db
                 and db.execute("SELECT intent FROM payload WHERE request_id=?", (row.request_id,)).fetchone()
             )
-        if not found or hashlib.sha256(found[0]).hexdigest() != row.intent_sha256:
-            raise PlayheadError(
-                f"What is needed to settle row {row.seq} of the journal was changed or is gone.",
-                "Look at the target itself, and run `playhead journal --verify`.",
-            )
-        return msgspec.msgpack.decode(found[0], type=Intent)
+        if found and hashlib.sha256(found[0]).hexdigest() == row.intent_sha256:
+            return msgspec.msgpack.decode(found[0], type=Intent)
+        same = {
+            name: getattr(row, name) for name in ("source", "target", "target_kind", "action", "request_id")
+        }
+        why = f"What is needed to settle row {row.seq} was changed. Look at the target itself."
+        told = {"verdict": Verdict.UNKNOWN.value, "evidence": (why,)}
+        self._write([_Entry(Kind.OUTCOME, same | told, closes=row.request_id)])
+        return None
 
     def verify(self, cancel: CancelToken | None = None) -> Tampered | None:
         """The first row that does not fit the chain or the anchor; None when all is well. Reports its progress."""

@@ -13,6 +13,7 @@ import platform
 import sys
 import threading
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -37,11 +38,12 @@ class Owner:
                 self._file = take(self.folder / f"{_name(self.id)}{_SUFFIX}")
 
     def release(self) -> None:
+        """Gives the lease back; children that still live keep theirs."""
         with self._lock:
             file, self._file = self._file, None
         if file is not None:
             file.close()
-            (self.folder / f"{_name(self.id)}{_SUFFIX}").unlink(missing_ok=True)
+            _sweep(self.folder.glob(f"{_name(self.id)}*{_SUFFIX}"))
 
     def dead(self, owner_id: str) -> bool:
         """Whether an owner of this machine and its children have ended. False for this process."""
@@ -49,12 +51,16 @@ class Owner:
             return False
         return all(_free(path) for path in self.folder.glob(f"{_name(owner_id)}*{_SUFFIX}"))
 
-    def sweep(self, keep: set[str]) -> None:
-        """Removes lease files of dead owners that have no open intents."""
-        kept = tuple(_name(owner_id) for owner_id in {*keep, self.id})
-        for path in self.folder.glob(f"*{_SUFFIX}"):
-            if not path.name.startswith(kept) and _free(path):
-                path.unlink(missing_ok=True)
+    def sweep(self) -> None:
+        """Removes the lease files of whoever has ended: without a file an owner is just as dead."""
+        mine = _name(self.id)
+        _sweep(path for path in self.folder.glob(f"*{_SUFFIX}") if not path.name.startswith(mine))
+
+
+def _sweep(paths: Iterable[Path]) -> None:
+    for path in list(paths):
+        if _free(path):
+            path.unlink(missing_ok=True)
 
 
 def child_lease(folder: Path, owner_id: str) -> IO[bytes]:

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine_bridge.actions.journal import Journal, Kind
+from engine_bridge.actions.journal import Journal, Kind, Row, Why
+from engine_bridge.actions.journal_read import open_intents
 from engine_bridge.actions.model import (
     Intent,
     Outcome,
     PlanItem,
     Precondition,
+    Receipt,
     Staged,
     Target,
     Verdict,
     new_request_id,
 )
-from engine_bridge.errors import PlayheadError
+from engine_bridge.cancel import CancelToken
+from engine_bridge.errors import CancelledError, PlayheadError
+
+DONE = Outcome(verdict=Verdict.APPLIED, evidence=("read back",))
 
 
 def intent(run: str = "order-1", **args: object) -> Intent:
@@ -39,7 +48,7 @@ def intent(run: str = "order-1", **args: object) -> Intent:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Journal:
+def journal(tmp_path: Path) -> Iterator[Journal]:
     found = Journal(tmp_path / "data")
     yield found
     found.close()
@@ -169,6 +178,130 @@ def test_only_a_dead_owners_intent_is_taken_over_and_only_once(journal: Journal,
     assert taken[0].item.preconditions[0].value == "PENDING"
     assert journal.verify() is None
     second.close()
+
+
+def test_pages_follow_each_other_and_filters_hold(journal: Journal) -> None:
+    fill(journal, 6)
+    whole = journal.rows()
+    paged: list[Row] = []
+    while True:
+        page = journal.rows(before_seq=paged[-1].seq if paged else None, limit=5)
+        if not page:
+            break
+        paged += page
+    assert paged == whole and [row.seq for row in whole] == list(range(12, 0, -1))
+    assert {row.seq for row in journal.rows(target="order-2")} == {5, 6}
+    assert journal.rows(source="other") == [] and len(journal.rows(source="db", before_seq=4)) == 3
+    assert [row.seq for row in journal.rows(text="ORDER-3 ", limit=5)] == []
+    assert {row.seq for row in journal.rows(text="ORDER-3")} == {7, 8}
+    assert {row.target for row in journal.rows(text="status is cancelled")} == {
+        f"order-{i}" for i in range(6)
+    }
+    assert journal.count() == 12
+
+
+def test_intents_of_a_group_and_outcomes_are_one_transaction(journal: Journal) -> None:
+    first, second, third = intent("a"), intent("b"), intent("c")
+    journal.group([first, second], Why(environment="dev", job="j-1"))
+    done = [(one, Receipt(request_id=one.request_id, outcome=DONE)) for one in (first, second)]
+    rows = journal.group([third], Why(job="j-1"), done)
+    assert [(row.kind, row.target) for row in rows] == [("outcome", "a"), ("outcome", "b"), ("intent", "c")]
+    assert [row.target for row in journal.open_intents()] == ["c"]
+    assert journal.of_requests([first.request_id, "nobody"]).keys() == {first.request_id}
+    assert journal.verify() is None
+
+
+def test_what_is_looked_up_by_request_does_not_scan(journal: Journal) -> None:
+    fill(journal, 3)
+    with closing(sqlite3.connect(journal.path)) as db:
+        for column in ("request_id", "source", "target"):
+            plan = db.execute(
+                f"EXPLAIN QUERY PLAN SELECT body FROM journal WHERE json_extract(body, '$.{column}') IN ('x')"
+            ).fetchall()
+            assert "USING INDEX" in plan[0][3], plan
+        assert db.execute("SELECT count(*) FROM payload").fetchone() == (0,)
+
+
+def test_open_intents_are_found_without_looking_at_settled_ones(
+    journal: Journal,
+) -> None:
+    many = [intent(f"order-{i}") for i in range(2_000)]
+    journal.group(many, Why())
+    journal.group(
+        [intent("last")], Why(), [(one, Receipt(request_id=one.request_id, outcome=DONE)) for one in many]
+    )
+    read = [0]
+    with closing(sqlite3.connect(journal.path)) as db:
+        db.set_progress_handler(lambda: read.__setitem__(0, read[0] + 1), 100)
+        assert [row.target for row in open_intents(db, None)] == ["last"]
+    assert read[0] < 10
+
+
+def test_verification_reports_its_progress_and_can_be_cancelled(journal: Journal) -> None:
+    journal.group([intent(f"order-{i}") for i in range(1_200)], Why())
+    told: list[tuple[int, int | None]] = []
+    assert journal.verify(CancelToken(lambda done, total, text: told.append((done, total)))) is None
+    assert told == [(500, 1200), (1000, 1200)]
+    token = CancelToken(lambda *_: token.cancel())
+    with pytest.raises(CancelledError):
+        journal.verify(token)
+
+
+def test_a_changed_intent_is_not_settled_by_what_it_says_now(journal: Journal) -> None:
+    journal.intent(intent("a"), environment="dev", reason="")
+    tamper_payload(journal, "UPDATE payload SET intent = x'00'")
+    journal.unsettled(journal_intent(journal))
+    assert journal.take_over() == [] and journal.open_intents() == []
+    outcome = journal.rows()[0]
+    assert outcome.verdict == "cannot be known" and "row 1 was changed" in outcome.evidence[0]
+
+
+def test_a_lost_intent_shows(journal: Journal) -> None:
+    journal.intent(intent("a"), environment="dev", reason="")
+    tamper_payload(journal, "DELETE FROM payload")
+    found = journal.verify()
+    assert found is not None and found.seq == 1 and "gone" in found.why
+
+
+def tamper_payload(journal: Journal, statement: str) -> None:
+    with closing(sqlite3.connect(journal.path)) as db:
+        db.execute(statement)
+        db.commit()
+
+
+def journal_intent(journal: Journal) -> Intent:
+    one = intent("a")
+    return Intent(request_id=journal.rows()[0].request_id, source=one.source, item=one.item)
+
+
+def test_a_broken_anchor_is_said_to_be_broken(journal: Journal, tmp_path: Path) -> None:
+    fill(journal, 1)
+    (tmp_path / "data" / "anchor" / "journal.json").write_text("{")
+    found = journal.verify()
+    assert found is not None and found.seq == 0 and "cannot be read" in found.why
+
+
+def test_a_journal_that_was_moved_away_is_begun_anew_and_not_written_into_the_void(journal: Journal) -> None:
+    fill(journal, 1)
+    journal.path.rename(journal.path.with_suffix(".old"))
+    fill(journal, 1)
+    assert len(journal.rows()) == 2 and journal.path.exists()
+
+
+def test_an_export_holds_the_chain(journal: Journal, tmp_path: Path) -> None:
+    fill(journal, 3)
+    assert journal.export(tmp_path / "j.jsonl", "jsonl") == 6
+    head = "0" * 64
+    for line in (tmp_path / "j.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        digest = row.pop("hash")
+        body = json.dumps(row, sort_keys=True, separators=(",", ":"))
+        assert hashlib.sha256(f"{head}\n{body}".encode()).hexdigest() == digest
+        head = digest
+    with pytest.raises(PlayheadError, match="cannot be written"):
+        journal.export(tmp_path / "no" / "j.csv", "csv")
+    with pytest.raises(PlayheadError, match="not exported as"):
+        journal.export(tmp_path / "j.xml", "xml")
 
 
 def test_a_full_or_read_only_disk_refuses_before_anything_is_sent(tmp_path: Path) -> None:
