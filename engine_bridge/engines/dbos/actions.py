@@ -45,25 +45,25 @@ class _Kind:
 
 _RUN: Final = {
     "signal": _Kind("Send a signal…", plan_signal.plan, plan_signal.params, dedupes=True, glyph="signal"),
-    "resume": _Kind("Resume", plan_run.resume, plan_run.resume_params, glyph="resume"),
+    "resume": _Kind("Resume", plan_run.resume, plan_run.resume_params, glyph="running"),
     "fork": _Kind("Fork from a step…", plan_steps.fork, plan_steps.fork_params, dedupes=True, glyph="fork"),
     "rewind": _Kind(
-        "Rewind to a step…", plan_steps.rewind, plan_steps.rewind_params, Danger.DESTROYS, glyph="rewind"
+        "Rewind to a step…", plan_steps.rewind, plan_steps.rewind_params, Danger.DESTROYS, glyph="back"
     ),
-    "cancel": _Kind("Cancel", plan_run.cancel, plan_run.children_params, glyph="cancel"),
-    "set_delay": _Kind("Change its delay…", plan_run.set_delay, plan_run.delay_params, glyph="delay"),
+    "cancel": _Kind("Cancel", plan_run.cancel, plan_run.children_params, glyph="cancelled"),
+    "set_delay": _Kind("Change its delay…", plan_run.set_delay, plan_run.delay_params, glyph="clock"),
     "enqueue_like": _Kind(
-        "Enqueue one like this…", plan_enqueue.plan, plan_enqueue.params, dedupes=True, glyph="enqueue"
+        "Enqueue one like this…", plan_enqueue.plan, plan_enqueue.params, dedupes=True, glyph="queue"
     ),
-    "delete": _Kind("Delete", plan_run.delete, plan_run.children_params, Danger.DESTROYS, glyph="delete"),
+    "delete": _Kind("Delete", plan_run.delete, plan_run.children_params, Danger.DESTROYS, glyph="trash"),
 }
 _QUEUE: Final = {
-    "pause_queue": _Kind("Pause", plan_resources.queue, glyph="pause"),
-    "resume_queue": _Kind("Resume", plan_resources.queue, plan_resources.queue_params, glyph="resume"),
+    "pause_queue": _Kind("Pause", plan_resources.queue, glyph="paused"),
+    "resume_queue": _Kind("Resume", plan_resources.queue, plan_resources.queue_params, glyph="running"),
 }
 _SCHEDULE: Final = {
-    "pause_schedule": _Kind("Pause", plan_resources.schedule, glyph="pause"),
-    "resume_schedule": _Kind("Resume", plan_resources.schedule, glyph="resume"),
+    "pause_schedule": _Kind("Pause", plan_resources.schedule, glyph="paused"),
+    "resume_schedule": _Kind("Resume", plan_resources.schedule, glyph="running"),
 }
 _STEP: Final = {name: _RUN[name] for name in ("fork", "rewind")}
 _TARGETS: Final = {"run": _RUN, "step": _STEP, "queues": _QUEUE, "schedules": _SCHEDULE}
