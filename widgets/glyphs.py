@@ -79,13 +79,26 @@ EVENT: Final[dict[str, tuple[str, str]]] = {
     EventKind.OTHER: ("unknown", "muted"),
 }
 
+ACTION: Final = {
+    "resume": "right",
+    "rewind": "back",
+    "cancel": "cancelled",
+    "delay": "hourglass",
+    "enqueue": "queue",
+    "delete": "trash",
+    "pause": "paused",
+}
+"""Glyphs of operator actions that go by the name of what they do."""
+
 
 @lru_cache(maxsize=512)
 def pixmap(name: str, color: str, size: int = 14, ratio: float = 1.0) -> QPixmap:
-    """A glyph as a pixmap of ``size`` device-independent px. Raises FileNotFoundError for an unknown one."""
+    """A glyph as a pixmap of ``size`` device-independent px; ``unknown`` where an engine names one that is not here."""
     from PySide6.QtSvg import QSvgRenderer  # the first paint of the window does without
 
-    svg = resources.path("icons", f"{name}.svg").read_text("utf-8").replace("currentColor", color)
+    file = resources.path("icons", f"{ACTION.get(name, name)}.svg")
+    svg = (file if file.is_file() else resources.path("icons", "unknown.svg")).read_text("utf-8")
+    svg = svg.replace("currentColor", color)
     result = QPixmap(round(size * ratio), round(size * ratio))
     result.fill(Qt.GlobalColor.transparent)
     with QPainter(result) as painter:
