@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.actions_lock import Locks
 from app.actions_specs import Offered, Specs
+from app.actions_trail import Trail
 from app.actions_work import Work
 from app.context import PageController, Source
 from app.drafts import Drafts
@@ -37,11 +38,12 @@ class Desk(QObject):
         super().__init__(window)
         self.window = window
         self.jobs = Jobs(self)
-        self.work = Work(window)
+        self.work = Work(window.sources, window.report, self)
         self.unlocks = Unlocks(window.sources, self)
         self.drafts = Drafts(self)
         self.specs = Specs(self)
         self.locks = Locks(self)
+        self.trail = Trail(self)
         self.specs.changed.connect(self.show_offered)
         self.drafts.changed.connect(lambda key: self.show_offered())
         self.journal_moved.connect(self._look)
@@ -105,6 +107,7 @@ class Desk(QObject):
     def scope_changed(self) -> None:
         """Another page, source or run may be on the screen."""
         self.locks.show()
+        self.trail.look()
         self._look()
         self.show_offered()
 
@@ -255,6 +258,8 @@ class Desk(QObject):
         """The window is closing: stops timers and what is under way, which then settles itself."""
         self.unlocks.stop()
         self.specs.stop()
+        self.trail.stop()
+        self.work.stop()
         self.jobs.cancel_all()
         for part in ("executions", "review", "forms"):
             if part in vars(self):

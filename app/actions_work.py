@@ -3,39 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from PySide6.QtCore import QObject, Qt, Signal
+
+from app.sources import Sources
 from engine_bridge.errors import PlayheadError
 
-if TYPE_CHECKING:
-    from app.window import MainWindow
+Failed = Callable[[PlayheadError], None]
 
 
-class Work:
-    """Runs functions off the GUI thread; ``MainWindow.closeEvent`` waits for them. GUI thread, but for the work itself."""
+class Work(QObject):
+    """Runs functions off the GUI thread; ``Sources.close_all`` waits for them. GUI thread, but for the work itself."""
 
-    def __init__(self, window: MainWindow) -> None:
-        self._window = window
+    _arrived = Signal(object)
+
+    def __init__(self, sources: Sources, report: Failed, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._sources = sources
+        self._report = report
         self._newest: dict[str, int] = {}
+        self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def run(
         self,
         slot: str,
         work: Callable[[], Any],
         then: Callable[[Any], None] = lambda _: None,
-        failed: Callable[[PlayheadError], None] | None = None,
+        failed: Failed | None = None,
     ) -> None:
         """Starts work; of several in one slot only the newest one's result arrives. Errors are reported by default."""
         number = self._newest[slot] = self._newest.get(slot, 0) + 1
-        report = failed or self._window.report
-
-        def deliver(value: Any, error: PlayheadError | None) -> None:
-            if self._newest.get(slot) != number:
-                return
-            if error is None:
-                then(value)
-            else:
-                report(error)
 
         def run() -> None:
             value, error = None, None
@@ -45,10 +43,24 @@ class Work:
                 from engine_bridge.session import describe_error
 
                 error = describe_error(caught)
-            self._window.deliver(lambda: deliver(value, error))
+            self._arrived.emit((slot, number, then, failed or self._report, value, error))
 
-        self._window.sources.in_thread(f"playhead-{slot}", run)
+        self._sources.in_thread(f"playhead-{slot}", run)
+
+    def _deliver(self, message: tuple[str, int, Callable[[Any], None], Failed, Any, Any]) -> None:
+        slot, number, then, failed, value, error = message
+        if self._newest.get(slot) != number:
+            return
+        if error is None:
+            then(value)
+        else:
+            failed(error)
 
     def forget(self, slot: str) -> None:
         """Whatever the slot still does, nobody waits for it."""
         self._newest[slot] = self._newest.get(slot, 0) + 1
+
+    def stop(self) -> None:
+        """Nobody waits for anything any more."""
+        for slot in list(self._newest):
+            self.forget(slot)

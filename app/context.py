@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.sources import Sources
     from engine_bridge.actions.model import Target
     from engine_bridge.session import Session
+    from widgets.journal.entries import Entry
 
 
 @dataclass(slots=True)
@@ -111,6 +112,9 @@ class PageController(QObject):
     def targets(self) -> tuple[Target, ...]:
         """What an operator action would aim at now: the open run, the selected rows."""
         return ()
+
+    def show_trail(self, entries: tuple[Entry, ...]) -> None:
+        """What operators did to the run on the page, newest first."""
 
     def show_actions(self, offered: Offered) -> None:
         """What can be done to the targets, and what is staged on them."""

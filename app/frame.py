@@ -141,6 +141,10 @@ class Frame(QMainWindow):
         """Saved views for the panel."""
         return []
 
+    def counts(self) -> dict[str, int]:
+        """What the panel shows beside pages that need no source, by page."""
+        return {}
+
     def scope_changed(self) -> None:
         """The page on the screen may be another one now."""
 

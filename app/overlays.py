@@ -111,19 +111,18 @@ class Overlays:
     def _page_choices(self) -> list[Choice]:
         window = self._window
         source = window.router.source()
-        if source is None:
-            return []
+        key = source.key if source is not None else None
         return [
             Choice(
                 spec.title,
-                lambda name=spec.name: window.focus.set(Focus(page=name, source=source.key)),
+                lambda name=spec.name: window.focus.set(Focus(page=name, source=key)),
                 "page",
-                plain(source.title),
+                plain(source.title) if source is not None else "",
                 reason=missing(spec, source),
                 icon=spec.icon,
             )
             for spec in PAGES
-            if spec.title
+            if spec.title and (source is not None or not spec.capability)
         ]
 
     def _source_choices(self) -> list[Choice]:

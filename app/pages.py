@@ -16,12 +16,15 @@ from engine_bridge.focus import Focus
 
 @dataclass(frozen=True, slots=True)
 class PageSpec:
-    """A page: its name in the focus, its title in the panel ("" when it is reached otherwise), where its class is."""
+    """A page: its name in the focus, its title in the panel ("" when it is reached otherwise), where its class is.
+
+    ``capability`` None: it needs no source.
+    """
 
     name: str
     title: str
     place: str
-    capability: Capability
+    capability: Capability | None
     icon: str
     count: str = ""
 
@@ -32,6 +35,7 @@ PAGES: Final = (
         "failures", "Failures", "app.failures_page:FailuresPage", Capability.FAILURES, "failures", "failures"
     ),
     PageSpec("resources", "Resources", "app.resources_page:ResourcesPage", Capability.RESOURCES, "resources"),
+    PageSpec("journal", "Journal", "app.journal_page:JournalPage", None, "journal", "journal"),
     PageSpec("run", "", "app.run_page:RunPage", Capability.RUNS, "timeline"),
 )
 
@@ -47,6 +51,8 @@ def page_titles() -> dict[str, str]:
 
 def missing(spec: PageSpec, source: Source | None) -> str:
     """Why a source has no such page now, "" when it has."""
+    if spec.capability is None:
+        return ""
     return "no source is open" if source is None else source.can(spec.capability)
 
 

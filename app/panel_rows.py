@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from app.context import Source
 from app.pages import PAGES, PageSpec, missing
@@ -15,8 +16,13 @@ from widgets.shell.sources_panel import PanelRow
 _WORDS = {"opening": "opening …", "failed": "failed", "stale": "no answer", "closed": "closed"}
 
 
-def rows(sources: Sequence[Source], views: Iterable[SavedView], focus: Focus) -> list[PanelRow]:
-    """Sources, the focused source's pages, saved views."""
+def rows(
+    sources: Sequence[Source],
+    views: Iterable[SavedView],
+    focus: Focus,
+    counts: Mapping[str, int] = MappingProxyType({}),
+) -> list[PanelRow]:
+    """Sources, the focused source's pages, saved views; ``counts`` are of the pages that need no source."""
     found = [PanelRow("header", "Sources")]
     found += [_source(source, focus) for source in sources]
     if not sources:
@@ -24,7 +30,10 @@ def rows(sources: Sequence[Source], views: Iterable[SavedView], focus: Focus) ->
     focused = next((source for source in sources if source.key == focus.source), None)
     if focused is not None:
         found.append(PanelRow("header", focused.title))
-        found += [_page(spec, focused, focus) for spec in PAGES if spec.title]
+        found += [_page(spec, focused, focus, counts) for spec in PAGES if spec.title]
+    else:
+        found.append(PanelRow("header", "Operators"))
+        found += [_page(spec, None, focus, counts) for spec in PAGES if spec.title and not spec.capability]
     saved = [
         PanelRow("view", view.title, view, tooltip=view.query, current=_is(view, focus)) for view in views
     ]
@@ -51,8 +60,10 @@ def _source(source: Source, focus: Focus) -> PanelRow:
     )
 
 
-def _page(spec: PageSpec, source: Source, focus: Focus) -> PanelRow:
-    number = source.counts.get(spec.count) if spec.count else None
+def _page(spec: PageSpec, source: Source | None, focus: Focus, counts: Mapping[str, int]) -> PanelRow:
+    number = source.counts.get(spec.count) if source is not None and spec.capability else None
+    if not spec.capability:
+        number = counts.get(spec.count) or None
     reason = missing(spec, source)
     return PanelRow(
         "page",
@@ -67,6 +78,8 @@ def _page(spec: PageSpec, source: Source, focus: Focus) -> PanelRow:
 
 def crumbs(focus: Focus, source: Source | None) -> list[Crumb]:
     """The path of the focus; each part's value is the focus to go to."""
+    if source is None and focus.page == "journal":
+        return [Crumb("Journal", focus)]
     if focus.page == "welcome" or source is None:
         return [Crumb("Welcome", Focus())]
     there = Focus(page="runs", source=focus.source)

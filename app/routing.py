@@ -123,7 +123,7 @@ class Router:
         if self._frame.stack.currentWidget() is not before and not self._frame.panel.hasFocus():
             self._frame.focus_page()
         frame = self._frame
-        frame.panel.set_rows(rows(self.context.sources.all(), frame.views(), focus))
+        frame.panel.set_rows(rows(self.context.sources.all(), frame.views(), focus, frame.counts()))
         frame.top_bar.path.set_crumbs(crumbs(focus, source))
         frame.top_bar.back_button.setEnabled(self.context.focus.can_go_back)
         frame.top_bar.forward_button.setEnabled(self.context.focus.can_go_forward)
@@ -136,7 +136,10 @@ class Router:
     def _show_page(self, focus: Focus, source: Source | None) -> None:
         stack = self._frame.stack
         spec, self._shown = spec_of(focus.page), ""
-        if spec is None or source is None:
+        if spec is not None and spec.capability is None and self.pages.ready:
+            stack.setCurrentWidget(self.pages.get(spec.name).widget)
+            self._shown = spec.name
+        elif spec is None or source is None:
             self._show_welcome()
         elif source.session is None or not self.pages.ready:
             self._show_closed(source)

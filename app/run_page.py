@@ -9,15 +9,15 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
-from app.commands import Command
 from app.actions_specs import Offered
+from app.commands import Command
 from app.context import Context, PageController
 from app.run_page_children import Children
 from app.run_page_commands import commands
 from app.run_page_feed import RunFeed
 from app.run_page_payloads import Payloads
 from app.run_page_play import Player
-from engine_bridge.actions.model import Target
+from engine_bridge.actions.model import Staged, Target
 from engine_bridge.bridge import Capability, Relation, Relations
 from engine_bridge.errors import NotFoundError, PlayheadError
 from engine_bridge.focus import Focus
@@ -26,8 +26,11 @@ from engine_bridge.playback import neighbour
 from engine_bridge.query.text import quote
 from engine_bridge.session import Session
 from widgets.actions.buttons import ActionButtons
+from widgets.journal.entries import Entry
+from widgets.journal.table import EntryTable
 from widgets.run.page import RunView
-from widgets.run.panes import Panes
+from widgets.run.panes import Pane, Panes
+from widgets.timeline.state import Stamp
 
 _PAGE = 100
 FIRST = ("signal", "cancel", "fork", "resume")
@@ -46,6 +49,11 @@ class RunPage(PageController):
         self.buttons = ActionButtons()
         self.view.header.side.addWidget(self.buttons)
         self._state: object = None
+        self._trail: tuple[Entry, ...] = ()
+        self._staged: tuple[Staged, ...] = ()
+        self.operators = EntryTable("What operators did to this run")
+        self.operators.entry_opened.connect(self._on_entry)
+        self.view.left.add(Pane("operators", "Operators", self.operators))
         self.feed = RunFeed(self.jobs, self)
         self.player = Player(self)
         self.children_in_place = Children(self)
@@ -136,6 +144,7 @@ class RunPage(PageController):
         session = source.session if source is not None else None
         self._loaded = (focus.source, session, focus.run)
         self._notes = ()
+        self.show_trail(())
         if focus.run is None:
             self.feed.forget()
             self.view.show_loading("No run is open.", "Choose one in the list of runs.")
@@ -179,8 +188,31 @@ class RunPage(PageController):
         self.buttons.set_actions(
             [(spec, offered.why_not(spec.id)) for spec in specs], "signal" if awaited else ""
         )
+        self._staged = offered.staged
+        self._show_stamps()
         titles = {spec.id: spec.title.rstrip("… ") for spec in offered.specs}
         self.view.header.show_staged(tuple(titles.get(one.action, one.action) for one in offered.staged))
+
+    def show_trail(self, entries: tuple[Entry, ...]) -> None:
+        self._trail = entries
+        self.operators.set_entries(entries, self.context.settings.zone())
+        self.view.left.set_count("operators", str(len(entries)) if entries else "")
+        self._show_stamps()
+
+    def _show_stamps(self) -> None:
+        done = tuple(
+            Stamp(entry.time_ns, f"{entry.action}: {entry.words}\n{entry.who} · {entry.reason}".rstrip(" ·"))
+            for entry in self._trail
+        )
+        history = self.feed.history
+        staged = []
+        for one in self._staged:
+            steps = [value for value in one.args.values() if isinstance(value, str)]
+            row = next((r for r in map(history.step_row, steps) if r >= 0), -1) if steps else -1
+            start = history.step(row).start_ns if row >= 0 else None
+            if start is not None:
+                staged.append(Stamp(start, f"staged: {one.action}", staged=True))
+        self.view.timeline.set_stamps((*done, *staged))
 
     def _tell_targets(self) -> None:
         """Says that actions may mean something else now: another run, or the same one in another state."""
@@ -191,6 +223,9 @@ class RunPage(PageController):
         if state != self._state:
             self._state = state
             self.targets_changed.emit()
+
+    def _on_entry(self, entry: Entry) -> None:
+        self.context.focus.change(page="journal")
 
     def refresh(self) -> None:
         self._loaded = None

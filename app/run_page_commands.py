@@ -70,7 +70,14 @@ def _run(page: RunPage) -> list[Command]:
     return [*found, back]
 
 
-_TAB_KEYS: Final = {"events": "E", "failures": "X", "relations": "R", "detail": "D", "graph": "G"}
+_TAB_KEYS: Final = {
+    "events": "E",
+    "failures": "X",
+    "relations": "R",
+    "operators": "P",
+    "detail": "D",
+    "graph": "G",
+}
 
 
 def _tabs(page: RunPage) -> list[Command]:

@@ -42,7 +42,10 @@ SETTINGS: Final = (
     Setting("page_counts", True, "Whether runs and failures are counted in the sources panel."),
     Setting("runs_columns", "", "Columns of the runs table by id, comma-separated; empty: the usual ones."),
     Setting(
-        "unlock_minutes", 15, "How long a source stays unlocked for writing, in minutes.", tuple(range(1, 241))
+        "unlock_minutes",
+        15,
+        "How long a source stays unlocked for writing, in minutes.",
+        tuple(range(1, 241)),
     ),
     Setting(
         "reason_required",

@@ -167,6 +167,9 @@ class MainWindow(Frame):
     def views(self) -> list[SavedView]:
         return self._views
 
+    def counts(self) -> dict[str, int]:
+        return {"journal": self.desk.trail.count}
+
     def scope_changed(self) -> None:
         from app.keys import native
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 
 from tests.app.acting import CONTROL, Acting, Open
+from widgets.actions.notes import Note
 
 WAITING = "run-0002"
 
@@ -48,3 +49,188 @@ def test_a_signal_from_its_button_to_its_receipt(acting: Open) -> None:
     assert a.store.signals() == [(WAITING, "approve_order", '{"approved": true}')]
     assert a.journal() == [("intent", "signal", ""), ("outcome", "signal", "applied")]
     assert a.desk.drafts.staged(a.key) == ()
+
+
+def test_a_locked_source_plans_but_never_executes(acting: Open) -> None:
+    a = acting()
+    a.go(WAITING)
+    a.run("action.cancel")
+    a.desk.forms.submit()
+    a.planned()
+    assert not a.desk.review.view.execute_button.isEnabled()
+    a.run("action.submit")
+    a.until(lambda: a.journal())
+    assert a.journal() == [("denied", "cancel", "denied")]
+    assert "Not executed: orders.act is read-only" in a.window.status_bar.note.text
+    assert a.store.applied() == []
+    a.run("go.journal")
+    a.until(lambda: a.window.router.pages.get("journal").view.table.entries)
+    assert a.window.router.pages.get("journal").view.table.entries[0].outcome == "denied"
+
+
+def test_production_asks_for_its_name_a_reason_and_the_id(acting: Open) -> None:
+    a = acting("prod")
+    a.go(WAITING)
+    a.run("source.unlock")
+    dialog = a.desk.locks.dialog
+    assert "PRODUCTION" in dialog.windowTitle()
+    assert not dialog.unlock_button.isEnabled()
+    dialog.line.setText("orders.act")
+    dialog.unlock_button.click()
+    assert a.desk.unlocks.unlocked(a.key)
+    a.run("action.cancel")
+    a.desk.forms.submit()
+    a.planned()
+    view = a.desk.review.view
+    assert a.window.sheet.environment.text == "PRODUCTION"
+    assert a.desk.review.blocked() == "write the reason"
+    view.reason.setText("stuck since the deploy")
+    assert a.desk.review.blocked() == f"type {WAITING} to confirm"
+    view.confirm.setText("run-0003")
+    assert not view.execute_button.isEnabled()
+    view.confirm.setText(WAITING)
+    view.execute_button.click()
+    assert executed(a).startswith("Applied")
+    assert a.store.state(WAITING)[0] == "cancelled"
+
+
+def test_who_moved_the_run_meanwhile_is_told(acting: Open) -> None:
+    a = acting()
+    a.unlock()
+    a.go(WAITING)
+    a.run("action.cancel")
+    a.desk.forms.submit()
+    ready(a)
+    a.store.move(WAITING, "running", "anna")
+    a.desk.review.execute()
+    said = executed(a)
+    assert said.startswith("Not applied: the target moved meanwhile")
+    assert "anna made it running meanwhile." in said
+    assert a.store.applied() == []
+    assert len(a.desk.drafts.staged(a.key)) == 1
+    a.until(lambda: a.journal()[-1:] == [("outcome", "cancel", "not applied")])
+
+
+def test_what_was_executed_is_undone_by_its_inverse(acting: Open) -> None:
+    a = acting()
+    a.unlock()
+    a.go(WAITING)
+    a.run("action.cancel")
+    a.desk.forms.submit()
+    ready(a)
+    a.desk.review.execute()
+    executed(a)
+    assert a.store.state(WAITING)[0] == "cancelled"
+    a.run("action.revert")
+    ready(a)
+    assert [item.title for item in a.desk.review.plan.items] == [f"Resume {WAITING}"]
+    a.desk.review.execute()
+    executed(a)
+    assert a.store.state(WAITING)[0] == "queued"
+
+
+def test_a_pending_signal_is_told_when_it_is_taken(acting: Open) -> None:
+    a = acting()
+    a.store.set("takes_signals", "0")
+    a.unlock()
+    a.go(WAITING)
+    a.run("action.signal")
+    a.desk.forms.submit()
+    ready(a)
+    a.desk.review.execute()
+    assert "Nothing has taken the signal yet." in executed(a)
+    a.store.take_signals()
+    row = a.desk.executions.view.rows[0]
+    a.until(lambda: "the signal was taken" in row.text)
+    assert row.text.startswith("Applied ·") or row.text.startswith("Applied\n")
+    assert a.journal()[-1] == ("outcome", "signal", "applied")
+
+
+def test_waiting_for_the_lock_can_be_cancelled(acting: Open) -> None:
+    a = acting()
+    a.store.set("locked", "1")
+    a.unlock()
+    a.go(WAITING)
+    a.run("action.cancel")
+    a.desk.forms.submit()
+    ready(a)
+    a.desk.review.execute()
+    a.until(lambda: a.desk.executions.view.rows[0].text == "waiting for the lock")
+    a.run("action.stop")
+    a.store.set("locked", None)
+    assert executed(a).startswith("Not applied")
+    assert a.store.applied() == []
+
+
+def test_a_fork_takes_the_selected_step_and_opens_its_run(acting: Open) -> None:
+    a = acting()
+    a.unlock()
+    a.go("run-0001")
+    a.window.focus.change(step_id="3")
+    a.run("action.fork")
+    assert a.desk.forms.view.fields["step"].text == "3"
+    a.run("action.submit")
+    ready(a)
+    page = a.window.router.pages.get("run")
+    assert [stamp.words for stamp in page.view.timeline.state.stamps] == ["staged: fork"]
+    assert "Compensation steps already ran." in [
+        note.words.text() for note in a.desk.review.view.cards[0].findChildren(Note)
+    ]
+    a.run("action.submit")
+    executed(a)
+    row = a.desk.executions.view.rows[0]
+    assert row.receipt.outcome.new_ref is not None
+    a.until(lambda: len(page.operators.entries) == 1)
+    assert page.operators.entries[0].words == "applied"
+
+
+def test_staging_is_undone_edited_and_discarded(acting: Open) -> None:
+    a = acting()
+    a.go(WAITING)
+    for command in ("action.signal", "action.cancel"):
+        a.run(command)
+        a.desk.forms.view.stage_button.click()
+    assert a.window.status_bar.staged.text() == "2 staged"
+    a.run("action.undo")
+    assert [one.action for one in a.desk.drafts.staged(a.key)] == ["signal"]
+    a.run("action.review")
+    a.planned()
+    a.desk.review.view.cards[0].edited.emit(a.desk.drafts.staged(a.key)[0])
+    a.until(lambda: a.desk.forms.view is not None)
+    a.desk.forms.view.fields["message"].set_text('{"approved": fals}')
+    a.desk.forms.submit()
+    assert "column 14" in a.desk.forms.view.fields["message"].error.text()
+    a.desk.forms.view.fields["message"].set_text('{"approved": false}')
+    a.desk.forms.submit()
+    a.planned()
+    assert a.desk.drafts.staged(a.key)[0].args["message"] == {"approved": False}
+    a.run("action.discard")
+    assert a.desk.drafts.staged(a.key) == ()
+    a.run("action.undo")
+    assert len(a.desk.drafts.staged(a.key)) == 1
+
+
+def test_disabled_actions_stay_with_their_reason(acting: Open) -> None:
+    a = acting()
+    a.go("run-0000")
+    page = a.window.router.pages.get("run")
+    button = page.buttons.buttons["cancel"]
+    assert not button.isEnabled() and "Not now: it is completed." in button.toolTip()
+    assert a.window.commands.get("action.cancel").when() == "it is completed"
+    assert a.window.commands.get("action.rewind").when() == "what is chosen here has no such action"
+    a.run("action.choose")
+    chooser = a.window.overlays.chooser
+    assert chooser.isVisible()
+    a.qtbot.keyClick(chooser.line, Qt.Key.Key_Escape)
+
+
+def test_the_sheet_closes_with_escape_and_keeps_the_draft(acting: Open) -> None:
+    a = acting()
+    a.go(WAITING)
+    a.run("action.signal")
+    a.desk.forms.submit()
+    a.planned()
+    a.qtbot.keyClick(a.desk.review.view.reason, Qt.Key.Key_Escape)
+    assert a.window.sheet.isHidden()
+    assert a.window.focus.current.page == "run"
+    assert len(a.desk.drafts.staged(a.key)) == 1

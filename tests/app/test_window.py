@@ -27,7 +27,12 @@ def test_the_first_screen_offers_three_ways_in(window: MainWindow) -> None:
     assert window.stack.currentWidget() is window.welcome
     assert list(window.welcome.buttons) == ["demo", "connect", "open"]
     assert window.top_bar.path.texts == ["Welcome"]
-    assert [row.title for row in window.panel.rows] == ["Sources", "none yet: Ctrl+N connects"]
+    assert [row.title for row in window.panel.rows] == [
+        "Sources",
+        "none yet: Ctrl+N connects",
+        "Operators",
+        "Journal",
+    ]
 
 
 def test_open_browse_a_run_and_come_back(qtbot: QtBot, window: MainWindow, opened: Opened) -> None:

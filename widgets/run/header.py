@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine_bridge import format as fmt
 from engine_bridge.bridge import Relation
@@ -62,7 +62,7 @@ def status_words(moment: Moment) -> tuple[str, str]:
 
 
 class RunHeader(QWidget):
-    """Status, type, id, chip, summary and links to the runs around this one."""
+    """Status, type, id and chip; below, since when, how long and the links to the runs around this one."""
 
     run_opened = Signal(object)
 
@@ -73,8 +73,7 @@ class RunHeader(QWidget):
         self._type = Text(size=18, bold=True, least=140, most=420)
         self._id = Text(code=True, tone="muted", elide=Qt.TextElideMode.ElideMiddle, least=110, most=300)
         self._chip = Chip()
-        self._summary = Text(size=13, tone="muted", least=120, most=160)
-        self._summary.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._summary = Text(size=13, tone="muted", least=160)
         self.staged = Badge()
         self.side = QHBoxLayout()
         self.side.setSpacing(12)
@@ -82,20 +81,26 @@ class RunHeader(QWidget):
         top.setSpacing(10)
         for widget in (self._glyph, self._type, self._id, self._chip, self.staged):
             top.addWidget(widget)
-        top.addWidget(self._summary, 1)
+        top.addStretch(1)
         top.addLayout(self.side)
         self._links = QHBoxLayout()
         self._links.setSpacing(8)
         self._links.addStretch(1)
+        self._links.setContentsMargins(0, 0, 0, 0)
         self._link_row = QWidget()
         self._link_row.setLayout(self._links)
-        self._links.setContentsMargins(28, 0, 0, 0)
         self._link_row.hide()
+        facts = QHBoxLayout()
+        facts.setContentsMargins(28, 0, 0, 0)
+        facts.setSpacing(16)
+        facts.addWidget(self._summary)
+        facts.addWidget(self._link_row)
+        facts.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(top)
-        layout.addWidget(self._link_row)
+        layout.addLayout(facts)
         self.setAccessibleName("Run")
 
     @property

@@ -17,10 +17,12 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from widgets import theme
+from widgets.shell.label import plain_tooltip
 from widgets.timeline import paint_frame as paint
 from widgets.timeline.gestures import Gestures
 from widgets.timeline.paint_bars import BarPainter
 from widgets.timeline.palette import paints
+from widgets.timeline.stamps import paint_stamps, stamp_at
 from widgets.timeline.state import TimelineState
 
 
@@ -88,6 +90,7 @@ class Canvas(QWidget):
         paint.paint_marks(painter, state, frame, ratio)
         paint.paint_selection(painter, state)
         painter.translate(-plot.topLeft())
+        paint_stamps(painter, state, plot)
         painter.setClipping(False)
         self._paint_gutter(painter, frame.first, frame.last, ratio)
         painter.setClipRect(plot.adjusted(-8, -paint.AXIS, paint.RIGHT, 0))
@@ -161,7 +164,10 @@ class Canvas(QWidget):
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            words = self._gestures.tooltip(event.pos(), self.plot)
+            stamp = stamp_at(self._state, self.plot, event.pos().x(), event.pos().y())
+            words = (
+                plain_tooltip(stamp.words) if stamp else self._gestures.tooltip(event.pos(), self.plot)
+            )
             QToolTip.showText(event.globalPos(), words, self) if words else QToolTip.hideText()
             return True
         return super().event(event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Final
 
@@ -32,6 +32,15 @@ Key = tuple[int, int]
 """A span: track number and step row."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """An operator's mark: when, what to say of it, and whether it is only staged (then ``words`` stand beside it)."""
+
+    time_ns: int
+    words: str
+    staged: bool = False
+
+
 class TimelineState:
     """The one state that all painters and gestures of a timeline share.
 
@@ -53,6 +62,7 @@ class TimelineState:
         self.hovered: Key | None = None
         self.fitted = True
         self.range_px: tuple[float, float] | None = None
+        self.stamps: tuple[Stamp, ...] = ()
         self.clock_ns: int | None = None
         self._laid_out: object = None
         self._steps: dict[tuple[int, int, int, int], Step] = {}

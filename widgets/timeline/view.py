@@ -17,7 +17,7 @@ from widgets.timeline.canvas import Canvas
 from widgets.timeline.gestures import Gestures
 from widgets.timeline.layout import ROW
 from widgets.timeline.minimap import Minimap
-from widgets.timeline.state import Key, TimelineState
+from widgets.timeline.state import Key, Stamp, TimelineState
 from widgets.timeline.ticks import Mode
 from widgets.timeline.tools import Tools
 
@@ -123,6 +123,12 @@ class TimelineView(QWidget):
             if state.selected:
                 state.reveal(state.selected)
         self.show_state()
+
+    def set_stamps(self, stamps: tuple[Stamp, ...]) -> None:
+        """What operators did to the run, and what is staged on it."""
+        if stamps != self.state.stamps:
+            self.state.stamps = stamps
+            self.canvas.update()
 
     def set_child(self, step_id: str, history: History | None) -> None:
         """Opens a child run's lanes under the step's lane, or closes them (None)."""
