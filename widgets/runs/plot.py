@@ -87,23 +87,35 @@ class DragBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph is untyped
         ev.ignore()
 
 
-class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
-    """A plot without furniture. ``tint`` takes the theme's colours."""
+class Plot(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph is untyped
+    """A view box between two axes. ``tint`` takes the theme's colours.
+
+    pyqtgraph's PlotWidget would bring a menu of forty widgets, whose making takes longer than a frame.
+    """
 
     def __init__(self, left: TicksAxis) -> None:
+        super().__init__()
         self.box = DragBox()
         self.time_axis = TimeAxis()
-        super().__init__(viewBox=self.box, axisItems={"bottom": self.time_axis, "left": left})
+        self._axes = (left, self.time_axis)
+        grid = pg.GraphicsLayout()
+        grid.setContentsMargins(1, 1, 1, 1)
+        grid.setSpacing(0)
+        for item, row, column in ((left, 0, 0), (self.box, 0, 1), (self.time_axis, 1, 1)):
+            grid.addItem(item, row, column)
+        for axis in self._axes:
+            axis.linkToView(self.box)
+            axis.setZValue(0.5)  # over the plot's own items, as pyqtgraph has it
+        self.setCentralItem(grid)
         self.setAntialiasing(True)
-        self.hideButtons()
-        self.setMenuEnabled(False)
         left.setWidth(_LEFT_PX)
+        self.addItem, self.removeItem = self.box.addItem, self.box.removeItem
+        self.setXRange, self.setYRange = self.box.setXRange, self.box.setYRange
         self.tint()
 
     def tint(self) -> None:
         """Takes the colours of the theme in force."""
         self.setBackground(theme().color("panel"))
-        for name in ("bottom", "left"):
-            axis = self.getPlotItem().getAxis(name)
+        for axis in self._axes:
             axis.setPen(pg.mkPen(theme().color("line")))
             axis.setTextPen(pg.mkPen(theme().color("muted")))
