@@ -14,15 +14,18 @@ from engine_bridge.model import RunRef
 from engine_bridge.session import Session
 
 COALESCE_MS: Final = 50
+READING_MS: Final = 200  # while what is recorded is still being read, and every look is at more than the last
+_IDS: Final = 500  # step ids read ahead in an idle moment
 RETRY_MS: Final = 3_000
 
 
 class RunFeed(QObject):
     """One history at a time. GUI thread.
 
-    ``opened`` comes when there is something to show, ``grown`` after more arrived (at most every 50 ms), ``done`` when
-    all that is recorded now has been read; ``restarted`` carries why the engine rewrote the history; ``failed`` an
-    error before anything could be shown; ``lost`` the error that stopped live updates, None when they are back.
+    ``opened`` comes when there is something to show, ``grown`` after more arrived (at most every 50 ms, or 200 ms while
+    it is still being read), ``done`` when all that is recorded now has been read; ``restarted`` carries why the engine
+    rewrote the history; ``failed`` an error before anything could be shown; ``lost`` the error that stopped live
+    updates, None when they are back.
     """
 
     opened = Signal()
@@ -43,8 +46,9 @@ class RunFeed(QObject):
         self._clock_offset_ns = 0
         self._coalesce = QTimer(self)
         self._coalesce.setSingleShot(True)
-        self._coalesce.setInterval(COALESCE_MS)
         self._coalesce.timeout.connect(self.grown)
+        self._ahead = QTimer(self)
+        self._ahead.timeout.connect(self._read_ahead)
         self._retry = QTimer(self)
         self._retry.setSingleShot(True)
         self._retry.setInterval(RETRY_MS)
@@ -84,8 +88,8 @@ class RunFeed(QObject):
         """Reads no more; what has been read stays."""
         for slot in ("history", "tail"):
             self._jobs.cancel(slot)
-        self._coalesce.stop()
-        self._retry.stop()
+        for timer in (self._coalesce, self._retry, self._ahead):
+            timer.stop()
 
     def forget(self) -> None:
         """Stops and forgets the run."""
@@ -112,7 +116,7 @@ class RunFeed(QObject):
             if self._opened:
                 self.opened.emit()
         elif not self._coalesce.isActive() and _says_something(item):
-            self._coalesce.start()
+            self._coalesce.start(COALESCE_MS if self._complete else READING_MS)
 
     def _restart(self, reason: str) -> None:
         session, ref = self._session, self._ref
@@ -130,7 +134,13 @@ class RunFeed(QObject):
             self._coalesce.stop()
             self.grown.emit()
         self.done.emit()
+        self._ahead.start(0)
         self._tail()
+
+    def _read_ahead(self) -> None:
+        """Step ids are known before one is asked for: reading them all at once would take longer than a frame."""
+        if not self.history.map_steps(_IDS):
+            self._ahead.stop()
 
     def _tail(self) -> None:
         if not self._follow or self._session is None or self._ref is None:

@@ -22,6 +22,7 @@ _MODULES: Final = (
     *(spec.place.partition(":")[0] for spec in PAGES),
     "app.overlays",
     "PySide6.QtSvg",
+    "numpy.ma",  # some of numpy's functions import it when they are first called
     "networkx",
     "pygments",
 )

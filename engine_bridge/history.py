@@ -250,11 +250,17 @@ class History:
 
     def step_row(self, step_id: str) -> int:
         """The row of a step id; -1 when there is none. Ids are read once a row, on the first call that needs them."""
-        while len(self._mapped) < self.n_steps and step_id not in self._row_of:
-            row = len(self._mapped)
+        while step_id not in self._row_of and self.map_steps(1):
+            pass
+        return self._row_of.get(step_id, -1)
+
+    def map_steps(self, most: int) -> bool:
+        """Reads the ids of at most ``most`` further steps ahead of ``step_row``; whether there were any."""
+        first = len(self._mapped)
+        for row in range(first, min(first + most, self.n_steps)):
             self._mapped.append(self.step(row).id)
             self._row_of.setdefault(self._mapped[-1], row)
-        return self._row_of.get(step_id, -1)
+        return first < self.n_steps
 
 
 class _Growing:

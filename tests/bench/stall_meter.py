@@ -22,11 +22,12 @@ _LATE_S: Final = 0.004  # a pause from which on it is worth knowing what runs
 
 @dataclass(slots=True)
 class Pause:
-    """One interval between two turns of the event loop, ms: wall, CPU of the GUI thread, and where it was seen."""
+    """One interval between two turns of the event loop, ms: wall, CPU of the GUI thread; calls seen there and beside."""
 
     wall: float = 0.0
     cpu: float = 0.0
     calls: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
 
 
 class StallMeter(QObject):
@@ -39,6 +40,7 @@ class StallMeter(QObject):
         super().__init__(parent)
         self._seen = (time.perf_counter(), time.thread_time())
         self._calls: list[str] = []
+        self._beside: list[str] = []
         self._gui = threading.get_ident()
         self._end = threading.Event()
         self._timer = QTimer(self)
@@ -65,27 +67,32 @@ class StallMeter(QObject):
     def _tick(self) -> None:
         before, self._seen = self._seen, (time.perf_counter(), time.thread_time())
         calls, self._calls = self._calls, []
+        beside, self._beside = self._beside, []
         wall, cpu = ((b - a) * 1e3 for a, b in zip(before, self._seen, strict=True))
-        self.pauses.append(Pause(wall, cpu, calls))
+        self.pauses.append(Pause(wall, cpu, calls, beside))
 
     def _watch(self) -> None:
         while not self._end.wait(_WATCH_S):
             if time.perf_counter() - self._seen[0] > _LATE_S:
-                frame = sys._current_frames().get(self._gui)
-                self._calls.append(_where(frame))
+                frames = sys._current_frames()
+                self._calls.append(_where(frames.pop(self._gui, None)))
+                self._beside += filter(None, map(_where, frames.values()))
 
     def longest(self, calls: int = 1) -> dict[str, float | int | str]:
-        """The longest pauses by CPU and by wall, how many were over budget, and what the longest by CPU was doing."""
+        """The longest pauses by CPU and by wall, how many were over budget, and what ran: ``in`` the GUI thread in the
+        longest by CPU, ``beside`` it, where the interpreter may have been held, in the longest by wall."""
         if not self.pauses:
             return {}
         worst = max(self.pauses, key=lambda pause: pause.cpu)
+        slowest = max(self.pauses, key=lambda pause: pause.wall)
         late = [pause for pause in self.pauses if pause.cpu > BUDGET_MS]
         return {
             "cpu_ms": round(worst.cpu, 1),
-            "wall_ms": round(max(pause.wall for pause in self.pauses), 1),
+            "wall_ms": round(slowest.wall, 1),
             "over_budget": len(late),
             "ratio_to_budget": round(worst.cpu / BUDGET_MS, 2),
             "in": _commonest(worst.calls, calls),
+            "beside": _commonest(slowest.beside, calls),
         }
 
 
@@ -100,7 +107,7 @@ def _where(frame: FrameType | None) -> str:
         elif not found and not outside and not name.startswith("<frozen"):
             outside = f"{Path(name).parent.name}/{Path(name).name} {frame.f_code.co_name}"
         frame = frame.f_back
-    return " > ".join([*reversed(found), *([outside] if outside else [])])
+    return " > ".join([*reversed(found), *([outside] if outside and found else [])])
 
 
 def _commonest(calls: list[str], most: int) -> str:

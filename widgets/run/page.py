@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import tzinfo
 
+import numpy as np
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QPalette
 from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
@@ -188,9 +189,9 @@ class RunView(QWidget):
         self.graph.set_history(history)
         self.relations.set_items((), more=False)
         self._extra_notes = ()
-        self._show_grown()
         self._select_everywhere()
         self._move_everywhere()
+        self._show_grown()
         self.timeline.fit()
 
     def refresh(self) -> None:
@@ -198,14 +199,13 @@ class RunView(QWidget):
         self.events.refresh()
         self.timeline.refresh()
         self.graph.refresh()
-        self._show_grown()
         self._show_moment()
+        self._show_grown()
 
     def _show_grown(self) -> None:
         history = self._history
-        if history is None:
+        if history is None or self._moment is None:
             return
-        self._moment = moment_at(history, self._position, self._now_ns, self._zone)
         self.failures.show_history(self._moment)
         self.left.set_count("events", fmt.count(len(history)))
         self.left.set_count("failures", fmt.count(self.failures.count) if self.failures.count else "")
@@ -311,7 +311,9 @@ class RunView(QWidget):
         history = self._history
         if history is None or not self.loaded:
             return ""
-        counts = [int((history.events["provenance"] == i).sum()) for i in range(len(PROVENANCES))]
+        counts = np.bincount(history.events["provenance"], minlength=len(PROVENANCES)).tolist()[
+            : len(PROVENANCES)
+        ]
         parts = [f"{p.value} {fmt.count(n)}" for p, n in zip(PROVENANCES, counts, strict=True) if n]
         return " · ".join([f"{fmt.count(len(history))} events", *parts])
 
