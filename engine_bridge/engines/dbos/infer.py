@@ -207,10 +207,12 @@ def _queued(run: RawRun, context: Context) -> Blocked:
     facts = queue.facts() if queue is not None else ()
     reason = queue.reason() if queue is not None else ""
     since = run.created_ms if run.dispatches in (0, None) else run.updated_ms
+    holder = queue.holder() if queue is not None else None
     found = Blocked(
         kind="queue",
-        what=_queue_words(run, context, reason),
+        what=_queue_words(run, context, f"{reason}: {holder}" if holder else reason),
         since_ns=ns(since),
+        ref=run_ref(holder) if holder else None,
         evidence=(Evidence(rule="status ENQUEUED", facts=facts),),
     )
     if not context.stranded(run):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from engine_bridge.engines.dbos.history_rows import RawRun
+
+HOLDERS: Final = 5
 
 
 @dataclass(slots=True, frozen=True)
 class QueueFacts:
     """A queue as recorded now; ``known`` is False where no queues row exists (declared in code only).
 
-    ``ahead`` counts the runs that DBOS would take first; None when it was not counted.
+    ``ahead`` counts the runs that DBOS would take first; None when it was not counted. ``holders`` are the ids of
+    some runs that run there now, one more than are told.
     """
 
     name: str
@@ -26,6 +30,7 @@ class QueueFacts:
     partition_concurrency: int | None = None
     rate_max: int | None = None
     rate_period_s: float | None = None
+    holders: tuple[str, ...] = ()
 
     def facts(self) -> tuple[str, ...]:
         """The counts and limits as short sentences."""
@@ -42,10 +47,17 @@ class QueueFacts:
             found.append(f"limit {self.partition_concurrency} at once per partition{running}")
         if self.rate_max is not None:
             found.append(f"limit {self.rate_max} starts per {self.rate_period_s or 0:g} s")
+        if self.holders:
+            more = " and more" if len(self.holders) > HOLDERS else ""
+            found.append(f"running there: {', '.join(self.holders[:HOLDERS])}{more}")
         return tuple(found)
 
     def _place(self) -> str:
         return self.name if self.partition is None else f"{self.name} / {self.partition}"
+
+    def holder(self) -> str | None:
+        """The one run that leaves no room, None when there are several or none."""
+        return self.holders[0] if len(self.holders) == 1 and self.reason() else None
 
     def reason(self) -> str:
         """The limit that leaves no room now, "" when none is seen to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from engine_bridge.engines.dbos import history_rows as rows
 from engine_bridge.engines.dbos.connect import Reader
 from engine_bridge.engines.dbos.history_read import integer, text
 from engine_bridge.engines.dbos.history_rows import RawRun, Story
-from engine_bridge.engines.dbos.infer_context import Context, QueueFacts
+from engine_bridge.engines.dbos.infer_context import HOLDERS, Context, QueueFacts
 from engine_bridge.engines.dbos.infer_steps import pending_waits
 from engine_bridge.engines.dbos.steps_index import Index
 from engine_bridge.engines.dbos.tables import Expression, Tables
@@ -66,7 +67,17 @@ def read_queue(tables: Tables, read: Reader, run: RawRun) -> QueueFacts:
     counts = read_counts(tables, read, [name])
     limits = read_limits(tables, read, [name])
     ahead = read.value(_ahead(tables, run))
-    return queue_facts(name, run.partition, counts, limits, ahead)
+    holders = tuple(text(row[0]) or "" for row in read.all(_holders(tables, run)))
+    return replace(queue_facts(name, run.partition, counts, limits, ahead), holders=holders)
+
+
+def _holders(tables: Tables, run: RawRun) -> sa.Select[Any]:
+    """Some of the runs that take the room on a run's queue or partition now."""
+    table = tables["workflow_status"]
+    where: list[Any] = [table.c.queue_name == run.queue, table.c.status == rows.PENDING, _IN_FLIGHT]
+    if run.partition is not None:
+        where.append(tables.col("workflow_status", "queue_partition_key") == run.partition)
+    return sa.select(table.c.workflow_uuid).where(*where).order_by(table.c.created_at).limit(HOLDERS + 1)
 
 
 def _ahead(tables: Tables, run: RawRun) -> sa.Select[Any]:

@@ -229,3 +229,13 @@ def test_a_queued_run_names_the_limit_that_holds_it(facts: QueueFacts, words: st
     found = blocked(Story(run, 5_000), Context("v1", 500, facts))
     assert (found.kind, found.what) == ("queue", words)
     assert infer.now_text(found, 5_000_000_000) == f"queued on {words}, for 4 s"
+
+
+def test_the_one_run_that_holds_a_queue_is_named_and_can_be_opened() -> None:
+    run = RawRun(id="r", status="ENQUEUED", created_ms=1_000, queue="q", version="v1")
+    queue = QueueFacts("q", True, queued=1, running=1, ahead=0, concurrency=1, holders=("r-0",))
+    found = blocked(Story(run, 5_000), Context("v1", 500, queue))
+    assert (found.what, found.ref) == ("q, 0 ahead (1 of 1 running: r-0)", run_ref("r-0"))
+    assert "running there: r-0" in found.evidence[0].facts
+    several = replace(queue, running=2, holders=("r-0", "r-1"))
+    assert blocked(Story(run, 5_000), Context("v1", 500, several)).ref is None
