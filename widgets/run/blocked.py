@@ -134,7 +134,7 @@ class BlockedLine(QWidget):
         super().__init__()
         self._blocked: Blocked | None = None
         self._title = Text("Blocked on", bold=True, least=120)
-        self._what = Link(code=True, least=120, most=420)
+        self._what = Link(code=True, least=120, most=640)
         self._what.activated.connect(self._follow)
         self._since = Text(least=260)
         self._how = Text(tone="muted")
