@@ -270,8 +270,8 @@ class RunView(QWidget):
         self._zone = zone
         for view in (self.timeline, self.events, self.relations):
             view.set_zone(zone)
-        self._show_grown()
         self._show_moment()
+        self._show_grown()
 
     def set_relations(self, items: tuple[Relation, ...], *, more: bool) -> None:
         """All relations read so far."""
