@@ -7,35 +7,22 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Any, Final
+from typing import Any
 
 import click
 
-from engine_bridge.errors import PlayheadError, UsageError
+from app.cli.entry import COMMANDS, fail, guarded
 from engine_bridge.format import plain
-
-_COMMANDS: Final = {
-    "demo": "app.cli.demo:demo",
-    "runs": "app.cli.runs:runs",
-    "show": "app.cli.show:show",
-    "failures": "app.cli.failures:failures",
-    "resources": "app.cli.resources:resources",
-    "act": "app.cli.act:act",
-    "journal": "app.cli.journal:journal",
-    "snapshot": "app.cli.snapshot:snapshot",
-    "source": "app.cli.source:source",
-    "doctor": "app.cli.doctor:doctor",
-}
 
 
 class _LazyGroup(click.Group):
     """Imports a subcommand when it is asked for; any other first word is a source for the window."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        target = _COMMANDS.get(cmd_name)
+        target = COMMANDS.get(cmd_name)
         if target is None:
             return None
         module, name = target.split(":")
@@ -44,7 +31,7 @@ class _LazyGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = next((a for a in args if not a.startswith("-")), None)
-        if first is not None and first not in _COMMANDS:
+        if first is not None and first not in COMMANDS:
             at = args.index(first)
             ctx.obj = first
             args = args[:at] + args[at + 1 :]
@@ -75,27 +62,17 @@ def cli(ctx: click.Context) -> None:
 
 
 def main(args: list[str] | None = None) -> Any:
-    """The entry point ``playhead``. Exits with 0, 1 (error), 2 (usage) or 130 (interrupted)."""
+    """The command line. Exits with 0, 1 (error), 2 (usage) or 130 (interrupted)."""
+    guarded(lambda: _run(args))
+
+
+def _run(args: list[str] | None) -> None:
     try:
         cli.main(args, "playhead", standalone_mode=False)
     except click.exceptions.Abort:
-        _fail("Interrupted.", 130)
+        fail("Interrupted.", 130)
     except click.ClickException as error:
         hint = ""
         if isinstance(error, click.UsageError) and error.ctx is not None:
             hint = f" See `{error.ctx.command_path} --help`."
-        _fail(error.format_message() + hint, error.exit_code)
-    except UsageError as error:
-        _fail(str(error), 2)
-    except PlayheadError as error:
-        _fail(str(error), 1)
-    except KeyboardInterrupt:
-        _fail("Interrupted.", 130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
-
-
-def _fail(message: str, code: int) -> None:
-    click.echo(f"playhead: {plain(message, 2000)}", err=True)
-    sys.exit(code)
+        fail(error.format_message() + hint, error.exit_code)

@@ -19,7 +19,18 @@ from engine_bridge.errors import ConnectError, PlayheadError
 from widgets.shell.crash_dialog import CrashDialog
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LATE = ("sqlalchemy", "networkx", "numpy", "pyqtgraph", "dbos", "psycopg", "lark", "pygments", "keyring")
+LATE = (
+    "click",
+    "sqlalchemy",
+    "networkx",
+    "numpy",
+    "pyqtgraph",
+    "dbos",
+    "psycopg",
+    "lark",
+    "pygments",
+    "keyring",
+)
 SHOWN = f"""
 import sys, json
 import app.__main__

@@ -1,0 +1,51 @@
+"""What the command line needs before it knows whether it needs click: command names, errors and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from engine_bridge.errors import PlayheadError, UsageError
+
+COMMANDS: Final = {
+    "demo": "app.cli.demo:demo",
+    "runs": "app.cli.runs:runs",
+    "show": "app.cli.show:show",
+    "failures": "app.cli.failures:failures",
+    "resources": "app.cli.resources:resources",
+    "act": "app.cli.act:act",
+    "journal": "app.cli.journal:journal",
+    "snapshot": "app.cli.snapshot:snapshot",
+    "source": "app.cli.source:source",
+    "doctor": "app.cli.doctor:doctor",
+}
+"""Subcommands, with the place of each."""
+
+
+def opens_window(args: list[str]) -> bool:
+    """Whether these arguments do nothing but open the window, maybe on a source: no option, no command."""
+    return not args or (len(args) == 1 and not args[0].startswith("-") and args[0] not in COMMANDS)
+
+
+def guarded(work: Callable[[], object]) -> None:
+    """Runs the work of the process. An error becomes one line on stderr and exit code 1, 2 (usage) or 130."""
+    try:
+        work()
+    except UsageError as error:
+        fail(str(error), 2)
+    except PlayheadError as error:
+        fail(str(error), 1)
+    except KeyboardInterrupt:
+        fail("Interrupted.", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def fail(message: str, code: int) -> None:
+    """Says on one line of stderr what is wrong, and exits."""
+    from engine_bridge.format import plain
+
+    print(f"playhead: {plain(message, 2000)}", file=sys.stderr)  # noqa: T201  stderr is where it belongs
+    sys.exit(code)
