@@ -92,9 +92,11 @@ class Connecting:
         if isinstance(found, PlayheadError):
             self.dialog.show_error(found)
         else:
-            version = f" {found.version}" if found.version else ""
+            version = f" ({plain(found.version, 60)})" if found.version else ""
             notices = "".join(f"\n{notice}" for notice in found.notices)
-            self.dialog.show_good(f"{found.engine_title}{version} answers: {plain(found.location)}{notices}")
+            self.dialog.show_good(
+                f"{plain(found.engine_title)}{version} answers: {plain(found.location)}{notices}"
+            )
 
     def _cancel(self) -> None:
         self._generation += 1

@@ -54,8 +54,9 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class SourceInfo(_Value, frozen=True):
     """What ``open`` found.
 
-    ``title`` is short and holds no secret; ``order`` documents where the order of a history comes from;
-    ``notices`` are shown as a bar (an unknown schema, a copy opened instead of the file);
+    ``title`` is short and holds no secret; ``version`` names what answers ("PostgreSQL 18.1"); ``order``
+    documents where the order of a history comes from; ``notices`` are shown as a bar (an unknown schema, a copy
+    opened instead of the file);
     ``missing`` maps a capability to why it is absent ("no SELECT on notifications").
     """
 

@@ -102,6 +102,7 @@ class ConnectDialog(QDialog):
     def _combo(name: str) -> QComboBox:
         combo = QComboBox()
         combo.setAccessibleName(name)
+        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         combo.view().setAccessibleName(name)
         return combo
 

@@ -162,6 +162,10 @@ def _of_postgresql(error: BaseException, place: str) -> PlayheadError:
     text = str(error).lower()
     if _MISSING_DATABASE.search(text):
         return _of_state("3D000", place, detail)
+    if "no password supplied" in text:
+        return AuthError(
+            f"{place} asks for a password.", "Type it, or keep it in the keyring, PGPASSWORD or PGPASSFILE."
+        )
     if state.startswith("28") or any(part in text for part in ("password", "authentication", 'role "')):
         return AuthError(
             f"{place} refuses these credentials.",

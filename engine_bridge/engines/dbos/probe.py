@@ -50,10 +50,10 @@ def look(connection: sa.Connection, dialect: str, schema: str, place: str) -> Pr
     if dialect == "sqlite":
         found, prefix = _sqlite(connection), None
         denied: tuple[str, ...] = ()
-        server = _scalar(connection, "SELECT sqlite_version()")
+        server = f"SQLite {_scalar(connection, 'SELECT sqlite_version()')}"
     else:
         found, denied = _postgresql(connection, schema, place)
-        server, prefix = _scalar(connection, "SHOW server_version"), schema
+        server, prefix = f"PostgreSQL {_scalar(connection, 'SHOW server_version')}", schema
     _check(found, denied, schema if prefix else "", place)
     tables = Tables(found, prefix, dialect)
     return Probed(tables, _version(connection, tables), denied, str(server))

@@ -112,7 +112,8 @@ def test_a_table_without_select_is_named_and_the_rest_works(
     )
     bridge = open_bridge(bridge_url(uri))
     info = bridge.open(NEVER)
-    assert info.missing == {"notifications": "no SELECT on notifications"}
+    assert info.version is not None and info.version.startswith("PostgreSQL ")
+    assert info.missing["notifications"] == "no SELECT on notifications"
     assert any("notifications" in notice for notice in info.notices)
     assert ids(bridge) == ["w2", "w1"]
     look_at_everything(bridge)
