@@ -100,15 +100,17 @@ class Store:
             return
         # A writer that was killed leaves a journal of SQLite's own, which only a writable connection rolls back.
         mode = "rw" if os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK) else "ro"
-        db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, timeout=10)
+        db = None
         try:
+            db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, timeout=10)
             yield db
         except sqlite3.Error as error:
             raise PlayheadError(
                 "The journal cannot be read.", f"Its file is {self.path}.", f"{type(error).__name__}: {error}"
             ) from None
         finally:
-            db.close()
+            if db is not None:
+                db.close()
 
     # The anchor
 
