@@ -56,7 +56,9 @@ def _split_userinfo(rest: str) -> tuple[str, str | None]:
     colon, at = rest.find(":"), rest.find("@")
     if colon < 0 or (at < 0 and _ends_before(rest, colon)):
         return rest, None
-    is_port = _PORT.match(rest, colon) is not None
+    port = _PORT.match(rest, colon)
+    # An empty port before another "@" is the beginning of a password, which may hold any of "/?#".
+    is_port = port is not None and (len(port.group()) > 1 or "@" not in rest[colon:])
     host_has_user = 0 <= at < colon
     if is_port and (host_has_user or at < 0):
         return rest, None
