@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import click
 
+from app.cli import act_bulk
+from app.cli.act_bulk import bulk_options, settings_of
 from app.cli.act_print import print_actions, print_plan, print_receipt, settled_note
-from app.cli.options import json_option, source_argument
+from app.cli.options import json_option, query_of, source_argument
 from app.cli.session import call, find_exactly, opened
 from app.cli.working import work
 from app.journal import journal
 from app.opening import ActorFactory, Opened, actor_of, source_id
 from app.settle import settle
 from engine_bridge.actions import confirm as confirming
+from engine_bridge.actions.bulk_model import Settings
 from engine_bridge.actions.command import read_target
 from engine_bridge.actions.execute import Execution, deny
 from engine_bridge.actions.model import ActionSpec, Plan, PlanItem, Receipt, Staged, Target, Verdict
@@ -24,10 +30,13 @@ from engine_bridge.errors import PlayheadError, RejectedError, UnsupportedError,
 from engine_bridge.format import plain
 from engine_bridge.words import Environment
 
+#: Of a bulk plan that is denied, so many targets are recorded one by one.
+_DENIED: Final = 5
+
 
 @click.command()
 @source_argument
-@click.argument("target")
+@click.argument("target", required=False)
 @click.argument("action", required=False)
 @click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--plan", "plan_only", is_flag=True, help="Print the plan and stop, even with --yes.")
@@ -36,43 +45,92 @@ from engine_bridge.words import Environment
 @click.option(
     "--confirm", default="", metavar="TEXT", help="What the plan asks to be typed (an id, a count)."
 )
+@click.option(
+    "--filter",
+    "filter_text",
+    metavar="F",
+    help="In bulk, on the runs that match: SOURCE ACTION [KEY=VALUE]... --filter F.",
+)
+@bulk_options
 @json_option
 def act(
     source: str,
-    target: str,
+    target: str | None,
     action: str | None,
     arguments: tuple[str, ...],
     plan_only: bool,
     reason: str,
     yes: bool,
     confirm: str,
+    filter_text: str | None,
     as_json: bool,
+    **pace: Any,
 ) -> None:
     """Plan ACTION on TARGET of SOURCE, and execute it with --yes. Without ACTION: list what can be done, and why not.
 
     TARGET is a run's id, queue:NAME, schedule:NAME or step:RUN/STEP. Without --yes the plan is printed, and nothing
     changes.
     """
+    words = [word for word in (target, action) if word is not None]
+    if not words:
+        raise UsageError("Nothing to act on.", "Name a TARGET, or give an ACTION and --filter.")
+    asked = _Asked(reason, confirm, as_json, send=yes and not plan_only)
     with opened(source) as place:
-        _settle_first(place, yes and not plan_only)
-        aim = resolve(place, target)
-        specs: list[ActionSpec] = call(place, "actions", aim)
-        if action is None:
-            print_actions(aim, specs, as_json)
-            return
-        spec = spec_of(specs, action)
-        staged = Staged(target=aim, action=spec.id, args=parse_all(spec, arguments))
-        plan = planned(place, staged, spec)
-        needed = confirming.needed(plan)
-        if plan_only or not yes:
-            print_plan(plan, needed, as_json)
-            return
-        allow(plan, reason, confirm)
-        receipts = execute(place, plan, reason)
-    print_receipt(plan, receipts, as_json)
+        if filter_text is None:
+            _single(place, words[0], action, arguments, asked)
+        else:
+            _bulk(place, filter_text, words[0], (*words[1:], *arguments), settings_of(**pace), asked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """How the user asked: why, what was typed, as JSON, and whether to send at all."""
+
+    reason: str
+    confirm: str
+    as_json: bool
+    send: bool
+
+
+def _single(
+    place: Opened, target: str, action: str | None, arguments: tuple[str, ...], asked: _Asked
+) -> None:
+    _settle_first(place, asked.send)
+    aim = resolve(place, target)
+    specs: list[ActionSpec] = call(place, "actions", aim)
+    if action is None:
+        print_actions(aim, specs, asked.as_json)
+        return
+    spec = spec_of(specs, action)
+    staged = Staged(target=aim, action=spec.id, args=parse_all(spec, arguments))
+    plan = planned(place, staged, spec)
+    if not asked.send:
+        print_plan(plan, confirming.needed(plan), asked.as_json)
+        return
+    allow(plan, asked.reason, asked.confirm)
+    receipts = execute(place, plan, asked.reason)
+    print_receipt(plan, receipts, asked.as_json)
     bad = [item for item, receipt in zip(plan.runnable, receipts, strict=True) if not _fine(receipt)]
     if bad:
         raise PlayheadError(f"{bad[0].title}: {_why(receipts[0])}.", "`playhead journal` keeps the record.")
+
+
+def _bulk(
+    place: Opened, filter_text: str, action: str, pairs: tuple[str, ...], settings: Settings, asked: _Asked
+) -> None:
+    _settle_first(place, asked.send)
+    spec, items = act_bulk.planned(place, query_of(place, filter_text), action, pairs)
+    plan = _plan(place, items)
+    if not asked.send:
+        act_bulk.print_plan(plan, settings, confirming.needed(plan), asked.as_json)
+        return
+    allow(plan, asked.reason, asked.confirm)
+    jobs = act_bulk.store()
+    try:
+        job = jobs.create(plan, asked.reason, settings, title=spec.title, filter_text=filter_text)
+        act_bulk.tell(jobs, act_bulk.drive(actor(place), jobs, job, ask=True), asked.as_json)
+    finally:
+        jobs.close()
 
 
 def _fine(receipt: Receipt) -> bool:
@@ -114,6 +172,10 @@ def planned(place: Opened, staged: Staged, spec: ActionSpec) -> Plan:
         items = [PlanItem(staged=staged, title=spec.title, refused=spec.disabled, danger=spec.danger)]
     else:
         items = call(place, "plan", (staged,))
+    return _plan(place, items)
+
+
+def _plan(place: Opened, items: Sequence[PlanItem]) -> Plan:
     return Plan(
         id=str(uuid.uuid4()),
         source=source_id(place.target.url),
@@ -126,7 +188,7 @@ def allow(plan: Plan, reason: str, typed: str) -> None:
     """Raises, and journals the attempt as denied, when the plan, the reason or the typed text forbids it."""
     why, hint = _forbidden(plan, reason, typed)
     if why:
-        for item in plan.items:
+        for item in plan.items[:_DENIED]:
             deny(journal(), plan, item, item.refused or why, reason)
         raise RejectedError(why, hint)
 

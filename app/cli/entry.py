@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "failures": "app.cli.failures:failures",
     "resources": "app.cli.resources:resources",
     "act": "app.cli.act:act",
+    "bulk": "app.cli.bulk:bulk",
     "journal": "app.cli.journal:journal",
     "snapshot": "app.cli.snapshot:snapshot",
     "source": "app.cli.source:source",

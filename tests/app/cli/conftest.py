@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from app.cli.main import main
+from app.journal import journal
+from engine_bridge import bridge
+from tests.fakes_actions import install, make
 
 DATA = Path(__file__).parents[2] / "data" / "dbos"
 
@@ -48,6 +51,18 @@ def playhead(capsys: pytest.CaptureFixture[str]) -> Run:
         return Answer(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A file of an engine with actions, which is registered like any other; ``shop://PATH`` opens it."""
+    monkeypatch.syspath_prepend(str(install(tmp_path / "plugins")))
+    bridge.engine_names.cache_clear()
+    bridge.load_engine.cache_clear()
+    yield make(tmp_path / "shop.db", 12)
+    journal().close()
+    bridge.engine_names.cache_clear()
+    bridge.load_engine.cache_clear()
 
 
 @pytest.fixture(scope="session")

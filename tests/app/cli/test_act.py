@@ -6,7 +6,6 @@ import csv
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,21 +13,9 @@ import pytest
 
 from app.journal import folder, journal
 from app.saved import Saved
-from engine_bridge import bridge
 from engine_bridge.words import Environment
 from tests.app.cli.conftest import Run
-from tests.fakes_actions import add_fault, applied, install, make, status_of
-
-
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.syspath_prepend(str(install(tmp_path / "plugins")))
-    bridge.engine_names.cache_clear()
-    bridge.load_engine.cache_clear()
-    yield make(tmp_path / "shop.db", 12)
-    journal().close()
-    bridge.engine_names.cache_clear()
-    bridge.load_engine.cache_clear()
+from tests.fakes_actions import add_fault, applied, status_of
 
 
 @pytest.fixture
