@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engine_bridge import format as fmt
 from engine_bridge.model import Blocked, Evidence, Provenance
@@ -137,16 +146,16 @@ class BlockedLine(QWidget):
         self._what = Link(code=True, least=120, most=640)
         self._what.activated.connect(self._follow)
         self._since = Text(least=260)
-        self._how = Text(tone="muted")
-        self._hint = Text(tone="muted")
+        self._how = Text(tone="muted", most=96)
+        self._how.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._evidence = Link("Evidence", least=120)
         self._evidence.activated.connect(self.show_evidence)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 5, 12, 5)
         layout.setSpacing(10)
-        for widget in (self._title, self._what, self._since, self._how, self._hint):
+        for widget in (self._title, self._what, self._since):
             layout.addWidget(widget)
-        layout.addStretch(1)
+        layout.addWidget(self._how, 1)
         layout.addWidget(self._evidence)
         self.setAccessibleName("Blocked on")
         self.hide()
@@ -154,7 +163,7 @@ class BlockedLine(QWidget):
     @property
     def text(self) -> str:
         """The whole line as words."""
-        parts = (self._title, self._what, self._since, self._how, self._hint)
+        parts = (self._title, self._what, self._since, self._how)
         return " ".join(part.text for part in parts if part.text)
 
     def show_blocked(self, blocked: Blocked | None, moment: Moment) -> None:
@@ -165,11 +174,12 @@ class BlockedLine(QWidget):
             return
         self._title.set_text(_TITLES.get(blocked.kind, "Blocked on"))
         self._what.set_text(blocked.what)
+        self._what.set_leads(blocked.ref is not None or blocked.step_id is not None)
         self._since.set_text(since_text(blocked, moment))
         known = blocked.provenance is not Provenance.RECORDED
         rule = f": {blocked.evidence[0].rule}" if known and blocked.evidence else ""
-        self._how.set_text(f"· {blocked.provenance.value}{rule}" if known else "· recorded")
-        self._hint.set_text(f"· {blocked.hint}" if blocked.hint else "")
+        how = f"· {blocked.provenance.value}{rule}" if known else "· recorded"
+        self._how.set_text(f"{how} · {blocked.hint}" if blocked.hint else how)
 
     def _follow(self) -> None:
         if self._blocked is None:

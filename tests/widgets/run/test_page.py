@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC
 
+import msgspec
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
@@ -125,6 +126,19 @@ def test_the_evidence_can_be_read_and_copied(view: RunView, qtbot: QtBot) -> Non
     assert not popup.isVisible()
 
 
+def test_since_when_is_read_in_full_beside_a_long_hint(view: RunView, qtbot: QtBot) -> None:
+    run, history = fake_history(2)
+    hint = "If no worker of version v1 runs any more, nothing will take this run up. " * 2
+    evidence = (Evidence(rule="recv and getEvent write their time-out first and their own row when done"),)
+    blocked = Blocked(
+        kind="timer", what="sleeping", since_ns=T0, until_ns=T0 + 86_400 * S, hint=hint, evidence=evidence
+    )
+    view.show_run(msgspec.structs.replace(run, blocked_on=blocked), history)
+    since = view.blocked._since
+    qtbot.waitUntil(lambda: since.width() >= since.sizeHint().width() > 200)
+    assert hint.strip() in view.blocked.text
+
+
 def test_the_blocked_line_leads_to_the_step_or_run(view: RunView, qtbot: QtBot) -> None:
     view.show_run(*fake_history(2))
     with qtbot.waitSignal(view.selection_requested) as asked:
@@ -157,6 +171,7 @@ def test_a_queued_run_has_no_events_yet(view: RunView) -> None:
     history.append(BatchBuilder().build(run, [], [], engine_now_ns=T0 + 60 * S))
     view.show_run(run, history)
     assert "queue orders" in view.blocked.text
+    assert view.blocked._what.focusPolicy() is Qt.FocusPolicy.NoFocus
     assert view.events._empty.text == "No events are recorded for this run yet."
     assert view.failures._empty.isVisibleTo(view.failures)
     assert view.status_text() == "0 events"
