@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from engine_bridge.errors import PlayheadError
@@ -27,6 +29,22 @@ _XCB: Final = {
     "libxcb-xkb.so.1": "libxcb-xkb1",
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
 }
+#: What the window's behaviour is made of, in an order in which no import takes a frame's time.
+_BEHAVIOUR: Final = (
+    "msgspec",
+    "engine_bridge.bridge",
+    "app.context",
+    "app.saved",
+    "app.sources",
+    "app.routing",
+    "app.source_actions",
+    "app.shell_commands",
+    "app.actions_desk",
+    "app.keys",
+    "app.watch",
+    "PySide6.QtSvg",
+    "widgets.shell.welcome",
+)
 #: A reader thread may hold the GIL this long; at Python's 5 ms a paint that takes it thrice would stall.
 _SWITCH_S: Final = 0.0002
 
@@ -67,8 +85,8 @@ def make_window() -> tuple[QApplication, MainWindow, Settings]:
     """The application with its theme, and the window, not shown yet. GUI thread, once for a process."""
     from app.settings import Settings
 
+    gc.disable()  # a collection amid a thousand new modules finds nothing; app.garbage takes over afterwards
     settings = Settings()
-    _quicken()
     from PySide6.QtWidgets import QApplication
 
     from app import appearance
@@ -82,30 +100,22 @@ def make_window() -> tuple[QApplication, MainWindow, Settings]:
     return app, MainWindow(settings, start=False), settings
 
 
-def _quicken() -> None:
-    """Keeps two costs off the start-up path: the collector, and PySide's search for a switch that nobody uses.
+def start(painted: Callable[[], object] = lambda: None) -> tuple[QApplication, MainWindow]:
+    """The window with its behaviour; the rest is warmed by the event loop. Once for a process.
 
-    PySide reads the source of every module imported after it, to see whether it selects a ``__feature__``; that is a
-    sixth of the time to the first paint. Where its private function is gone, everything works as before.
-    """
-    gc.disable()
-    import PySide6.QtCore  # noqa: F401  brings the module below
-
-    feature = sys.modules.get("shibokensupport.feature")
-    if feature is not None and hasattr(feature, "_mod_uses_pyside"):
-        setattr(feature, "_mod_uses_pyside", lambda module: False)  # noqa: B010  mypy knows no such name
-
-
-def start() -> tuple[QApplication, MainWindow]:
-    """The window, painted once, with its behaviour; the rest is warmed by the event loop. Once for a process.
-
-    Raises PlayheadError where there is no display.
+    ``painted`` is called after the first paint. Raises PlayheadError where there is no display.
     """
     check_display()
     sys.setswitchinterval(_SWITCH_S)
     app, window, settings = make_window()
     window.show()
     app.processEvents()
+    painted()
+    from PySide6.QtCore import QEventLoop
+
+    for module in _BEHAVIOUR:
+        import_module(module)
+        app.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
     window.begin()
     from app.crash import install
     from app.garbage import Collector

@@ -22,7 +22,7 @@ _LATE_S: Final = 0.004  # a pause from which on it is worth knowing what runs
 
 @dataclass(slots=True)
 class Pause:
-    """One interval between two turns of the event loop, ms: wall, CPU of the GUI thread; calls seen there and beside."""
+    """A turn of the event loop, ms: wall, CPU of the GUI thread; calls seen there, and beside."""
 
     wall: float = 0.0
     cpu: float = 0.0
