@@ -1,4 +1,4 @@
-"""Warms what the first click would wait for, in a thread, once the window has been painted."""
+"""Warms what the first click would wait for once the window has been painted: in a thread, then in small turns."""
 
 from __future__ import annotations
 
@@ -10,22 +10,38 @@ from PySide6.QtCore import QTimer
 
 from app.pages import PAGES
 from engine_bridge import bridge
+from widgets.qt_types import make_types
 
 if TYPE_CHECKING:
     from app.window import MainWindow
 
-#: pyqtgraph is not here: it makes Qt objects while it is imported, so its user decides when.
-_MODULES: Final = (
+#: What a thread may import: none of it knows Qt.
+_LIBRARIES: Final = (
     "numpy",
+    "numpy.ma",  # some of numpy's functions import it when they are first called
     "engine_bridge.history",
     "engine_bridge.query",
-    *(spec.place.partition(":")[0] for spec in PAGES),
-    "app.overlays",
-    "PySide6.QtSvg",
-    "numpy.ma",  # some of numpy's functions import it when they are first called
-    "networkx",
+    "engine_bridge.steps",
+    "engine_bridge.graph",
+    "engine_bridge.payloads.masking",
+    "engine_bridge.playback",
+    "engine_bridge.query.literals",
+    "engine_bridge.session",
     "pygments",
 )
+#: What the GUI thread imports afterwards, in an order in which no import takes a frame's time.
+_PAGES: Final = (
+    "widgets.table.view",
+    "widgets.runs.page",
+    "app.runs_page",
+    "widgets.timeline",
+    "widgets.graph",
+    "widgets.payload.viewer",
+    "widgets.run.page",
+    *(spec.place.partition(":")[0] for spec in PAGES),
+    "app.overlays",
+)
+_TYPES: Final = 40  # of Qt, made a turn
 
 
 def after_first_paint(window: MainWindow) -> None:
@@ -35,31 +51,36 @@ def after_first_paint(window: MainWindow) -> None:
     """
     pages = window.router.pages
     pages.ready = False
+    modules = list(_PAGES)
 
-    def build() -> None:
-        more = pages.build_next()
-        if not pages.ready and pages.all():
-            pages.ready = True
-            window.router.show()
+    def turn() -> None:
+        more = True
+        if modules:
+            importlib.import_module(modules.pop(0))
+        elif not make_types(_TYPES):
+            more = pages.build_next()
+            if not pages.ready and pages.all():
+                pages.ready = True
+                window.router.show()
         if more:
             soon()
 
     def soon() -> None:
-        QTimer.singleShot(0, window, lambda: window.deliver(build))
+        QTimer.singleShot(0, window, lambda: window.deliver(turn))
 
     def work() -> None:
         try:
             warm()
         finally:
             gc.freeze()
-            window.deliver(build)
+            window.deliver(turn)
 
     QTimer.singleShot(0, window, lambda: window.sources.in_thread("playhead-warm", work))
 
 
 def warm() -> None:
-    """Reads the entry points, and imports what engines and pages use. Any thread."""
+    """Reads the entry points, and imports what engines and pages use, but no Qt. Any thread."""
     for name in bridge.engine_names():
         bridge.load_engine(name)
-    for module in _MODULES:
+    for module in _LIBRARIES:
         importlib.import_module(module)

@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from engine_bridge.bridge import Facets
+from widgets.qt_types import make_types
 from widgets.runs.chart_frame import ChartFrame
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Charts(QWidget):
             self._later(self._fill_histogram, self._fill_scatter)
         elif not self._importing and facets is not None:
             self._importing = True
+            make_types()
             # Half a second of imports belongs into a thread; only making the plots needs this one.
             threading.Thread(target=self._import, name="playhead-charts", daemon=True).start()
 
