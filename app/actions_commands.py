@@ -18,16 +18,18 @@ VERBS: Final = (
     ("fork", "Fork from Here …", ("Ctrl+Shift+F",), "fork"),
     ("rewind", "Rewind …", (), "back"),
     ("delete", "Delete …", (), "trash"),
-    ("delay", "Set Delay …", (), "clock"),
-    ("enqueue", "Enqueue One like This …", (), "queue"),
-    ("pause", "Pause", (), "paused"),
-    ("trigger", "Trigger Now", (), "running"),
+    ("set_delay", "Change the Delay …", (), "clock"),
+    ("enqueue_like", "Enqueue One like This …", (), "queue"),
+    ("pause_queue", "Pause Queue", (), "paused"),
+    ("resume_queue", "Resume Queue", (), "running"),
+    ("pause_schedule", "Pause Schedule", (), "paused"),
+    ("resume_schedule", "Resume Schedule", (), "running"),
 )
 
 
 def action_commands(desk: Desk) -> list[Command]:
     """All of them, in menu order."""
-    return [*_lock(desk), *_verbs(desk), *_draft(desk), *_plan(desk), *_execution(desk)]
+    return [*_lock(desk), *_verbs(desk), *_draft(desk), *_plan(desk), *_execution(desk), *_bulk(desk)]
 
 
 def _lock(desk: Desk) -> list[Command]:
@@ -104,4 +106,35 @@ def _execution(desk: Desk) -> list[Command]:
         ),
         make("action.revert", "Undo What Was Just Executed …", desk.revert, when=desk.no_revert, icon="back"),
         make("action.close", "Close the Sheet", desk.close_sheet, when=desk.no_sheet, icon="close"),
+    ]
+
+
+def _bulk(desk: Desk) -> list[Command]:
+    make = partial(Command, menu="Actions")
+    runs = desk.bulk_runs
+    return [
+        make(
+            "action.matching",
+            "Act on All Matching Runs …",
+            desk.choose_matching,
+            ("Shift+A",),
+            desk.no_matching,
+        ),
+        make("bulk.unfinished", "Unfinished Bulk Jobs …", desk.unfinished.choose, when=desk.unfinished.none),
+        make("bulk.show", "Show the Bulk Job", lambda: runs().show(), when=desk.no_job, icon="operator"),
+        make("bulk.pause", "Pause the Bulk Job", lambda: runs().pause(), when=desk.no_running, icon="paused"),
+        make(
+            "bulk.resume",
+            "Go On with the Bulk Job",
+            lambda: runs().resume(),
+            when=desk.no_rest,
+            icon="running",
+        ),
+        make(
+            "bulk.stop",
+            "Stop the Bulk Job for Good",
+            lambda: runs().cancel(),
+            when=desk.no_job,
+            icon="cancelled",
+        ),
     ]

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from app.actions_lock import Locks
 from app.actions_specs import Offered, Specs
 from app.actions_trail import Trail
+from app.actions_unfinished import Unfinished
 from app.actions_work import Work
 from app.context import PageController, Source
 from app.drafts import Drafts
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from app.actions_bulk import Bulk
+    from app.actions_bulk_run import BulkRuns
     from app.actions_execute import Executions
     from app.actions_forms import Forms
     from app.actions_review import Review
@@ -44,6 +46,7 @@ class Desk(QObject):
         self.specs = Specs(self)
         self.locks = Locks(self)
         self.trail = Trail(self)
+        self.unfinished = Unfinished(self)
         self.specs.changed.connect(self.show_offered)
         self.drafts.changed.connect(lambda key: self.show_offered())
         self.journal_moved.connect(self._look)
@@ -156,7 +159,7 @@ class Desk(QObject):
             self.review.open()
 
     def no_review(self) -> str:
-        return "" if self.busy else self.no_staged()
+        return "" if "executions" in vars(self) and self.executions.running else self.no_staged()
 
     def no_sheet(self) -> str:
         return "" if self.sheet_page() is not None else "no sheet is open"
@@ -178,6 +181,8 @@ class Desk(QObject):
             self.forms.submit()
         elif page is self.review.view:
             self.review.execute()
+        elif "bulk" in vars(self):
+            self.bulk.submit()
 
     def copy_as(self, kind: str) -> None:
         """Copies the whole plan on show."""
@@ -195,7 +200,8 @@ class Desk(QObject):
         self.executions.cancel()
 
     def not_busy(self) -> str:
-        return "" if self.busy else "nothing is being executed"
+        executing = "executions" in vars(self) and self.executions.running
+        return "" if executing else "nothing is being executed"
 
     def revert(self) -> None:
         self.executions.undo_last()
@@ -247,20 +253,62 @@ class Desk(QObject):
     def export(self) -> None:
         """Writes the targets of the plan into files before they are changed."""
 
+    # -- bulk -----------------------------------------------------------------------------------------------
+
+    def bulk_runs(self) -> BulkRuns:
+        return self.bulk.runs
+
+    def choose_matching(self) -> None:
+        """Chooses what to do to all runs that match the filter."""
+        page, source = self.page(), self.source()
+        found = page.matching() if page is not None else None
+        if found is None or source is None:
+            return
+        query, node = found
+
+        def start(action: str) -> None:
+            spec = self.offered.spec(action)
+            if spec is not None:
+                self.bulk.begin_filter(source, spec, query, node)
+
+        self.window.overlays.matching_actions(self.offered, query, start)
+
+    def no_matching(self) -> str:
+        page = self.page()
+        if page is None or page.matching() is None:
+            return "no list of runs is shown"
+        return self.offered.reason
+
+    def no_job(self) -> str:
+        return "" if "bulk" in vars(self) and self.bulk.runs.view is not None else "there is no bulk job"
+
+    def no_running(self) -> str:
+        return "" if "bulk" in vars(self) and self.bulk.runs.running else "no bulk job is running"
+
+    def no_rest(self) -> str:
+        job = self.bulk.runs.job if "bulk" in vars(self) else None
+        if job is None or job.state.final or self.bulk.runs.running:
+            return "no bulk job is waiting to go on"
+        return ""
+
     # -- the end --------------------------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
         """Whether something is being executed."""
-        return "executions" in vars(self) and self.executions.running
+        executing = "executions" in vars(self) and self.executions.running
+        return executing or ("bulk" in vars(self) and self.bulk.runs.running)
 
     def close(self) -> None:
         """The window is closing: stops timers and what is under way, which then settles itself."""
         self.unlocks.stop()
         self.specs.stop()
         self.trail.stop()
+        self.unfinished.stop()
         self.work.stop()
         self.jobs.cancel_all()
-        for part in ("executions", "review", "forms"):
+        for part in ("executions", "review", "forms", "bulk"):
             if part in vars(self):
                 getattr(self, part).stop()
+        if "bulk" in vars(self):
+            self.bulk.runs.stop()

@@ -88,11 +88,12 @@ class Forms(QObject):
             self._desk.drafts.replace(source.key, edited, staged)
         else:
             self._desk.drafts.add(source.key, staged)
-        self.stop()
         if review:
             self._desk.review.open()
         else:
             self._desk.close_sheet()
+        self.stop()
+        if not review:
             self._desk.window.notify(f"Staged: {spec.title.rstrip('… ')}. Ctrl+E reviews what is staged.")
 
     def submit(self) -> None:

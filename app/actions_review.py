@@ -162,5 +162,5 @@ class Review(QObject):
             if why == self._locked():
                 self._desk.deny(plan, why, reason)
             return
-        self.stop()
         self._desk.executions.start(source, plan, reason)
+        self.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -14,13 +15,14 @@ from engine_bridge.bridge import Capability
 from engine_bridge.errors import PlayheadError
 
 _SETTLE_MS: Final = 60
+_ASKED: Final = 8  # of many targets, so many are asked what can be done to them
 
 
 @dataclass(frozen=True, slots=True)
 class Offered:
     """Actions on some targets. ``reason`` says why there are none; ``staged`` are those staged on these targets.
 
-    With several targets the specs are those of the first one, and only what can be done in bulk is enabled.
+    With several targets the specs are those of the first ones, and only what can be done in bulk is enabled.
     """
 
     targets: tuple[Target, ...] = ()
@@ -31,6 +33,10 @@ class Offered:
     def spec(self, action: str) -> ActionSpec | None:
         return next((spec for spec in self.specs if spec.id == action), None)
 
+    def with_reasons(self) -> list[tuple[ActionSpec, str]]:
+        """Every action with why it cannot be staged now, as menus show them."""
+        return [(spec, self.why_not(spec.id)) for spec in self.specs]
+
     def why_not(self, action: str) -> str:
         """Why an action cannot be staged now; "" when it can."""
         spec = self.spec(action)
@@ -39,6 +45,15 @@ class Offered:
         if len(self.targets) > 1:
             return "" if spec.bulk else "it works on one run at a time"
         return spec.disabled
+
+
+def merged(answers: list[list[ActionSpec]]) -> tuple[ActionSpec, ...]:
+    """The first target's actions; one that is disabled there gives way to the same one of a target where it is not."""
+    found = []
+    for spec in answers[0]:
+        others = (other for specs in answers for other in specs if other.id == spec.id)
+        found.append(next((other for other in others if not other.disabled), spec))
+    return tuple(found)
 
 
 class Specs(QObject):
@@ -76,16 +91,27 @@ class Specs(QObject):
 
     def _ask(self) -> None:
         source, targets = self._source, self._targets
+        self._jobs.cancel_all()
         if source is None or source.session is None or not targets:
             return
-        self._jobs.run(
-            "actions",
-            source.session,
-            "actions",
-            targets[0],
-            on_result=lambda specs: self._set(Offered(targets=targets, specs=tuple(specs))),
-            on_error=self._on_error,
-        )
+        asked = targets[:_ASKED]
+        answers: dict[int, list[ActionSpec]] = {}
+
+        def arrived(number: int, specs: list[ActionSpec]) -> None:
+            answers[number] = specs
+            if len(answers) == len(asked):
+                found = merged([answers[n] for n in range(len(asked))])
+                self._set(Offered(targets=targets, specs=found))
+
+        for number, target in enumerate(asked):
+            self._jobs.run(
+                f"actions {number}",
+                source.session,
+                "actions",
+                target,
+                on_result=partial(arrived, number),
+                on_error=self._on_error,
+            )
 
     def _on_error(self, error: PlayheadError) -> None:
         self._set(Offered(targets=self._targets, reason=error.message))

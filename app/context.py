@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from app.sources import Sources
     from engine_bridge.actions.model import Target
+    from engine_bridge.query.ast import Node
     from engine_bridge.session import Session
     from widgets.journal.entries import Entry
 
@@ -112,6 +113,10 @@ class PageController(QObject):
     def targets(self) -> tuple[Target, ...]:
         """What an operator action would aim at now: the open run, the selected rows."""
         return ()
+
+    def matching(self) -> tuple[str, Node | None] | None:
+        """The text and tree of a list's filter, for actions on all that match; None where no list is shown."""
+        return None
 
     def show_trail(self, entries: tuple[Entry, ...]) -> None:
         """What operators did to the run on the page, newest first."""

@@ -5,21 +5,25 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
+from app.actions_specs import Offered
 from app.commands import Command
 from app.context import Context, PageController, Source
 from app.runs_page_feed import Feed
 from app.runs_page_fresh import Fresh
 from app.runs_page_live import Live
 from app.runs_page_scan import Scan
+from engine_bridge.actions.model import Target
 from engine_bridge.bridge import Capability, Changes, FailureRow, Page
 from engine_bridge.errors import PlayheadError
 from engine_bridge.focus import Focus
 from engine_bridge.format import count
 from engine_bridge.session import Session
+from widgets.actions.menu import add_actions
 from widgets.failures.page import FailuresView
 from widgets.table.blocks import Fetch
+from widgets.table.cell_menu import cell_menu
 from widgets.table.empty import error_details
 
 _GROUPED: Final = 2_000  # failures that are read before groups are called complete
@@ -37,6 +41,7 @@ class FailuresPage(PageController):
         self.text = ""
         self._loaded: tuple[str | None, Session | None, str] | None = None
         self._error: PlayheadError | None = None
+        self.offered = Offered()
         view = self.view
         self.feed = Feed(self.jobs, view.model, "failures")
         self.scan = Scan(self.jobs, self.feed, view.model, view.scan)
@@ -50,6 +55,11 @@ class FailuresPage(PageController):
         view.opened.connect(self.open_run)
         view.empty.chosen.connect(self._on_chosen)
         view.grouped.toggled.connect(lambda _: self._read_more_for_groups())
+        for table in (view.table, view.group_table):
+            table.selection_moved.connect(self.targets_changed)
+            table.current_moved.connect(self.targets_changed)
+            table.menu_requested.connect(lambda point: self.menu().popup(point))
+        view.grouped.toggled.connect(lambda _: self.targets_changed.emit())
         context.sources.changed.connect(self._on_source)
 
     @property
@@ -77,6 +87,24 @@ class FailuresPage(PageController):
         self.context.sources.changed.disconnect(self._on_source)
         self._pause()
         super().close()
+
+    def targets(self) -> tuple[Target, ...]:
+        if self.view.is_grouped:
+            group = self.view.group_table.current_item
+            found = dict.fromkeys(sorted(group.refs), group.sample.run_type) if group is not None else {}
+        else:
+            rows = self.view.table.selected_items() or [row for row in (self.view.current(),) if row]
+            found = {row.ref: row.run_type for row in rows}
+        return tuple(Target(kind="run", id=str(ref), title=title, ref=ref) for ref, title in found.items())
+
+    def show_actions(self, offered: Offered) -> None:
+        self.offered = offered
+
+    def menu(self) -> QMenu:
+        """What can be done to the runs of the chosen failures, or of the whole group."""
+        menu = cell_menu(self.view, [[("Open run", partial(self.open_run, self.view.current()))]])
+        add_actions(menu, self.offered.with_reasons(), self.action_requested.emit)
+        return menu
 
     def _pause(self) -> None:
         self.live.stop()

@@ -55,6 +55,7 @@ class Frame(QMainWindow):
 
     def __init__(self) -> None:
         super().__init__()
+        self._sheet_width = _SHEET
         self.setWindowTitle("Playhead")
         self.setMinimumSize(720, 480)
         self.setAcceptDrops(True)
@@ -115,20 +116,24 @@ class Frame(QMainWindow):
 
         sheet = ActionSheet()
         self.splitter.addWidget(sheet)
+        self.splitter.setStretchFactor(2, 0)
         sheet.close_requested.connect(self.sheet_closing)
         return sheet
 
     def show_sheet(self, page: QWidget, title: str, where: str, environment: str) -> None:
         """Shows a page in the sheet; it takes its width from the page area."""
-        sheet = self.sheet
-        fresh = sheet.isHidden()
+        sheet, splitter = self.sheet, self.splitter
+        fresh, panel = sheet.isHidden(), splitter.sizes()[0]
         sheet.show_page(page, title, where, environment)
         if fresh:
-            panel, content, _ = self.splitter.sizes()
-            self.splitter.setSizes([panel, max(360, content - _SHEET), _SHEET])
+            room = splitter.width() - panel - 2 * splitter.handleWidth()
+            wide = max(sheet.minimumWidth(), min(self._sheet_width, room - 320))
+            splitter.setSizes([panel, room - wide, wide])
 
     def hide_sheet(self) -> None:
-        if "sheet" in vars(self):
+        """Hides the sheet; it comes back as wide as it was."""
+        if "sheet" in vars(self) and not self.sheet.isHidden():
+            self._sheet_width = self.sheet.width()
             self.sheet.hide()
 
     def sheet_closing(self) -> None:

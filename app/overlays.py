@@ -23,6 +23,7 @@ from widgets.shell.key_sheet import KeyRow, KeySheet
 if TYPE_CHECKING:
     from app.actions_specs import Offered
     from app.window import MainWindow
+    from engine_bridge.actions.bulk_model import Job
 
 _FIND_MS: Final = 60
 _FOUND: Final = 20
@@ -99,6 +100,37 @@ class Overlays:
             for spec in offered.specs
         ]
         self.chooser.open_overlay(words, choices)
+
+    def matching_actions(self, offered: Offered, query: str, start: Callable[[str], None]) -> None:
+        """What can be done to all runs that match; the first chosen run stands for them."""
+        self._finding = False
+        choices = [
+            Choice(
+                plain(spec.title, 80),
+                lambda action=spec.id: start(action),
+                "action",
+                plain(query, 80) or "all runs",
+                reason="" if spec.bulk else "it works on one run at a time",
+                icon=spec.glyph or "operator",
+            )
+            for spec in offered.specs
+        ]
+        self.chooser.open_overlay("Choose an action on all runs that match", choices)
+
+    def jobs(self, jobs: list[Job], start: Callable[[Job], None]) -> None:
+        """Bulk jobs that can go on."""
+        self._finding = False
+        choices = [
+            Choice(
+                plain(job.title, 80),
+                lambda job=job: start(job),
+                job.state.value,
+                f"{job.done} of {job.total} · {plain(job.source, 80)}",
+                icon="operator",
+            )
+            for job in jobs
+        ]
+        self.chooser.open_overlay("Go on with a bulk job", choices)
 
     def quick_open(self) -> None:
         """Runs by the beginning of their id, pages, sources, saved views, and every command."""

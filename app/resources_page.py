@@ -7,15 +7,19 @@ from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
+from app.actions_specs import Offered
 from app.commands import Command
 from app.context import Context, PageController, Source
+from engine_bridge.actions.model import Target
 from engine_bridge.bridge import Capability, Resource
 from engine_bridge.errors import PlayheadError
 from engine_bridge.focus import Focus
 from engine_bridge.format import count
+from widgets.actions.menu import add_actions
 from widgets.resources.page import ResourcesView
+from widgets.table.cell_menu import cell_menu
 from widgets.table.columns import row_text
 from widgets.table.empty import error_details
 
@@ -33,6 +37,7 @@ class ResourcesPage(PageController):
         super().__init__(context)
         self.view = ResourcesView()
         self._error: PlayheadError | None = None
+        self.offered = Offered()
         self._clock_gap_ns = 0
         self._shown: tuple[str | None, str] | None = None
         self._timer = QTimer(self)
@@ -43,6 +48,8 @@ class ResourcesPage(PageController):
         self._ticker.timeout.connect(self._tick)
         self.view.kind_chosen.connect(self._on_kind)
         self.view.runs_wanted.connect(self.show_runs)
+        self.view.table.current_moved.connect(self.targets_changed)
+        self.view.table.menu_requested.connect(lambda point: self.menu().popup(point))
         self.view.empty.chosen.connect(self._on_chosen)
         context.sources.changed.connect(self._on_source)
 
@@ -66,6 +73,24 @@ class ResourcesPage(PageController):
             and (self._shown is None or self._error is not None)
         ):
             self.refresh()
+
+    def targets(self) -> tuple[Target, ...]:
+        row = self.view.current()
+        if row is None or row.depth:
+            return ()
+        resource = row.resource
+        return (Target(kind=resource.kind, id=resource.id, title=resource.title),)
+
+    def show_actions(self, offered: Offered) -> None:
+        self.offered = offered
+
+    def menu(self) -> QMenu:
+        """What can be done to the chosen row."""
+        row = self.view.current()
+        runs = [("Show its runs", self._show_current)] if row is not None and row.resource.filter else []
+        menu = cell_menu(self.view, [[*runs, ("Copy", self._copy)]])
+        add_actions(menu, self.offered.with_reasons(), self.action_requested.emit)
+        return menu
 
     @property
     def watching(self) -> bool:
@@ -137,6 +162,7 @@ class ResourcesPage(PageController):
         warned = sum(bool(resource.warning) for resource in resources)
         told = f" · {count(warned)} with a warning" if warned else ""
         self.status_changed.emit(f"{count(len(resources))} {kind}{told}")
+        self.targets_changed.emit()
 
     def _show_nothing(self, title: str, text: str) -> None:
         self.view.empty.show_state("resources", title, text)

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from app.actions_specs import Offered
 from app.commands import Command
@@ -17,7 +17,7 @@ from app.run_page_commands import commands
 from app.run_page_feed import RunFeed
 from app.run_page_payloads import Payloads
 from app.run_page_play import Player
-from engine_bridge.actions.model import Staged, Target
+from engine_bridge.actions.model import ParamType, Staged, Target
 from engine_bridge.bridge import Capability, Relation, Relations
 from engine_bridge.errors import NotFoundError, PlayheadError
 from engine_bridge.focus import Focus
@@ -26,6 +26,7 @@ from engine_bridge.playback import neighbour
 from engine_bridge.query.text import quote
 from engine_bridge.session import Session
 from widgets.actions.buttons import ActionButtons
+from widgets.actions.menu import add_actions
 from widgets.journal.entries import Entry
 from widgets.journal.table import EntryTable
 from widgets.run.page import RunView
@@ -50,8 +51,11 @@ class RunPage(PageController):
         self.view.header.side.addWidget(self.buttons)
         self._state: object = None
         self._trail: tuple[Entry, ...] = ()
+        self._offered = Offered()
         self._staged: tuple[Staged, ...] = ()
-        self.operators = EntryTable("What operators did to this run")
+        self.operators = EntryTable(
+            "What operators did to this run", ("when", "who", "action", "outcome", "reason")
+        )
         self.operators.entry_opened.connect(self._on_entry)
         self.view.left.add(Pane("operators", "Operators", self.operators))
         self.feed = RunFeed(self.jobs, self)
@@ -99,6 +103,7 @@ class RunPage(PageController):
         view.back_requested.connect(self.back_to_list)
         view.retry_requested.connect(self.refresh)
         self.buttons.chosen.connect(self.action_requested)
+        view.step_menu_filled.connect(self._add_step_actions)
         self.context.sources.changed.connect(self._on_source)
         self.context.settings.changed.append(self._on_setting)
 
@@ -188,10 +193,20 @@ class RunPage(PageController):
         self.buttons.set_actions(
             [(spec, offered.why_not(spec.id)) for spec in specs], "signal" if awaited else ""
         )
+        self._offered = offered
         self._staged = offered.staged
         self._show_stamps()
         titles = {spec.id: spec.title.rstrip("… ") for spec in offered.specs}
         self.view.header.show_staged(tuple(titles.get(one.action, one.action) for one in offered.staged))
+
+    def _add_step_actions(self, menu: QMenu) -> None:
+        """Actions that start at a step: the one whose menu this is has been selected."""
+        actions = [
+            (spec, why)
+            for spec, why in self._offered.with_reasons()
+            if any(param.type is ParamType.STEP for param in spec.params)
+        ]
+        add_actions(menu, actions, self.action_requested.emit)
 
     def show_trail(self, entries: tuple[Entry, ...]) -> None:
         self._trail = entries

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 from PySide6.QtWidgets import QApplication, QWidget
 
+from app.actions_specs import Offered
 from app.commands import Command
 from app.context import Context, PageController, Source
 from app.runs_page_cells import Cells
@@ -15,6 +16,7 @@ from app.runs_page_feed import Feed
 from app.runs_page_fresh import Fresh
 from app.runs_page_live import Live
 from app.runs_page_scan import Scan
+from engine_bridge.actions.model import Target
 from engine_bridge.bridge import Changes, Page, Sort
 from engine_bridge.errors import PlayheadError, QueryError
 from engine_bridge.focus import Focus
@@ -39,6 +41,7 @@ class RunsPage(PageController):
         self.view = view or RunsView()
         self.sort = Sort()
         self.node: Node | None = None
+        self.offered = Offered()
         self._loaded: tuple[str | None, Session | None, str] | None = None
         self._selected: frozenset[RunRef] = frozenset()
         self._error: PlayheadError | None = None
@@ -74,6 +77,8 @@ class RunsPage(PageController):
         view.charts.range_chosen.connect(self._on_range)
         view.charts.run_opened.connect(self._open_ref)
         self.live.moved.connect(self._on_moved)
+        view.table.selection_moved.connect(self.targets_changed)
+        view.table.current_moved.connect(self.targets_changed)
         self.context.sources.changed.connect(self._on_source)
 
     @property
@@ -110,9 +115,16 @@ class RunsPage(PageController):
         self.fresh.stop()
         self.facts.stop()
 
-    def selected_refs(self) -> list[RunRef]:
-        """The runs chosen for a bulk action."""
-        return self.view.selected_refs()
+    def targets(self) -> tuple[Target, ...]:
+        runs = self.view.table.selected_items() or [run for run in (self.view.current_run(),) if run]
+        return tuple(Target(kind="run", id=str(run.ref), title=run.type, ref=run.ref) for run in runs)
+
+    def matching(self) -> tuple[str, Node | None] | None:
+        query = self.context.focus.current.query
+        return (query, self.node) if self.view.showing_rows else None
+
+    def show_actions(self, offered: Offered) -> None:
+        self.offered = offered
 
     def apply_filter(self, text: str) -> None:
         """Makes a text the filter in force."""

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QPoint
 from PySide6.QtWidgets import QApplication, QMenu
 
 from engine_bridge.bridge import Field
+from widgets.actions.menu import add_actions
 from widgets.table.cell_menu import Entry, cell_menu
 from widgets.table.columns import Column, row_text
 from widgets.table.conditions import choices, condition
@@ -93,7 +94,10 @@ class Cells(QObject):
     def menu(self) -> QMenu:
         """The menu of the current cell."""
         cell = self._current()
-        return cell_menu(self._view.table, self._entries(*cell) if cell else [])
+        menu = cell_menu(self._view.table, self._entries(*cell) if cell else [])
+        offered = self._page.offered
+        add_actions(menu, offered.with_reasons(), self._page.action_requested.emit)
+        return menu
 
     def _entries(self, column: Column, item: Any) -> list[list[Entry]]:
         field = self._field(column)

@@ -200,6 +200,10 @@ class MainWindow(Frame):
         """Shows an error above the page until it is put away."""
         self.bars.show_error(error)
 
+    def report_notice(self, text: str) -> None:
+        """Shows something that is no error above the page, until it is put away."""
+        self.bars.show_note(text)
+
     def set_page_status(self, text: str) -> None:
         self.router.set_status(self.focus.current.page, text)
 

@@ -196,7 +196,7 @@ def test_rows_change_in_place(shown: Shown) -> None:
     shown.bridge.touched.append(done)
     shown.wait(lambda: shown.page.view.model.index(2, 3).data() == "stopped by hand")
     assert shown.ids() == ["run-0299", "run-0298", "run-0297"]
-    assert [ref.run for ref in shown.page.selected_refs()] == ["run-0297"]
+    assert [ref.run for ref in shown.page.view.selected_refs()] == ["run-0297"]
 
 
 def test_new_runs_appear_at_the_top_when_nobody_reads_there(shown: Shown) -> None:
@@ -349,7 +349,7 @@ def test_refresh_keeps_the_selection_and_the_place(shown: Shown) -> None:
     shown.page.view.table.selectRow(5)
     shown.page.refresh()
     shown.wait(lambda: not shown.page.feed.opening)
-    assert [ref.run for ref in shown.page.selected_refs()] == ["run-0294"]
+    assert [ref.run for ref in shown.page.view.selected_refs()] == ["run-0294"]
 
 
 def test_columns_can_be_chosen(shown: Shown) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QToolButton, QWid
 from engine_bridge.actions.model import ActionSpec
 from engine_bridge.format import plain
 from widgets import glyphs
+from widgets.actions.menu import add_actions
 from widgets.shell.label import plain_tooltip
 from widgets.theme import theme
 
@@ -91,18 +92,9 @@ class ActionButtons(QWidget):
             if number < fits:
                 button.setGeometry(left, 0, button.sizeHint().width(), height)
                 left += button.sizeHint().width() + _GAP
-        for spec, why in self._shown[fits:]:
-            self._entry(spec, why)
+        add_actions(self.menu, self._shown[fits:], self.chosen.emit)
         self.more.setVisible(bool(self.menu.actions()))
         self.more.setGeometry(self.width() - self._more_width(), 0, self._more_width(), height)
-
-    def _entry(self, spec: ActionSpec, why: str) -> None:
-        title = plain(spec.title, 60).replace("&", "&&")
-        action = self.menu.addAction(f"{title}  ({plain(why, 90)})" if why else title)
-        action.setEnabled(not why)
-        action.setToolTip(plain_tooltip(why or spec.effect))
-        action.setIcon(glyphs.icon(spec.glyph or "operator", theme().color("muted")))
-        action.triggered.connect(lambda _=False: self.chosen.emit(spec.id))
 
     @staticmethod
     def _more_width() -> int:

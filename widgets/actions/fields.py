@@ -30,6 +30,7 @@ _PARSE: Final[dict[ParamType, Callable[[str], Any]]] = {
     ParamType.DURATION: duration_ns,
     ParamType.JSON: json_value,
 }
+_LINES: Final = (3, 12)
 _CODE: Final = (ParamType.JSON, ParamType.STEP, ParamType.RUN, ParamType.INTEGER, ParamType.NUMBER)
 
 
@@ -98,11 +99,16 @@ class ParamField(QWidget):
         box = QPlainTextEdit()
         box.setFont(font(12, code=True))
         box.setTabChangesFocus(True)
-        box.setMinimumHeight(76)
-        box.setMaximumHeight(220)
         if self.param.default is not None:
             box.setPlainText(json_text(self.param.default))
+
+        def fit() -> None:
+            lines = min(max(box.blockCount(), _LINES[0]), _LINES[1])
+            box.setFixedHeight(lines * box.fontMetrics().lineSpacing() + 20)
+
+        box.textChanged.connect(fit)
         box.textChanged.connect(self.changed)
+        fit()
         self._column.addWidget(box)
         return box
 

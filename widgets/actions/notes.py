@@ -28,7 +28,7 @@ class Note(QWidget):
         row = QHBoxLayout(self)
         left = 30 if boxed else 22
         row.setContentsMargins(left, *((6, 8, 6) if boxed else (0, 0, 0)))
-        row.addWidget(self.words)
+        row.addWidget(self.words, 0, Qt.AlignmentFlag.AlignTop)
         self.setAccessibleName(text)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
 

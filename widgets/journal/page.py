@@ -64,6 +64,7 @@ class JournalView(QWidget):
         split.addWidget(self.detail)
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 2)
+        split.setSizes([340, 300])
         split.setChildrenCollapsible(False)
         self._body.addWidget(split)
         self._body.addWidget(self.empty)

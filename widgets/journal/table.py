@@ -7,24 +7,26 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
 
 from widgets.journal.entries import COLUMNS, Entry, cells
 from widgets.run.list_table import Cell, ListTable
 
-_WIDTHS = (120, 90, 120, 170, 90, 160)
-_CODE = (0, 3)
-_OUTCOME = 5
+_WIDTHS = {"when": 120, "who": 90, "source": 120, "target": 170, "action": 90, "outcome": 170, "reason": 200}
+_CODE = ("when", "target")
 
 
 class EntryTable(ListTable):
-    """Newest first. ``moved`` carries the current Entry or None, ``entry_opened`` that of Enter or a double click."""
+    """Newest first; ``columns`` are some of COLUMNS.
+
+    ``moved`` carries the current Entry or None, ``entry_opened`` that of Enter or a double click.
+    """
 
     moved = Signal(object)
     entry_opened = Signal(object)
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(name, COLUMNS, _WIDTHS)
+    def __init__(self, name: str, columns: tuple[str, ...] = COLUMNS) -> None:
+        super().__init__(name, columns, tuple(_WIDTHS[column] for column in columns[:-1]))
+        self._columns = columns
         self.entries: tuple[Entry, ...] = ()
         self._zone: tzinfo | None = None
         self._now_ns = 0
@@ -45,9 +47,12 @@ class EntryTable(ListTable):
 
     def _cells(self, row: int) -> tuple[Cell, ...]:
         entry = self.entries[row]
+        made = dict(zip(COLUMNS, cells(entry, self._now_ns, self._zone), strict=True))
         return tuple(
-            Cell(text, entry.state if column == _OUTCOME else "", column in _CODE, "text", tip)
-            for column, (text, tip) in enumerate(cells(entry, self._now_ns, self._zone))
+            Cell(
+                made[name][0], entry.state if name == "outcome" else "", name in _CODE, "text", made[name][1]
+            )
+            for name in self._columns
         )
 
     def current(self) -> Entry | None:

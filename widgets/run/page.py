@@ -49,6 +49,7 @@ class RunView(QWidget):
     more_relations_requested = Signal()
     back_requested = Signal()
     retry_requested = Signal()
+    step_menu_filled = Signal(object)
 
     def __init__(self, parent: QWidget | None = None, *, whole: bool = True) -> None:
         super().__init__(parent)
@@ -347,6 +348,7 @@ class RunView(QWidget):
             menu.addAction("Open or close it here").triggered.connect(
                 lambda: self.child_requested.emit(step_id)
             )
+        self.step_menu_filled.emit(menu)
         return menu
 
     def begin_find(self) -> None:

@@ -100,6 +100,13 @@ class Bars(QWidget):
         self._errors.append((text, bar))
         self._layout.addWidget(bar)
 
+    def show_note(self, text: str) -> None:
+        """Adds something to know that is no error."""
+        bar = Bar(text, state="waiting", glyph="info")
+        bar.dismissed.connect(lambda: self._drop_error(bar))
+        self._errors.append((text, bar))
+        self._layout.addWidget(bar)
+
     def _drop_error(self, bar: Bar) -> None:
         self._errors = [(text, b) for text, b in self._errors if b is not bar]
         self._drop(bar)
