@@ -81,6 +81,7 @@ def test_the_key_sheet_lists_every_command_that_has_a_key(
     qtbot.keyClick(window, Qt.Key.Key_Question)
     sheet = QApplication.activeModalWidget()
     assert isinstance(sheet, KeySheet)
+    qtbot.waitUntil(lambda: sheet.complete)
     assert sorted(sheet.shown) == sorted(command.title for command in window.commands if command.keys)
     qtbot.keyClicks(sheet.line, "quit")
     assert sheet.shown == ["Quit"]

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtWidgets import QDialog
 
 from app.main import start
 from app.pages import PAGES
@@ -32,11 +33,12 @@ from engine_bridge.focus import Focus
 from engine_bridge.model import Run, RunRef
 from tests.bench import long_run
 from tests.bench.make_big_db import write
-from tests.bench.stall_meter import BUDGET_MS, StallMeter
+from tests.bench.stall_meter import BUDGET_MS, ROOT, StallMeter
 
 if TYPE_CHECKING:
     from app.window import MainWindow
 
+PACKAGES: Final = ("app", "widgets", "engine_bridge", "resources")
 _LOOK_MS: Final = 20
 _CALM: Final = 8  # looks in a row at which nothing is awaited
 _STREAMS: Final = ("tail", "live", "changes")
@@ -170,6 +172,8 @@ def other_pages(drive: Drive) -> None:
     drive.measure("palette: type", lambda: window.overlays.chooser.line.setText("the"))
     window.overlays.close()
     drive.measure("keys", lambda: window.run_command("app.keys"))
+    for dialog in window.findChildren(QDialog):
+        dialog.close()
     drive.measure("light theme", lambda: window.run_command("view.theme_light"))
     drive.measure("dark theme", lambda: window.run_command("view.theme_dark"))
 
@@ -216,6 +220,8 @@ def main() -> None:
     parser.add_argument("--payload", type=int, default=10_000_000)
     parser.add_argument("--calls", type=int, default=1, help="calls printed for each longest pause")
     options = parser.parse_args()
+    # As an installed Playhead has them: imports that compile would be measured instead.
+    subprocess.run([sys.executable, "-m", "compileall", "-q", *PACKAGES], cwd=ROOT, check=True)
     with tempfile.TemporaryDirectory() as folder:
         for name in ("config", "data", "cache", "state"):
             os.environ[f"XDG_{name.upper()}_HOME"] = f"{folder}/{name}"

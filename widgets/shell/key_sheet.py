@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
@@ -44,11 +44,16 @@ class KeySheet(QDialog):
         self.line.setAccessibleName("Narrow down keys")
         self.line.textChanged.connect(self._narrow)
         self._blocks: list[tuple[QWidget, list[tuple[QWidget, QWidget, str]]]] = []
+        self._pending: list[tuple[QVBoxLayout, str, Sequence[KeyRow]]] = []
         inner = QWidget()
         across = QHBoxLayout(inner)
         across.setSpacing(32)
-        for column in _columns(groups):
-            across.addLayout(self._column(column), 1)
+        for members in _columns(groups):
+            column = QVBoxLayout()
+            column.setSpacing(16)
+            column.addStretch(1)
+            across.addLayout(column, 1)
+            self._pending += [(column, title, rows) for title, rows in members]
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -59,13 +64,23 @@ class KeySheet(QDialog):
         layout.addWidget(scroll)
         self.resize(980, 620)
 
-    def _column(self, groups: Sequence[tuple[str, Sequence[KeyRow]]]) -> QVBoxLayout:
-        column = QVBoxLayout()
-        column.setSpacing(16)
-        for title, rows in groups:
-            column.addWidget(self._block(title, rows))
-        column.addStretch(1)
-        return column
+        # A group a turn: all of them at once would take longer than a frame.
+        self._turn = QTimer(self)
+        self._turn.timeout.connect(self._add_group)
+        self._turn.start(0)
+
+    def _add_group(self) -> None:
+        if not self._pending:
+            self._turn.stop()
+            return
+        column, title, rows = self._pending.pop(0)
+        column.insertWidget(column.count() - 1, self._block(title, rows))
+        self._narrow(self.line.text())
+
+    @property
+    def complete(self) -> bool:
+        """Whether every group has its place."""
+        return not self._pending
 
     def _block(self, title: str, rows: Sequence[KeyRow]) -> QWidget:
         block = QWidget()
