@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from app.context import Source
 from app.saved import Saved
 from app.target import Secret, Target
-from engine_bridge.errors import CancelledError, PlayheadError
+from engine_bridge.errors import BusyError, CancelledError, PlayheadError
 from engine_bridge.words import Environment
 
 if TYPE_CHECKING:  # nothing of this is needed before a source is opened
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # nothing of this is needed before a source is opened
 
 
 _TELL_S = 0.1
+_AGAIN_MS = 1_000
 
 
 class _Opening:
@@ -155,9 +156,11 @@ class Sources(QObject):
         if self._sources[key].state in ("closed", "failed"):
             self._start(key)
 
-    def _start(self, key: str) -> None:
+    def _start(self, key: str, *, again: bool = False) -> None:
+        self._give_up(key)
         opening = self._openings[key] = _Opening(key, self._arrived.emit, self._told.emit)
-        self._set(key, state="opening", error=None)
+        if not again:
+            self._set(key, state="opening", error=None)
         self.in_thread("playhead-open", opening.run, self._targets[key])
 
     def in_thread(self, name: str, work: Callable[..., object], *args: object) -> None:
@@ -187,6 +190,8 @@ class Sources(QObject):
             cancelled = isinstance(opening.error, CancelledError)
             error = None if cancelled else opening.error
             self._set(opening.key, state="failed" if error else "closed", error=error)
+            if isinstance(error, BusyError):
+                QTimer.singleShot(_AGAIN_MS, self, lambda: self._again(opening.key, error))
             return
         self._set(
             opening.key,
@@ -196,6 +201,12 @@ class Sources(QObject):
             fields=opened.fields,
             seen_ns=time.time_ns(),
         )
+
+    def _again(self, key: str, error: PlayheadError) -> None:
+        """Tries to open what was locked, its error in sight meanwhile."""
+        source = self._sources.get(key)
+        if source is not None and source.error is error:
+            self._start(key, again=True)
 
     def mark(self, key: str, state: str, error: PlayheadError | None = None) -> None:
         """For the watch: whether an open source answers ("live") or not ("stale")."""
@@ -234,9 +245,15 @@ class Sources(QObject):
         source = self._sources.get(key)
         if source is None:
             return
-        opening = self._openings.pop(key, None)
-        session = opening.cancel() if opening else source.session
+        self._give_up(key)
+        session = source.session
         self._set(key, state="closed", session=None, info=None, fields=[], error=None, counts={})
+        if session is not None:
+            self.in_thread("playhead-close", session.close)
+
+    def _give_up(self, key: str) -> None:
+        opening = self._openings.pop(key, None)
+        session = opening.cancel() if opening else None
         if session is not None:
             self.in_thread("playhead-close", session.close)
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from engine_bridge.actions.model import Actor
 
 _SQLITE_MAGIC = b"SQLite format 3\x00"
+_SUFFIXES = (".sqlite", ".sqlite3", ".db")
 
 
 def _bridge(url: str, secret: str | None) -> Bridge:
@@ -25,7 +26,8 @@ def _actor(url: str, secret: str | None) -> Actor:
 
 
 def _sniff(path: str, head: bytes) -> str | None:
-    if not head.startswith(_SQLITE_MAGIC):
+    # A file of our name that is empty or something else is opened too: then it is said what is wrong with it.
+    if not head.startswith(_SQLITE_MAGIC) and not path.lower().endswith(_SUFFIXES):
         return None
     return _file_url({"path": path})
 
@@ -85,6 +87,6 @@ ENGINE = Engine(
             build=_server_url,
         ),
     ),
-    file_patterns=("*.sqlite", "*.sqlite3", "*.db"),
+    file_patterns=tuple(f"*{suffix}" for suffix in _SUFFIXES),
     absolute=_absolute,
 )

@@ -127,13 +127,15 @@ def test_the_evidence_can_be_read_and_copied(view: RunView, qtbot: QtBot) -> Non
 
 
 def test_since_when_is_read_in_full_beside_a_long_hint(view: RunView, qtbot: QtBot) -> None:
-    run, history = fake_history(2)
+    run, history = make_run(2), History()
     hint = "If no worker of version v1 runs any more, nothing will take this run up. " * 2
     evidence = (Evidence(rule="recv and getEvent write their time-out first and their own row when done"),)
     blocked = Blocked(
         kind="timer", what="sleeping", since_ns=T0, until_ns=T0 + 86_400 * S, hint=hint, evidence=evidence
     )
-    view.show_run(msgspec.structs.replace(run, blocked_on=blocked), history)
+    run = msgspec.structs.replace(run, blocked_on=blocked)
+    history.append(BatchBuilder().build(run, [], [], engine_now_ns=NOW))
+    view.show_run(run, history)
     since = view.blocked._since
     qtbot.waitUntil(lambda: since.width() >= since.sizeHint().width() > 200)
     assert hint.strip() in view.blocked.text
