@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "act": "app.cli.act:act",
     "bulk": "app.cli.bulk:bulk",
     "journal": "app.cli.journal:journal",
+    "export": "app.cli.bundle:export_",
     "snapshot": "app.cli.snapshot:snapshot",
     "source": "app.cli.source:source",
     "doctor": "app.cli.doctor:doctor",

@@ -16,7 +16,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from engine_bridge.bridge import Bridge, load_engine
+from engine_bridge.bridge import Bridge, Sort, load_engine
+from engine_bridge.bundle import export
+from engine_bridge.cancel import CancelToken
+from engine_bridge.session import Session
 from tests.engines.dbos.databases import bridge_url
 from tests.fakes import FakeBridge
 
@@ -67,4 +70,15 @@ def _run(uri: str, statement: Any) -> None:
         client.execute(statement)
 
 
-FACTORIES = {"fake": fake, "dbos-sqlite": dbos_sqlite, "dbos-postgresql": dbos_postgresql}
+def bundle(request: pytest.FixtureRequest) -> Source:
+    """The fake's runs, exported and opened again."""
+    path = request.getfixturevalue("tmp_path") / "runs.playhead"
+    session = Session(lambda: FakeBridge(60))
+    info = session.open().result()
+    refs = [run.ref for run in session.call("runs", None, Sort(), None, "forward", 60).result().items]
+    export(session, info, refs, path, raw=False, cancel=CancelToken())
+    session.close()
+    return Source(lambda: load_engine("bundle").bridge(f"bundle://{path}", None))
+
+
+FACTORIES = {"bundle": bundle, "fake": fake, "dbos-sqlite": dbos_sqlite, "dbos-postgresql": dbos_postgresql}
