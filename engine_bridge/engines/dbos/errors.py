@@ -37,10 +37,10 @@ _TOLD: Final = {
 }
 
 
-def failure_of(error: Any, encoding: str | None) -> Failure:
+def failure_of(error: Any, encoding: Any) -> Failure:
     """A stored error (text or bytes) as a failure; never raises, never executes anything."""
     data = error.encode(errors="surrogateescape") if isinstance(error, str) else bytes(error)
-    decoded = decode(data, encoding)
+    decoded = decode(data, encoding if isinstance(encoding, str) else None)
     found = of_decoded(decoded)
     message = _own_words(decoded.tree)
     return found if message is None else msgspec.structs.replace(found, message=message)

@@ -41,10 +41,11 @@ class Tally:
         self.cells: dict[int, Counter[str]] = {}
         self.points: list[DurationPoint] = []
 
-    def add(self, bucket: int, status: Status, kind: str, count: int) -> None:
+    def add(self, bucket: int | None, status: Status, kind: str, count: int) -> None:
         self.by_status[status.value] += count
         self.by_type[kind] += count
-        self.cells.setdefault(bucket, Counter())[status.value] += count
+        if bucket is not None:
+            self.cells.setdefault(bucket, Counter())[status.value] += count
 
     def facets(self, *, exact: bool, note: str) -> Facets:
         width = self.width_ms * MS
@@ -93,14 +94,15 @@ def _count_slice(
     created = tables.col("workflow_status", "created_at")
     # Both databases divide integers as integers; SQLAlchemy's own "/" would not.
     bucket = created.op("/")(sa.literal_column(str(tally.width_ms))).label("bucket")
-    status, name = tables.col("workflow_status", "status"), tables.col("workflow_status", "name")
+    state_, name = tables.col("workflow_status", "status"), tables.col("workflow_status", "name")
     statement = (
-        sa.select(bucket, status, name, sa.func.count())
+        sa.select(bucket, state_, name, sa.func.count())
         .where(*where.conditions(), *slices.within(created, span))
         .group_by(sa.literal_column("1"), sa.literal_column("2"), sa.literal_column("3"))
     )
     for at, state, kind, count in db.all(statement, cancel):
-        tally.add(int(at), rows.STATUSES.get(state, Status.UNKNOWN), kind or "", count)
+        status = rows.STATUSES.get(state, Status.UNKNOWN)
+        tally.add(at if type(at) is int else None, status, kind if isinstance(kind, str) else "", count)
 
 
 def _sample(

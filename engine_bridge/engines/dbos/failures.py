@@ -146,7 +146,7 @@ class _Log:
                 .limit(size - len(found))
             )
             found += read.all(statement) if len(found) < size else ()
-        return [((row[-1], 1, row[0], 0), None) for row in found], {row[0]: row[:-1] for row in found}
+        return [(_place(row[-1], 1, row[0], 0), None) for row in found], {row[0]: row[:-1] for row in found}
 
     def _steps(
         self, read: Reader, at: _Place | None, floor: int | None, size: int
@@ -175,7 +175,7 @@ class _Log:
                 .limit(size - len(found))
             )
             found += read.all(statement) if len(found) < size else ()
-        return [((row[5], 0, row[0], row[1]), row) for row in found]
+        return [(_place(row[5], 0, row[0], row[1]), row) for row in found]
 
     def _headers(
         self, read: Reader, merged: list[tuple[_Place, Any]], known: dict[str, Sequence[Any]]
@@ -198,7 +198,7 @@ class _Log:
         return FailureRow(
             ref=rows.ref(place[2]),
             run_type=run.type if run is not None else "",
-            time_ns=place[0] * rows.MS if place[0] >= 0 else None,
+            time_ns=_time_ns(place[0]),
             failure=found,
             step_id=None if row is None else str(row[1]),
             step_name=None if row is None else row[2],
@@ -220,8 +220,18 @@ def _texts(found: Failure) -> list[str]:
 def _step_failure(row: Any) -> Failure:
     run_id, step, _, error, encoding, moment = row
     raw = payloads.ref("step_error", run_id, step, label="error", encoding=encoding)
-    time_ns = moment * rows.MS if moment >= 0 else None
+    time_ns = _time_ns(moment) if type(moment) is int else None
     return msgspec.structs.replace(failure_of(error, encoding), raw=raw, time_ns=time_ns)
+
+
+def _place(moment: Any, kind: int, run_id: Any, step: Any) -> _Place:
+    # What is no number stands above all numbers, as in SQLite's own order.
+    time_ms = moment if type(moment) is int else rows.LIMIT_MS
+    return time_ms, kind, str(run_id), step if type(step) is int else 0
+
+
+def _time_ns(moment: int) -> int | None:
+    return moment * rows.MS if 0 <= moment < rows.LIMIT_MS else None
 
 
 def _run_time(tables: Tables) -> Expression:

@@ -71,7 +71,9 @@ class Cursor:
     after: bool
 
     def encode(self, key: Key) -> bytes:
-        return json.dumps([key.field, key.descending, self.value, self.id, self.after]).encode()
+        # Damaged rows may hold bytes; such a place cannot be found again, and need not be.
+        parts = [key.field, key.descending, self.value, self.id, self.after]
+        return json.dumps(parts, default=repr).encode()
 
 
 def literal(*values: str) -> list[sa.ColumnClause[Any]]:

@@ -39,7 +39,7 @@ _SINCE_3: Final = {"input": "workflow_input", "output": "workflow_output", "erro
 
 def key(kind: str, *ids: Any) -> str:
     """The key of a payload: a kind of ``KINDS`` and the values of its key columns."""
-    return json.dumps([kind, *ids])
+    return json.dumps([kind, *ids], default=repr)
 
 
 def ref(
@@ -52,7 +52,8 @@ def ref(
 ) -> PayloadRef:
     """Names a payload; its label is the kind unless given. ``head`` is a value of ``head_of``."""
     stored = head.encode("utf-8", "surrogateescape") if isinstance(head, str) else None
-    return PayloadRef(key=key(kind, *ids), label=label or kind, encoding=encoding, size=size, head=stored)
+    named = encoding if isinstance(encoding, str) else None
+    return PayloadRef(key=key(kind, *ids), label=label or kind, encoding=named, size=size, head=stored)
 
 
 def head_of(value: Expression) -> Expression:

@@ -113,8 +113,8 @@ def _due(cron: str, zone_name: str | None, last_ns: int | None, now_ns: int) -> 
 
 def _times(cron: str, zone: tzinfo, start_s: float) -> Any:
     # DBOS puts seconds first when there are six fields (dbos._croniter).
-    seconds = len(cron.split()) >= 6
-    return croniter(cron, datetime.fromtimestamp(start_s, zone), second_at_beginning=seconds)
+    seconds = len(str(cron).split()) >= 6
+    return croniter(str(cron), datetime.fromtimestamp(start_s, zone), second_at_beginning=seconds)
 
 
 def _missed(cron: str, zone: tzinfo, last_ns: int | None, now_s: float) -> int:

@@ -107,10 +107,11 @@ def _steps(db: Database, ids: list[str], cancel: CancelToken) -> Sequence[Any]:
     return db.all(statement.order_by(table.c.workflow_uuid, table.c.function_id), cancel)
 
 
-def _excerpt(value: Any, encoding: str | None, text: str) -> str | None:
+def _excerpt(value: Any, encoding: Any, text: str) -> str | None:
     if value is None:
         return None
     data = value.encode() if isinstance(value, str) else bytes(value)
+    encoding = encoding if isinstance(encoding, str) else None
     if _surely_absent(data, encoding, text):
         return None
     shown = decode(data, encoding).text

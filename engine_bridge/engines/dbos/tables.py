@@ -60,6 +60,20 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     }.items()
 }
 
+FIRST: Final = {
+    "workflow_status": """workflow_uuid status name created_at updated_at started_at_epoch_ms recovery_attempts
+        executor_id application_version queue_name priority workflow_deadline_epoch_ms inputs output error""",
+    "operation_outputs": "workflow_uuid function_id function_name output error child_workflow_id",
+    "notifications": "message_uuid destination_uuid topic message created_at_epoch_ms",
+    "workflow_events": "workflow_uuid key value",
+    "workflow_events_history": "workflow_uuid function_id key value",
+    "streams": "workflow_uuid key value offset",
+    "workflow_schedules": "schedule_id schedule_name workflow_name schedule status context",
+    "queues": "name concurrency worker_concurrency",
+    "application_versions": "version_name version_timestamp",
+}
+"""Columns that each table has had since it exists. One that lacks any was changed by hand: they read as NULL."""
+
 Expression = sa.ColumnElement[Any]
 
 
@@ -73,12 +87,9 @@ class Tables:
     def __init__(self, found: Mapping[str, tuple[str, ...]], schema: str | None, dialect: str) -> None:
         self.found = found
         self.dialect = dialect
-        self._tables = {
-            name: sa.table(name, *(sa.column(c, _type(c)) for c in columns), schema=schema)
-            for name, columns in found.items()
-        }
+        self._tables = {name: _table(name, columns, schema, dialect) for name, columns in found.items()}
 
-    def __getitem__(self, name: str) -> sa.TableClause:
+    def __getitem__(self, name: str) -> sa.FromClause:
         return self._tables[name]
 
     def has(self, table: str, column: str | None = None) -> bool:
@@ -111,6 +122,17 @@ class Tables:
     def sharded(self) -> bool:
         """Whether this is a sharded database of the proprietary edition."""
         return self.has("workflow_status", "shard_key")
+
+
+def _table(name: str, columns: tuple[str, ...], schema: str | None, dialect: str) -> sa.FromClause:
+    table = sa.table(name, *(sa.column(c, _type(c)) for c in columns), schema=schema)
+    lacking = [column for column in FIRST.get(name, "").split() if column not in columns]
+    if not lacking:
+        return table
+    more: list[Expression] = [sa.cast(sa.null(), _type(column)).label(column) for column in lacking]
+    if dialect == "sqlite":
+        more.append(sa.literal_column("rowid").label("rowid"))
+    return sa.select(*table.c, *more).subquery(name)
 
 
 def _type(column: str) -> sa.types.TypeEngine[Any]:
