@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-long check bench screenshots lock clean
+.PHONY: setup demo test test-long check bench bench-long screenshots lock clean
 
 setup:
 	@$(PYTHON) .ci/bootstrap.py
@@ -13,9 +13,10 @@ demo: setup
 test: setup
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest $(ARGS)
 
-# Full-size runs (fuzz, kills, soak, millions of rows); figures go to docs/figures.md by hand.
+# Full-size runs (fuzz, kills, soak, millions of rows), benchmarks included; figures go to docs/figures.md by hand.
 test-long: setup
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m long $(ARGS)
+	@$(MAKE) --no-print-directory bench-long
 
 check: setup
 	@$(BIN)/ruff check .
@@ -23,8 +24,21 @@ check: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+# Every benchmark at a moderate size, in about two minutes: JSON lines with ratios. They need nothing but the repository.
 bench: setup
 	@for bench in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$bench .py) || exit 1; done
+
+# The same at full size: a million runs, ten million rows and steps. Needs 6 GB in the temporary folder.
+bench-long: setup
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && set -e && \
+	$(BIN)/python -m tests.bench.make_big_db "$$folder/million.sqlite" --runs 1000000 && \
+	$(BIN)/python -m tests.bench.bench_startup 40 && \
+	$(BIN)/python -m tests.bench.bench_bridge "$$folder/million.sqlite" && \
+	$(BIN)/python -m tests.bench.bench_stalls "$$folder/million.sqlite" --steps 51200 && \
+	$(BIN)/python -m tests.bench.bench_table 10000000 --naive-rows 1000000 && \
+	$(BIN)/python -m tests.bench.bench_timeline 51200 1000000 10000000 --burst && \
+	$(BIN)/python -m tests.bench.bench_graph 200 2000 10000 && \
+	$(BIN)/python -m tests.bench.bench_payload 1 10 50
 
 screenshots: setup
 	@$(BIN)/python -m docs.screenshots

@@ -18,6 +18,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
@@ -144,7 +145,9 @@ def long_story(drive: Drive, ref: RunRef) -> None:
     drive.measure("long run: find no more", lambda: view.events.finder.setText(""))
     drive.measure("long run: events to the end", lambda: view.events.table.scrollToBottom())
     drive.measure("long run: zoom the timeline", lambda: view.timeline.zoom(8))
-    drive.measure("long run: graph", lambda: window.run_command("run.show_graph"))
+    graph = view.graph
+    show_graph = partial(window.run_command, "run.show_graph")
+    drive.measure("long run: graph", show_graph, lambda: graph.describe() != "No steps yet.")
     drive.measure("long run: detail", lambda: window.run_command("run.show_detail"))
     drive.measure("large payload", lambda: window.focus.change(step_id=None, position=None))
 

@@ -123,6 +123,11 @@ class PayloadView(QWidget):
     def badge(self) -> str:
         return " ".join(part for part in (self._badge.text, self._never.text) if part)
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is being decoded."""
+        return self._worker.busy
+
     def set_ref(self, ref: PayloadRef | None, empty: str = "Nothing is recorded here.") -> None:
         """Names the payload to show and asks for its first slice; None: says ``empty``."""
         if ref is not None and ref == self._ref:
