@@ -94,21 +94,18 @@ class Gate:
 
     def _begin_postgresql(self, connection: sa.Connection) -> None:
         # The name lets a settling Playhead see that this transaction is still under way.
-        connection.execute(
-            sa.text("SELECT set_config('application_name', :name, true)"), {"name": self._name}
-        )
-        if self._lock is None:
-            return
+        name = sa.text("SELECT set_config('application_name', :name, true)")
         while True:
             self._alive()
-            connection.exec_driver_sql("SAVEPOINT playhead")
             try:
-                connection.execute(self._lock)
+                connection.execute(name, {"name": self._name})
+                if self._lock is not None:
+                    connection.execute(self._lock)
                 return
             except sa.exc.OperationalError as error:
                 if getattr(error.orig, "sqlstate", None) != _LOCKED:
                     raise
-                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT playhead")
+            connection.connection.rollback()
             self._cancel.progress(0, None, WAITING)
             self._cancel.wait(LOCK_MS / 1000)
 
