@@ -75,7 +75,9 @@ class Bulk(QObject):
 
     def begin(self, source: Source, spec: ActionSpec, targets: tuple[Target, ...]) -> None:
         """An action on many targets that were chosen."""
-        self._begin(source, spec, target_words(targets), "", lambda token: list(targets))
+        page = self._desk.page()
+        words = (page.targets_words() if page is not None else "") or target_words(targets)
+        self._begin(source, spec, words, "", lambda token: list(targets))
 
     def begin_filter(self, source: Source, spec: ActionSpec, query: str, node: Node | None) -> None:
         """An action on every run that matches a filter when the job is planned."""
@@ -94,7 +96,7 @@ class Bulk(QObject):
     def _begin(self, source: Source, spec: ActionSpec, words: str, query: str, find: Any) -> None:
         self.stop()
         self._source, self._filter = source, query
-        self._title = f"{plain(spec.title.rstrip('… '), 60)} {words}"
+        self._title = f"{plain(spec.title.rstrip('… '), 60)}: {words}"
         if not spec.params:
             self._plan(source, spec, {}, find)
             return

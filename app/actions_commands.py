@@ -29,7 +29,15 @@ VERBS: Final = (
 
 def action_commands(desk: Desk) -> list[Command]:
     """All of them, in menu order."""
-    return [*_lock(desk), *_verbs(desk), *_draft(desk), *_plan(desk), *_execution(desk), *_bulk(desk)]
+    return [
+        *_lock(desk),
+        *_verbs(desk),
+        *_draft(desk),
+        *_plan(desk),
+        *_execution(desk),
+        *_bulk(desk),
+        *_export(desk),
+    ]
 
 
 def _lock(desk: Desk) -> list[Command]:
@@ -136,5 +144,24 @@ def _bulk(desk: Desk) -> list[Command]:
             lambda: runs().cancel(),
             when=desk.no_job,
             icon="cancelled",
+        ),
+    ]
+
+
+def _export(desk: Desk) -> list[Command]:
+    make = partial(Command, menu="Actions", icon="export")
+
+    def none() -> str:
+        return desk.exports.none()
+
+    return [
+        make(
+            "action.export", "Export Runs to a File …", lambda: desk.exports.start(), ("Ctrl+Shift+E",), none
+        ),
+        make(
+            "action.export_raw",
+            "Export Runs Raw, with Secrets …",
+            lambda: desk.exports.start(raw=True),
+            when=none,
         ),
     ]

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from app.actions_bulk import Bulk
     from app.actions_bulk_run import BulkRuns
     from app.actions_execute import Executions
+    from app.actions_export import Exports
     from app.actions_forms import Forms
     from app.actions_review import Review
     from app.window import MainWindow
+    from widgets.actions.close_dialog import CloseDialog
 
 
 class Desk(QObject):
@@ -47,6 +49,7 @@ class Desk(QObject):
         self.locks = Locks(self)
         self.trail = Trail(self)
         self.unfinished = Unfinished(self)
+        self.closing: CloseDialog | None = None
         self.specs.changed.connect(self.show_offered)
         self.drafts.changed.connect(lambda key: self.show_offered())
         self.journal_moved.connect(self._look)
@@ -70,6 +73,12 @@ class Desk(QObject):
         from app.actions_execute import Executions
 
         return Executions(self)
+
+    @cached_property
+    def exports(self) -> Exports:
+        from app.actions_export import Exports
+
+        return Exports(self)
 
     @cached_property
     def bulk(self) -> Bulk:
@@ -246,13 +255,6 @@ class Desk(QObject):
 
         self.work.run("deny", work, lambda _: self.journal_moved.emit())
 
-    def no_export(self) -> str:
-        """Why a run cannot be exported now."""
-        return "this version cannot export runs"
-
-    def export(self) -> None:
-        """Writes the targets of the plan into files before they are changed."""
-
     # -- bulk -----------------------------------------------------------------------------------------------
 
     def bulk_runs(self) -> BulkRuns:
@@ -299,6 +301,33 @@ class Desk(QObject):
         executing = "executions" in vars(self) and self.executions.running
         return executing or ("bulk" in vars(self) and self.bulk.runs.running)
 
+    def ask_to_close(self) -> None:
+        """Asks what shall become of what is being executed; the window closes when it has an outcome."""
+        from widgets.actions.close_dialog import CloseDialog
+
+        bulk = "bulk" in vars(self) and self.bulk.runs.running
+        dialog = self.closing = CloseDialog(self.window, bulk=bulk)
+        dialog.cancelled.connect(self._cancel_and_close)
+        dialog.finished.connect(self._on_asked)
+        dialog.open()
+
+    def _on_asked(self) -> None:
+        self.closing = None
+
+    def _cancel_and_close(self) -> None:
+        if not self.busy:
+            self.window.close()
+        if "executions" in vars(self) and self.executions.running:
+            self.executions.ended.connect(self._close_when_rested)
+            self.executions.cancel()
+        if "bulk" in vars(self) and self.bulk.runs.running:
+            self.bulk.runs.ended.connect(self._close_when_rested)
+            self.bulk.runs.pause()
+
+    def _close_when_rested(self) -> None:
+        if not self.busy:
+            self.window.close()
+
     def close(self) -> None:
         """The window is closing: stops timers and what is under way, which then settles itself."""
         self.unlocks.stop()
@@ -307,7 +336,7 @@ class Desk(QObject):
         self.unfinished.stop()
         self.work.stop()
         self.jobs.cancel_all()
-        for part in ("executions", "review", "forms", "bulk"):
+        for part in ("executions", "review", "forms", "bulk", "exports"):
             if part in vars(self):
                 getattr(self, part).stop()
         if "bulk" in vars(self):

@@ -47,7 +47,7 @@ class Review(QObject):
             view.removed.connect(lambda staged: self._desk.drafts.remove(self._key, staged))
             view.edited.connect(self._on_edit)
             view.copied.connect(lambda kind: self._desk.window.notify(f"Copied as {kind}."))
-            view.export_requested.connect(self._desk.export)
+            view.export_requested.connect(lambda: self._desk.exports.start())
             view.changed.connect(self._show_blocked)
         self._desk.show(self.view, "Review", source)
         self.replan()
@@ -93,7 +93,7 @@ class Review(QObject):
         self.plan = Plan(id=str(uuid.uuid4()), source=source.url, environment=environment, items=tuple(items))
         self.view.show_plan(self.plan, self.needed)
         destroys = any(item.danger is Danger.DESTROYS for item in self.plan.runnable)
-        self.view.export_button.setVisible(destroys and not self._desk.no_export())
+        self.view.export_button.setVisible(destroys)
         self.view.undo_button.setEnabled(self._desk.drafts.can_undo(self._key))
         self._show_blocked()
 

@@ -114,6 +114,10 @@ class PageController(QObject):
         """What an operator action would aim at now: the open run, the selected rows."""
         return ()
 
+    def targets_words(self) -> str:
+        """What the targets have in common, in words; "" where their number says enough."""
+        return ""
+
     def matching(self) -> tuple[str, Node | None] | None:
         """The text and tree of a list's filter, for actions on all that match; None where no list is shown."""
         return None

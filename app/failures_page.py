@@ -8,6 +8,7 @@ from typing import Final
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from app.actions_specs import Offered
+from app.again import Again
 from app.commands import Command
 from app.context import Context, PageController, Source
 from app.runs_page_feed import Feed
@@ -18,7 +19,7 @@ from engine_bridge.actions.model import Target
 from engine_bridge.bridge import Capability, Changes, FailureRow, Page
 from engine_bridge.errors import PlayheadError
 from engine_bridge.focus import Focus
-from engine_bridge.format import count
+from engine_bridge.format import count, plain
 from engine_bridge.session import Session
 from widgets.actions.menu import add_actions
 from widgets.failures.page import FailuresView
@@ -41,6 +42,7 @@ class FailuresPage(PageController):
         self.text = ""
         self._loaded: tuple[str | None, Session | None, str] | None = None
         self._error: PlayheadError | None = None
+        self._again = Again(self._load_again, self)
         self.offered = Offered()
         view = self.view
         self.feed = Feed(self.jobs, view.model, "failures")
@@ -85,6 +87,7 @@ class FailuresPage(PageController):
 
     def close(self) -> None:
         self.context.sources.changed.disconnect(self._on_source)
+        self._again.stop()
         self._pause()
         super().close()
 
@@ -97,6 +100,12 @@ class FailuresPage(PageController):
             found = {row.ref: row.run_type for row in rows}
         return tuple(Target(kind="run", id=str(ref), title=title, ref=ref) for ref, title in found.items())
 
+    def targets_words(self) -> str:
+        group = self.view.group_table.current_item if self.view.is_grouped else None
+        if group is None:
+            return ""
+        return f"{count(group.runs)} runs that failed with {plain(group.type, 40)} {plain(group.message, 60)}"
+
     def show_actions(self, offered: Offered) -> None:
         self.offered = offered
 
@@ -105,6 +114,10 @@ class FailuresPage(PageController):
         menu = cell_menu(self.view, [[("Open run", partial(self.open_run, self.view.current()))]])
         add_actions(menu, self.offered.with_reasons(), self.action_requested.emit)
         return menu
+
+    def _load_again(self) -> None:
+        self._loaded = None
+        self._on_source(self.context.focus.current.source or "")
 
     def _pause(self) -> None:
         self.live.stop()
@@ -124,6 +137,7 @@ class FailuresPage(PageController):
     def _load(self, source: Source | None, *, keep: bool = False) -> None:
         session = source.session if source else None
         self._loaded = (self.context.focus.current.source, session, self.text)
+        self._again.stop()
         self.jobs.cancel_all()
         if source is None or session is None:
             self._show_nothing("No source is open", "Choose one in the sources panel, or connect.")
@@ -191,6 +205,7 @@ class FailuresPage(PageController):
         else:
             self.view.empty.show_error(error)
             self.view.show_empty()
+            self._again.failed(error)
 
     def _on_chosen(self, action: str) -> None:
         if action == "clear":

@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.actions_specs import Offered
+from app.again import Again
 from app.commands import Command
 from app.context import Context, PageController
 from app.run_page_children import Children
@@ -66,6 +67,7 @@ class RunPage(PageController):
         self._relations: list[Relation] = []
         self._relations_after: bytes | None = None
         self._notes: tuple[str, ...] = ()
+        self._again = Again(self._load_again, self)
         self._ticker = QTimer(self)
         self._ticker.setInterval(_TICK_MS)
         self._ticker.timeout.connect(self._on_tick)
@@ -140,7 +142,16 @@ class RunPage(PageController):
         self.feed.stop()
         self._ticker.stop()
 
+    def _load_again(self) -> None:
+        """Tries once more, the error in sight until then; later, when the page is not shown."""
+        focus, source = self.context.focus.current, self.source()
+        if focus.page != self.name or focus.run is None or source is None or source.session is None:
+            self._loaded = None
+            return
+        self.feed.load(source.session, focus.run, follow=not source.can(Capability.TAIL))
+
     def _load(self) -> None:
+        self._again.stop()
         self._pause()
         self.children_in_place.clear()
         for slot in ("payload", "relations"):
@@ -247,6 +258,7 @@ class RunPage(PageController):
         self._load()
 
     def close(self) -> None:
+        self._again.stop()
         self._pause()
         super().close()
 
@@ -285,6 +297,7 @@ class RunPage(PageController):
     def _on_failed(self, error: PlayheadError) -> None:
         self.view.show_error(error)
         self.status_changed.emit("")
+        self._again.failed(error)
 
     def _on_lost(self, error: PlayheadError | None) -> None:
         if error is None:

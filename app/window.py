@@ -309,6 +309,10 @@ class MainWindow(Frame):
         if not self._started:
             super().closeEvent(event)
             return
+        if self.desk.busy:
+            event.ignore()
+            self.desk.ask_to_close()
+            return
         size = "maximized" if self.isMaximized() else f"{self.width()}x{self.height()}"
         self.settings.set("window", size)
         if self.panel.isVisible():

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from PySide6.QtCore import Qt
 
+from app import unlock
+from app.journal import folder
+from engine_bridge.actions.journal import Journal
+from engine_bridge.actions.model import Intent, PlanItem, Staged, Target, new_request_id
 from tests.app.acting import CONTROL, Acting, Open
+from tests.fakes import ref
 from widgets.actions.notes import Note
 
 WAITING = "run-0002"
@@ -234,3 +242,83 @@ def test_the_sheet_closes_with_escape_and_keeps_the_draft(acting: Open) -> None:
     assert a.window.sheet.isHidden()
     assert a.window.focus.current.page == "run"
     assert len(a.desk.drafts.staged(a.key)) == 1
+
+
+def test_closing_while_executing_asks_and_settles(acting: Open) -> None:
+    a = acting()
+    a.store.set("locked", "1")
+    a.unlock()
+    a.go(WAITING)
+    a.run("action.cancel")
+    a.desk.forms.submit()
+    ready(a)
+    a.desk.review.execute()
+    a.until(lambda: a.desk.executions.view.rows[0].text == "waiting for the lock")
+    a.window.close()
+    assert a.window.isVisible()
+    a.desk.closing.stay_button.click()
+    assert a.desk.executions.running
+    a.window.close()
+    a.desk.closing.close_button.click()
+    a.until(lambda: not a.window.isVisible())
+    assert a.journal() == [("intent", "cancel", ""), ("outcome", "cancel", "not applied")]
+    assert a.store.applied() == []
+    a.store.set("locked", None)
+
+
+def test_nothing_is_written_while_everything_is_looked_at(acting: Open) -> None:
+    a = acting()
+    a.until(lambda: a.window.sources.get(a.key).counts)
+    before = Path(a.store.path).read_bytes()
+    for run in ("run-0000", "run-0001", WAITING):
+        a.go(run)
+        for command in ("action.signal", "action.fork"):
+            a.run(command)
+            a.run("action.submit")
+            a.planned()
+            a.run("action.copy_sql")
+            a.run("action.execute")
+    for page in ("failures", "resources", "journal", "runs"):
+        a.run(f"go.{page}")
+    assert Path(a.store.path).read_bytes() == before
+    assert a.store.applied() == []
+
+
+def test_the_lock_returns_by_itself(acting: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    a = acting()
+    a.window.settings.set("unlock_minutes", 1)
+    a.run("source.unlock")
+    a.desk.locks.dialog.unlock_button.click()
+    assert a.window.top_bar.lock.text == "unlocked 1:00"
+    now = unlock._clock()
+    monkeypatch.setattr(unlock, "_clock", lambda: now + 30)
+    a.desk.unlocks.tick()
+    assert a.window.top_bar.lock.text == "unlocked 0:31" or a.window.top_bar.lock.text == "unlocked 0:30"
+    monkeypatch.setattr(unlock, "_clock", lambda: now + 61)
+    a.desk.unlocks.tick()
+    assert a.window.top_bar.lock.text == "read-only · Unlock"
+    assert "its time was up" in a.window.status_bar.note.text
+    a.run("source.unlock")
+    a.desk.locks.dialog.unlock_button.click()
+    a.qtbot.mouseClick(a.window.top_bar.lock, Qt.MouseButton.LeftButton)
+    assert not a.desk.unlocks.unlocked(a.key)
+
+
+def test_what_a_dead_playhead_began_is_settled_at_the_next_start(acting: Open, tmp_path: Path) -> None:
+    a = acting()
+    item = PlanItem(
+        staged=Staged(target=Target(kind="run", id=WAITING, ref=ref(WAITING)), action="cancel"),
+        title="Cancel",
+    )
+    dead = Journal(folder())
+    dead.intent(
+        Intent(request_id=new_request_id(), source=f"act://dev{a.store.path}", item=item),
+        environment="dev",
+        reason="",
+    )
+    dead.owner.release()
+    a.desk.unfinished.look()
+    a.until(
+        lambda: any("What became of it was read back: 1 not applied" in text for text in a.window.bars.texts)
+    )
+    assert a.journal()[-1] == ("outcome", "cancel", "not applied")

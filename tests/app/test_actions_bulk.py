@@ -1,4 +1,4 @@
-"""Bulk actions in the real window: canary, pause, errors, filter, failure groups, and what is left for the next start."""
+"""Bulk actions in the real window: canary, pause, errors, filter, failure groups, and going on after a restart."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
@@ -115,8 +116,10 @@ class BulkSetup(QWidget):
             ("Stop at failed", self.share),
         ):
             box.setAccessibleName(name)
-            box.setMinimumWidth(110)
+            box.setMinimumWidth(88)
+            box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
             row = QHBoxLayout()
+            row.setSpacing(12)
             row.addWidget(box)
             row.addWidget(label(box.toolTip(), color="muted", size=11, wrap=True), 1)
             form.addRow(label(name), row)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QSizePolicy, 
 from engine_bridge.actions.model import Change
 from engine_bridge.format import plain, safe_lines
 from widgets import glyphs
-from widgets.shell.label import label
+from widgets.shell.label import label, plain_tooltip
 from widgets.theme import RADIUS, font, theme
 
 _LINES = 12
@@ -81,15 +81,11 @@ class Changes(QWidget):
 
     def __init__(self, changes: tuple[Change, ...]) -> None:
         super().__init__()
-        self._lines = [
-            (sign, f"{plain(change.what, 80)} {plain(value, 400) or '(none)'}", state)
-            for change in changes
-            for sign, value, state in (("-", change.before, "failed"), ("+", change.after, "completed"))
-        ]
+        self._lines = [line for change in changes for line in _diff(change)]
         self.setFont(font(12, code=True))
         self.setFixedHeight(max(1, len(self._lines)) * 20)
         self.setAccessibleName("Changes: " + "; ".join(self.lines))
-        self.setToolTip("")
+        self.setToolTip(plain_tooltip("\n".join(self.lines)))
 
     @property
     def lines(self) -> list[str]:
@@ -104,6 +100,17 @@ class Changes(QWidget):
                 painter.setPen(t.state(state))
                 shown = metrics.elidedText(f"{sign} {text}", Qt.TextElideMode.ElideRight, self.width())
                 painter.drawText(0, row * 20, self.width(), 20, int(Qt.AlignmentFlag.AlignVCenter), shown)
+
+
+def _diff(change: Change) -> list[tuple[str, str, str]]:
+    """Sign, text and state of a change's lines; what stays as it is has one line."""
+    what, before, after = (plain(text, 400) for text in (change.what, change.before, change.after))
+    if before == after:
+        return [(" ", f"{what} {after}".strip(), "muted")]
+    return [
+        ("-", f"{what} {before or '(none)'}", "failed"),
+        ("+", f"{what} {after or '(none)'}", "completed"),
+    ]
 
 
 class Pill(QLabel):
