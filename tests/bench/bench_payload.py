@@ -2,8 +2,8 @@
 
     python -m tests.bench.bench_payload [MEGABYTES …]
 
-Wall and CPU milliseconds of the process, for scrolling of the GUI thread; budgets: design, section 9. The text editor gets the text ready made, so its
-figure is for laying it out and painting it alone.
+Wall and CPU milliseconds of the process, for scrolling of the GUI thread; budgets: design, section 9. The text editor
+gets the text ready made, so its figure is for laying it out and painting it alone.
 """
 
 from __future__ import annotations
