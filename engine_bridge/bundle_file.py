@@ -28,6 +28,18 @@ MOST_PART: Final = 256 << 20
 MOST_WHOLE: Final = 2 << 30
 _MOST_MANIFEST: Final = 16 << 20
 _MOST_PARTS: Final = 100_000
+#: What the standard library raises for damaged archives.
+_BROKEN: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+)
 _LOCAL: Final = struct.Struct("<4s5H3I2H")
 
 
@@ -114,10 +126,11 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self.whole = True
         try:
-            self._archive: _Archive = _Zip(path)
-        except (zipfile.BadZipFile, EOFError, struct.error):
-            self.whole = False
-            self._archive = _Salvaged(path)
+            try:
+                self._archive: _Archive = _Zip(path)
+            except _BROKEN:
+                self.whole = False
+                self._archive = _Salvaged(path)
         except OSError as error:
             raise CorruptError(
                 f"{plain(path.name)} cannot be opened.", "Check the path.", str(error)
@@ -161,15 +174,7 @@ class Reader:
     def _bytes(self, name: str, most: int) -> bytes:
         try:
             data = self._archive.read(name, most + 1)
-        except (
-            KeyError,
-            OSError,
-            EOFError,
-            zipfile.BadZipFile,
-            zlib.error,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
+        except (KeyError, *_BROKEN) as error:
             raise CorruptError(
                 f"Part {plain(name, 60)} of this bundle is missing or damaged.",
                 "Export it again.",
