@@ -8,6 +8,7 @@ import msgspec
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.actions_specs import Offered
+from app.again import Again
 from app.commands import Command
 from app.context import Context, PageController, Source
 from app.runs_page_cells import Cells
@@ -45,6 +46,7 @@ class RunsPage(PageController):
         self._loaded: tuple[str | None, Session | None, str] | None = None
         self._selected: frozenset[RunRef] = frozenset()
         self._error: PlayheadError | None = None
+        self._again = Again(self._load_again, self)
         self._first_page_s: float | None = None
         self.feed = Feed(self.jobs, self.view.model, "runs")
         self.scan = Scan(self.jobs, self.feed, self.view.model, self.view.scan)
@@ -107,8 +109,13 @@ class RunsPage(PageController):
 
     def close(self) -> None:
         self.context.sources.changed.disconnect(self._on_source)
+        self._again.stop()
         self._pause()
         super().close()
+
+    def _load_again(self) -> None:
+        self._loaded = None
+        self._on_source(self.context.focus.current.source or "")
 
     def _pause(self) -> None:
         self.live.stop()
@@ -186,6 +193,7 @@ class RunsPage(PageController):
         keep = keep and self.view.showing_rows and session is not None
         self._selected = frozenset(self.view.selected_refs()) if keep else frozenset()
         self._loaded = (self.context.focus.current.source, session, query)
+        self._again.stop()
         self.jobs.cancel_all()
         self._show_sort()
         if source is None or session is None:
@@ -288,6 +296,7 @@ class RunsPage(PageController):
         self.view.empty.show_error(error)
         self.view.show_empty()
         self.status_changed.emit(error.message)
+        self._again.failed(error)
 
     def _show_closed(self, source: Source | None) -> None:
         self.view.model.clear()

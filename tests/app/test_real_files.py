@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.runs_page import RunsPage
 from app.settings import Settings
 from app.window import MainWindow
 from tests.engines.dbos.databases import unpacked
@@ -70,3 +72,27 @@ def test_a_locked_file_opens_by_itself_when_the_lock_is_gone(
         qtbot.waitUntil(lambda: source.state == "failed", timeout=10_000)
         assert "is locked by another process" in window.placeholder.text.text()
     qtbot.waitUntil(lambda: source.state == "live", timeout=10_000)
+
+
+@pytest.mark.parametrize("page", ["runs", "failures", "resources", "run"])
+def test_a_page_that_met_a_lock_is_read_when_the_lock_is_gone(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, page: str
+) -> None:
+    window.open(str(unpacked("old_3.0.0", tmp_path)))
+    qtbot.waitUntil(lambda: window.sources.all()[0].state == "live", timeout=10_000)
+    runs = window.router.pages.get("runs")
+    assert isinstance(runs, RunsPage)
+    qtbot.waitUntil(lambda: runs.view.model.rowCount() > 0)
+    run = runs.view.model.item(0)
+    assert run is not None
+    with locked(tmp_path / "old_3.0.0.sqlite"):
+        window.focus.change(page=page, run=run.ref, query="started > 2000-01-01")
+        qtbot.waitUntil(lambda: "is locked by another process" in words(window), timeout=10_000)
+    qtbot.waitUntil(lambda: "is locked" not in words(window), timeout=15_000)
+
+
+def words(window: MainWindow) -> str:
+    """What stands on the shown page, in labels and in painted texts."""
+    page = window.stack.currentWidget()
+    shown = [w for w in page.findChildren(QWidget) if w.isVisible()] if page else []
+    return "\n".join(w.text() if isinstance(w, QLabel) else str(getattr(w, "text", "")) for w in shown)
