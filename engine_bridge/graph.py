@@ -23,6 +23,10 @@ from engine_bridge.model import RunRef, StepKind, StepStatus
 OPEN: Final = np.iinfo(np.int64).max
 # By code, and padded: a code that no status has must not raise.
 _CLOSED: Final = np.array([s.closed for s in STEP_STATUSES] + [False] * (256 - len(STEP_STATUSES)))
+_SHOWN_FIRST: Final = (
+    *(StepStatus.RUNNING, StepStatus.RETRYING, StepStatus.WAITING, StepStatus.SCHEDULED),
+    *(StepStatus.FAILED, StepStatus.TIMED_OUT, StepStatus.CANCELLED),
+)
 _LONGEST_PATTERN: Final = 8
 _FOLD_ROUNDS: Final = 6
 _MAX_CHILD_NODES: Final = 2_000
@@ -268,22 +272,24 @@ def _add_children(result: RunGraph, history: History) -> None:
         result.graph.add_edge(node, number, kind="child", count=len(members))
 
 
-def node_status(node: Node, status: NDArray[np.uint8]) -> tuple[StepStatus, int]:
-    """A node's status from its steps' status codes, and how many of them are closed.
+def node_states(graph: RunGraph, status: NDArray[np.uint8]) -> list[tuple[StepStatus, int]]:
+    """Each node's status from its steps' status codes, and how many of them are closed. O(steps + nodes).
 
     Unfinished work shows before failure, and failure before success, for that is the order in which it matters.
     """
-    seen = [STEP_STATUSES[int(status[row])] for row in node.rows]
-    done = sum(s.closed for s in seen)
-    for wanted in (StepStatus.RUNNING, StepStatus.RETRYING, StepStatus.WAITING, StepStatus.SCHEDULED):
-        if wanted in seen:
-            return wanted, done
-    for bad in (StepStatus.FAILED, StepStatus.TIMED_OUT, StepStatus.CANCELLED):
-        if bad in seen:
-            return bad, done
-    if done == len(seen):
-        return StepStatus.COMPLETED, done
-    return (StepStatus.RUNNING if done else StepStatus.PENDING), done
+    count, kinds = len(graph.nodes), len(STEP_STATUSES)
+    rows = np.flatnonzero(graph.node_of >= 0)
+    children = [(n, row) for n, node in enumerate(graph.nodes) if node.child is not None for row in node.rows]
+    beside = np.array(children, np.int64).reshape(-1, 2)
+    nodes = np.concatenate([graph.node_of[rows], beside[:, 0]])
+    codes = np.minimum(status[np.concatenate([rows, beside[:, 1]])], kinds - 1)
+    seen = np.bincount(nodes * kinds + codes, minlength=count * kinds).reshape(count, kinds)
+    done = seen[:, _CLOSED[:kinds]].sum(axis=1)
+    result = np.where(done > 0, code(StepStatus.RUNNING), code(StepStatus.PENDING))
+    result[done == seen.sum(axis=1)] = code(StepStatus.COMPLETED)
+    for shown in reversed(_SHOWN_FIRST):
+        result[seen[:, code(shown)] > 0] = code(shown)
+    return [(STEP_STATUSES[c], n) for c, n in zip(result.tolist(), done.tolist(), strict=True)]
 
 
 def edges_of(graph: nx.DiGraph) -> list[tuple[int, int, dict[str, Any]]]:

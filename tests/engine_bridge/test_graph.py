@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine_bridge.codes import NONE
-from engine_bridge.graph import OPEN, edges_of, node_status, observed, reduction
+from engine_bridge.graph import OPEN, edges_of, node_states, observed, reduction
 from engine_bridge.history import BatchBuilder, History
 from engine_bridge.model import Event, EventKind, Step, StepKind, StepStatus
 from tests.fakes import make_history, make_run, ref
@@ -149,7 +149,7 @@ def test_node_status_shows_unfinished_work_before_failure_and_failure_before_suc
     history = History()
     history.append(BatchBuilder().build(run, *make_history(run)))
     graph = observed(history)
-    states = [node_status(node, history.steps["status"])[0] for node in graph.nodes]
+    states = [status for status, _ in node_states(graph, history.steps["status"])]
     assert states[3] is StepStatus.FAILED
     nothing = np.zeros(history.n_steps, np.uint8)
-    assert {node_status(node, nothing)[0] for node in graph.nodes} == {StepStatus.PENDING}
+    assert set(node_states(graph, nothing)) == {(StepStatus.PENDING, 0)}

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from engine_bridge import format as fmt
-from engine_bridge.graph import Node, node_status
+from engine_bridge.graph import Node, node_states
 from engine_bridge.history import History
 from engine_bridge.model import StepKind, StepStatus
 from engine_bridge.playback import state_at
@@ -135,7 +135,7 @@ class GraphView(QWidget):
         self._status = state_at(self._history, self._position).step_status
         rows = len(self._scene.run_graph.node_of)
         status = self._status[:rows]
-        self._states = [node_status(node, status) for node in self._scene.run_graph.nodes]
+        self._states = node_states(self._scene.run_graph, status)
         self.setAccessibleDescription(self.describe())
 
     def set_selected(self, step_id: str | None) -> None:
