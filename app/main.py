@@ -122,10 +122,9 @@ def start(painted: Callable[[], object] = lambda: None) -> tuple[QApplication, M
     from app.warm import after_first_paint
 
     install(window)
-    Collector(window)
     for notice in settings.notices:
         window.report(PlayheadError(notice, "Defaults are used."))
-    after_first_paint(window)
+    after_first_paint(window, lambda: Collector(window))
     return app, window
 
 

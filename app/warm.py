@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QTimer
@@ -44,10 +44,11 @@ _PAGES: Final = (
 _TYPES: Final = 40  # of Qt, made a turn
 
 
-def after_first_paint(window: MainWindow) -> None:
+def after_first_paint(window: MainWindow, done: Callable[[], object] = lambda: None) -> None:
     """Starts warming when the event loop is idle for the first time; then builds the pages, a piece a turn.
 
     Until its modules are there no page is built: the GUI thread would wait for what the other thread is importing.
+    ``done`` is called when all is there.
     """
     pages = window.router.pages
     pages.ready = False
@@ -64,6 +65,8 @@ def after_first_paint(window: MainWindow) -> None:
                 window.router.show()
         if more:
             soon()
+        else:
+            done()
 
     def soon() -> None:
         QTimer.singleShot(0, window, lambda: window.deliver(turn))
@@ -72,7 +75,6 @@ def after_first_paint(window: MainWindow) -> None:
         try:
             warm()
         finally:
-            gc.freeze()
             window.deliver(turn)
 
     QTimer.singleShot(0, window, lambda: window.sources.in_thread("playhead-warm", work))
