@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -44,8 +45,8 @@ class Reading:
     def all(self, statement: sa.Executable) -> Any:
         return self._connection.execute(statement).fetchall()
 
-    def one(self, statement: sa.Executable) -> Any:
-        return self._connection.execute(statement).first()
+    def one(self, statement: sa.Executable, params: Mapping[str, Any] | None = None) -> Any:
+        return self._connection.execute(statement, params or {}).first()
 
     def value(self, statement: sa.Executable) -> Any:
         row = self.one(statement)

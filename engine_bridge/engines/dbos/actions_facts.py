@@ -6,6 +6,8 @@ inside the very transaction that writes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -50,7 +52,7 @@ class Reads(Protocol):
 
     def all(self, statement: sa.Executable) -> Any: ...
 
-    def one(self, statement: sa.Executable) -> Any: ...
+    def one(self, statement: sa.Executable, params: Mapping[str, Any] | None = None) -> Any: ...
 
     def value(self, statement: sa.Executable) -> Any: ...
 
@@ -129,12 +131,23 @@ def start_step(staged: Staged) -> int:
 
 def run(tables: Tables, reads: Reads, id_: str, start: int = 1) -> RunFacts | None:
     """One run: a row, and three counts by index."""
+    row = reads.one(_run_statement(tables), {"run": id_, "start": start})
+    return None if row is None else RunFacts(**dict(zip(_RUN_NAMES, row, strict=True)))
+
+
+_RUN_NAMES: Final = (*_COLUMNS, "steps", "unconsumed_messages", "kept_steps")
+
+
+@lru_cache(maxsize=8)
+def _run_statement(tables: Tables) -> sa.Select[Any]:
     table = tables["workflow_status"]
     columns = [_column(tables, key) for key in _COLUMNS]
-    counts = (_steps(tables, id_), _unconsumed(tables, id_), _steps(tables, id_, start))
-    row = reads.one(sa.select(*columns, *counts).where(table.c.workflow_uuid == id_))
-    names = (*_COLUMNS, "steps", "unconsumed_messages", "kept_steps")
-    return None if row is None else RunFacts(**dict(zip(names, row, strict=True)))
+    kept = tables["operation_outputs"].c.function_id < sa.bindparam("start", type_=sa.BigInteger())
+    counts = (_steps(tables), _unconsumed(tables), _steps(tables, kept))
+    return sa.select(*columns, *counts).where(table.c.workflow_uuid == _RUN)
+
+
+_RUN: Final[Any] = sa.bindparam("run", type_=sa.Text())
 
 
 def _column(tables: Tables, key: str) -> Any:
@@ -142,20 +155,18 @@ def _column(tables: Tables, key: str) -> Any:
     return read_as("workflow_status", _COLUMNS[key]).label(key)
 
 
-def _steps(tables: Tables, id_: str, before: int | None = None) -> Any:
+def _steps(tables: Tables, *where: Any) -> Any:
     table = tables["operation_outputs"]
-    counted = sa.select(sa.func.count()).select_from(table).where(table.c.workflow_uuid == id_)
-    if before is not None:
-        counted = counted.where(table.c.function_id < before)
+    counted = sa.select(sa.func.count()).select_from(table).where(table.c.workflow_uuid == _RUN, *where)
     return counted.scalar_subquery()
 
 
-def _unconsumed(tables: Tables, id_: str) -> Any:
+def _unconsumed(tables: Tables) -> Any:
     if not tables.has("notifications", "consumed"):
         return sa.literal(0)
     table = tables["notifications"]
     unread = sa.cast(table.c.consumed, sa.Integer) == 0
-    counted = sa.select(sa.func.count()).select_from(table).where(table.c.destination_uuid == id_, unread)
+    counted = sa.select(sa.func.count()).select_from(table).where(table.c.destination_uuid == _RUN, unread)
     return counted.scalar_subquery()
 
 
