@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from engine_bridge.bridge import FailureRow
 from engine_bridge.format import plain, timestamp
 from widgets.failures.chain import chain_text
+from widgets.shell.label import ElidedLabel
 from widgets.theme import font
 
 
@@ -21,8 +22,7 @@ class FailureDetail(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._row: FailureRow | None = None
-        self._title = QLabel(self)
-        self._title.setTextFormat(Qt.TextFormat.PlainText)
+        self._title = ElidedLabel(parent=self)
         self._title.setFont(font(13, bold=True))
         self._open = QPushButton("Open run at this step", self)
         self._open.clicked.connect(lambda: self.opened.emit(self._row))
@@ -50,12 +50,12 @@ class FailureDetail(QWidget):
         self._open.setEnabled(row is not None)
         if row is None:
             self._row = None
-            self._title.setText("Choose a failure to read what happened")
+            self._title.set_text("Choose a failure to read what happened")
             self._text.setPlainText("")
             return
         self._open.setText("Open run at this step" if row.step_id else "Open run")
         place = f"{row.run_type} · {row.step_name or row.step_id}" if row.step_id else row.run_type
-        self._title.setText(plain(f"{place} · {row.ref} · {timestamp(row.time_ns, zone)[:19]}", 300))
+        self._title.set_text(f"{plain(place, 120)} · {row.ref} · {timestamp(row.time_ns, zone)[:19]}")
         if row is not self._row:
             self._row = row
             self._text.setPlainText(chain_text(row.failure, zone))

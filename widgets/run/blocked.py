@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QApplication,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -19,6 +18,7 @@ from engine_bridge import format as fmt
 from engine_bridge.model import Blocked, Evidence, Provenance
 from widgets.run.labels import Link, Text
 from widgets.run.moment import Moment
+from widgets.shell.label import Wrapped
 from widgets.theme import RADIUS, font, theme
 
 _POPUP = 560  # px
@@ -87,9 +87,7 @@ class EvidencePopup(QFrame):
         self._layout.addWidget(copy, 0, Qt.AlignmentFlag.AlignLeft)
 
     def _add(self, text: str, *, bold: bool = False, muted: bool = False) -> None:
-        label = QLabel(fmt.plain(text, 2_000))
-        label.setTextFormat(Qt.TextFormat.PlainText)
-        label.setWordWrap(True)
+        label = Wrapped(fmt.plain(text, 2_000))
         label.setFont(font(12, bold=bold))
         label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         if muted:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QLayout, QSizePolicy, QWidget
 
 from engine_bridge.format import plain
 from widgets.theme import font, theme
+
+_LONG_WORD: Final = re.compile(r"[^\s\u200b]{32}(?=[^\s\u200b])")
+_MOST: Final = 4_000  # characters: more is for the clipboard
 
 
 def plain_tooltip(text: str) -> str:
@@ -16,14 +22,32 @@ def plain_tooltip(text: str) -> str:
     return f"<span>{safe}</span>" if text else ""
 
 
+class Wrapped(QLabel):
+    """Plain text over several lines. A long word breaks too: it would make the window as wide as itself."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._text = ""
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setText(text)
+
+    def setText(self, text: str) -> None:
+        self._text = text
+        super().setText(_LONG_WORD.sub("\\g<0>\u200b", text[:_MOST]))
+
+    def text(self) -> str:
+        """As it was set, without the places where it may break."""
+        return self._text
+
+
 def label(
     text: str = "", *, color: str = "text", size: int = 12, bold: bool = False, wrap: bool = False
 ) -> QLabel:
     """A plain-text label in a theme colour; it follows theme changes through its ``color`` property."""
-    result = QLabel(text)
+    result = Wrapped(text) if wrap else QLabel(text)
     result.setTextFormat(Qt.TextFormat.PlainText)
     result.setFont(font(size, bold=bold))
-    result.setWordWrap(wrap)
     result.setProperty("color", color)
     return result
 

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import safe_lines
 from widgets import glyphs
+from widgets.shell.label import Wrapped
 from widgets.theme import font, theme
 
 
@@ -48,6 +49,7 @@ class EmptyState(QWidget):
         while (item := self._buttons.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
+                widget.hide()
                 widget.deleteLater()
         self._buttons.addStretch()
         for action, caption in actions:
@@ -74,9 +76,8 @@ class EmptyState(QWidget):
 
 
 def _label(size: int, *, bold: bool = False) -> QLabel:
-    label = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
+    label = Wrapped()
+    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
     label.setFont(font(size, bold=bold))
     return label
 
