@@ -94,6 +94,7 @@ class BulkRuns(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self.read_items)
+        desk.unlocks.changed.connect(self._on_lock)
 
     @property
     def running(self) -> bool:
@@ -136,6 +137,11 @@ class BulkRuns(QObject):
         source = self._desk.window.sources.get(self._key)
         if self.view is not None and source is not None:
             self._desk.show(self.view, self.job.title if self.job else "Bulk job", source)
+
+    def _on_lock(self, key: str) -> None:
+        if key == self._key and self.running and not self._desk.unlocks.unlocked(key):
+            self.pause()
+            self._desk.window.notify("The bulk job is paused: its source was locked.")
 
     # -- control --------------------------------------------------------------------------------------------
 

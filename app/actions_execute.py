@@ -35,7 +35,7 @@ class _Job:
         self._told = told
         self._index = 0
         self.token = CancelToken(lambda done, total, text: told((self, "progress", self._index, text)))
-        self.done = False
+        self.done = self.halted = False
         self.left = CancelToken()  # cancelled when nobody looks at it any more
 
     def run(self) -> None:
@@ -59,6 +59,8 @@ class _Job:
         pending = []
         for index, item in enumerate(self.items):
             self._index = index
+            if self.halted:
+                raise CancelledError("the source was locked")
             self._told((self, "progress", index, "starting"))
             receipt = execution.run(item, self.token)
             self._told((self, "receipt", index, receipt))
@@ -93,6 +95,7 @@ class Executions(QObject):
         self._key = ""
         self.view: ReceiptsView | None = None
         self._told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
+        desk.unlocks.changed.connect(self._on_lock)
 
     @property
     def running(self) -> bool:
@@ -122,6 +125,10 @@ class Executions(QObject):
         items = self._job.items
         title = items[0].title if len(items) == 1 else f"{len(items)} actions"
         self._desk.show(self.view, title, source)
+
+    def _on_lock(self, key: str) -> None:
+        if self._job is not None and key == self._key and not self._desk.unlocks.unlocked(key):
+            self._job.halted = True
 
     def cancel(self) -> None:
         """Stops what is under way; what became of it is then found out by reading."""
@@ -181,7 +188,7 @@ class Executions(QObject):
         cancelled = isinstance(error, CancelledError)
         for row in self.view.rows[index:]:
             if row.receipt is None:
-                row.show_failed("Not sent: cancelled." if cancelled else f"Not sent: {error}")
+                row.show_failed(f"Not sent: {error.message if cancelled else error}")
         self._desk.journal_moved.emit()
 
     def undo(self, inverse: Staged) -> None:

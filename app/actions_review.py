@@ -139,6 +139,11 @@ class Review(QObject):
             return f"type {self.needed} to confirm"
         return ""
 
+    def _mistyped(self) -> bool:
+        """Whether something else was typed than what confirms."""
+        typed = self.view.confirm.text().strip() if self.view is not None else ""
+        return bool(self.needed and typed and not fits(typed, self.needed))
+
     @property
     def reason_needed(self) -> bool:
         wanted = self._desk.window.settings.get("reason_required")
@@ -159,7 +164,7 @@ class Review(QObject):
         reason = self.view.reason.text().strip()
         if why:
             self._desk.window.notify(f"Not executed: {why}.")
-            if why == self._locked():
+            if why == self._locked() or self._mistyped():
                 self._desk.deny(plan, why, reason)
             return
         self._desk.executions.start(source, plan, reason)

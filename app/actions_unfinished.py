@@ -12,7 +12,9 @@ from engine_bridge.format import count, plain
 if TYPE_CHECKING:
     from app.actions_desk import Desk
     from app.settle import Settled
+    from app.target import Target as Place
     from engine_bridge.actions.bulk_model import Job
+    from engine_bridge.actions.journal import Journal
 
 _AFTER_MS = 400
 
@@ -25,15 +27,27 @@ class Unfinished(QObject):
         self._desk = desk
         self.jobs: list[Job] = []
         self._token = CancelToken()
-        self._keys: dict[str, str] = {}
+        self._looks = 0
+        self._told: set[str] = set()
+        self._opened: set[str] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_AFTER_MS)
-        self._timer.timeout.connect(self.look)
+        self._timer.timeout.connect(lambda: self.look())
         self._timer.start()
+        desk.window.sources.changed.connect(self._on_source)
 
-    def look(self) -> None:
-        """Settles intents of ended Playheads, and finds jobs that can go on."""
+    def _on_source(self, key: str) -> None:
+        """A source that was opened can be read now, perhaps with a password that the first look had not."""
+        source = self._desk.window.sources.get(key)
+        if source is None or source.session is None:
+            self._opened.discard(key)
+        elif key not in self._opened:
+            self._opened.add(key)
+            self.look(self._desk.window.sources.target(key))
+
+    def look(self, target: Place | None = None) -> None:
+        """Settles intents of ended Playheads, on one source or on all, and finds jobs that can go on."""
         token = self._token
 
         def work() -> tuple[list[Settled], list[Job]]:
@@ -42,22 +56,21 @@ class Unfinished(QObject):
             if not folder().exists():
                 return [], []
             from app.actions_bulk_run import store
-            from app.settle import settle
 
-            book = journal()
-            found = settle(book, token) if book.open_intents() else []
-            return found, [
-                job for job in store().jobs() if not job.state.final and job.state.value != "running"
-            ]
+            return _settle(journal(), target, token), [job for job in store().jobs() if _waits(job)]
 
-        self._desk.work.run("unfinished", work, self._on_found)
+        # What one look settled no later look finds: each must be heard.
+        self._looks += 1
+        self._desk.work.run(f"unfinished {self._looks}", work, self._on_found)
 
     def _on_found(self, found: tuple[list[Settled], list[Job]]) -> None:
         settled, self.jobs = found
         if settled:
             self._desk.journal_moved.emit()
             self._desk.window.report_notice(_settled_words(settled))
-        if self.jobs:
+        fresh = {job.id for job in self.jobs} - self._told
+        self._told |= fresh
+        if fresh:
             noun = "job is" if len(self.jobs) == 1 else "jobs are"
             self._desk.window.report_notice(
                 f"{count(len(self.jobs))} bulk {noun} unfinished: {plain(self.jobs[0].title, 80)}, "
@@ -93,6 +106,27 @@ class Unfinished(QObject):
     def stop(self) -> None:
         self._timer.stop()
         self._token.cancel()
+
+
+def _settle(book: Journal, target: Place | None, token: CancelToken) -> list[Settled]:
+    """Settles what ended Playheads left open: everywhere, or on one open source with its password."""
+    from app.opening import actor_of, source_id
+    from app.settle import settle
+    from engine_bridge.errors import PlayheadError
+
+    if not book.open_intents():
+        return []
+    if target is None:
+        return settle(book, token)
+    try:
+        return settle(book, token, source_id(target.url), actor_of(target))
+    except PlayheadError:
+        return []  # nothing acts on such sources, so nothing is open on them
+
+
+def _waits(job: Job) -> bool:
+    """Whether a job can go on, and nobody runs it."""
+    return not job.state.final and job.state.value != "running"
 
 
 def _settled_words(settled: list[Settled]) -> str:

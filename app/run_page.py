@@ -7,18 +7,19 @@ from typing import Any
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.actions_specs import Offered
 from app.again import Again
 from app.commands import Command
 from app.context import Context, PageController
+from app.run_page_actions import RunActions
 from app.run_page_children import Children
 from app.run_page_commands import commands
 from app.run_page_feed import RunFeed
 from app.run_page_payloads import Payloads
 from app.run_page_play import Player
-from engine_bridge.actions.model import ParamType, Staged, Target
+from engine_bridge.actions.model import Target
 from engine_bridge.bridge import Capability, Relation, Relations
 from engine_bridge.errors import NotFoundError, PlayheadError
 from engine_bridge.focus import Focus
@@ -26,16 +27,11 @@ from engine_bridge.model import RunRef
 from engine_bridge.playback import neighbour
 from engine_bridge.query.text import quote
 from engine_bridge.session import Session
-from widgets.actions.buttons import ActionButtons
-from widgets.actions.menu import add_actions
 from widgets.journal.entries import Entry
-from widgets.journal.table import EntryTable
 from widgets.run.page import RunView
-from widgets.run.panes import Pane, Panes
-from widgets.timeline.state import Stamp
+from widgets.run.panes import Panes
 
 _PAGE = 100
-FIRST = ("signal", "cancel", "fork", "resume")
 _TICK_MS = 1_000
 
 
@@ -48,18 +44,8 @@ class RunPage(PageController):
     def __init__(self, context: Context, view: RunView | None = None) -> None:
         super().__init__(context)
         self.view = view or RunView()
-        self.buttons = ActionButtons()
-        self.view.header.side.addWidget(self.buttons)
-        self._state: object = None
-        self._trail: tuple[Entry, ...] = ()
-        self._offered = Offered()
-        self._staged: tuple[Staged, ...] = ()
-        self.operators = EntryTable(
-            "What operators did to this run", ("when", "who", "action", "outcome", "reason")
-        )
-        self.operators.entry_opened.connect(self._on_entry)
-        self.view.left.add(Pane("operators", "Operators", self.operators))
         self.feed = RunFeed(self.jobs, self)
+        self.actions = RunActions(self)
         self.player = Player(self)
         self.children_in_place = Children(self)
         self.payloads = Payloads(self)
@@ -104,8 +90,6 @@ class RunPage(PageController):
         view.more_relations_requested.connect(self._load_relations)
         view.back_requested.connect(self.back_to_list)
         view.retry_requested.connect(self.refresh)
-        self.buttons.chosen.connect(self.action_requested)
-        view.step_menu_filled.connect(self._add_step_actions)
         self.context.sources.changed.connect(self._on_source)
         self.context.settings.changed.append(self._on_setting)
 
@@ -188,70 +172,14 @@ class RunPage(PageController):
         if name == "zone":
             self.view.set_zone(self.context.settings.zone())
 
-    # -- operator actions ---------------------------------------------------------------------------------
-
     def targets(self) -> tuple[Target, ...]:
-        run = self.feed.history.run if self.view.loaded else None
-        if run is None or run.ref != self.context.focus.current.run:
-            return ()
-        return (Target(kind="run", id=str(run.ref), title=run.type, ref=run.ref),)
+        return self.actions.targets()
 
     def show_actions(self, offered: Offered) -> None:
-        rank = {name: number for number, name in enumerate(FIRST)}
-        specs = sorted(offered.specs, key=lambda spec: rank.get(spec.id, len(rank)))
-        run = self.feed.history.run
-        awaited = run is not None and run.blocked_on is not None and run.blocked_on.kind == "signal"
-        self.buttons.set_actions(
-            [(spec, offered.why_not(spec.id)) for spec in specs], "signal" if awaited else ""
-        )
-        self._offered = offered
-        self._staged = offered.staged
-        self._show_stamps()
-        titles = {spec.id: spec.title.rstrip("… ") for spec in offered.specs}
-        self.view.header.show_staged(tuple(titles.get(one.action, one.action) for one in offered.staged))
-
-    def _add_step_actions(self, menu: QMenu) -> None:
-        """Actions that start at a step: the one whose menu this is has been selected."""
-        actions = [
-            (spec, why)
-            for spec, why in self._offered.with_reasons()
-            if any(param.type is ParamType.STEP for param in spec.params)
-        ]
-        add_actions(menu, actions, self.action_requested.emit)
+        self.actions.show_offered(offered)
 
     def show_trail(self, entries: tuple[Entry, ...]) -> None:
-        self._trail = entries
-        self.operators.set_entries(entries, self.context.settings.zone())
-        self.view.left.set_count("operators", str(len(entries)) if entries else "")
-        self._show_stamps()
-
-    def _show_stamps(self) -> None:
-        done = tuple(
-            Stamp(entry.time_ns, f"{entry.action}: {entry.words}\n{entry.who} · {entry.reason}".rstrip(" ·"))
-            for entry in self._trail
-        )
-        history = self.feed.history
-        staged = []
-        for one in self._staged:
-            steps = [value for value in one.args.values() if isinstance(value, str)]
-            row = next((r for r in map(history.step_row, steps) if r >= 0), -1) if steps else -1
-            start = history.step(row).start_ns if row >= 0 else None
-            if start is not None:
-                staged.append(Stamp(start, f"staged: {one.action}", staged=True))
-        self.view.timeline.set_stamps((*done, *staged))
-
-    def _tell_targets(self) -> None:
-        """Says that actions may mean something else now: another run, or the same one in another state."""
-        run = self.feed.history.run
-        state = (
-            None if run is None else (run.ref, run.status, run.engine_status, run.blocked_on, run.attempts)
-        )
-        if state != self._state:
-            self._state = state
-            self.targets_changed.emit()
-
-    def _on_entry(self, entry: Entry) -> None:
-        self.context.focus.change(page="journal")
+        self.actions.show_trail(entries)
 
     def refresh(self) -> None:
         self._loaded = None
@@ -269,7 +197,7 @@ class RunPage(PageController):
         self.view.set_history(self.feed.history, position=focus.position, step_id=focus.step_id)
         self.view.set_notes(self._notes)
         self._ticker.start()
-        self._tell_targets()
+        self.actions.tell_targets()
         self.status_changed.emit(self.view.status_text())
 
     def _on_tick(self) -> None:
@@ -278,7 +206,7 @@ class RunPage(PageController):
 
     def _on_grown(self) -> None:
         self.view.refresh()
-        self._tell_targets()
+        self.actions.tell_targets()
         self.status_changed.emit(self.view.status_text())
 
     def _on_done(self) -> None:

@@ -126,6 +126,10 @@ class RunsPage(PageController):
         runs = self.view.table.selected_items() or [run for run in (self.view.current_run(),) if run]
         return tuple(Target(kind="run", id=str(run.ref), title=run.type, ref=run.ref) for run in runs)
 
+    def targets_words(self) -> str:
+        count, whole = len(self.targets()), self.view.table.selected_count
+        return f"the {count} of {whole} selected runs that were read" if whole > count else ""
+
     def matching(self) -> tuple[str, Node | None] | None:
         query = self.context.focus.current.query
         return (query, self.node) if self.view.showing_rows else None

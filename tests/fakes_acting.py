@@ -1,8 +1,8 @@
-"""A fake engine that can be acted on: a small SQLite file, a bridge that plans, an actor that writes in a child process.
+"""A fake engine that can be acted on: a small SQLite file, a bridge that plans, an actor that writes in a child.
 
 ``Store`` is the engine's database, and how a test plays the engine (take a signal, move a run, hold the lock).
-``ActingBridge`` is ``FakeBridge`` with actions, so every page of the window has something to show. ``install`` registers
-the engine by an entry point, so that child processes find it.
+``ActingBridge`` is ``FakeBridge`` with actions, so every page of the window has something to show. ``install``
+registers the engine by an entry point, so that child processes find it.
 """
 
 from __future__ import annotations
@@ -50,8 +50,10 @@ CREATE TABLE IF NOT EXISTS queue (id TEXT PRIMARY KEY, paused INTEGER);
 
 
 class Store:
-    """The fake engine's database. Settings: ``locked`` (an action waits until it is gone), ``fail`` (comma-separated
-    run ids whose actions raise), ``takes_signals`` ("0": signals stay pending), ``slow_s`` (each action takes this long).
+    """The fake engine's database.
+
+    Settings: ``locked`` (an action waits until it is gone), ``fail`` (comma-separated run ids whose actions raise),
+    ``takes_signals`` ("0": signals stay pending), ``slow_s`` (each action takes this long).
     """
 
     def __init__(self, path: Path | str) -> None:

@@ -34,8 +34,8 @@ def test_a_signal_from_its_button_to_its_receipt(acting: Open) -> None:
     a = acting()
     a.go(WAITING)
     page = a.window.router.pages.get("run")
-    assert list(page.buttons.buttons) == ["signal", "cancel", "fork", "resume"]
-    a.qtbot.mouseClick(page.buttons.buttons["signal"], Qt.MouseButton.LeftButton)
+    assert list(page.actions.buttons.buttons) == ["signal", "cancel", "fork", "resume"]
+    a.qtbot.mouseClick(page.actions.buttons.buttons["signal"], Qt.MouseButton.LeftButton)
     form = a.desk.forms.view
     assert form.fields["topic"].text == "approve_order"
     assert "Prefilled from the last such signal" in form.fields["message"].note.text()
@@ -188,8 +188,8 @@ def test_a_fork_takes_the_selected_step_and_opens_its_run(acting: Open) -> None:
     executed(a)
     row = a.desk.executions.view.rows[0]
     assert row.receipt.outcome.new_ref is not None
-    a.until(lambda: len(page.operators.entries) == 1)
-    assert page.operators.entries[0].words == "applied"
+    a.until(lambda: len(page.actions.operators.entries) == 1)
+    assert page.actions.operators.entries[0].words == "applied"
 
 
 def test_staging_is_undone_edited_and_discarded(acting: Open) -> None:
@@ -222,7 +222,7 @@ def test_disabled_actions_stay_with_their_reason(acting: Open) -> None:
     a = acting()
     a.go("run-0000")
     page = a.window.router.pages.get("run")
-    button = page.buttons.buttons["cancel"]
+    button = page.actions.buttons.buttons["cancel"]
     assert not button.isEnabled() and "Not now: it is completed." in button.toolTip()
     assert a.window.commands.get("action.cancel").when() == "it is completed"
     assert a.window.commands.get("action.rewind").when() == "what is chosen here has no such action"

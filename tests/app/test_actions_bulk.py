@@ -188,3 +188,4 @@ def test_a_queue_is_paused_and_resumed(acting: Open) -> None:
     a.until(lambda: a.desk.review.blocked() == "")
     a.desk.review.execute()
     a.until(lambda: not a.store.paused("orders"))
+    a.until(lambda: not a.desk.executions.running)

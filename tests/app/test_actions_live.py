@@ -96,6 +96,6 @@ def test_a_waiting_approval_is_signalled_and_finishes_live(
     )
     assert journal().verify() is None
     assert next(one.verdict for one in journal().rows() if one.verdict) == "applied"
-    qtbot.waitUntil(lambda: len(page.operators.entries) == 1, timeout=30_000)
+    qtbot.waitUntil(lambda: len(page.actions.operators.entries) == 1, timeout=30_000)
     window.close()
     journal().close()

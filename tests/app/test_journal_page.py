@@ -112,7 +112,7 @@ def test_the_run_lists_and_marks_what_was_done_to_it(acting: Open) -> None:
     write(f"act://dev{a.store.path}", "run-0003", "cancel", "stuck")
     a.go("run-0003")
     page = a.window.router.pages.get("run")
-    a.until(lambda: len(page.operators.entries) == 1)
+    a.until(lambda: len(page.actions.operators.entries) == 1)
     assert page.view.timeline.state.stamps[0].words.startswith("cancel: applied")
     a.run("run.show_operators")
-    assert page.view.left.currentWidget() is page.operators
+    assert page.view.left.currentWidget() is page.actions.operators

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPushButton, QVBoxLayout, QWidget
 
-from widgets.actions.notes import Note
+from widgets.actions.notes import Note, fit
 from widgets.shell.label import label
 
 _ONE = (
@@ -46,5 +46,5 @@ class CloseDialog(QDialog):
         column.addWidget(label(f"{title}.", bold=True, size=13, wrap=True))
         column.addWidget(Note("journal", "muted", text))
         column.addWidget(buttons)
-        self.setMinimumWidth(440)
+        fit(self, 440)
         self.stay_button.setFocus()

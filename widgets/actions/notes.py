@@ -102,6 +102,14 @@ class Changes(QWidget):
                 painter.drawText(0, row * 20, self.width(), 20, int(Qt.AlignmentFlag.AlignVCenter), shown)
 
 
+def fit(dialog: QWidget, width: int) -> None:
+    """Makes a dialog of wrapped words as wide as asked and as high as they then need."""
+    layout = dialog.layout()
+    dialog.setMinimumWidth(width)
+    if layout is not None:
+        dialog.resize(width, layout.totalHeightForWidth(width))
+
+
 def _diff(change: Change) -> list[tuple[str, str, str]]:
     """Sign, text and state of a change's lines; what stays as it is has one line."""
     what, before, after = (plain(text, 400) for text in (change.what, change.before, change.after))

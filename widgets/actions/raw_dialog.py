@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QPushButton, QVBoxLayout, QWidget
 
-from widgets.actions.notes import Note
+from widgets.actions.notes import Note, fit
 from widgets.shell.label import label
 
 
@@ -35,4 +35,4 @@ class RawDialog(QDialog):
         column.addWidget(Note("journal", "muted", "The export stands in the journal."))
         column.addWidget(self.box)
         column.addWidget(buttons)
-        self.setMinimumWidth(440)
+        fit(self, 440)

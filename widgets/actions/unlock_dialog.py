@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from engine_bridge.format import plain
-from widgets.actions.notes import Note
+from widgets.actions.notes import Note, fit
 from widgets.shell.label import label
 from widgets.shell.top_bar import ENVIRONMENTS
 
@@ -51,7 +51,7 @@ class UnlockDialog(QDialog):
         column.addWidget(self.line)
         column.addSpacing(4)
         column.addWidget(self.buttons)
-        self.setMinimumWidth(460)
+        fit(self, 460)
         self._show()
 
     def _show(self) -> None:

@@ -79,7 +79,7 @@ class RunHeader(QWidget):
         self.side.setSpacing(12)
         top = QHBoxLayout()
         top.setSpacing(10)
-        for widget in (self._glyph, self._type, self._id, self._chip, self.staged):
+        for widget in (self._glyph, self._type, self._id, self._chip):
             top.addWidget(widget)
         top.addStretch(1)
         top.addLayout(self.side)
@@ -94,6 +94,7 @@ class RunHeader(QWidget):
         facts.setContentsMargins(28, 0, 0, 0)
         facts.setSpacing(16)
         facts.addWidget(self._summary)
+        facts.addWidget(self.staged)
         facts.addWidget(self._link_row)
         facts.addStretch(1)
         layout = QVBoxLayout(self)

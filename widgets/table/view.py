@@ -128,6 +128,11 @@ class PagedView(QTableView):
         index = self.currentIndex()
         return self.paged.item(index.row()) if index.isValid() else None
 
+    @property
+    def selected_count(self) -> int:
+        """Selected rows, at hand or not."""
+        return sum(r.bottom() - r.top() + 1 for r in self.selectionModel().selection().toList())
+
     def selected_items(self) -> list[Any]:
         """Selected items that are at hand, top to bottom; placeholders have none yet."""
         ranges = [(r.top(), r.bottom()) for r in self.selectionModel().selection().toList()]

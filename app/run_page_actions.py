@@ -1,0 +1,107 @@
+"""Operator actions on the run page: buttons in the header, the Operators tab, marks on the timeline, the step menu."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QMenu
+
+from app.actions_specs import Offered
+from engine_bridge.actions.model import ParamType, Staged, Target
+from widgets.actions.buttons import ActionButtons
+from widgets.actions.menu import add_actions
+from widgets.journal.entries import Entry
+from widgets.journal.table import EntryTable
+from widgets.run.panes import Pane
+from widgets.timeline.state import Stamp
+
+if TYPE_CHECKING:
+    from app.run_page import RunPage
+
+FIRST: Final = ("signal", "cancel", "fork", "resume")
+_COLUMNS: Final = ("when", "who", "action", "outcome", "reason")
+
+
+class RunActions(QObject):
+    """What of the run page belongs to operators. GUI thread."""
+
+    def __init__(self, page: RunPage) -> None:
+        super().__init__(page)
+        self._page = page
+        self._state: object = None
+        self._offered = Offered()
+        self._trail: tuple[Entry, ...] = ()
+        self.buttons = ActionButtons()
+        self.operators = EntryTable("What operators did to this run", _COLUMNS)
+        view = page.view
+        view.header.side.addWidget(self.buttons)
+        view.left.add(Pane("operators", "Operators", self.operators))
+        view.step_menu_filled.connect(self._add_step_actions)
+        self.buttons.chosen.connect(page.action_requested)
+        self.operators.entry_opened.connect(lambda _: page.context.focus.change(page="journal"))
+
+    def targets(self) -> tuple[Target, ...]:
+        """The open run, once it is read."""
+        page = self._page
+        run = page.feed.history.run if page.view.loaded else None
+        if run is None or run.ref != page.context.focus.current.run:
+            return ()
+        return (Target(kind="run", id=str(run.ref), title=run.type, ref=run.ref),)
+
+    def tell_targets(self) -> None:
+        """Says that actions may mean something else now: another run, or the same one in another state."""
+        run = self._page.feed.history.run
+        state = (
+            None if run is None else (run.ref, run.status, run.engine_status, run.blocked_on, run.attempts)
+        )
+        if state != self._state:
+            self._state = state
+            self._page.targets_changed.emit()
+
+    def show_offered(self, offered: Offered) -> None:
+        """Buttons, and what is staged on this run."""
+        self._offered = offered
+        rank = {name: number for number, name in enumerate(FIRST)}
+        found = sorted(offered.with_reasons(), key=lambda pair: rank.get(pair[0].id, len(rank)))
+        run = self._page.feed.history.run
+        awaited = run is not None and run.blocked_on is not None and run.blocked_on.kind == "signal"
+        self.buttons.set_actions(found, "signal" if awaited else "")
+        titles = {spec.id: spec.title.rstrip("… ") for spec in offered.specs}
+        self._page.view.header.show_staged(tuple(titles.get(s.action, s.action) for s in offered.staged))
+        self._show_stamps()
+
+    def show_trail(self, entries: tuple[Entry, ...]) -> None:
+        """What operators did to this run, newest first."""
+        self._trail = entries
+        self.operators.set_entries(entries, self._page.context.settings.zone())
+        self._page.view.left.set_count("operators", str(len(entries)) if entries else "")
+        self._show_stamps()
+
+    def _show_stamps(self) -> None:
+        done = (Stamp(entry.time_ns, _words(entry)) for entry in self._trail)
+        staged = ((self._start_of(one), one.action) for one in self._offered.staged)
+        planned = (Stamp(at, f"staged: {name}", staged=True) for at, name in staged if at is not None)
+        self._page.view.timeline.set_stamps((*done, *planned))
+
+    def _start_of(self, staged: Staged) -> int | None:
+        """When the step began that a staged action starts at, None when it names none."""
+        spec, history = self._offered.spec(staged.action), self._page.feed.history
+        names = [p.name for p in spec.params if p.type is ParamType.STEP] if spec is not None else []
+        steps = [str(staged.args[name]) for name in names if name in staged.args]
+        row = history.step_row(steps[0]) if steps else -1
+        return history.step(row).start_ns if row >= 0 else None
+
+    def _add_step_actions(self, menu: QMenu) -> None:
+        """Actions that start at a step: the one whose menu this is has been selected."""
+        actions = [
+            (spec, why)
+            for spec, why in self._offered.with_reasons()
+            if any(param.type is ParamType.STEP for param in spec.params)
+        ]
+        add_actions(menu, actions, self._page.action_requested.emit)
+
+
+def _words(entry: Entry) -> str:
+    """What a mark on the timeline says."""
+    return "\n".join(filter(None, (f"{entry.action}: {entry.words}", entry.who, entry.reason)))
