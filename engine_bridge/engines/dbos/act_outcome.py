@@ -125,12 +125,9 @@ def _moved(tables: Tables, reads: Reads, staged: Staged, now: Facts | None, befo
     changed = [n for n in now.__struct_fields__ if getattr(now, n) != getattr(before, n)]
     if not changed and not _same_is_done(staged, now):
         return Found(_unknown("DBOS reported no error, and nothing changed."))
-    changes = tuple(
-        Change(what=name, before=_text(getattr(before, name)), after=_text(getattr(now, name)))
-        for name in changed
-        if name in _SHOWN
-    )
-    evidence = tuple(f"{change.what} was {change.before}, is {change.after}" for change in changes)
+    pairs = [(name, getattr(before, name), getattr(now, name)) for name in changed if name in _SHOWN]
+    changes = tuple(_change(name, was, is_) for name, was, is_ in pairs)
+    evidence = tuple(actions_facts.told(*pair) for pair in pairs)
     evidence += _children(tables, reads, staged)
     queued = isinstance(now, RunFacts) and now.status == "ENQUEUED" and staged.action in ("resume", "rewind")
     outcome = _applied(*(evidence or ("it is as asked",)))
@@ -153,8 +150,9 @@ def _children(tables: Tables, reads: Reads, staged: Staged) -> tuple[str, ...]:
     )
 
 
-def _text(value: Any) -> str:
-    return "none" if value is None else str(value)
+def _change(name: str, was: Any, is_: Any) -> Change:
+    words, shown = actions_facts.WORDS.get(name, name), actions_facts.shown
+    return Change(what=words, before=shown(name, was), after=shown(name, is_))
 
 
 def _applied(*evidence: str) -> Outcome:

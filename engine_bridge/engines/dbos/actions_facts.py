@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from engine_bridge.actions.model import Precondition, Staged
 from engine_bridge.engines.dbos.tables import Tables
+from engine_bridge.format import timestamp
 
 INTERNAL_QUEUE: Final = "_dbos_internal_queue"
 NULL_TOPIC: Final = "__null__topic__"
@@ -200,18 +201,45 @@ def schedule(tables: Tables, reads: Reads, name: str) -> ScheduleFacts | None:
     return ScheduleFacts(name=name, status=row[0], automatic_backfill=bool(row[1]), last_fired_at=row[2])
 
 
+WORDS: Final = {
+    "owner_xid": "owner",
+    "recovery_attempts": "dispatches",
+    "unconsumed_messages": "messages not taken",
+    "kept_steps": "steps kept",
+    "delay_until": "due",
+    "global_concurrency": "global concurrency",
+}
+"""What the names of facts are called in plans and receipts; the others are called as they are."""
+_NAMES: Final = {words: name for name, words in WORDS.items()}
+_TIMES: Final = ("updated_at", "delay_until", "deadline")
+
+
 def observed(facts: Facts, *names: str) -> tuple[Precondition, ...]:
     """Preconditions of these fields, with their present values."""
-    return tuple(Precondition(what=name, value=getattr(facts, name)) for name in names)
+    return tuple(Precondition(what=WORDS.get(name, name), value=getattr(facts, name)) for name in names)
 
 
 def stale(preconditions: tuple[Precondition, ...], now: Facts | None) -> tuple[str, ...]:
     """What changed since the plan was made, in words; empty when all of it still holds."""
     if now is None:
         return ("It is no longer there: somebody deleted it.",) if preconditions else ()
-    changed = [(p.what, p.value, getattr(now, p.what, None)) for p in preconditions]
-    return tuple(f"{what} was {_shown(was)}, is {_shown(is_)}" for what, was, is_ in changed if was != is_)
+    named = [(_NAMES.get(p.what, p.what), p) for p in preconditions]
+    changed = [(name, p.value) for name, p in named if p.value != getattr(now, name, None)]
+    return tuple(told(name, was, getattr(now, name, None)) for name, was in changed)
 
 
-def _shown(value: Any) -> str:
-    return "empty" if value is None else str(value)
+def told(name: str, was: Any, is_: Any) -> str:
+    """One changed fact in words."""
+    return f"{WORDS.get(name, name)} was {shown(name, was)}, is {shown(name, is_)}"
+
+
+def shown(name: str, value: Any) -> str:
+    """A fact's value in words."""
+    if value is None:
+        return "unlimited" if name == "global_concurrency" else "none"
+    return at(value) if name in _TIMES else str(value)
+
+
+def at(ms: int) -> str:
+    """A stored time, to the millisecond."""
+    return timestamp(ms * 1_000_000).replace("000000+", "+")

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from engine_bridge.engines.dbos.actions_facts import OPEN, Reads
+from engine_bridge.engines.dbos.actions_facts import NULL_TOPIC, OPEN, Reads
 from engine_bridge.engines.dbos.tables import Tables
 
 MOST: Final = 10_000
@@ -79,16 +79,39 @@ def late_events(tables: Tables, reads: Reads, run_id: str, start: int) -> list[s
     ]
 
 
-def messages(tables: Tables, reads: Reads, run_id: str, start: int) -> tuple[int, int]:
-    """How many messages a rewind deletes: consumed at or after a step, and not consumed at all."""
+def messages(tables: Tables, reads: Reads, run_id: str, start: int) -> tuple[list[str], list[str]]:
+    """Topics of the messages that a rewind deletes: those taken at or after a step, and those not taken at all."""
     if not tables.has("notifications", "consumed_by_function_id"):
-        return 0, 0
+        return [], []
+    table = tables["notifications"]
+    by = table.c.consumed_by_function_id
+    statement = (
+        sa.select(table.c.topic, sa.cast(table.c.consumed, sa.Integer), by)
+        .where(table.c.destination_uuid == run_id)
+        .order_by(table.c.created_at_epoch_ms)
+        .limit(MOST)
+    )
+    rows = [(_topic(row[0]), bool(row[1]), row[2]) for row in reads.all(statement)]
+    late = [
+        f"{topic} (step {step})"
+        for topic, taken, step in rows
+        if taken and step is not None and step >= start
+    ]
+    return late, [topic for topic, taken, _ in rows if not taken]
+
+
+def unread_on(tables: Tables, reads: Reads, run_id: str, topic: str) -> int:
+    """How many messages on a topic a run has not taken yet."""
+    if not tables.has("notifications", "consumed"):
+        return 0
     table = tables["notifications"]
     unread = sa.cast(table.c.consumed, sa.Integer) == 0
-    late = sa.and_(sa.not_(unread), table.c.consumed_by_function_id >= start)
-    counts = [sa.func.coalesce(sa.func.sum(sa.case((test, 1), else_=0)), 0) for test in (late, unread)]
-    row = reads.one(sa.select(*counts).where(table.c.destination_uuid == run_id))
-    return int(row[0]), int(row[1])
+    where = (table.c.destination_uuid == run_id, table.c.topic == topic, unread)
+    return int(reads.value(sa.select(sa.func.count()).select_from(table).where(*where)))
+
+
+def _topic(topic: str | None) -> str:
+    return "no topic" if topic in (None, NULL_TOPIC) else str(topic)
 
 
 def versions(tables: Tables, reads: Reads, application: str | None) -> tuple[str, ...]:

@@ -6,10 +6,9 @@ from typing import Final
 
 from engine_bridge.actions.model import Change, Danger, Param, ParamType, PlanItem, Staged
 from engine_bridge.engines.dbos import plan_args, plan_read
-from engine_bridge.engines.dbos.actions_facts import INTERNAL_QUEUE
+from engine_bridge.engines.dbos.actions_facts import INTERNAL_QUEUE, at
 from engine_bridge.engines.dbos.plan_base import Draft, Look, call, finish
 from engine_bridge.errors import UsageError
-from engine_bridge.format import timestamp
 
 MS: Final = 1_000_000
 _SHOWN: Final = 20
@@ -95,7 +94,7 @@ def resume(look: Look) -> PlanItem:
         Change(what="dispatches", before=str(run.recovery_attempts), after="0"),
     ]
     if run.deadline is not None:
-        changes.append(Change(what="deadline", before=timestamp(run.deadline * MS), after="none"))
+        changes.append(Change(what="deadline", before=at(run.deadline), after="none"))
     if run.deduplication_id is not None:
         changes.append(Change(what="deduplication id", before=run.deduplication_id, after="none"))
     warnings = []
@@ -190,18 +189,18 @@ def set_delay(look: Look) -> PlanItem:
         if delay is None
         else call("set_workflow_delay", run.id, delay_seconds=delay / 1e9)
     )
-    before = "none" if run.delay_until is None else timestamp(run.delay_until * MS)
+    before = "none" if run.delay_until is None else at(run.delay_until)
     back = Staged(target=look.staged.target, action="set_delay", args={"until_ms": run.delay_until})
     about = "" if delay is None else ", counted from the execution"
     return finish(
         look,
         Draft(
-            title=f"Delay {run.id} until {timestamp(due * MS)}",
+            title=f"Delay {run.id} until {at(due)}",
             python=(line,),
             sql=look.place.sql.set_delay(run.id, due),
             preconditions=("status", "delay_until"),
             params=delay_params(look),
-            changes=(Change(what="due", before=before, after=timestamp(due * MS) + about),),
+            changes=(Change(what="due", before=before, after=at(due) + about),),
             inverse=back if run.delay_until is not None else None,
             warnings=("That time has passed: it is put on its queue within a second.",)
             if due * MS <= look.now_ns

@@ -74,7 +74,7 @@ def plan(look: Look) -> PlanItem:
             race="The run may take it at any moment after.",
             fresh=key,
             side_effects=_side_effects(waiting),
-            warnings=tuple(_warnings(look, value, waiting)),
+            warnings=(*_warnings(look, value, waiting), *_unread(look, topic)),
             dedupes=True,
         ),
     )
@@ -86,6 +86,13 @@ def _after(look: Look) -> str:
 
 def _side_effects(waiting: int | None) -> tuple[str, ...]:
     return () if waiting is None else (f"The run seems to wait at step {waiting} and would go on.",)
+
+
+def _unread(look: Look, topic: str | None) -> tuple[str, ...]:
+    unread = plan_read.unread_on(look.tables, look.reads, look.run.id, topic or NULL_TOPIC)
+    if not unread:
+        return ()
+    return (f"On this topic {unread} not taken yet: the run takes the oldest first.",)
 
 
 def _warnings(look: Look, value: Any, waiting: int | None) -> list[str]:

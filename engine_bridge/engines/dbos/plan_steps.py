@@ -108,10 +108,9 @@ def fork(look: Look) -> PlanItem:
 
 def resolved(look: Look) -> Look:
     """The look with the start step that its default stands for, so that what is confirmed is what is executed."""
-    start = plan_args.integer(look.args, "start_step", 1)
-    if start is None:
-        start = int(_start(look).default)
-    staged = msgspec.structs.replace(look.staged, args={**look.args, "start_step": start})
+    if plan_args.integer(look.args, "start_step", 1) is not None:
+        return look
+    staged = msgspec.structs.replace(look.staged, args={**look.args, "start_step": _start(look).default})
     facts = actions_facts.read(look.tables, look.reads, staged)
     return look if facts is None else replace(look, staged=staged, facts=facts)
 
@@ -120,7 +119,7 @@ def _split(rows: list[StepRow], start: int) -> tuple[Change, ...]:
     kept = [str(row) for row in rows if row.id < start]
     again = [str(row) for row in rows if row.id >= start]
     return (
-        Change(what=f"{len(kept)} steps kept", before=_listed(kept), after=_listed(kept)),
+        Change(what=f"{len(kept)} steps kept", before=_listed(kept), after="from the record"),
         Change(what=f"{len(again)} steps run again", before=_listed(again), after="executed anew"),
     )
 
@@ -212,10 +211,10 @@ def rewind(look: Look) -> PlanItem:
 def _deleted(rows: list[StepRow], start: int) -> tuple[Change, ...]:
     kept, gone = [str(r) for r in rows if r.id < start], [str(r) for r in rows if r.id >= start]
     return (
-        Change(what=f"{len(kept)} steps kept", before=_listed(kept), after=_listed(kept)),
+        Change(what=f"{len(kept)} steps kept", before=_listed(kept), after="from the record"),
         Change(what=f"{len(gone)} steps deleted", before=_listed(gone), after="deleted, then executed anew"),
     )
 
 
-def _gone(what: str, number: int) -> list[Change]:
-    return [Change(what=what, before=str(number), after="deleted")] if number else []
+def _gone(what: str, topics: list[str]) -> list[Change]:
+    return [Change(what=f"{len(topics)} {what}", before=_listed(topics), after="deleted")] if topics else []

@@ -130,7 +130,7 @@ def test_steps_offer_fork_and_rewind_from_there(operator: Operator) -> None:
     specs = operator.specs(step)
     assert set(specs) == {"fork", "rewind"}
     assert specs["fork"].params[0].default == "3"
-    assert operator.plan(step, "fork").staged.args == {"start_step": 3}
+    assert operator.plan(step, "fork").staged.args == {"start_step": "3"}
 
 
 def test_queues_and_schedules(place: Place, operator: Operator) -> None:
