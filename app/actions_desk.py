@@ -50,9 +50,10 @@ class Desk(QObject):
         self.trail = Trail(self)
         self.unfinished = Unfinished(self)
         self.closing: CloseDialog | None = None
+        self._shown: object = None
         self.specs.changed.connect(self.show_offered)
         self.drafts.changed.connect(lambda key: self.show_offered())
-        self.journal_moved.connect(self._look)
+        self.journal_moved.connect(lambda: self._look())
         window.status_bar.staged_clicked.connect(lambda: window.run_command("action.review"))
         window.sources.changed.connect(self._on_source)
 
@@ -113,20 +114,24 @@ class Desk(QObject):
 
     def on_built(self, page: PageController) -> None:
         """A page was built: its targets and buttons are ours."""
-        page.targets_changed.connect(self._look)
+        page.targets_changed.connect(lambda: self._look())
         page.action_requested.connect(self.start)
 
     def scope_changed(self) -> None:
-        """Another page, source or run may be on the screen."""
-        self.locks.show()
-        self.trail.look()
-        self._look()
-        self.show_offered()
+        """Another page, source or run may be on the screen; often it is the playhead alone that moved."""
+        source, focus = self.source(), self.window.focus.current
+        shown = (self.window.router.scope, focus.source, focus.run, source and source.info)
+        if shown != self._shown:
+            self._shown = shown
+            self.locks.show()
+            self.trail.look()
+            self._look(again=False)
+            self.show_offered()
 
-    def _look(self) -> None:
+    def _look(self, *, again: bool = True) -> None:
         page = self.page()
         targets: tuple[Target, ...] = page.targets() if page is not None else ()
-        self.specs.look(self.source(), targets)
+        self.specs.look(self.source(), targets, again=again)
 
     def show_offered(self) -> None:
         """Buttons, badges and the tray follow what is offered and staged."""

@@ -72,14 +72,17 @@ class Specs(QObject):
         self._timer.setInterval(_SETTLE_MS)
         self._timer.timeout.connect(self._ask)
 
-    def look(self, source: Source | None, targets: tuple[Target, ...]) -> None:
-        """Asks what can be done to targets of a source, shortly: selections move in bursts."""
+    def look(self, source: Source | None, targets: tuple[Target, ...], *, again: bool = True) -> None:
+        """Asks what can be done to targets of a source, shortly: selections move in bursts.
+
+        ``again``: also when they are those that were asked about last, for their state may have moved.
+        """
         moved = source is not self._source or targets != self._targets
         self._source, self._targets = source, targets
         if moved:
             self._jobs.cancel_all()
             self._set(Offered(targets=targets, reason=self._why_not() or "the source is being asked"))
-        if not self._why_not():
+        if (moved or again) and not self._why_not():
             self._timer.start()
 
     def _why_not(self) -> str:
