@@ -55,7 +55,7 @@ class _Load:
             self.delayed += number
         else:
             self.queued += number
-            if oldest_ms is not None and (self.oldest_ms is None or oldest_ms < self.oldest_ms):
+            if type(oldest_ms) is int and (self.oldest_ms is None or oldest_ms < self.oldest_ms):
                 self.oldest_ms = oldest_ms
 
 
@@ -73,7 +73,8 @@ def _recorded(tables: Tables, read: Reader) -> dict[str, Mapping[str, Any]]:
     if not tables.has("queues", "name"):
         return {}
     columns = [tables.col("queues", name) for name in ("name", *_LIMITS)]
-    return {row[0]: dict(zip(_LIMITS, row[1:], strict=True)) for row in read.all(sa.select(*columns))}
+    found = read.all(sa.select(*columns))
+    return {row[0]: dict(zip(_LIMITS, row[1:], strict=True)) for row in found if isinstance(row[0], str)}
 
 
 def _loads(tables: Tables, read: Reader) -> dict[str, _Load]:
@@ -91,9 +92,11 @@ def _loads(tables: Tables, read: Reader) -> dict[str, _Load]:
             .group_by(queue, partition, status)
         )
         for name, part, state, number, oldest in read.all(statement):
+            if not isinstance(name, str):
+                continue
             load = found.setdefault(name, _Load())
             load.add(state, number, oldest)
-            if part is not None:
+            if isinstance(part, str):
                 load.parts.setdefault(part, _Load()).add(state, number, oldest)
     return found
 

@@ -45,7 +45,7 @@ def read(db: Database, cancel: CancelToken) -> list[Resource]:
     with db.reader(cancel) as reader:
         found = reader.all(statement.order_by(tables.col("workflow_schedules", "schedule_name")))
         fired = _last_runs(tables, reader, [row[1] for row in found])
-    return [_schedule(row, fired.get(row[1]), now_ns) for row in found]
+    return [_schedule(row, fired.get(row[1]), now_ns) for row in found if isinstance(row[1], str)]
 
 
 def _last_runs(tables: Tables, read: Reader, names: list[str]) -> dict[str, int]:
@@ -63,7 +63,7 @@ def _last_runs(tables: Tables, read: Reader, names: list[str]) -> dict[str, int]
 def _schedule(row: Sequence[Any], last_run_ms: int | None, now_ns: int) -> Resource:
     _, name, workflow, cls, cron, status, fired, backfill, zone_name, queue, application = row
     recorded = _instant(fired)
-    last_ns = recorded if recorded is not None else None if last_run_ms is None else last_run_ms * MS
+    last_ns = recorded if recorded is not None else None if type(last_run_ms) is not int else last_run_ms * MS
     active = status == "ACTIVE"
     next_ns, missed, problem = _due(cron, zone_name, last_ns, now_ns) if active else (None, 0, "")
     cells = {

@@ -46,7 +46,13 @@ def _registered(tables: Tables, read: Reader) -> list[tuple[str, int | None, str
         tables.col("application_versions", name)
         for name in ("version_name", "version_timestamp", "application_name")
     ]
-    return [(row[0], row[1], row[2]) for row in read.all(sa.select(*columns).order_by(at.desc()))]
+    found = read.all(sa.select(*columns).order_by(at.desc()))
+    return [(row[0], whole(row[1]), row[2]) for row in found if isinstance(row[0], str)]
+
+
+def whole(value: Any) -> int | None:
+    """A number, None for what a damaged row holds instead."""
+    return value if type(value) is int else None
 
 
 def _latest(registered: list[tuple[str, int | None, str | None]]) -> dict[str | None, str]:
@@ -67,7 +73,7 @@ def _open_by(tables: Tables, read: Reader, column: str) -> dict[str, _Counts]:
         if states == ("ENQUEUED",):
             conditions.append(literal_in(status, filters.IN_FLIGHT))
         for name, number in read.all(sa.select(value, sa.func.count()).where(*conditions).group_by(value)):
-            found[name or ""][STATUSES[states[0]].value] = number
+            found[str(name or "")][STATUSES[states[0]].value] = number
     return found
 
 
@@ -133,7 +139,7 @@ def workers(db: Database, cancel: CancelToken) -> list[Resource]:
     )
     found: dict[str, list[Any]] = defaultdict(list)
     for name, version, number, last in db.all(statement, cancel):
-        found[name or ""].append((version or "", number, last))
+        found[str(name or "")].append((str(version or ""), number, whole(last)))
     return [_worker(name, parts) for name, parts in sorted(found.items())]
 
 

@@ -63,6 +63,8 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
 FIRST: Final = {
     "workflow_status": """workflow_uuid status name created_at updated_at started_at_epoch_ms recovery_attempts
         executor_id application_version queue_name priority workflow_deadline_epoch_ms inputs output error""",
+    "workflow_input": "workflow_uuid inputs",
+    "workflow_output": "workflow_uuid output error",
     "operation_outputs": "workflow_uuid function_id function_name output error child_workflow_id",
     "notifications": "message_uuid destination_uuid topic message created_at_epoch_ms",
     "workflow_events": "workflow_uuid key value",

@@ -303,6 +303,8 @@ def test_a_newer_schema_opens_with_a_notice(orders_file: Path, open_bridge: Open
         ("workflow_status", "updated_at"),
         ("workflow_status", "completed_at"),
         ("workflow_status", "attributes"),
+        ("workflow_input", "workflow_uuid"),
+        ("workflow_output", "error"),
         ("notifications", "topic"),
         ("queues", "concurrency"),
         ("workflow_schedules", "schedule"),
@@ -370,11 +372,12 @@ def test_damaged_files_are_told_or_read_and_never_crash(tmp_path: Path, open_bri
 
 
 @pytest.mark.long
-def test_many_damaged_files(orders_file: Path, open_bridge: Open) -> None:
-    original = orders_file.read_bytes()
+def test_many_damaged_files(tmp_path: Path, open_bridge: Open) -> None:
+    path = unpacked("orders", tmp_path)
+    original = path.read_bytes()
     for seed in range(1_000, 3_000):
-        orders_file.write_bytes(mutant(original, seed))
-        look_at_a_mutant(orders_file, seed, open_bridge)
+        path.write_bytes(mutant(original, seed))
+        look_at_a_mutant(path, seed, open_bridge)
 
 
 def test_the_copy_says_when_there_is_no_room(
