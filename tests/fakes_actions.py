@@ -104,12 +104,13 @@ class ShopActor(Actor):
 
     concurrent = True
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, synchronous: str = "OFF") -> None:
         self._path = path
+        self._synchronous = synchronous
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, timeout=3600, isolation_level=None)
-        db.execute("PRAGMA synchronous=OFF")
+        db.execute(f"PRAGMA synchronous={self._synchronous}")
         return db
 
     def open(self, cancel: CancelToken) -> None:

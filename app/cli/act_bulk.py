@@ -133,7 +133,7 @@ def drive(factory: ActorFactory, jobs: BulkStore, job: Job, *, ask: bool) -> Job
             job = work(lambda token: run.run(token, _Bar(token)))
             if job.state is not JobState.CANARY or not (ask and sys.stdin.isatty()):
                 return job
-            _print_counts(job)
+            note(_counts(job))
             if not click.confirm(f"Go on with the other {job.count(ItemState.WAITING)}?", err=True):
                 return job
 
@@ -156,7 +156,7 @@ def tell(jobs: BulkStore, job: Job, as_json: bool) -> None:
     if as_json:
         json_line(job_json(job) | {"items": [report_json(item) for item in jobs.report(job.id)]})
     else:
-        _print_counts(job)
+        line(_counts(job))
         states = (ItemState.NOT_APPLIED, ItemState.STALE, ItemState.UNKNOWN, ItemState.OPEN)
         for item in jobs.report(job.id, states, limit=_SAMPLE):
             line(f"  {item.state.value}: {item.title}: {item.why}")
@@ -175,9 +175,9 @@ def tell(jobs: BulkStore, job: Job, as_json: bool) -> None:
         )
 
 
-def _print_counts(job: Job) -> None:
+def _counts(job: Job) -> str:
     counts = ", ".join(f"{count} {state}" for state, count in sorted(job.counts.items()) if count)
-    note(f"Job {job.id[:8]}, {job.state.value}: {counts}.")
+    return f"Job {job.id[:8]}, {job.state.value}: {counts}."
 
 
 def job_json(job: Job) -> dict[str, Any]:

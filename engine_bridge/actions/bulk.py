@@ -29,6 +29,7 @@ from engine_bridge.session import Call
 _AHEAD: Final = 500
 _TELL_S: Final = 0.1
 _TICK_S: Final = 0.05
+_OUTCOME_S: Final = 0.25
 OnProgress = Callable[[Progress], None]
 
 
@@ -108,6 +109,7 @@ class BulkRun:
             state, why = loop.run(cancel)
         finally:
             loop.abandon()
+            self._journal.seal()
         unknown = self._store.job(job.id).count(ItemState.OPEN)
         if state is JobState.DONE and unknown:
             return JobState.STOPPED, f"What became of {unknown} could not be read back yet."
@@ -131,8 +133,9 @@ class _Loop:
         self._flying: dict[int, _Flight] = {}
         self._ended: list[tuple[_Flight, Receipt]] = []
         self._tally = _Tally(counts=dict(job.counts))
-        self._next: list[tuple[int, PlanItem]] = []
+        self._next: list[tuple[int, int, PlanItem]] = []
         self._last = -1
+        self._ended_since = 0.0
         self._lost = False
         self._exhausted = False
         self._failed = ""
@@ -147,8 +150,8 @@ class _Loop:
         given_up: float | None = None
         while True:
             stop = self._stop(cancel)
-            due = [] if stop else self._due()
-            self._commit(due)
+            if self._worth_a_commit():
+                self._commit([] if stop else self._due())
             self._tell()
             if not self._flying and not self._ended and (stop or not self._more()):
                 return stop or (JobState.DONE, "")
@@ -197,7 +200,19 @@ class _Loop:
                 self._last = self._next[-1][0]
         return bool(self._next)
 
-    def _due(self) -> list[tuple[int, PlanItem]]:
+    def _worth_a_commit(self) -> bool:
+        """Whether to write now: a durable transaction costs as much as an action, so it waits for company.
+
+        Meanwhile the source has half of the items under way to work on; an outcome waits for a quarter of a second.
+        """
+        now = time.monotonic()
+        if not self._flying or (self._ended and now - self._ended_since > _OUTCOME_S):
+            return True
+        if self._settings.rate > 0 and self._room() > 0:
+            return self._pace.allowed(now) > 0
+        return len(self._flying) <= self._settings.in_flight // 2
+
+    def _due(self) -> list[tuple[int, int, PlanItem]]:
         """The items that may be sent now."""
         room = self._room()
         if room <= 0 or not self._more():
@@ -212,9 +227,10 @@ class _Loop:
 
     def _wait_s(self, *, stopping: bool) -> float:
         """How long to wait for an ended call: until the next item may be sent, but 50 ms at most."""
-        if stopping or self._room() <= 0 or not self._more():
-            return _TICK_S if self._flying else 0.0
-        return min(_TICK_S, self._pace.wait_s())
+        paced = self._settings.rate > 0 and self._room() > 0 and self._more()
+        if paced and not stopping:
+            return min(_TICK_S, max(self._pace.wait_s(), 0.001))
+        return _TICK_S if self._flying else 0.0
 
     def _collect(self, timeout: float) -> None:
         """Takes what has ended, after at most ``timeout`` seconds."""
@@ -223,6 +239,8 @@ class _Loop:
                 flight = self._queue.get(timeout=timeout) if timeout else self._queue.get_nowait()
                 timeout = 0.0
                 del self._flying[flight.number]
+                if not self._ended:
+                    self._ended_since = time.monotonic()
                 self._ended.append((flight, self._receipt(flight)))
         except Empty:
             return
@@ -248,17 +266,17 @@ class _Loop:
         self._lost = receipt.outcome.pending == LATER
         return receipt
 
-    def _commit(self, due: list[tuple[int, PlanItem]]) -> None:
+    def _commit(self, due: list[tuple[int, int, PlanItem]]) -> None:
         """Journals what ended and what comes next in one transaction, then sends the latter."""
         if not due and not self._ended:
             return
         ended, self._ended = self._ended, []
-        flights = [self._flight(number, item) for number, item in due]
+        flights = [self._flight(*one) for one in due]
         known = [(f.intent, r) for f, r in ended if r.outcome.pending != LATER]
         try:
             if flights:
                 self._child.ready(CancelToken(), SETTLE_S)
-            self._journal.group([flight.intent for flight in flights], self._why, known)
+            self._journal.group([flight.intent for flight in flights], self._why, known, anchor=False)
         except PlayheadError as error:
             # Nothing of ``due`` was sent; the journal writes the outcomes with its next row.
             self._failed, flights = str(error), []
@@ -270,8 +288,9 @@ class _Loop:
         if self._canary_left > 0:
             self._canary_left -= len(flights)
 
-    def _flight(self, number: int, item: PlanItem) -> _Flight:
-        intent = Intent(request_id=request_id(self._job.id, number), source=self._job.source, item=item)
+    def _flight(self, number: int, attempt: int, item: PlanItem) -> _Flight:
+        name = request_id(self._job.id, number, attempt)
+        intent = Intent(request_id=name, source=self._job.source, item=item)
         return _Flight(number, intent, time.monotonic_ns())
 
     def _start(self, flight: _Flight) -> None:

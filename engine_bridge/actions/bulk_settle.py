@@ -27,11 +27,12 @@ def reconcile(child: Child, journal: Journal, store: BulkStore, job: Job, cancel
         _settle(child, journal, job.source, cancel)
         items = store.report(job.id, (ItemState.WAITING, ItemState.OPEN))
         known = journal.of_requests([item.request_id for item in items])
-        ended = [(item.number, rows) for item in items if (rows := known.get(item.request_id)) is not None]
-        store.finish(
-            job.id, [_ended(number, rows[-1]) for number, rows in ended if rows[-1].kind is Kind.OUTCOME]
-        )
-        if all(rows[-1].kind is Kind.OUTCOME for _, rows in ended):
+        sent = [(item.number, rows) for item in items if (rows := known.get(item.request_id)) is not None]
+        over = [(number, rows) for number, rows in sent if rows[-1].kind is Kind.OUTCOME]
+        interrupted = [number for number, rows in over if _interrupted(rows)]
+        store.finish(job.id, [_ended(number, rows[-1]) for number, rows in over if not _interrupted(rows)])
+        store.again(job.id, interrupted)
+        if len(over) == len(sent):
             return
         if time.monotonic() > deadline:
             raise BusyError(
@@ -51,6 +52,15 @@ def _settle(child: Child, journal: Journal, source: str, cancel: CancelToken) ->
             for left in taken[number:]:
                 journal.unsettled(left)
             raise
+
+
+def _interrupted(rows: list[Row]) -> bool:
+    """Whether an item was settled as not applied after the run that sent it had ended: nothing refused it.
+
+    Should its effect come about yet, the precondition of the next attempt no longer holds.
+    """
+    last = rows[-1]
+    return last.verdict == Verdict.NOT_APPLIED.value and not last.stale and last.took_ns is None
 
 
 def _ended(number: int, row: Row) -> Ended:

@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS job (
 );
 CREATE TABLE IF NOT EXISTS item (
     job TEXT, number INTEGER, target BLOB, title TEXT, plan BLOB, state TEXT, why TEXT, new_ref TEXT, took_ns INTEGER,
-    PRIMARY KEY (job, number)
+    attempt INTEGER, PRIMARY KEY (job, number)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS item_state ON item (job, state, number);
 """
@@ -39,14 +39,14 @@ _JOB: Final = (
     "id, source, environment, action, reason, title, filter, created_ns, settings, state, why, owner,"
     " canary_passed"
 )
-_ITEM: Final = "number, target, title, state, why, new_ref, took_ns"
+_ITEM: Final = "number, target, title, state, why, new_ref, took_ns, attempt"
 Ended = tuple[int, ItemState, str, str, int | None]
 """(number, state, why, new run, nanoseconds) of an item that is done."""
 
 
-def request_id(job_id: str, number: int) -> str:
-    """The request id of an item: the same in every attempt to run its job."""
-    return derived_id(job_id, f"item {number}")
+def request_id(job_id: str, number: int, attempt: int) -> str:
+    """The request id of an item: known before it is sent, so that its journal rows are found after a crash."""
+    return derived_id(job_id, f"item {number} attempt {attempt}")
 
 
 class BulkStore:
@@ -125,7 +125,7 @@ class BulkStore:
         rows = [_item_row(job_id, number, item) for number, item in enumerate(plan.items)]
         with self._writing() as db:
             db.execute(f"INSERT INTO job ({_JOB}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", (*head, *tail))
-            db.executemany("INSERT INTO item VALUES (?,?,?,?,?,?,?,?,?)", rows)
+            db.executemany("INSERT INTO item VALUES (?,?,?,?,?,?,?,?,?,1)", rows)
         return self.job(job_id)
 
     def jobs(self) -> list[Job]:
@@ -217,23 +217,35 @@ class BulkStore:
     def finish(self, job_id: str, ended: Sequence[Ended]) -> None:
         """Records what became of items."""
         rows = [
-            (state.value, mask_text(why), new, took, job_id, number)
+            (state.value, mask_text(why), new, took, state is ItemState.OPEN, job_id, number)
             for number, state, why, new, took in ended
         ]
         with self._writing() as db:
             db.executemany(
-                "UPDATE item SET state=?, why=?, new_ref=?, took_ns=?, plan=NULL WHERE job=? AND number=?",
+                "UPDATE item SET state=?, why=?, new_ref=?, took_ns=?, plan=iif(?, plan, NULL)"
+                " WHERE job=? AND number=?",
                 rows,
             )
 
-    def left(self, job_id: str, after: int, limit: int) -> list[tuple[int, PlanItem]]:
-        """The next items that were not sent, in order."""
+    def again(self, job_id: str, numbers: Sequence[int]) -> None:
+        """Items that were interrupted, and are known not to have been applied, wait again."""
+        with self._writing() as db:
+            db.executemany(
+                "UPDATE item SET state='waiting', why='', attempt=attempt+1 WHERE job=? AND number=? AND plan NOTNULL",
+                [(job_id, number) for number in numbers],
+            )
+
+    def left(self, job_id: str, after: int, limit: int) -> list[tuple[int, int, PlanItem]]:
+        """The next items that were not sent, in order: number, attempt, plan."""
         with self._reading() as db:
             rows = db.execute(
-                "SELECT number, plan FROM item WHERE job=? AND state='waiting' AND number>? ORDER BY number LIMIT ?",
+                "SELECT number, attempt, plan FROM item WHERE job=? AND state='waiting' AND number>?"
+                " ORDER BY number LIMIT ?",
                 (job_id, after, limit),
             ).fetchall()
-        return [(number, msgspec.msgpack.decode(plan, type=PlanItem)) for number, plan in rows]
+        return [
+            (number, attempt, msgspec.msgpack.decode(plan, type=PlanItem)) for number, attempt, plan in rows
+        ]
 
     def change(self, job_id: str, settings: Settings) -> None:
         """New settings, which the next run of the job follows."""
@@ -263,13 +275,13 @@ def _item_row(job_id: str, number: int, item: PlanItem) -> tuple[Any, ...]:
 
 
 def _report(job_id: str, row: Sequence[Any]) -> ItemReport:
-    number, target, title, state, why, new_ref, took_ns = row
+    number, target, title, state, why, new_ref, took_ns, attempt = row
     return ItemReport(
         number=number,
         target=msgspec.msgpack.decode(target, type=Target),
         title=title,
         state=ItemState(state),
-        request_id=request_id(job_id, number),
+        request_id=request_id(job_id, number, attempt),
         why=why or "",
         new_ref=new_ref or "",
         took_ns=took_ns,

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -34,6 +34,8 @@ from engine_bridge.actions.owner import Owner
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import PlayheadError
 from engine_bridge.payloads.masking import mask, mask_text
+
+_SEAL_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Journal:
         self._lock = threading.Lock()
         self._flying: set[str] = set()
         self._late: list[_Entry] = []
+        self._unsealed: tuple[int, str] | None = None
+        self._sealed_s = 0.0
 
     # Writing
 
@@ -76,11 +80,17 @@ class Journal:
         return self.group([intent], why)[-1]
 
     def group(
-        self, intents: Sequence[Intent], why: Why, outcomes: Iterable[tuple[Intent, Receipt]] = ()
+        self,
+        intents: Sequence[Intent],
+        why: Why,
+        outcomes: Iterable[tuple[Intent, Receipt]] = (),
+        *,
+        anchor: bool = True,
     ) -> list[Row]:
         """Records outcomes and the next intents in one durable transaction, in this order.
 
-        Raises PlayheadError: then none of the intents may be sent; the outcomes are kept for the next write.
+        Raises PlayheadError: then none of the intents may be sent; the outcomes are kept for the next write. Without
+        ``anchor`` the anchor follows once a second at most, and by ``seal``.
         """
         ended = [_outcome(intent, receipt.outcome, receipt) for intent, receipt in outcomes]
         if intents:
@@ -88,7 +98,7 @@ class Journal:
             with self._lock:
                 self._flying.update(one.request_id for one in intents)
         try:
-            return self._write([*ended, *(_intent(one, why) for one in intents)])
+            return self._write([*ended, *(_intent(one, why) for one in intents)], anchor=anchor)
         except PlayheadError:
             with self._lock:
                 self._flying.difference_update(one.request_id for one in intents)
@@ -163,10 +173,23 @@ class Journal:
                 seq, head = head_of(db)
             self._flying.add(row.request_id)
             with contextlib.suppress(PlayheadError):
-                self._store.write_anchor(seq, head)
+                self._anchor(seq, head)
         return True
 
-    def _write(self, entries: list[_Entry]) -> list[Row]:
+    def seal(self) -> None:
+        """Anchors what ``group`` wrote without an anchor."""
+        with self._lock:
+            if self._unsealed is not None:
+                with contextlib.suppress(PlayheadError):
+                    self._anchor(*self._unsealed)
+
+    def _anchor(self, seq: int, head: str) -> None:
+        self._unsealed = (seq, head)
+        self._store.write_anchor(seq, head)
+        self._unsealed = None
+        self._sealed_s = time.monotonic()
+
+    def _write(self, entries: list[_Entry], *, anchor: bool = True) -> list[Row]:
         """Appends in one transaction; what could not be recorded before comes first."""
         with self._lock:
             entries = self._late + entries
@@ -179,8 +202,11 @@ class Journal:
                     at = (row.seq, row.hash)
             self._late = []
             self._flying.difference_update(entry.closes for entry in entries)
+            if not anchor and time.monotonic() - self._sealed_s < _SEAL_S:
+                self._unsealed = at
+                return rows
             try:
-                self._store.write_anchor(*at)
+                self._anchor(*at)
             except PlayheadError:
                 # The anchor matters before something is sent; an older one still verifies.
                 if entries[-1].kind is Kind.INTENT:
@@ -271,6 +297,7 @@ class Journal:
         if self._late:
             with contextlib.suppress(PlayheadError):
                 self._write([])
+        self.seal()
         with self._lock:
             self._store.close()
         self.owner.release()

@@ -73,7 +73,8 @@ class Store:
             )
             db.execute("PRAGMA synchronous=FULL")
             db.execute("PRAGMA fullfsync=ON")
-            db.execute("PRAGMA journal_mode=TRUNCATE")
+            # One flush to disk a commit, where a rollback journal needs three.
+            db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA secure_delete=ON")
             db.executescript(_SCHEMA)
             self._inode = self.path.stat().st_ino
@@ -98,8 +99,9 @@ class Store:
         if not self.path.exists():
             yield None
             return
-        # A writer that was killed leaves a journal of SQLite's own, which only a writable connection rolls back.
-        mode = "rw" if os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK) else "ro"
+        # What a killed writer left is recovered by a writable connection only; a foreign journal is read as it is.
+        own = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
+        mode = "rw" if own else "ro&immutable=1"
         db = None
         try:
             db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, timeout=10)

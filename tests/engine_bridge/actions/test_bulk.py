@@ -101,18 +101,20 @@ def desk(tmp_path: Path) -> Iterator[Callable[[int], Desk]]:
         one.close()
 
 
+def start_operator(here: Desk, job: Job) -> subprocess.Popen[bytes]:
+    """Another Playhead that runs the job."""
+    command = [sys.executable, "-m", "tests.engine_bridge.actions.bulk_operator"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([*command, str(here.shop), str(here.folder), job.id], cwd=ROOT, env=env)
+
+
 def crash_and_resume(here: Desk, crash_at: int) -> None:
     chance = random.Random(len(here.runs))
     bad = set(chance.sample(here.runs, len(here.runs) // 20))
     for run in bad:
         add_fault(here.shop, run, "before-commit", "error")
     job = here.create()
-    command = [sys.executable, "-m", "tests.engine_bridge.actions.bulk_operator"]
-    process = subprocess.Popen(
-        [*command, str(here.shop), str(here.folder), job.id],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
+    process = start_operator(here, job)
     while sum(applied(here.shop).values()) < crash_at:
         assert process.poll() is None
         time.sleep(0.002)
@@ -141,6 +143,29 @@ def test_three_hundred_items_with_errors_and_a_crash_half_way(desk: Callable[[in
 @pytest.mark.long
 def test_five_thousand_items_with_errors_and_a_crash_half_way(desk: Callable[[int], Desk]) -> None:
     crash_and_resume(desk(5_000), 2_500)
+
+
+def test_an_item_that_a_crash_interrupted_is_sent_again_once_it_is_known_not_to_be_applied(
+    desk: Callable[[int], Desk],
+) -> None:
+    here = desk(6)
+    add_fault(here.shop, here.runs[2], "start", "hang")
+    add_fault(here.shop, here.runs[3], "after-commit", "hang")
+    job = here.create(Settings(canary=0, rate=0, in_flight=6))
+    with start_operator(here, job) as process:
+        while len(applied(here.shop)) < 5:
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.kill()
+    while here.store.job(job.id).state is not JobState.INTERRUPTED:
+        time.sleep(0.01)
+    clear_faults(here.shop)
+    before = requests(here.shop)
+    assert here.run(job).state is JobState.DONE
+    assert applied(here.shop) == dict.fromkeys(here.runs, 1) and requests(here.shop)[:5] == before
+    verdicts = [row.verdict for row in here.journal.rows(target=here.runs[2]) if row.kind is Kind.OUTCOME]
+    assert verdicts == ["applied", "not applied"]
+    here.check()
 
 
 def test_a_canary_comes_first_and_asks(desk: Callable[[int], Desk]) -> None:
