@@ -77,13 +77,29 @@ def _resume(to: Sending) -> None:
 def _fork(to: Sending) -> None:
     from dbos import SetWorkflowID
 
+    queue = plan_args.text(to.args, "queue")
+    key = None if queue is None else _seen_run(to).partition
     with SetWorkflowID(to.new_id):
         to.client.fork_workflow(
             to.run_id,
             start_step(to.staged),
             application_version=plan_args.text(to.args, "version"),
-            queue_name=plan_args.text(to.args, "queue"),
+            queue_name=queue,
+            queue_partition_key=key,
         )
+
+
+def _seen_run(to: Sending) -> RunFacts:
+    """The run as the gate reads it: at the begin of any transaction."""
+    with to.engine.begin():
+        return _checked(to)
+
+
+def _checked(to: Sending) -> RunFacts:
+    run = to.seen()
+    if not isinstance(run, RunFacts):
+        raise RejectedError("The run was not read before.")
+    return run
 
 
 def _rewind(to: Sending) -> None:
@@ -108,10 +124,7 @@ def _enqueue_like(to: Sending) -> None:
     changed = plan_enqueue.edited(to.args)
     args, kwargs = changed or ([], {})
     with to.engine.begin() as connection:
-        run = to.seen()
-        if not isinstance(run, RunFacts):
-            raise RejectedError("The run was not read before.")
-        options: Any = plan_enqueue.options(run, to.args, to.new_id)
+        options: Any = plan_enqueue.options(_checked(to), to.args, to.new_id)
         options["serialization_type"] = WorkflowSerializationFormat.PORTABLE
         to.client.enqueue_in_transaction(connection, options, *args, **kwargs)
         if changed is None:

@@ -14,6 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from engine_bridge.actions.model import Precondition, Staged
+from engine_bridge.engines.dbos import plan_args
 from engine_bridge.engines.dbos.tables import Tables
 from engine_bridge.format import timestamp
 
@@ -125,9 +126,8 @@ def run_id(staged: Staged) -> str:
 
 
 def start_step(staged: Staged) -> int:
-    """The first step that runs again; 1 when none was chosen."""
-    value = staged.args.get("start_step")
-    return 1 if value in (None, "") else int(value)
+    """The first step that runs again; 1 when none was chosen. Raises UsageError."""
+    return plan_args.integer(staged.args, "start_step", 1) or 1
 
 
 def run(tables: Tables, reads: Reads, id_: str, start: int = 1) -> RunFacts | None:

@@ -136,6 +136,7 @@ def plan(look: Look) -> PlanItem:
     run, new_id = look.run, fresh_id()
     changed = edited(look.args)
     chosen = options(run, look.args, new_id)
+    plan_read.check_partition(look.tables, look.reads, chosen["queue_name"], run.partition)
     return finish(
         look,
         Draft(

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from engine_bridge.engines.dbos.actions_facts import NULL_TOPIC, OPEN, Reads
 from engine_bridge.engines.dbos.tables import Tables
+from engine_bridge.errors import UsageError
 
 MOST: Final = 10_000
 _DEPTH: Final = 50
@@ -131,6 +132,21 @@ def queues(tables: Tables, reads: Reads) -> tuple[str, ...]:
         return ()
     table = tables["queues"]
     return tuple(row[0] for row in reads.all(sa.select(table.c.name).order_by(table.c.name)))
+
+
+def check_partition(tables: Tables, reads: Reads, queue: str | None, partition: str | None) -> None:
+    """Refuses a partitioned queue for a run without a partition key: no worker would ever take it from there."""
+    limits = [c for c in ("partition_concurrency", "partition_worker_concurrency", "partition_rate_limit_max")
+              if tables.has("queues", c)]  # fmt: skip
+    if queue is None or partition is not None or not limits:
+        return
+    table = tables["queues"]
+    row = reads.one(sa.select(*(table.c[name] for name in limits)).where(table.c.name == queue))
+    if row is not None and any(value is not None for value in row):
+        raise UsageError(
+            f"The queue {queue} is partitioned, and this run has no partition key: nothing would take it from there.",
+            "Choose another queue.",
+        )
 
 
 def waiting_step(tables: Tables, reads: Reads, run_id: str) -> int | None:

@@ -86,6 +86,7 @@ def resume_params(look: Look) -> tuple[Param, ...]:
 
 def resume(look: Look) -> PlanItem:
     run, queue = look.run, plan_args.text(look.args, "queue")
+    plan_read.check_partition(look.tables, look.reads, queue, run.partition)
     place = queue or INTERNAL_QUEUE
     latest = plan_read.versions(look.tables, look.reads, run.application)[:1]
     changes = [
@@ -105,8 +106,6 @@ def resume(look: Look) -> PlanItem:
         )
     if run.status == "PENDING":
         warnings.append("If its worker still lives, the step under way runs twice.")
-    if run.partition is not None:
-        warnings.append(f"It keeps its partition key {run.partition}, which the recovery queue does not use.")
     return finish(
         look,
         Draft(

@@ -9,6 +9,7 @@ from engine_bridge.engines.dbos import plan_args, plan_read
 from engine_bridge.engines.dbos.actions_facts import NULL_TOPIC
 from engine_bridge.engines.dbos.plan_base import Draft, Look, call, finish, fresh_id
 from engine_bridge.engines.dbos.plan_values import CannotError, as_text
+from engine_bridge.errors import UsageError
 
 _TOPIC: Final = Param(
     name="topic", title="Topic", required=False, doc="What the run passes to recv; leave it empty for none."
@@ -55,6 +56,8 @@ def _prefilled(row: Any, waiting: int | None) -> tuple[Param, ...]:
 
 def plan(look: Look) -> PlanItem:
     run, topic = look.run, plan_args.text(look.args, "topic")
+    if "message" not in look.args:
+        raise UsageError("Give the message.", 'As JSON: "yes", 1, {"approved": true}, null.')
     value = plan_args.json_value(look.args, "message")
     key = fresh_id()
     waiting = plan_read.waiting_step(look.tables, look.reads, run.id) if run.status == "PENDING" else None

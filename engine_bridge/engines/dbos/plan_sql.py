@@ -133,7 +133,7 @@ class Sql:
         )
 
     def fork(
-        self, id_: str, start: int, new_id: str, version: str | None, queue: str | None
+        self, id_: str, start: int, new_id: str, version: str | None, queue: str | None, key: str | None
     ) -> tuple[str, ...]:
         kept = (
             "class_name, config_name, application_id, authenticated_user, authenticated_roles, assumed_role"
@@ -142,9 +142,9 @@ class Sql:
         runs, inputs = self.table("workflow_status"), self.table("workflow_input")
         new, me = self.of(new_id), self._ids((id_,))
         head = (
-            f"INSERT INTO {runs} (workflow_uuid, status, name, {kept}, application_version, queue_name, forked_from) "
-            f"SELECT {new}, 'ENQUEUED', name, {kept}, {self.of(version)}, {self.of(queue or INTERNAL_QUEUE)}, "
-            f"{self.of(id_)} FROM {runs} WHERE {me}",
+            f"INSERT INTO {runs} (workflow_uuid, status, name, {kept}, application_version, queue_name, "
+            f"queue_partition_key, forked_from) SELECT {new}, 'ENQUEUED', name, {kept}, {self.of(version)}, "
+            f"{self.of(queue or INTERNAL_QUEUE)}, {self.of(key)}, {self.of(id_)} FROM {runs} WHERE {me}",
             f"INSERT INTO {inputs} (workflow_uuid, inputs) SELECT {new}, COALESCE(i.inputs, s.inputs) FROM {runs} s "
             f"LEFT JOIN {inputs} i ON i.workflow_uuid = s.workflow_uuid WHERE s.workflow_uuid = {self.of(id_)}",
             f"UPDATE {runs} SET was_forked_from = TRUE WHERE {me}",

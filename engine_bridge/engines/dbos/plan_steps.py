@@ -83,14 +83,23 @@ def fork(look: Look) -> PlanItem:
     version, queue = plan_args.text(look.args, "version"), plan_args.text(look.args, "queue")
     rows = plan_read.steps(look.tables, look.reads, run.id)
     new_id = fresh_id()
-    line = call("fork_workflow", run.id, start, application_version=version, queue_name=queue)
+    key = None if queue is None else run.partition
+    plan_read.check_partition(look.tables, look.reads, queue, key)
+    line = call(
+        "fork_workflow",
+        run.id,
+        start,
+        application_version=version,
+        queue_name=queue,
+        queue_partition_key=key,
+    )
     return finish(
         look,
         Draft(
             title=f"Fork {run.id} from step {start}",
             python=(f"with SetWorkflowID({new_id!r}):", f"    {line}"),
             imports=("DBOSClient", "SetWorkflowID"),
-            sql=look.place.sql.fork(run.id, start, new_id, version, queue),
+            sql=look.place.sql.fork(run.id, start, new_id, version, queue, key),
             preconditions=("status", "kept_steps"),
             changes=(
                 Change(what="new run", before="none", after=f"ENQUEUED on {queue or INTERNAL_QUEUE}"),

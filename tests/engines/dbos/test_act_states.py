@@ -155,3 +155,68 @@ def test_queues_and_schedules(place: Place, operator: Operator) -> None:
 def test_queues_declared_in_code_are_not_touched(operator: Operator) -> None:
     specs = operator.specs(Target(kind="queues", id="_dbos_internal_queue"))
     assert all("in code only" in spec.disabled for spec in specs.values())
+
+
+def test_partitioned_queues_take_runs_with_a_key_only(place: Place, operator: Operator) -> None:
+    plain = place.in_state("ERROR", "no key")
+    for action in ("fork", "enqueue_like"):
+        assert "no partition key" in operator.plan(plain, action, queue="warehouse").refused
+    keyed = place.clone("order-002", "with key", queue_partition_key="ams")
+    receipt = operator.act(keyed, "fork", start_step="1", queue="warehouse")
+    assert receipt.outcome.new_ref is not None
+    row = place.row(receipt.outcome.new_ref.run)
+    assert row is not None and (row["queue_name"], row["queue_partition_key"]) == ("warehouse", "ams")
+
+
+def test_arguments_that_do_not_fit_are_refused(place: Place, operator: Operator) -> None:
+    run_id = place.in_state("PENDING", "args")
+    for action, args, why in (
+        ("signal", {}, "Give the message"),
+        ("signal", {"message": "{"}, "not JSON"),
+        ("signal", {"message": "NaN"}, "not JSON"),
+        ("fork", {"start_step": "x"}, "not a whole number"),
+        ("fork", {"start_step": 0}, "1 or more"),
+        ("cancel", {"children": "perhaps"}, "true or false"),
+        ("enqueue_like", {"input": "[1]"}, "positionalArgs"),
+        ("explode", {}, "no action"),
+    ):
+        assert why in operator.plan(run_id, action, **args).refused
+    later = place.in_state("DELAYED", "args")
+    assert "either" in operator.plan(later, "set_delay").refused
+    assert "either" in operator.plan(later, "set_delay", delay=1, until_ms=1).refused
+
+
+def test_children_are_cancelled_and_deleted_with_their_parent(place: Place, operator: Operator) -> None:
+    parent = place.in_state("PENDING", "parent")
+    child = place.clone("held-1", f"{parent} child", parent_workflow_id=parent)
+    grandchild = place.clone("later-1", f"{parent} grandchild", parent_workflow_id=child)
+    item = operator.plan(parent, "cancel")
+    assert any(child in warning and grandchild in warning for warning in item.warnings)
+    receipt = operator.act(parent, "cancel", children=True)
+    assert {place.status(one) for one in (parent, child, grandchild)} == {"CANCELLED"}
+    assert "of 2 descendants 0 are open" in receipt.outcome.evidence
+    operator.act(parent, "delete", children=True)
+    assert {place.status(one) for one in (parent, child, grandchild)} == {None}
+
+
+def test_another_operator_wins(place: Place, operator: Operator) -> None:
+    """The preconditions are read in the transaction that writes: nothing is overwritten, nothing lost."""
+    run_id = place.in_state("CANCELLED", "contested")
+    first, second = operator.plan(run_id, "resume"), operator.plan(run_id, "resume")
+    assert operator.execute(first).outcome.verdict is Verdict.APPLIED
+    lost = operator.execute(second).outcome
+    assert lost.stale and lost.verdict is Verdict.NOT_APPLIED
+    assert "status was CANCELLED, is ENQUEUED" in lost.evidence
+
+
+def test_what_a_rewind_deletes_is_listed(place: Place, operator: Operator) -> None:
+    run_id = place.in_state("CANCELLED", "listed")
+    operator.act(run_id, "signal", topic="approval", message="1")
+    item = operator.plan(run_id, "rewind", start_step="1")
+    changes = {change.what: change.before for change in item.changes}
+    assert changes["1 messages not taken"] == "approval"
+    assert any("Export the run first" in warning for warning in item.warnings)
+    order = operator.plan(place.in_state("SUCCESS", "listed"), "rewind", start_step="4")
+    changes = {change.what: change.before for change in order.changes}
+    assert changes["3 steps kept"].startswith("1 DBOS.setEvent, 2 DBOS.writeStream, 3 validate")
+    assert changes["events"] == "stage"
