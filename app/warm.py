@@ -10,6 +10,7 @@ from PySide6.QtCore import QTimer
 
 from app.pages import PAGES
 from engine_bridge import bridge
+from widgets.glyphs import render_common
 from widgets.qt_types import make_types
 
 if TYPE_CHECKING:
@@ -52,21 +53,22 @@ def after_first_paint(window: MainWindow, done: Callable[[], object] = lambda: N
     """
     pages = window.router.pages
     pages.ready = False
-    modules = list(_PAGES)
+    modules, rendering = list(_PAGES), render_common(window.devicePixelRatioF())
 
     def turn() -> None:
-        more = True
         if modules:
             importlib.import_module(modules.pop(0))
-        elif not make_types(_TYPES):
-            more = pages.build_next()
-            if not pages.ready and pages.all():
-                pages.ready = True
-                window.router.show()
-        if more:
-            soon()
-        else:
+        elif not make_types(_TYPES) and not build() and next(rendering, done) is done:
             done()
+            return
+        soon()
+
+    def build() -> bool:
+        more = pages.build_next()
+        if not pages.ready and pages.all():
+            pages.ready = True
+            window.router.show()
+        return more
 
     def soon() -> None:
         QTimer.singleShot(0, window, lambda: window.deliver(turn))

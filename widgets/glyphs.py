@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -10,6 +11,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 
 import resources
 from engine_bridge.words import EventKind, Status, StepKind, StepStatus
+from widgets.theme import theme
 
 STATE: Final[dict[str, str]] = {
     Status.QUEUED: "queued",
@@ -106,6 +108,15 @@ def pixmap(name: str, color: str, size: int = 14, ratio: float = 1.0) -> QPixmap
         QSvgRenderer(QByteArray(svg.encode())).render(painter, QRectF(result.rect()))
     result.setDevicePixelRatio(ratio)
     return result
+
+
+def render_common(ratio: float) -> Iterator[None]:
+    """Renders the glyphs of states and events, one a step: the first page would have to render many at once."""
+    look = theme()
+    for name, token in {*EVENT.values(), *((glyph, status) for status, glyph in STATE.items())}:
+        for size in (12, 14):
+            pixmap(name, look.state(token).name(), size, ratio)
+            yield
 
 
 def icon(name: str, color: QColor | str, size: int = 16) -> QIcon:

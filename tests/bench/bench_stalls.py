@@ -28,6 +28,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QDialog
 
+from app.garbage import Collector
 from app.main import start
 from app.pages import PAGES
 from engine_bridge.focus import Focus
@@ -103,7 +104,7 @@ class Drive:
 def open_source(drive: Drive, path: Path) -> None:
     """Start-up after the first paint, the source, the runs page."""
     window = drive.window
-    drive.until(lambda: len(window.router.pages.all()) == len(PAGES))
+    drive.until(lambda: len(window.router.pages.all()) == len(PAGES) and bool(window.findChild(Collector)))
     drive.report("from the first paint to the last page")
     drive.measure("open the source and the runs page", lambda: window.open(str(path)), drive.shows("runs"))
 
