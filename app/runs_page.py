@@ -21,6 +21,7 @@ from engine_bridge.actions.model import Target
 from engine_bridge.bridge import Changes, Page, Sort
 from engine_bridge.errors import PlayheadError, QueryError
 from engine_bridge.focus import Focus
+from engine_bridge.format import count
 from engine_bridge.model import Run, RunRef
 from engine_bridge.query.ast import Node
 from engine_bridge.session import Session
@@ -247,6 +248,7 @@ class RunsPage(PageController):
         self.show_status()
 
     def _on_read(self, _: Page) -> None:
+        self.show_status()
         if self.view.model.rowCount() or self.view.model.blocks.resume is not None or self.feed.busy:
             self.view.show_rows()
             return
@@ -337,10 +339,16 @@ class RunsPage(PageController):
 
     def show_status(self) -> None:
         """Tells the status bar what is listed, in true figures."""
-        parts = [self.facts.summary()]
+        parts = [self.facts.summary() or self._found()]
         if self._first_page_s is not None:
             parts.append(f"first page {self._first_page_s * 1000:.1f} ms")
         self.status_changed.emit(" · ".join(part for part in parts if part))
+
+    def _found(self) -> str:
+        """What a scan has found when it is through; nobody counts its runs."""
+        blocks, rows = self.view.model.blocks, self.view.model.rowCount()
+        through = self.scan.active and not blocks.more and blocks.resume is None
+        return f"{count(rows)} {'run' if rows == 1 else 'runs'} found" if through else ""
 
     def commands(self) -> list[Command]:
         from app.runs_page_commands import commands

@@ -280,6 +280,7 @@ def test_a_scan_goes_on_until_a_screenful_and_then_on_request(shown: Shown) -> N
     shown.wait(lambda: shown.page.view.model.rowCount() == 50)
     shown.wait(lambda: not shown.page.view.scan.isVisible())
     assert shown.page.view.showing_rows
+    shown.wait(lambda: "50 runs found" in shown.told.status[-1])
 
 
 def test_a_scan_tells_how_far_it_is_and_can_be_cancelled_and_continued(shown: Shown) -> None:

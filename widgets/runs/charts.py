@@ -39,6 +39,7 @@ class Charts(QWidget):
         self.histogram: Histogram | None = None
         self.scatter: Scatter | None = None
         self._facets = Facets()
+        self._counted = True
         self._steps: list[Callable[[], None]] = []
         self._turn = QTimer(self)
         self._turn.setSingleShot(True)
@@ -49,11 +50,11 @@ class Charts(QWidget):
         self._imported.connect(self._on_imported, Qt.ConnectionType.QueuedConnection)
 
     def set_data(self, facets: Facets | None, zone: tzinfo | None) -> None:
-        """Shows new figures, as soon as the drawing library is there; None empties the charts."""
+        """Shows new figures, as soon as the drawing library is there; None: nobody counted."""
         shown = facets or Facets()
-        if (shown, zone) == (self._facets, self._zone):
+        if (shown, zone, facets is not None) == (self._facets, self._zone, self._counted):
             return
-        self._facets, self._zone = shown, zone
+        self._facets, self._zone, self._counted = shown, zone, facets is not None
         if self.scatter is not None:
             self._later(self._fill_histogram, self._fill_scatter)
         elif not self._importing and facets is not None:
@@ -106,12 +107,16 @@ class Charts(QWidget):
         if self.histogram is not None:
             self.histogram.set_data(self._facets.buckets, self._facets.bucket_ns, self._zone)
             if not self._facets.buckets:
-                self.starts.read_out("no starts to show")
+                self.starts.read_out(self._nothing("no starts to show"))
 
     def _fill_scatter(self) -> None:
         if self.scatter is not None:
             self.scatter.set_data(self._facets.durations, self._zone)
-            self.durations.read_out("" if self._facets.durations else "no finished runs to show")
+            nothing = self._nothing("no finished runs to show")
+            self.durations.read_out("" if self._facets.durations else nothing)
+
+    def _nothing(self, words: str) -> str:
+        return words if self._counted else "not counted for this filter"
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
