@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
@@ -48,9 +47,9 @@ class BulkSetup(QWidget):
 
     def _set_up(self) -> None:
         ranges = (
-            (self.canary, 0, 1_000, 10, "", "Items that run first; then it stops and asks. 0: none."),
-            (self.flight, 1, 64, 4, "", "Items that are under way at the same time."),
-            (self.share, 1, 100, 20, " %", "It stops when this share of the items has failed. 100: never."),
+            (self.canary, 0, 1_000, 10, "", "run first, then it asks"),
+            (self.flight, 1, 64, 4, "", "under way at once"),
+            (self.share, 1, 100, 20, " %", "of the items failed"),
         )
         for box, low, high, value, suffix, tip in ranges:
             box.setRange(low, high)
@@ -62,7 +61,7 @@ class BulkSetup(QWidget):
         self.rate.setValue(20)
         self.rate.setSuffix(" / s")
         self.rate.setSpecialValueText("no limit")
-        self.rate.setToolTip("Items sent a second.")
+        self.rate.setToolTip("sent a second; 0: no limit")
         self.reason.setAccessibleName("Reason")
         self.reason.setPlaceholderText("Reason: why is this done? It stands in the journal.")
         self.confirm.setAccessibleName("Confirmation")
@@ -90,7 +89,6 @@ class BulkSetup(QWidget):
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
-        buttons.addWidget(self.confirm, 4)
         buttons.addStretch(1)
         buttons.addWidget(self.discard_button)
         buttons.addWidget(self.run_button)
@@ -98,6 +96,7 @@ class BulkSetup(QWidget):
         foot.setContentsMargins(16, 8, 16, 12)
         foot.setSpacing(8)
         foot.addWidget(self.reason)
+        foot.addWidget(self.confirm)
         foot.addWidget(self.blocked)
         foot.addLayout(buttons)
         column = QVBoxLayout(self)
@@ -112,12 +111,11 @@ class BulkSetup(QWidget):
         for name, box in (
             ("Canary", self.canary),
             ("Rate", self.rate),
-            ("At the same time", self.flight),
-            ("Stop at failed", self.share),
+            ("At most", self.flight),
+            ("Stop at", self.share),
         ):
             box.setAccessibleName(name)
-            box.setMinimumWidth(88)
-            box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+            box.setFixedWidth(96)
             row = QHBoxLayout()
             row.setSpacing(12)
             row.addWidget(box)

@@ -86,10 +86,13 @@ class ParamField(QWidget):
 
     def _choice(self) -> QWidget:
         box = QComboBox()
-        box.addItems([plain(choice) for choice in self.param.choices])
+        if not self.param.required:
+            box.addItem("(none)", None)
+        for choice in self.param.choices:
+            box.addItem(plain(choice), choice)
         if self.param.default in self.param.choices:
-            box.setCurrentIndex(self.param.choices.index(self.param.default))
-        elif not self.param.required:
+            box.setCurrentIndex(box.findData(self.param.default))
+        elif self.param.required:
             box.setCurrentIndex(-1)
         box.currentIndexChanged.connect(lambda _: self.changed.emit())
         self._column.addWidget(box)
@@ -157,7 +160,7 @@ class ParamField(QWidget):
             self.editor.setChecked(value is True)
         elif isinstance(self.editor, QComboBox):
             if value in self.param.choices:
-                self.editor.setCurrentIndex(self.param.choices.index(value))
+                self.editor.setCurrentIndex(self.editor.findData(value))
         else:
             self.set_text(self._shown(value))
 
@@ -166,10 +169,10 @@ class ParamField(QWidget):
         if isinstance(self.editor, QCheckBox):
             return self.editor.isChecked()
         if isinstance(self.editor, QComboBox):
-            chosen = self.editor.currentIndex()
-            if chosen < 0 and self.param.required:
+            chosen = self.editor.currentData()
+            if chosen is None and self.param.required:
                 raise InvalidError("Choose one.")
-            return None if chosen < 0 else self.param.choices[chosen]
+            return chosen
         text = self.text
         if not text.strip():
             if self.param.required:

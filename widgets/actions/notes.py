@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QTextOption
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLayout, QPlainTextEdit, QSizePolicy, QWidget
 
 from engine_bridge.actions.model import Change
 from engine_bridge.format import plain, safe_lines
@@ -107,6 +107,8 @@ def fit(dialog: QWidget, width: int) -> None:
     layout = dialog.layout()
     dialog.setMinimumWidth(width)
     if layout is not None:
+        # Qt's own least height assumes labels at their narrowest.
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
         dialog.resize(width, layout.totalHeightForWidth(width))
 
 

@@ -77,7 +77,6 @@ class ReviewView(QWidget):
         self.export_button.hide()
         row = QHBoxLayout()
         row.setSpacing(8)
-        row.addWidget(self.confirm, 4)
         row.addStretch(1)
         row.addWidget(self.export_button)
         row.addWidget(self.discard_button)
@@ -86,6 +85,7 @@ class ReviewView(QWidget):
         foot.setContentsMargins(16, 8, 16, 12)
         foot.setSpacing(8)
         foot.addWidget(self.reason)
+        foot.addWidget(self.confirm)
         foot.addWidget(self.blocked)
         foot.addLayout(row)
         return foot
