@@ -64,7 +64,7 @@ class _Job:
             self._told((self, "progress", index, "starting"))
             receipt = execution.run(item, self.token)
             self._told((self, "receipt", index, receipt))
-            if receipt.outcome.pending:
+            if receipt.outcome.pending and receipt.outcome.verdict is Verdict.APPLIED:
                 intent = Intent(request_id=receipt.request_id, source=self.plan.source, item=item)
                 pending.append((index, intent))
         return pending

@@ -29,7 +29,7 @@ class Unfinished(QObject):
         self._token = CancelToken()
         self._looks = 0
         self._told: set[str] = set()
-        self._opened: set[str] = set()
+        self._live: set[str] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_AFTER_MS)
@@ -38,12 +38,12 @@ class Unfinished(QObject):
         desk.window.sources.changed.connect(self._on_source)
 
     def _on_source(self, key: str) -> None:
-        """A source that was opened can be read now, perhaps with a password that the first look had not."""
+        """A source that was opened, or answers again, can be read now, perhaps with a password."""
         source = self._desk.window.sources.get(key)
-        if source is None or source.session is None:
-            self._opened.discard(key)
-        elif key not in self._opened:
-            self._opened.add(key)
+        if source is None or source.state != "live":
+            self._live.discard(key)
+        elif key not in self._live:
+            self._live.add(key)
             self.look(self._desk.window.sources.target(key))
 
     def look(self, target: Place | None = None) -> None:

@@ -134,7 +134,11 @@ class BulkProgress(QWidget):
 
     def show_items(self, reports: Sequence[ItemReport]) -> None:
         """The items, in order."""
+        same = [item.number for item in reports] == [item.number for item in self.reports]
         self.reports = tuple(reports)
+        if same:
+            self.table.list_model.renew(self._cells)
+            return
         place = self.table.verticalScrollBar().value()
         self.table.list_model.set_rows(0, self._cells)
         self.table.list_model.set_rows(len(self.reports), self._cells)

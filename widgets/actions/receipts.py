@@ -28,7 +28,8 @@ def verdict_words(outcome: Outcome) -> tuple[str, str, str]:
     if outcome.stale:
         return "warning", "retrying", "Not applied: the target moved meanwhile, nothing was sent"
     if outcome.pending:
-        return "clock", "waiting", "Applied, not taken yet"
+        applied = outcome.verdict is Verdict.APPLIED
+        return "clock", "waiting", "Applied, not taken yet" if applied else "Not known yet"
     return glyph, state, words
 
 

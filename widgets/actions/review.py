@@ -11,7 +11,7 @@ from widgets.actions.notes import Note
 from widgets.actions.plan_card import PlanCard, refused_words
 from widgets.shell.label import clear, label
 
-_SHOWN = 60
+_SHOWN = 20
 
 
 class ReviewView(QWidget):

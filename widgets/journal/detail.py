@@ -103,11 +103,11 @@ class EntryDetail(QScrollArea):
         holder = QWidget()
         holder.setLayout(form)
         self._rows.addWidget(holder)
-        self.text = "\n".join(f"{name}  {value}".strip() for name, value in facts if value)
+        self.text = safe_lines("\n".join(f"{name}  {value}".strip() for name, value in facts if value))
 
     def _code(self, title: str, lines: tuple[str, ...]) -> None:
         if not lines:
             return
         self._rows.addWidget(label(title, color="muted", size=11, bold=True))
         self._rows.addWidget(Code("\n".join(lines), title))
-        self.text += f"\n\n{title}\n" + "\n".join(lines)
+        self.text += safe_lines(f"\n\n{title}\n" + "\n".join(lines))

@@ -61,6 +61,12 @@ class ListModel(QAbstractTableModel):
         self._count, self._cells = count, cells
         self.endResetModel()
 
+    def renew(self, cells: Callable[[int], tuple[Cell, ...]]) -> None:
+        """The same rows say something else now; what is chosen stays chosen."""
+        self._last, self._cells = (-1, ()), cells
+        if self._count:
+            self.dataChanged.emit(self.index(0, 0), self.index(self._count - 1, len(self._titles) - 1))
+
     def cell(self, row: int, column: int) -> Cell:
         if self._last[0] != row:
             self._last = (row, self._cells(row))

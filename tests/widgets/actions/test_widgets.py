@@ -9,6 +9,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel
 from pytestqt.qtbot import QtBot
 
+from engine_bridge.actions.bulk_model import ItemReport, ItemState
 from engine_bridge.actions.model import (
     ActionSpec,
     Change,
@@ -24,6 +25,7 @@ from engine_bridge.actions.model import (
     Verdict,
 )
 from engine_bridge.model import RunRef
+from widgets.actions.bulk_progress import BulkProgress
 from widgets.actions.buttons import ActionButtons
 from widgets.actions.form import ActionForm
 from widgets.actions.notes import Changes
@@ -171,6 +173,7 @@ def test_foreign_text_is_plain_everywhere(qtbot: QtBot) -> None:
         (Outcome(verdict=Verdict.APPLIED, pending="Nothing took it."), "Applied, not taken yet"),
         (Outcome(verdict=Verdict.NOT_APPLIED, stale=True), "Not applied: the target moved meanwhile"),
         (Outcome(verdict=Verdict.NOT_APPLIED), "Not applied"),
+        (Outcome(verdict=Verdict.UNKNOWN, pending="Nobody knows yet."), "Not known yet"),
         (Outcome(verdict=Verdict.UNKNOWN), "Cannot be known whether it was applied"),
     ],
 )
@@ -235,3 +238,28 @@ def test_the_sheet_keeps_pages_until_they_are_dropped(qtbot: QtBot) -> None:
         qtbot.keyClick(second.reason, Qt.Key.Key_Escape)
     sheet.drop(second)
     assert sheet.shown_page is None and sheet.isHidden()
+
+
+def test_a_review_of_many_is_quick_and_counts_the_rest(qtbot: QtBot) -> None:
+    view = ReviewView()
+    qtbot.addWidget(view)
+    view.show_plan(Plan(id="p", source="s", environment="dev", items=tuple(item() for _ in range(50))), "50")
+    assert len(view.cards) == 20
+    assert "and 30 more like these" in labels(view)
+    assert view.count.text() == "Staged: 50 actions"
+
+
+def test_the_report_keeps_what_is_chosen_while_it_grows_true(qtbot: QtBot) -> None:
+    view = BulkProgress()
+    qtbot.addWidget(view)
+    reports = [
+        ItemReport(number=n, target=STAGED.target, title="t", state=ItemState.WAITING, request_id=f"{n}")
+        for n in range(3)
+    ]
+    view.show_items(reports)
+    view.table.selectRow(1)
+    view.show_items([msgspec.structs.replace(one, state=ItemState.APPLIED) for one in reports])
+    assert view.table.currentIndex().row() == 1
+    assert view.table.row_text(1).split("\t")[1] == "applied"
+    view.show_items(reports[:1])
+    assert view.table.list_model.rowCount() == 1
