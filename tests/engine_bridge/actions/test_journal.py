@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import sqlite3
 import subprocess
 import sys
@@ -107,6 +108,29 @@ def test_every_kind_of_tampering_names_the_first_bad_row(
     found = journal.verify()
     assert found is not None and found.seq == first_bad
     journal.close()
+
+
+@pytest.mark.long
+def test_a_thousand_tamperings_are_all_found(tmp_path: Path) -> None:
+    chance = random.Random(21)
+    journal = Journal(tmp_path / "data")
+    fill(journal, 100)
+    journal.close()
+    whole = journal.path.read_bytes()
+    for _ in range(1_000):
+        row = chance.randint(1, 200)
+        how = chance.choice(["body", "hash", "delete", "tail"])
+        with closing(sqlite3.connect(journal.path)) as db:
+            db.execute("DROP TRIGGER journal_no_update")
+            db.execute("DROP TRIGGER journal_no_delete")
+            first_bad = tamper(db, row, how)
+            db.commit()
+        found = journal.verify()
+        assert found is not None and found.seq == first_bad, (row, how, found)
+        for path in journal.path.parent.glob("journal.sqlite-*"):
+            path.unlink()
+        journal.path.write_bytes(whole)
+    assert journal.verify() is None
 
 
 def tamper(db: sqlite3.Connection, row: int, how: str) -> int:
