@@ -24,6 +24,7 @@ from engine_bridge.engines.dbos.sqlite_file import sqlite_module
 from engine_bridge.engines.dbos.url import FileSource, ServerSource, mask, parse
 from engine_bridge.errors import (
     BusyError,
+    CancelledError,
     PlayheadError,
     RejectedError,
     StaleError,
@@ -33,6 +34,7 @@ from engine_bridge.format import plain
 
 _SUBSECOND: Final = (3, 42)
 _LAST: Final = 50
+_LEFT: Final = "It was cancelled before anything was sent."
 _UNDER_WAY_S: Final = 10.0
 
 
@@ -173,8 +175,13 @@ class DbosActor(Actor):
             evidence = (error.message, *error.detail.splitlines())
             outcome = Outcome(verdict=Verdict.NOT_APPLIED, stale=True, evidence=evidence)
             return Receipt(request_id=request_id, outcome=outcome)
+        except CancelledError:
+            if self._gate.sent:
+                raise
+            outcome = Outcome(verdict=Verdict.NOT_APPLIED, evidence=(_LEFT,))
+            return Receipt(request_id=request_id, outcome=outcome)
         except driver_errors.CAUGHT as error:
-            raise self._told(error) from error
+            raise self._told(error) from None
         except Exception as error:  # noqa: BLE001  the client raises bare Exceptions too
             raise _of_client(error) from None
         return self._verified(item, request_id, seen[-1], cancel)
@@ -226,20 +233,13 @@ class DbosActor(Actor):
 
         deadline = time.monotonic() + _UNDER_WAY_S
         while True:
-            found: Outcome | None = self._read_settled(look, cancel)
+            found: Outcome | None = self._read(look, cancel)
             if found is not None:
                 return found
             if time.monotonic() > deadline:
                 return act_settle.under_way()
             cancel.progress(0, None, WAITING)
             cancel.wait(0.2)
-
-    def _read_settled(self, look: Any, cancel: CancelToken) -> Any:
-        """Reads behind the write lock where there is one, so that a writer that still lives has ended."""
-        if isinstance(self._source, ServerSource):
-            return self._read(look, cancel)
-        with self._gate.armed(None, None, "playhead", cancel):
-            return self._read(look, cancel)
 
     def close(self) -> None:
         engine, self._engine = self._engine, None

@@ -34,11 +34,13 @@ Check = Callable[[sa.Connection], None]
 class Gate:
     """What happens before the client writes. Used by one thread at a time.
 
-    ``lock`` is the statement that takes a row lock where the database has them.
+    ``lock`` is the statement that takes a row lock where the database has them; ``sent`` tells whether the last
+    action wrote anything.
     """
 
     def __init__(self) -> None:
         self._writing = False
+        self.sent = False
         self._check: Check | None = None
         self._lock: sa.Executable | None = None
         self._cancel = CancelToken()
@@ -50,7 +52,7 @@ class Gate:
         self, check: Check | None, lock: sa.Executable | None, name: str, cancel: CancelToken
     ) -> Iterator[None]:
         """Lets one action through: ``check`` is asked at each begin until something was written."""
-        self._writing = True
+        self._writing, self.sent = True, False
         self._check, self._lock, self._name, self._cancel = check, lock, name, cancel
         try:
             yield
@@ -112,7 +114,7 @@ class Gate:
     def executing(self, _c: Any, _cursor: Any, statement: str, *_: Any) -> None:
         """Listener of "before_cursor_execute": once something was written, the preconditions are void."""
         if statement.lstrip()[:6].upper() in ("INSERT", "UPDATE", "DELETE"):
-            self._check = None
+            self._check, self.sent = None, True
 
 
 def make_engine(source: FileSource | ServerSource, secret: str | None, gate: Gate) -> sa.Engine:

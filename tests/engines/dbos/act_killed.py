@@ -1,6 +1,8 @@
 """Executes planned actions and dies by SIGKILL at a chosen point of each.
 
-usage: python -m tests.engines.dbos.act_killed. Each line of standard input is a case: URL, request id, number of the point, plan (msgpack, base64). Each is executed in
+usage: python -m tests.engines.dbos.act_killed
+
+Each line of standard input is a case: URL, request id, number of the point, plan (msgpack, base64). Each is executed in
 a fork of this process; the answer is how it ended: -9, or 0 when there are fewer points.
 """
 
