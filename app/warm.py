@@ -25,6 +25,9 @@ _LIBRARIES: Final = (
     "engine_bridge.steps",
     "engine_bridge.graph",
     "engine_bridge.payloads.masking",
+    "engine_bridge.actions.journal",
+    "engine_bridge.actions.execute",
+    "engine_bridge.actions.bulk_model",
     "engine_bridge.playback",
     "engine_bridge.query.literals",
     "engine_bridge.session",
@@ -41,6 +44,10 @@ _PAGES: Final = (
     "widgets.run.page",
     *(spec.place.partition(":")[0] for spec in PAGES),
     "app.overlays",
+    "app.actions_forms",
+    "app.actions_review",
+    "app.actions_execute",
+    "app.actions_bulk",
 )
 _TYPES: Final = 40  # of Qt, made a turn
 
