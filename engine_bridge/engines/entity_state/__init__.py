@@ -1,0 +1,1 @@
+"""Entity-is-state: the status column of a domain row is the state of its workflow."""

@@ -1,0 +1,54 @@
+"""A shop on SQLite and on PostgreSQL, with a bound context."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from engine_bridge.engines.entity_state.engine import bound, connect
+from tests.engines.dbos.databases import make_database, server
+from tests.engines.entity_state.engine.shop import Shop, user
+
+__all__ = ["server"]
+
+
+@pytest.fixture(scope="session")
+def postgres_uri(server: Any) -> str:
+    """A database that does not wait for the disk; its libpq URI."""
+    uri = make_database(server, "entities")
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("ALTER DATABASE entities SET synchronous_commit = off")
+    return uri
+
+
+def alchemy(uri: str) -> str:
+    """The SQLAlchemy URL of a libpq URI."""
+    return uri.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The SQLAlchemy URL of a database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'shop.sqlite'}"
+    return alchemy(request.getfixturevalue("postgres_uri"))
+
+
+@pytest.fixture
+def db(url: str) -> Iterator[sa.Engine]:
+    engine = connect(url, pool_size=20, max_overflow=60)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def shop(db: sa.Engine) -> Iterator[Shop]:
+    """An empty shop, called by user ann of tenant t1."""
+    made = Shop(db).create()
+    with bound(user()):
+        yield made
