@@ -167,7 +167,8 @@ class Frame(QMainWindow):
         """Gives the keyboard to the page on the screen."""
         page = self.stack.currentWidget()
         if page is not None:
-            page.setFocus()
+            # Not a focus proxy: with one, Tab jumps over whatever stands before it on the page.
+            getattr(page, "home", page).setFocus()
 
     def copy(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)

@@ -90,7 +90,7 @@ class FailuresView(QWidget):
         self._body = QStackedWidget(self)
         self._lay_out()
         self._connect()
-        self.setFocusProxy(self.table)
+        self.home = self.table
 
     def _lay_out(self) -> None:
         self.grouped.setCheckable(True)

@@ -42,7 +42,7 @@ class JournalView(QWidget):
         self._body = QStackedWidget()
         self._lay_out()
         self.search.left.connect(self.table.setFocus)
-        self.setFocusProxy(self.table)
+        self.home = self.table
         self.setAccessibleName("Journal")
 
     @staticmethod

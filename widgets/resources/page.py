@@ -42,7 +42,7 @@ class ResourcesView(QWidget):
         self.tabs.currentChanged.connect(self._on_tab)
         self.table.opened.connect(self._on_opened)
         self.table.clicked.connect(self._on_clicked)
-        self.setFocusProxy(self.table)
+        self.home = self.table
 
     @property
     def kind(self) -> str:

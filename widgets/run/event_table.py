@@ -49,6 +49,7 @@ class EventTable(QTableView):
         )
         self.horizontalHeader().setMinimumSectionSize(40)
         self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
         self.setMouseTracking(True)
         self.setWordWrap(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)

@@ -105,7 +105,7 @@ class RunView(QWidget):
         self.setAutoFillBackground(True)
         self.setBackgroundRole(QPalette.ColorRole.Base)
         self._connect()
-        self.setFocusProxy(self.events.table)
+        self.home = self.events.table
         self.show_loading("No run is open.", "Choose one in the list of runs.")
 
     def _top(self) -> QVBoxLayout:

@@ -39,7 +39,7 @@ class RunsView(QWidget):
         self._lay_out()
         self.table.setAccessibleName("Runs")
         self.filter_bar.left.connect(self.table.setFocus)
-        self.setFocusProxy(self.table)
+        self.home = self.table
 
     def _lay_out(self) -> None:
         self.columns_button.setText(" Columns")
