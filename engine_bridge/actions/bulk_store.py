@@ -20,6 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from engine_bridge.actions.bulk_model import ItemReport, ItemState, Job, JobState, Settings
+from engine_bridge.actions.journal_store import prepare, prepared
 from engine_bridge.actions.model import Plan, PlanItem, Target, derived_id
 from engine_bridge.errors import NotFoundError, PlayheadError, RejectedError
 from engine_bridge.payloads.masking import mask_text
@@ -77,10 +78,9 @@ class BulkStore:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         db = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
-        db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
         db.execute("PRAGMA secure_delete=ON")
-        db.executescript(_SCHEMA)
+        prepare(db, _SCHEMA)
         return db
 
     def _drop(self) -> None:
@@ -133,6 +133,8 @@ class BulkStore:
         if not self._path.exists():
             return []
         with self._reading() as db:
+            if not prepared(db):
+                return []
             return [
                 self._job(db, row) for row in db.execute(f"SELECT {_JOB} FROM job ORDER BY created_ns DESC")
             ]

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ CREATE TRIGGER IF NOT EXISTS journal_no_update BEFORE UPDATE ON journal BEGIN SE
 CREATE TRIGGER IF NOT EXISTS journal_no_delete BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 """
 _CHUNK: Final = 500
+_WAIT_S: Final = 10.0
 
 
 class Store:
@@ -73,10 +75,8 @@ class Store:
             )
             db.execute("PRAGMA synchronous=FULL")
             db.execute("PRAGMA fullfsync=ON")
-            # One flush to disk a commit, where a rollback journal needs three.
-            db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA secure_delete=ON")
-            db.executescript(_SCHEMA)
+            prepare(db, _SCHEMA)
             self._inode = self.path.stat().st_ino
         return self._db
 
@@ -105,7 +105,7 @@ class Store:
         db = None
         try:
             db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, timeout=10)
-            yield db
+            yield db if prepared(db) else None
         except sqlite3.Error as error:
             raise PlayheadError(
                 "The journal cannot be read.", f"Its file is {self.path}.", f"{type(error).__name__}: {error}"
@@ -122,7 +122,7 @@ class Store:
         if old is not None and old[0] > seq:
             return
         self.anchor.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.anchor.with_suffix(f".{os.getpid()}")
+        fresh = self.anchor.with_suffix(f".{os.getpid()}-{id(self):x}")
         try:
             with fresh.open("w") as file:
                 file.write(json.dumps({"count": seq, "head": head}))
@@ -146,6 +146,28 @@ class Store:
             return None
         except (ValueError, KeyError, TypeError, OSError) as error:
             return 0, type(error).__name__
+
+
+def prepare(db: sqlite3.Connection, schema: str) -> None:
+    """Makes a new file what its readers expect, in one step; several processes may do so at once."""
+    if prepared(db):
+        return
+    deadline = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            # One flush to disk a commit, where a rollback journal needs three. The change does not wait for locks.
+            db.execute("PRAGMA journal_mode=WAL")
+            break
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    db.executescript(f"BEGIN IMMEDIATE;\n{schema}\nCOMMIT;")
+
+
+def prepared(db: sqlite3.Connection) -> bool:
+    """Whether a file has its tables: it is there a moment before them."""
+    return bool(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
 
 
 def head_of(db: sqlite3.Connection) -> tuple[int, str]:

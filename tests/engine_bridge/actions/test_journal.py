@@ -171,6 +171,19 @@ def test_many_threads_write_one_chain(journal: Journal) -> None:
     assert journal.verify() is None
 
 
+def test_eight_playheads_may_begin_one_journal_while_it_is_read(tmp_path: Path) -> None:
+    for number in range(10):
+        many = [Journal(tmp_path / str(number)) for _ in range(8)]
+        with ThreadPoolExecutor(16) as pool:
+            writes = [pool.submit(fill, one, 2) for one in many]
+            reads = [pool.submit(one.rows) for one in many]
+            for done in [*writes, *reads]:
+                done.result()
+        assert many[0].count() == 32 and many[0].verify() is None
+        for one in many:
+            one.close()
+
+
 CHILD = """
 import os, sys
 from pathlib import Path
