@@ -90,8 +90,22 @@ class Bulk(QObject):
 
             return resolve(session, node, token)
 
+        def count_them() -> object:
+            from engine_bridge.actions.bulk_targets import preview
+
+            return preview(session, node, CancelToken())
+
         words = f"all runs with {plain(query, 80)}" if query else "all runs"
         self._begin(source, spec, words, query, find)
+        if self.form is not None:
+            self._desk.work.run(
+                "bulk-preview", count_them, lambda found: self._on_counted(source, spec, found, words)
+            )
+
+    def _on_counted(self, source: Source, spec: ActionSpec, found: object, words: str) -> None:
+        """How many match now; they are found again when they are planned."""
+        if self.form is not None and self._source is source:
+            self._desk.show(self.form, spec.title, source, f"{found} of {words}")
 
     def _begin(self, source: Source, spec: ActionSpec, words: str, query: str, find: Any) -> None:
         self.stop()

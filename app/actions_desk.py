@@ -161,8 +161,8 @@ class Desk(QObject):
         if "executions" in vars(self):
             if self.executions.running:
                 self.window.notify("It goes on; Ctrl+E shows it again.")
-                return
-            self.executions.leave()
+            else:
+                self.executions.leave()
         self.window.hide_sheet()
         self.window.focus_page()
 

@@ -164,6 +164,10 @@ def test_waiting_for_the_lock_can_be_cancelled(acting: Open) -> None:
     ready(a)
     a.desk.review.execute()
     a.until(lambda: a.desk.executions.view.rows[0].text == "waiting for the lock")
+    a.run("action.close")
+    assert a.window.sheet.isHidden()
+    a.run("action.review")
+    assert a.window.sheet.shown_page is a.desk.executions.view
     a.run("action.stop")
     a.store.set("locked", None)
     assert executed(a).startswith("Not applied")

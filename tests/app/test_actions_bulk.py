@@ -105,6 +105,7 @@ def test_all_that_match_a_filter(acting: Open) -> None:
     chooser = a.window.overlays.chooser
     chooser.line.setText("cancel")
     a.qtbot.keyClick(chooser.line, "\r")
+    a.until(lambda: a.window.sheet.where.text.startswith("10 of all runs with status == running"))
     a.desk.bulk.submit()
     a.until(lambda: a.desk.bulk.plan is not None)
     assert a.desk.bulk.view.count.text() == "10 targets of 10 will be acted on"
