@@ -58,6 +58,7 @@ class Review(QObject):
         self._jobs.cancel_all()
         view, self.view, self.plan = self.view, None, None
         if view is not None:
+            view.stop()
             self._desk.window.sheet.drop(view)
 
     def _source(self) -> Source | None:

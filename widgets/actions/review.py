@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from engine_bridge.actions.model import Plan
+from engine_bridge.actions.model import Plan, PlanItem
 from engine_bridge.format import plain, safe_lines
 from widgets.actions.notes import Note
 from widgets.actions.plan_card import PlanCard, refused_words
 from widgets.shell.label import clear, label
 
 _SHOWN = 20
+_AT_ONCE = 2
 
 
 class ReviewView(QWidget):
@@ -40,6 +41,11 @@ class ReviewView(QWidget):
         self.wait = label("Planning …", color="muted", size=13)
         self._cards = QVBoxLayout()
         self._needed = ""
+        self._items: tuple[PlanItem, ...] = ()
+        self._left: list[PlanItem] = []
+        self._later = QTimer(self)
+        self._later.setInterval(0)
+        self._later.timeout.connect(self._add_cards)
         self._lay_out()
         self._connect()
         self.setAccessibleName("Review of staged actions")
@@ -123,9 +129,7 @@ class ReviewView(QWidget):
         count = len(plan.items)
         words = f"Staged: {count} {'action' if count == 1 else 'actions'}"
         self.count.setText(" · ".join(part for part in (words, refused_words(plan.items)) if part))
-        self._set_cards(plan.items[:_SHOWN])
-        if count > _SHOWN:
-            self._cards.addWidget(label(f"and {count - _SHOWN} more like these", color="muted"))
+        self._set_cards(plan.items)
         if needed != self._needed:
             self.confirm.clear()
         self._needed = needed
@@ -134,17 +138,33 @@ class ReviewView(QWidget):
         ready = len(plan.runnable)
         self.execute_button.setText(f"Execute {ready} actions" if ready > 1 else "Execute")
 
-    def _set_cards(self, items: tuple[object, ...]) -> None:
+    def _set_cards(self, items: tuple[PlanItem, ...]) -> None:
         bar = self.area.verticalScrollBar()
         place = bar.value()
         clear(self._cards)
-        self.cards = [PlanCard(item) for item in items]  # type: ignore[arg-type]
-        for card in self.cards:
+        self.cards, self._items = [], items
+        self._left = list(items[:_SHOWN])
+        self._add_cards()
+        bar.setValue(place)
+        if self._left:
+            self._later.start()
+
+    def _add_cards(self) -> None:
+        """The next few: a card takes milliseconds, and a frame has sixteen."""
+        for item in self._left[:_AT_ONCE]:
+            card = PlanCard(item)
             card.removed.connect(self.removed)
             card.edited.connect(self.edited)
             card.copied.connect(self.copied)
+            self.cards.append(card)
             self._cards.addWidget(card)
-        bar.setValue(place)
+        del self._left[:_AT_ONCE]
+        if self._left:
+            return
+        self._later.stop()
+        if len(self._items) > _SHOWN:
+            words = f"and {len(self._items) - _SHOWN} more like these"
+            self._cards.addWidget(label(words, color="muted"))
 
     def set_blocked(self, why: str, glyph: str = "lock") -> None:
         """Why it cannot be executed now; "" when it can."""
@@ -159,4 +179,8 @@ class ReviewView(QWidget):
 
     def copy_as(self, kind: str) -> str:
         """All items in one form, "" when none has it."""
-        return "\n".join(card.item.copy_as[kind] for card in self.cards if kind in card.item.copy_as)
+        return "\n".join(item.copy_as[kind] for item in self._items if kind in item.copy_as)
+
+    def stop(self) -> None:
+        """It is put away."""
+        self._later.stop()
