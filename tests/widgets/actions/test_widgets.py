@@ -244,7 +244,7 @@ def test_a_review_of_many_is_quick_and_counts_the_rest(qtbot: QtBot) -> None:
     view = ReviewView()
     qtbot.addWidget(view)
     view.show_plan(Plan(id="p", source="s", environment="dev", items=tuple(item() for _ in range(50))), "50")
-    assert len(view.cards) == 20
+    qtbot.waitUntil(lambda: len(view.cards) == 20)
     assert "and 30 more like these" in labels(view)
     assert view.count.text() == "Staged: 50 actions"
 
