@@ -346,9 +346,8 @@ class RunsPage(PageController):
 
     def _found(self) -> str:
         """What a scan has found when it is through; nobody counts its runs."""
-        blocks, rows = self.view.model.blocks, self.view.model.rowCount()
-        through = self.scan.active and not blocks.more and blocks.resume is None
-        return f"{count(rows)} {'run' if rows == 1 else 'runs'} found" if through else ""
+        rows = self.view.model.rowCount()
+        return f"{count(rows)} {'run' if rows == 1 else 'runs'} found" if self.scan.through else ""
 
     def commands(self) -> list[Command]:
         from app.runs_page_commands import commands

@@ -28,6 +28,7 @@ class Scan(QObject):
         self._of: int | None = None
         self._is_scan = False
         self._stopped = False
+        self._through = False
         feed.started.connect(self._on_started)
         feed.read.connect(self._on_read)
         jobs.busy.connect(self._on_busy)
@@ -40,8 +41,14 @@ class Scan(QObject):
         """Whether the list in force can be answered only by looking at every row."""
         return self._is_scan
 
+    @property
+    def through(self) -> bool:
+        """Whether every row was looked at."""
+        return self._is_scan and self._through and not self._model.blocks.more
+
     def _on_started(self) -> None:
         self._searched, self._of, self._is_scan, self._stopped = 0, None, False, False
+        self._through = False
         self._bar.hide()
 
     def _on_read(self, page: Page) -> None:
@@ -50,7 +57,8 @@ class Scan(QObject):
         self._is_scan = True
         self._searched += page.searched
         self._of = page.of
-        if self._model.blocks.resume is None:
+        self._through = self._model.blocks.resume is None
+        if self._through:
             self._bar.hide()
         elif self._model.rowCount() < _ENOUGH and not self._stopped:
             self._model.continue_scan()
@@ -74,7 +82,8 @@ class Scan(QObject):
         self._pause()
 
     def _pause(self) -> None:
-        if self._model.blocks.resume is None:
+        self._through = self._model.blocks.resume is None
+        if self._through:
             self._bar.hide()
         else:
             self._bar.show_paused(self._searched, self._of, self._model.rowCount())

@@ -290,6 +290,7 @@ def test_a_scan_tells_how_far_it_is_and_can_be_cancelled_and_continued(shown: Sh
     shown.wait(lambda: "searched 70 of 300" in shown.page.view.scan.text)
     shown.page.view.scan.cancelled.emit()
     shown.wait(lambda: "Search cancelled" in shown.page.view.empty.message)
+    assert "found" not in shown.told.status[-1]
     shown.bridge.gate.set()
     shown.page.view.empty.findChild(QPushButton).click()
     shown.wait(lambda: shown.page.view.model.rowCount() == 50)
