@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import msgspec
@@ -80,4 +80,4 @@ def _ends(document: Document) -> tuple[set[str], set[str]]:
 
 
 def _path(way: list[str], names: dict[tuple[str, str], tuple[str, ...]], good: bool) -> Path:
-    return Path(tuple(way), tuple(names[pair] for pair in zip(way, way[1:], strict=False)), good)
+    return Path(tuple(way), tuple(names[pair] for pair in pairwise(way)), good)

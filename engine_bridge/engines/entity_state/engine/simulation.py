@@ -123,7 +123,7 @@ def random_chooser(
     chances: Mapping[str, Chances] | None = None,
     requesters: Mapping[str, float] | None = None,
 ) -> Chooser:
-    """Chooses by weight: ``chances`` by step key ("*" for the others), ``requesters`` by kind (absent: 0; None: all)."""
+    """Chooses by weight: ``chances`` by step key ("*" for the others), ``requesters`` by kind (an absent one: 0)."""
     known = chances or {}
     otherwise = known.get("*", Chances())
     fates: dict[str, tuple[list[Fate], list[float]]] = {}

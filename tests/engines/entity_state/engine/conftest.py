@@ -19,11 +19,11 @@ __all__ = ["server"]
 
 @pytest.fixture(scope="session")
 def postgres_uri(server: Any) -> str:
-    """A database that does not wait for the disk; its libpq URI."""
-    uri = make_database(server, "entities")
-    with psycopg.connect(uri, autocommit=True) as connection:
-        connection.execute("ALTER DATABASE entities SET synchronous_commit = off")
-    return uri
+    """A database of a server that does not wait for the disk; its libpq URI."""
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
+    return make_database(server, "entities")
 
 
 def alchemy(uri: str) -> str:
