@@ -95,3 +95,20 @@ def test_errors_about_long_words_stay_narrow(qtbot: QtBot, window: MainWindow) -
     window.focus.change(page="run", run=RunRef("workflow", "gone" * 900, "gone" * 900))
     qtbot.waitUntil(lambda: "No run" in words(window))
     assert is_tame(window)
+
+
+def test_an_id_that_is_no_text_is_listed_and_says_why_it_cannot_be_opened(
+    qtbot: QtBot, window: MainWindow, hostile: Path
+) -> None:
+    with closing(sqlite3.connect(next(hostile.parent.glob("*.sqlite")))) as client:
+        client.execute(
+            "UPDATE workflow_status SET workflow_uuid = CAST(x'ff62' AS TEXT) WHERE name = ?", NAMES[:1]
+        )
+        client.commit()
+    runs = window.router.pages.get("runs")
+    assert isinstance(runs, RunsPage)
+    window.run_command("view.refresh")
+    rows = runs.view.model
+    qtbot.waitUntil(lambda: rows.item(0) is not None and rows.item(0).id == "\\xffb", timeout=10_000)
+    window.focus.change(page="run", run=rows.item(0).ref)
+    qtbot.waitUntil(lambda: "it can be listed, but not opened" in words(window))

@@ -104,7 +104,11 @@ def _run(tables: Tables, read: Reader, run_id: str) -> RawRun:
     table = tables["workflow_status"]
     row = read.one(sa.select(*run_columns(tables)).where(table.c.workflow_uuid == run_id))
     if row is None:
-        raise NotFoundError(f"No run {run_id}.", "It may have been deleted.")
+        # Rows whose id is no valid text are listed with the wrong bytes escaped; no query finds them by that.
+        unreadable = "Its id holds bytes that are no text: it can be listed, but not opened."
+        raise NotFoundError(
+            f"No run {run_id}.", unreadable if "\\x" in run_id else "It may have been deleted."
+        )
     return raw_run(row)
 
 
