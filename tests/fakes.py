@@ -106,7 +106,14 @@ def make_history(run: Run) -> tuple[list[tuple[Event, int]], list[Step]]:
     events: list[tuple[Event, int]] = []
     steps: list[Step] = []
 
-    def event(kind: EventKind, at: int, step: Step | None, status: StepStatus | None, run_code: int = NONE, **more: object) -> None:
+    def event(
+        kind: EventKind,
+        at: int,
+        step: Step | None,
+        status: StepStatus | None,
+        run_code: int = NONE,
+        **more: object,
+    ) -> None:
         events.append(
             (
                 Event(
@@ -117,7 +124,7 @@ def make_history(run: Run) -> tuple[list[tuple[Event, int]], list[Step]]:
                     step_id=step.id if step else None,
                     step_name=step.name if step else None,
                     status=status,
-                    **more,  # type: ignore[arg-type]
+                    **more,
                 ),
                 run_code,
             )
@@ -135,10 +142,20 @@ def make_history(run: Run) -> tuple[list[tuple[Event, int]], list[Step]]:
             status = StepStatus.FAILED
         if last and waiting:
             status = StepStatus.WAITING
-        failure = Failure(type="CardDeclined", message="insufficient funds", stack="Traceback\n  x") if last and failed else None
+        failure = (
+            Failure(type="CardDeclined", message="insufficient funds", stack="Traceback\n  x")
+            if last and failed
+            else None
+        )
         tries = (
             (
-                Attempt(number=1, status=StepStatus.FAILED, start_ns=start, end_ns=start + S // 10, failure=Failure(type="Timeout")),
+                Attempt(
+                    number=1,
+                    status=StepStatus.FAILED,
+                    start_ns=start,
+                    end_ns=start + S // 10,
+                    failure=Failure(type="Timeout"),
+                ),
                 Attempt(number=2, status=StepStatus.COMPLETED, start_ns=start + S // 5, end_ns=end),
             )
             if i == 2
@@ -160,7 +177,12 @@ def make_history(run: Run) -> tuple[list[tuple[Event, int]], list[Step]]:
             provenance=Provenance.INFERRED if last and waiting else Provenance.RECORDED,
         )
         steps.append(step)
-        event(EventKind.STEP_STARTED, start, step, StepStatus.WAITING if last and waiting else StepStatus.RUNNING)
+        event(
+            EventKind.STEP_STARTED,
+            start,
+            step,
+            StepStatus.WAITING if last and waiting else StepStatus.RUNNING,
+        )
         if status.closed:
             kind = EventKind.STEP_FAILED if status.bad else EventKind.STEP_COMPLETED
             event(kind, end, step, status, failure=failure)
@@ -192,7 +214,8 @@ class FakeBridge(Bridge):
             title="fake",
             location="memory",
             order="positions are counted",
-            capabilities=frozenset(Capability) - {Capability.ACTIONS, Capability.REPLAY, Capability.DEFINITION},
+            capabilities=frozenset(Capability)
+            - {Capability.ACTIONS, Capability.REPLAY, Capability.DEFINITION},
             resource_kinds=("queues", "versions"),
         )
 
@@ -216,9 +239,9 @@ class FakeBridge(Bridge):
             return self._runs
         from engine_bridge.query.predicate import matches
 
-        return [run for run in self._runs if matches(query, run, NOW)]  # type: ignore[arg-type]
+        return [run for run in self._runs if matches(query, run, NOW)]
 
-    def runs(self, query, sort: Sort, cursor, direction, limit: int, cancel: CancelToken) -> Page:  # type: ignore[no-untyped-def]
+    def runs(self, query, sort: Sort, cursor, direction, limit: int, cancel: CancelToken) -> Page:
         cancel.wait(self._delay_s)
         cancel.raise_if_cancelled()
         rows = self._matching(query)
@@ -232,10 +255,10 @@ class FakeBridge(Bridge):
             after=str(end).encode() if end < len(rows) else None,
         )
 
-    def anchors(self, query, sort: Sort, every: int, cancel: CancelToken) -> list[bytes]:  # type: ignore[no-untyped-def]
+    def anchors(self, query, sort: Sort, every: int, cancel: CancelToken) -> list[bytes]:
         return [str(i).encode() for i in range(0, len(self._matching(query)), every)]
 
-    def count(self, query, cancel: CancelToken) -> int:  # type: ignore[no-untyped-def]
+    def count(self, query, cancel: CancelToken) -> int:
         return len(self._matching(query))
 
     def run(self, ref: RunRef, cancel: CancelToken) -> Run:
@@ -247,7 +270,7 @@ class FakeBridge(Bridge):
     def find(self, text: str, limit: int, cancel: CancelToken) -> list[Run]:
         return [run for run in self._runs if run.id.startswith(text)][:limit]
 
-    def facets(self, query, buckets: int, cancel: CancelToken) -> Facets:  # type: ignore[no-untyped-def]
+    def facets(self, query, buckets: int, cancel: CancelToken) -> Facets:
         rows = self._matching(query)
         by_status: dict[str, int] = {}
         by_type: dict[str, int] = {}
@@ -290,12 +313,20 @@ class FakeBridge(Bridge):
         data = b'{"key": "%s", "ok": true}' % key.encode()
         return data[offset:] if length < 0 else data[offset : offset + length]
 
-    def failures(self, query, text: str, cursor, limit: int, cancel: CancelToken) -> Page:  # type: ignore[no-untyped-def]
+    def failures(self, query, text: str, cursor, limit: int, cancel: CancelToken) -> Page:
         rows = [r for r in self._matching(query) if r.failure and text.lower() in (r.error or "").lower()]
         rows.sort(key=lambda run: run.ended_ns or 0, reverse=True)
         at = int(cursor or 0)
         items = tuple(
-            FailureRow(ref=r.ref, run_type=r.type, time_ns=r.ended_ns, failure=r.failure, step_id="4", step_name="create_shipment", run_status=r.status)
+            FailureRow(
+                ref=r.ref,
+                run_type=r.type,
+                time_ns=r.ended_ns,
+                failure=r.failure,
+                step_id="4",
+                step_name="create_shipment",
+                run_status=r.status,
+            )
             for r in rows[at : at + limit]
             if r.failure
         )
@@ -306,7 +337,9 @@ class FakeBridge(Bridge):
         return Relations(items=(Relation(role="child", run=None, ref=child, step_id="3"),))
 
     def resources(self, kind: str, cancel: CancelToken) -> list[Resource]:
-        return [Resource(kind=kind, id="orders", title="orders", cells={"depth": 3, "oldest_ns": T0}, warning="")]
+        return [
+            Resource(kind=kind, id="orders", title="orders", cells={"depth": 3, "oldest_ns": T0}, warning="")
+        ]
 
     def now_ns(self, cancel: CancelToken) -> int:
         return NOW + int(time.monotonic()) * 0

@@ -149,7 +149,7 @@ class ActingBridge(FakeBridge):
         self._matching(None)
         return super().run(ref, cancel)
 
-    def changes(self, mark, visible, cancel):  # type: ignore[no-untyped-def]
+    def changes(self, mark, visible, cancel):
         seen = json.dumps(self.store.states())
         if seen != self._seen:
             self._seen = seen
@@ -159,7 +159,7 @@ class ActingBridge(FakeBridge):
             return msgspec.structs.replace(changes, moved=True, changed=changed)
         return super().changes(mark, visible, cancel)
 
-    def tail(self, ref, after, cancel):  # type: ignore[no-untyped-def]
+    def tail(self, ref, after, cancel):
         known = self.run(ref, cancel)
         while not cancel.wait(0.05):
             now = self.run(ref, cancel)

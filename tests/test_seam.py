@@ -16,7 +16,7 @@ from tests.fakes import FakeBridge, ref
 
 
 @pytest.fixture(params=["thread", "process"])
-def session(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
+def session(request: pytest.FixtureRequest):
     session = Session(functools.partial(FakeBridge, 40, 0.2), host=request.param)
     yield session
     session.close()

@@ -46,7 +46,7 @@ class Acting:
         self.qtbot.waitUntil(lambda: bool(condition()), timeout=timeout)
 
     @property
-    def desk(self):  # type: ignore[no-untyped-def]
+    def desk(self):
         return self.window.desk
 
     def planned(self) -> None:

@@ -55,6 +55,6 @@ def show(context: Context, page: PageController, qtbot: object, size: tuple[int,
     context.commands.add(*page.commands())
     page.status_changed.connect(context.status)
     context.focus.subscribe(page.focus_changed)
-    qtbot.addWidget(page.widget)  # type: ignore[attr-defined]
+    qtbot.addWidget(page.widget)
     page.widget.resize(*size)
     page.widget.show()

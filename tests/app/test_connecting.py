@@ -126,7 +126,7 @@ def test_the_keyring_is_used_where_there_is_one(
     from keyring.backend import KeyringBackend
 
     class Ring(KeyringBackend):
-        priority = 1  # type: ignore[assignment]
+        priority = 1
         kept: dict[tuple[str, str], str] = {}
 
         def get_password(self, service: str, username: str) -> str | None:

@@ -23,7 +23,7 @@ class ScanningBridge(FakeBridge):
 
     scan = False
 
-    def failures(self, query, text, cursor, limit, cancel: CancelToken) -> Page:  # type: ignore[no-untyped-def]
+    def failures(self, query, text, cursor, limit, cancel: CancelToken) -> Page:
         found = super().failures(query, text, cursor, limit, cancel)
         if not (self.scan and text):
             return found
@@ -46,7 +46,7 @@ class Shown:
 
 
 @pytest.fixture
-def shown(qtbot) -> Iterator[Shown]:  # type: ignore[no-untyped-def]
+def shown(qtbot) -> Iterator[Shown]:
     context, told = make_context()
     bridge = ScanningBridge()
     add_source(context, lambda: bridge)
@@ -65,7 +65,7 @@ def test_failures_are_listed_newest_first(shown: Shown) -> None:
     assert shown.told.status[-1] == "50 failures"
 
 
-def test_the_detail_tells_the_chain_and_leads_to_the_step(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_the_detail_tells_the_chain_and_leads_to_the_step(shown: Shown, qtbot) -> None:
     shown.page.view.table.selectRow(1)
     assert shown.page.view.detail.text.startswith("CardDeclined: insufficient funds")
     shown.context.commands.run("failures.copy")
@@ -75,7 +75,7 @@ def test_the_detail_tells_the_chain_and_leads_to_the_step(shown: Shown, qtbot) -
     assert (focus.page, focus.run, focus.step_id) == ("run", make_run(289).ref, "4")
 
 
-def test_searching_narrows_the_log_and_can_be_cleared(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_searching_narrows_the_log_and_can_be_cleared(shown: Shown, qtbot) -> None:
     shown.context.commands.run("failures.search")
     line = shown.page.view.search
     assert line.hasFocus()
@@ -86,7 +86,7 @@ def test_searching_narrows_the_log_and_can_be_cleared(shown: Shown, qtbot) -> No
     assert line.text() == ""
 
 
-def test_a_search_that_must_decode_goes_on_to_the_end_by_itself(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_a_search_that_must_decode_goes_on_to_the_end_by_itself(shown: Shown, qtbot) -> None:
     shown.bridge.scan = True
     shown.page.search("insufficient")
     qtbot.waitUntil(lambda: shown.page.scan.active and not shown.page.feed.busy)
@@ -107,7 +107,7 @@ def test_failures_group_by_cause(shown: Shown) -> None:
     assert not shown.page.view.is_grouped
 
 
-def test_a_new_failure_waits_above_while_one_is_read(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_a_new_failure_waits_above_while_one_is_read(shown: Shown, qtbot) -> None:
     shown.page.view.table.selectRow(0)
     qtbot.waitUntil(lambda: shown.page.live.watching)
     shown.bridge.pending = [make_run(301)]
@@ -117,7 +117,7 @@ def test_a_new_failure_waits_above_while_one_is_read(shown: Shown, qtbot) -> Non
     assert shown.rows()[:2] == ["run-0301", "run-0295"]
 
 
-def test_a_source_without_failures_says_so(qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_a_source_without_failures_says_so(qtbot) -> None:
     context, _ = make_context()
     add_source(context, lambda: FakeBridge(1))
     page = FailuresPage(context)

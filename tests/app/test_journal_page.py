@@ -29,7 +29,7 @@ def write(source: str, target: str, action: str, reason: str, verdict: Verdict =
     journal().settled(intent, Outcome(verdict=verdict, evidence=("Read back.",)))
 
 
-def page_of(a: Acting):  # type: ignore[no-untyped-def]
+def page_of(a: Acting):
     """Opens the journal page and waits for its rows."""
     a.run("go.journal")
     page = a.window.router.pages.get("journal")

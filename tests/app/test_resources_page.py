@@ -61,7 +61,7 @@ class Shown:
 
 
 @pytest.fixture
-def shown(qtbot) -> Iterator[Shown]:  # type: ignore[no-untyped-def]
+def shown(qtbot) -> Iterator[Shown]:
     context, told = make_context()
     bridge = QueueBridge()
     add_source(context, lambda: bridge)
@@ -74,7 +74,7 @@ def shown(qtbot) -> Iterator[Shown]:  # type: ignore[no-untyped-def]
     context.sources.close_all()
 
 
-def test_cells_read_as_times_durations_and_words(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_cells_read_as_times_durations_and_words(shown: Shown, qtbot) -> None:
     qtbot.waitUntil(lambda: shown.cells(0)["oldest"] == "1 m ago")
     row = shown.cells(0)
     assert (row["depth"], row["wait"], row["paused"], row["runs"]) == ("3", "1 m 30 s", "no", "show runs")
@@ -83,14 +83,14 @@ def test_cells_read_as_times_durations_and_words(shown: Shown, qtbot) -> None:  
     assert shown.told.status[-1] == "2 queues"
 
 
-def test_enter_goes_to_the_runs_of_a_resource(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_enter_goes_to_the_runs_of_a_resource(shown: Shown, qtbot) -> None:
     shown.page.view.table.selectRow(1)
     qtbot.keyClick(shown.page.view.table, Qt.Key.Key_Return)
     focus = shown.context.focus.current
     assert (focus.page, focus.query) == ("runs", 'queue == "a"')
 
 
-def test_a_refresh_keeps_rows_and_selection_and_shows_warnings(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_a_refresh_keeps_rows_and_selection_and_shows_warnings(shown: Shown, qtbot) -> None:
     shown.page.view.table.selectRow(2)
     shown.bridge.depth = 9
     shown.page.refresh()
@@ -100,14 +100,14 @@ def test_a_refresh_keeps_rows_and_selection_and_shows_warnings(shown: Shown, qtb
     assert shown.page.view.current().resource.id == "mail"
 
 
-def test_a_kind_without_rows_says_so(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_a_kind_without_rows_says_so(shown: Shown, qtbot) -> None:
     shown.context.commands.run("resources.next_kind")
     qtbot.waitUntil(lambda: shown.page.view.empty.message.startswith("No versions"))
     shown.context.commands.run("resources.previous_kind")
     qtbot.waitUntil(lambda: shown.page.view.model.rowCount() == 3)
 
 
-def test_what_cannot_be_read_says_what_to_do(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_what_cannot_be_read_says_what_to_do(shown: Shown, qtbot) -> None:
     shown.bridge.denied = True
     shown.page.refresh()
     qtbot.waitUntil(lambda: "Ask for SELECT" in shown.page.view.empty.message)

@@ -33,7 +33,7 @@ class LiveBridge(FakeBridge):
         self.gate: threading.Event | None = None
         self.asked: list[tuple[object, Sort, int]] = []
 
-    def runs(self, query, sort, cursor, direction, limit, cancel: CancelToken) -> Page:  # type: ignore[no-untyped-def]
+    def runs(self, query, sort, cursor, direction, limit, cancel: CancelToken) -> Page:
         self.asked.append((query, sort, limit))
         if self.error is not None:
             raise self.error
@@ -56,7 +56,7 @@ class LiveBridge(FakeBridge):
             complete=ended,
         )
 
-    def changes(self, mark, visible, cancel: CancelToken) -> Changes:  # type: ignore[no-untyped-def]
+    def changes(self, mark, visible, cancel: CancelToken) -> Changes:
         touched, self.touched = self.touched, []
         by_ref = {run.ref: run for run in touched}
         self._runs = [by_ref.get(run.ref, run) for run in self._runs]
@@ -81,8 +81,8 @@ class Shown:
         model = self.page.view.model
         return [model.index(row, 2).data() for row in range(min(rows, model.rowCount()))]
 
-    def wait(self, condition) -> None:  # type: ignore[no-untyped-def]
-        self.qtbot.waitUntil(condition, timeout=5000)  # type: ignore[attr-defined]
+    def wait(self, condition) -> None:
+        self.qtbot.waitUntil(condition, timeout=5000)
 
     def open(self, query: str = "") -> None:
         self.context.focus.change(page="runs", source="fake", query=query)
@@ -90,7 +90,7 @@ class Shown:
 
 
 @pytest.fixture
-def shown(qtbot) -> Iterator[Shown]:  # type: ignore[no-untyped-def]
+def shown(qtbot) -> Iterator[Shown]:
     context, told = make_context()
     bridge = LiveBridge()
     add_source(context, lambda: bridge)
@@ -122,7 +122,7 @@ def test_a_chip_filters_and_clears_again(shown: Shown) -> None:
     shown.wait(lambda: shown.ids(1) == ["run-0299"])
 
 
-def test_the_slash_key_leads_to_a_filter_that_enter_applies(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_the_slash_key_leads_to_a_filter_that_enter_applies(shown: Shown, qtbot) -> None:
     shown.open()
     shown.context.commands.run("runs.focus_filter")
     line = shown.page.view.filter_bar.line
@@ -137,7 +137,7 @@ def test_the_slash_key_leads_to_a_filter_that_enter_applies(shown: Shown, qtbot)
     assert shown.page.view.table.hasFocus()
 
 
-def test_a_wrong_filter_is_refused_with_its_column(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_a_wrong_filter_is_refused_with_its_column(shown: Shown, qtbot) -> None:
     shown.open()
     bar = shown.page.view.filter_bar
     bar.focus()
@@ -157,7 +157,7 @@ def test_a_filter_that_matches_nothing_offers_the_way_back(shown: Shown) -> None
     shown.wait(lambda: shown.page.view.showing_rows and shown.ids(1) == ["run-0299"])
 
 
-def test_an_empty_source_says_so(qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_an_empty_source_says_so(qtbot) -> None:
     context, _ = make_context()
     add_source(context, lambda: FakeBridge(0))
     page = RunsPage(context)
@@ -181,7 +181,7 @@ def test_an_error_shows_what_happened_and_can_be_retried(shown: Shown) -> None:
     shown.wait(lambda: shown.page.view.showing_rows and shown.page.view.model.rowCount() == 300)
 
 
-def test_enter_opens_the_run(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_enter_opens_the_run(shown: Shown, qtbot) -> None:
     shown.open()
     shown.page.view.table.selectRow(1)
     qtbot.keyClick(shown.page.view.table, Qt.Key.Key_Return)
@@ -235,7 +235,7 @@ def test_new_runs_that_the_filter_excludes_do_not_count(shown: Shown) -> None:
     assert shown.page.view.new_above.text() == "1 new above · show"
 
 
-def test_the_first_run_of_an_empty_source_appears_by_itself(qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_the_first_run_of_an_empty_source_appears_by_itself(qtbot) -> None:
     context, _ = make_context()
     bridge = LiveBridge(0)
     add_source(context, lambda: bridge)
@@ -249,7 +249,7 @@ def test_the_first_run_of_an_empty_source_appears_by_itself(qtbot) -> None:  # t
     context.sources.close_all()
 
 
-def test_nothing_is_polled_while_another_page_is_shown(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_is_polled_while_another_page_is_shown(shown: Shown, qtbot) -> None:
     shown.open()
     shown.context.focus.change(page="failures")
     assert not shown.page.live.running
@@ -323,7 +323,7 @@ def test_the_cell_menu_offers_filters_and_copies(shown: Shown) -> None:
     menu.deleteLater()
 
 
-def test_the_brush_filters_by_time_and_escape_clears(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_the_brush_filters_by_time_and_escape_clears(shown: Shown, qtbot) -> None:
     shown.open()
     charts = shown.page.view.charts
     shown.wait(lambda: charts.histogram is not None and charts.starts.readout != "")
@@ -337,7 +337,7 @@ def test_the_brush_filters_by_time_and_escape_clears(shown: Shown, qtbot) -> Non
     assert shown.context.focus.current.query == ""
 
 
-def test_a_point_of_the_scatter_opens_its_run(shown: Shown, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_a_point_of_the_scatter_opens_its_run(shown: Shown, qtbot) -> None:
     shown.open()
     charts = shown.page.view.charts
     shown.wait(lambda: charts.scatter is not None and charts.scatter.p95_ns is not None)
@@ -373,7 +373,7 @@ def test_a_run_that_was_deleted_says_so_in_its_place(shown: Shown) -> None:
     assert shown.page.view.model.index(1, 3).data() == "no longer in the source"
 
 
-def test_a_source_that_is_not_open_says_what_to_do(qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_a_source_that_is_not_open_says_what_to_do(qtbot) -> None:
     context, _ = make_context()
     page = RunsPage(context)
     show(context, page, qtbot)

@@ -26,7 +26,7 @@ class ShortDemo(Demo):
     def worker_pid(self) -> int | None:
         return 1 if self.started else None
 
-    def prepare(self, workspace=None, progress: Callable[..., None] = lambda *_: None, *, reset=None) -> str:  # type: ignore[no-untyped-def]
+    def prepare(self, workspace=None, progress: Callable[..., None] = lambda *_: None, *, reset=None) -> str:
         progress(100, 350, "Executing orders")
         self.go.wait(20)
         if self.ended.is_set():

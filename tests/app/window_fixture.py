@@ -47,7 +47,7 @@ class GatedBridge(FakeBridge):
             return msgspec.structs.replace(info, notices=("This schema is newer than Playhead.",))
         return info
 
-    def changes(self, mark, visible, cancel):  # type: ignore[no-untyped-def]
+    def changes(self, mark, visible, cancel):
         if self.dead:
             raise ConnectError("The server went away.", "Start it again.")
         return super().changes(mark, visible, cancel)

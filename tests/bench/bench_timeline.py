@@ -122,13 +122,13 @@ def frames(view: TimelineView, at: float) -> dict[str, Callable[[], dict[str, fl
         view.fit()
         factor = 1e5 ** (1 / 120)
         moves = [lambda: state.zoom(factor, x)] * 120 + [lambda: state.zoom(1 / factor, x)] * 120
-        return timed(lambda m=move: paint(view, m) for move in moves)  # type: ignore[misc]
+        return timed(lambda m=move: paint(view, m) for move in moves)
 
     def pans(share: float) -> dict[str, float]:
         view.fit()
         state.zoom(1 / share, x)
         moves = [lambda: state.pan(7)] * 60 + [lambda: state.pan(-7)] * 60
-        return timed(lambda m=move: paint(view, m) for move in moves)  # type: ignore[misc]
+        return timed(lambda m=move: paint(view, m) for move in moves)
 
     def full() -> dict[str, float]:
         view.fit()
@@ -157,7 +157,7 @@ def bench_hit(view: TimelineView, steps: int) -> None:
     points = zip(
         rng.uniform(0, state.scale.width, 2_000).tolist(), rng.integers(0, 800, 2_000).tolist(), strict=True
     )
-    result = timed([lambda p=point: state.hit(*p) for point in points])  # type: ignore[misc]
+    result = timed([lambda p=point: state.hit(*p) for point in points])
     say("hit_us", steps, median=result["median"] * 1e3, p99=result["p99"] * 1e3)
 
 
@@ -220,7 +220,7 @@ def bench_load(steps: int) -> None:
 
 def main(sizes: list[int], burst: bool) -> None:
     app = QApplication.instance() or QApplication([])
-    theme.apply(app, "dark")  # type: ignore[arg-type]
+    theme.apply(app, "dark")
     bare = bare_frame()
     scene_build, scene = scene_frame(make_history(51_200))
     say("bare_frame", 0, cpu_median=bare)

@@ -104,6 +104,6 @@ def _run(start_ns: int) -> Run:
 def make_history(steps: int, **options: object) -> History:
     """All batches in one History."""
     history = History()
-    for batch in make_batches(steps, size=max(steps, 1), **options):  # type: ignore[arg-type]
+    for batch in make_batches(steps, size=max(steps, 1), **options):
         history.append(batch)
     return history

@@ -27,7 +27,7 @@ def step(id: str, name: str, start: float | None, end: float | None, **more: obj
         name=name,
         start_ns=None if start is None else T0 + int(start * S),
         end_ns=None if end is None else T0 + int(end * S),
-        **values,  # type: ignore[arg-type]
+        **values,
     )
 
 

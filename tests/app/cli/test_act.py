@@ -157,7 +157,7 @@ def test_a_stale_plan_overwrites_nothing_and_says_who_won(
     allowed = act.allow
 
     def somebody_is_faster(*args: object) -> None:
-        allowed(*args)  # type: ignore[arg-type]
+        allowed(*args)
         add_status(shop, "r-0001", "cancelled")
 
     monkeypatch.setattr(act, "allow", somebody_is_faster)

@@ -212,7 +212,7 @@ def leaves(draw: st.DrawFn) -> Node:
         return Compare(field, "exists", None)
     if op == "in":
         return Compare(field, "in", tuple(draw(st.lists(values, min_size=1, max_size=3))))
-    return Compare(field, op, draw(values))  # type: ignore[arg-type]
+    return Compare(field, op, draw(values))
 
 
 @st.composite
@@ -222,11 +222,11 @@ def json_leaves(draw: st.DrawFn) -> Node:
     if op == "exists":
         return Compare("attributes", "exists", None, path)
     if op in ("~", "!~", "contains"):
-        return Compare("attributes", op, draw(words), path)  # type: ignore[arg-type]
+        return Compare("attributes", op, draw(words), path)
     value = json_values.filter(lambda value: value is not None)
     if op == "in":
         return Compare("attributes", "in", tuple(draw(st.lists(value, min_size=1, max_size=3))), path)
-    return Compare("attributes", op, draw(value), path)  # type: ignore[arg-type]
+    return Compare("attributes", op, draw(value), path)
 
 
 def _tree(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:

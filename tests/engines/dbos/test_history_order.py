@@ -29,7 +29,7 @@ DONE = RawRun(id="r", status="SUCCESS", name="w", created_ms=0, updated_ms=90_00
 
 
 def row(id_: int, start: int | None, end: int | None, name: str = "work", **more: object) -> RawStep:
-    return RawStep(id_, name, start, end, **more)  # type: ignore[arg-type]
+    return RawStep(id_, name, start, end, **more)
 
 
 def order(*rows: RawStep, run: RawRun = DONE) -> list[str]:

@@ -32,7 +32,7 @@ PENDING = RawRun(id="r", status="PENDING", name="w", created_ms=1_000, dispatche
 
 
 def step(id_: int, name: str = "work", start: int = 0, end: int = 0, **more: object) -> RawStep:
-    return RawStep(id_, name, 1_000 + start, 1_000 + end, **more)  # type: ignore[arg-type]
+    return RawStep(id_, name, 1_000 + start, 1_000 + end, **more)
 
 
 def sleep(id_: int, start: int, end: int, *, timeout: bool = False) -> RawStep:

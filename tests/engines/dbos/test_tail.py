@@ -39,7 +39,7 @@ class Follower:
 
     def _run(self, *args: object) -> None:
         with suppress(CancelledError):
-            for item in follow(*args, self._token):  # type: ignore[arg-type]
+            for item in follow(*args, self._token):
                 self._items.put(item)
 
     def until(self, done: Callable[[], bool]) -> None:
@@ -127,7 +127,7 @@ def test_a_run_is_followed_to_its_end(past: Past, follower: Follower, db: Databa
     assert steps(history)["8"].provenance is Provenance.RECORDED
     for id_ in range(10, 22):
         past.then(id_)
-        follower.until(lambda id_=id_: steps(history).get(str(id_)) is not None)  # type: ignore[misc]
+        follower.until(lambda id_=id_: steps(history).get(str(id_)) is not None)
     past.end()
     follower.until(lambda: history.run is not None and history.run.status is Status.COMPLETED)
     assert history.run is not None and history.run.blocked_on is None
@@ -182,7 +182,7 @@ def test_a_tail_that_continues_no_known_history_says_so(db: Database) -> None:
 def test_a_tail_from_the_start_tells_everything(db: Database) -> None:
     tail = follow(db, run_ref(RUN), 0, CancelToken())
     first = next(tail)
-    tail.close()  # type: ignore[attr-defined]
+    tail.close()
     assert isinstance(first, Batch) and first.run is not None
     assert len(first.events["position"]) > 10
 

@@ -59,7 +59,7 @@ def item(**more: object) -> PlanItem:
 
 
 def labels(widget: object) -> str:
-    return "\n".join(label.text() for label in widget.findChildren(QLabel))  # type: ignore[attr-defined]
+    return "\n".join(label.text() for label in widget.findChildren(QLabel))
 
 
 def test_a_form_gives_every_type_its_value(qtbot: QtBot) -> None:

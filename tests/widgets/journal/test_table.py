@@ -23,7 +23,7 @@ def entry(seq: int, **more: object) -> Entry:
         "target": f"run-{seq}",
         "action": "cancel",
     }
-    return Entry(seq=seq, time_ns=NOW, **{**known, "action": "cancel", "outcome": "applied", **more})  # type: ignore[arg-type]
+    return Entry(seq=seq, time_ns=NOW, **{**known, "action": "cancel", "outcome": "applied", **more})
 
 
 def test_the_chosen_entry_stays_chosen(qtbot: QtBot) -> None:

@@ -36,7 +36,7 @@ def row_texts(pane: EventsPane, row: int) -> list[str]:
 def test_the_model_keeps_qts_rules(qtmodeltester: object) -> None:
     model = EventModel()
     model.set_history(fake_history(1)[1])
-    qtmodeltester.check(model)  # type: ignore[attr-defined]
+    qtmodeltester.check(model)
 
 
 def test_a_row_says_what_happened(pane: EventsPane) -> None:
@@ -66,7 +66,7 @@ def test_only_seen_rows_are_decoded(pane: EventsPane, qtbot: QtBot) -> None:
         decoded.append(row)
         return original(row)
 
-    history.event = spy  # type: ignore[method-assign]
+    history.event = spy
     pane.set_history(history)
     pane.set_position(40_000)
     pane.grab()

@@ -18,7 +18,7 @@ Key = Qt.Key
 
 
 @pytest.fixture
-def bar(qtbot) -> FilterBar:  # type: ignore[no-untyped-def]
+def bar(qtbot) -> FilterBar:
     bar = FilterBar()
     qtbot.addWidget(bar)
     bar.resize(900, 60)
@@ -29,7 +29,7 @@ def bar(qtbot) -> FilterBar:  # type: ignore[no-untyped-def]
     return bar
 
 
-def test_tab_takes_the_first_completion(qtbot, bar: FilterBar) -> None:  # type: ignore[no-untyped-def]
+def test_tab_takes_the_first_completion(qtbot, bar: FilterBar) -> None:
     qtbot.keyClicks(bar.line, "stat")
     assert bar.popup.offers[0].label == "status"
     qtbot.keyClick(bar.line, Key.Key_Tab)
@@ -37,7 +37,7 @@ def test_tab_takes_the_first_completion(qtbot, bar: FilterBar) -> None:  # type:
     assert bar.line.hasFocus()
 
 
-def test_arrows_choose_among_completions_and_enter_takes(qtbot, bar: FilterBar) -> None:  # type: ignore[no-untyped-def]
+def test_arrows_choose_among_completions_and_enter_takes(qtbot, bar: FilterBar) -> None:
     qtbot.keyClicks(bar.line, "sta")
     labels = [offer.label for offer in bar.popup.offers]
     assert labels[:2] == ["status", "started"]
@@ -48,7 +48,7 @@ def test_arrows_choose_among_completions_and_enter_takes(qtbot, bar: FilterBar) 
     assert bar.text.strip() == "started"
 
 
-def test_enter_applies_even_while_completions_are_offered(qtbot, bar: FilterBar) -> None:  # type: ignore[no-untyped-def]
+def test_enter_applies_even_while_completions_are_offered(qtbot, bar: FilterBar) -> None:
     qtbot.keyClicks(bar.line, "status == failed")
     with qtbot.waitSignal(bar.applied) as applied:
         qtbot.keyClick(bar.line, Key.Key_Return)
@@ -56,7 +56,7 @@ def test_enter_applies_even_while_completions_are_offered(qtbot, bar: FilterBar)
     assert not bar.popup.isVisible()
 
 
-def test_escape_closes_the_popup_first_and_then_leaves(qtbot, bar: FilterBar) -> None:  # type: ignore[no-untyped-def]
+def test_escape_closes_the_popup_first_and_then_leaves(qtbot, bar: FilterBar) -> None:
     qtbot.keyClicks(bar.line, "sta")
     with qtbot.assertNotEmitted(bar.left):
         qtbot.keyClick(bar.line, Key.Key_Escape)
@@ -65,13 +65,13 @@ def test_escape_closes_the_popup_first_and_then_leaves(qtbot, bar: FilterBar) ->
     assert bar.text == ""
 
 
-def test_typing_alone_applies_nothing_but_is_checked(qtbot, bar: FilterBar) -> None:  # type: ignore[no-untyped-def]
+def test_typing_alone_applies_nothing_but_is_checked(qtbot, bar: FilterBar) -> None:
     with qtbot.assertNotEmitted(bar.applied, wait=200):
         qtbot.keyClicks(bar.line, "status == nosuch")
     assert bar.message.startswith("column 11:")
 
 
-def test_up_and_down_walk_the_filters_used_before(qtbot, bar: FilterBar) -> None:  # type: ignore[no-untyped-def]
+def test_up_and_down_walk_the_filters_used_before(qtbot, bar: FilterBar) -> None:
     for text in ("status == failed", "status == running"):
         bar.line.setText(text)
         bar.apply()
@@ -84,7 +84,7 @@ def test_up_and_down_walk_the_filters_used_before(qtbot, bar: FilterBar) -> None
     assert bar.text == ""
 
 
-def test_colours_do_not_disturb_undo(qtbot, bar: FilterBar) -> None:  # type: ignore[no-untyped-def]
+def test_colours_do_not_disturb_undo(qtbot, bar: FilterBar) -> None:
     qtbot.keyClicks(bar.line, "status")
     bar.line.undo()
     assert bar.text != "status"

@@ -15,7 +15,7 @@ PRAGUE = ZoneInfo("Europe/Prague")
 
 
 def at(*args: int) -> float:
-    return datetime(*args, tzinfo=UTC).timestamp()  # type: ignore[arg-type, misc]
+    return datetime(*args, tzinfo=UTC).timestamp()
 
 
 def labels(ticks: list[tuple[float, str]]) -> list[str]:

@@ -38,12 +38,12 @@ class Feeder:
 
 
 @pytest.fixture
-def model(qapp) -> PagedModel:  # type: ignore[no-untyped-def]
+def model(qapp) -> PagedModel:
     return PagedModel(COLUMNS, lambda run: run.ref)
 
 
 @pytest.fixture
-def view(qtbot, model: PagedModel) -> PagedView:  # type: ignore[no-untyped-def]
+def view(qtbot, model: PagedModel) -> PagedView:
     view = PagedView(model)
     qtbot.addWidget(view)
     view.resize(1_200, 600)
@@ -78,7 +78,7 @@ def test_rows_have_no_children(model: PagedModel) -> None:
     assert model.rowCount(QModelIndex()) > 0
 
 
-def test_scrolling_far_shows_placeholders_then_rows(qtbot, view: PagedView, model: PagedModel) -> None:  # type: ignore[no-untyped-def]
+def test_scrolling_far_shows_placeholders_then_rows(qtbot, view: PagedView, model: PagedModel) -> None:
     feeder = Feeder(model)
     model.start()
     feeder.answer()
@@ -94,7 +94,7 @@ def test_scrolling_far_shows_placeholders_then_rows(qtbot, view: PagedView, mode
     assert ids(model, 3_300, 3_310) == ["run-3300", "run-3310"]
 
 
-def test_home_and_end_go_to_the_ends(qtbot, view: PagedView, model: PagedModel) -> None:  # type: ignore[no-untyped-def]
+def test_home_and_end_go_to_the_ends(qtbot, view: PagedView, model: PagedModel) -> None:
     feeder = Feeder(model)
     model.start()
     feeder.answer()
@@ -109,7 +109,7 @@ def test_home_and_end_go_to_the_ends(qtbot, view: PagedView, model: PagedModel) 
     assert view.current_item.id == "run-0000"
 
 
-def test_rows_inserted_above_do_not_move_the_selection(qtbot, view: PagedView, model: PagedModel) -> None:  # type: ignore[no-untyped-def]
+def test_rows_inserted_above_do_not_move_the_selection(qtbot, view: PagedView, model: PagedModel) -> None:
     feeder = Feeder(model)
     model.start()
     feeder.answer()
@@ -118,7 +118,7 @@ def test_rows_inserted_above_do_not_move_the_selection(qtbot, view: PagedView, m
     assert [run.id for run in view.selected_items()] == ["run-0003"]
 
 
-def test_several_rows_are_chosen_with_shift(qtbot, view: PagedView, model: PagedModel) -> None:  # type: ignore[no-untyped-def]
+def test_several_rows_are_chosen_with_shift(qtbot, view: PagedView, model: PagedModel) -> None:
     feeder = Feeder(model)
     model.start()
     feeder.answer()
@@ -128,7 +128,7 @@ def test_several_rows_are_chosen_with_shift(qtbot, view: PagedView, model: Paged
     assert [run.id for run in view.selected_items()] == ["run-0001", "run-0002", "run-0003"]
 
 
-def test_enter_opens_the_current_row(qtbot, view: PagedView, model: PagedModel) -> None:  # type: ignore[no-untyped-def]
+def test_enter_opens_the_current_row(qtbot, view: PagedView, model: PagedModel) -> None:
     feeder = Feeder(model)
     model.start()
     feeder.answer()
@@ -138,7 +138,7 @@ def test_enter_opens_the_current_row(qtbot, view: PagedView, model: PagedModel) 
     assert opened.args[0].id == "run-0004"
 
 
-def test_typing_letters_searches_nothing(qtbot, view: PagedView, model: PagedModel) -> None:  # type: ignore[no-untyped-def]
+def test_typing_letters_searches_nothing(qtbot, view: PagedView, model: PagedModel) -> None:
     feeder = Feeder(model)
     model.start()
     feeder.answer()
@@ -147,7 +147,7 @@ def test_typing_letters_searches_nothing(qtbot, view: PagedView, model: PagedMod
     assert view.current_item.id == "run-0000"
 
 
-def test_the_header_asks_for_a_sort(qtbot, view: PagedView, model: PagedModel) -> None:  # type: ignore[no-untyped-def]
+def test_the_header_asks_for_a_sort(qtbot, view: PagedView, model: PagedModel) -> None:
     header = view.horizontalHeader()
     with qtbot.waitSignal(view.sort_requested) as asked:
         x = header.sectionViewportPosition(6) + 10
@@ -172,7 +172,7 @@ def test_a_tooltip_shows_hostile_text_as_text(model: PagedModel) -> None:
 
 def test_a_row_shows_its_state_as_glyph_and_a_placeholder_shows_none(
     qtbot, view: PagedView, model: PagedModel
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     feeder = Feeder(model)
     model.start()
     feeder.answer()

@@ -32,7 +32,7 @@ def step(**more: object) -> Step:
         "end_ns": T0 + 3 * S,
         **more,
     }
-    return Step(**values)  # type: ignore[arg-type]
+    return Step(**values)
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_a_no_of_the_action_releases_the_claim(shop: Shop) -> None:
 )
 def test_the_owning_modules_janitor_decides_about_a_dead_claim(shop: Shop, choice: str, to: str) -> None:
     invoice = _die_in_the_action(shop)
-    shop.verdict = Verdict(choice, "looked at the mail log")  # type: ignore[arg-type]
+    shop.verdict = Verdict(choice, "looked at the mail log")
     assert shop.engine().workflow("invoice").sweep_claims() == []
     (swept,) = shop.engine(clock=lambda: LATER).workflow("invoice").sweep_claims()
     assert (swept.entity_id, swept.choice, swept.to, shop.status(invoice)) == (invoice, choice, to, to)

@@ -262,7 +262,7 @@ def test_ids_tenants_and_contexts_are_checked(shop: Shop) -> None:
         flow.execute_step(invoice)
     with bound(user(None)), pytest.raises(TenantRequiredError, match="no tenant is set"):
         flow.execute_step(invoice)
-    with bound(None), pytest.raises(MissingContextError):  # type: ignore[arg-type]
+    with bound(None), pytest.raises(MissingContextError):
         flow.execute_step(invoice)
     assert flow.execute_step(str(invoice)).kind == "moved"
 
