@@ -53,8 +53,25 @@ def main() -> None:
         uv, "pip", "sync", "--quiet", "--compile-bytecode", "--require-hashes",
         "--python", python, str(LOCK),
     )  # fmt: skip
-    run(uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--python", python, "-e", str(ROOT))
-    run(python, "-m", "compileall", "-q", *(str(ROOT / d) for d in ("app", "widgets", "engine_bridge", "resources")))
+    run(
+        uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--python",
+        python,
+        "-e",
+        str(ROOT),
+    )
+    run(
+        python,
+        "-m",
+        "compileall",
+        "-q",
+        *(str(ROOT / d) for d in ("app", "widgets", "engine_bridge", "resources")),
+    )
     STAMP.write_text(stamp)
     print("Playhead is set up: .venv/bin/playhead")
 

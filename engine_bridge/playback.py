@@ -77,7 +77,9 @@ def position_at_time(history: History, time_ns: int) -> int | None:
     return int(history.events["position"][rows[-1]]) if len(rows) else None
 
 
-def neighbour(history: History, position: int | None, direction: int, *, failures_only: bool = False) -> int | None:
+def neighbour(
+    history: History, position: int | None, direction: int, *, failures_only: bool = False
+) -> int | None:
     """The next (+1) or previous (-1) position, of any event or only of failures; None at the end.
 
     From LIVE, the previous event is the one before the newest.

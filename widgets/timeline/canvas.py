@@ -165,9 +165,7 @@ class Canvas(QWidget):
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             stamp = stamp_at(self._state, self.plot, event.pos().x(), event.pos().y())
-            words = (
-                plain_tooltip(stamp.words) if stamp else self._gestures.tooltip(event.pos(), self.plot)
-            )
+            words = plain_tooltip(stamp.words) if stamp else self._gestures.tooltip(event.pos(), self.plot)
             QToolTip.showText(event.globalPos(), words, self) if words else QToolTip.hideText()
             return True
         return super().event(event)
