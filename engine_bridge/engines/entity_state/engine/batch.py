@@ -159,10 +159,9 @@ class _Batch:
             yes, no = [], held
         back = step.claim.release if step.claim is not None else None
         released = [self._change(row, back, "released", results[row.id]) for row in no] if back else []
-        moved: set[Any] = set()
-        for changes in (yes + released, rejected):
-            if changes:
-                moved |= self.attempt.transitions.apply_many(connection, self.attempt.context, changes)
+        moved = self.attempt.transitions.apply_many(
+            connection, self.attempt.context, yes + released + rejected
+        )
         outcome.moved.update({c.row.id: c.to for c in yes if c.row.id in moved})
         outcome.rejected.update({c.row.id: c.to for c in rejected if c.row.id in moved})
         self._lose(c.row.id for c in (*yes, *rejected) if c.row.id not in moved)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Literal
 
 import msgspec
@@ -114,24 +115,34 @@ class Sweep:
         self.attempt = attempt
 
     def run(self, limit: int) -> list[Swept]:
-        """Looks at up to ``limit`` entities of each claim status and settles those that are dead."""
-        return [self._settle(dead) for dead in self.dead(limit)]
-
-    def dead(self, limit: int) -> list[DeadClaim]:
-        """The dead claims, settled by nobody yet."""
-        now = self.runner.engine.clock()
-        found = []
+        """Settles up to ``limit`` dead claims of each claim status."""
         with self.runner.engine.database.read(self.attempt.context) as connection:
-            for status, pairs in claims_of(self.attempt).items():
-                entities = self.attempt.transitions.entities
-                for row in entities.on_status(connection, self.attempt.context, status, limit):
-                    claim = self._claim(connection, row, pairs)
-                    age = (now - claim.since).total_seconds() if claim.since else None
-                    if age is None or age > claim.claim.ttl_s:
-                        found.append(claim)
-        return found
+            found = [
+                claim
+                for status, pairs in claims_of(self.attempt).items()
+                for claim in islice(self._dead(connection, status, pairs), limit)
+            ]
+        return [self._settle(dead) for dead in found]
 
-    def _claim(self, connection: sa.Connection, row: Row, pairs: list[tuple[Step, Claim]]) -> DeadClaim:
+    def _dead(
+        self, connection: sa.Connection, status: str, pairs: list[tuple[Step, Claim]]
+    ) -> Iterator[DeadClaim]:
+        shortest = timedelta(seconds=min(claim.ttl_s for _, claim in pairs))
+        before = self.runner.engine.clock() - shortest
+        entities = self.attempt.transitions.entities
+        for row in entities.on_status(connection, self.attempt.context, status, before):
+            claim = self.claim(connection, row, pairs)
+            if self.is_dead(claim):
+                yield claim
+
+    def is_dead(self, claim: DeadClaim) -> bool:
+        """Whether a claim is older than its time-to-live; one of unknown age is."""
+        if claim.since is None:
+            return True
+        return (self.runner.engine.clock() - claim.since).total_seconds() > claim.claim.ttl_s
+
+    def claim(self, connection: sa.Connection, row: Row, pairs: list[tuple[Step, Claim]]) -> DeadClaim:
+        """Who holds the claim of a row, for which step and since when, by its columns, else by its history."""
         entity = self.attempt.transitions.entities.entity
         last = last_history(self.attempt, connection, row)
         entered = last if last is not None and last["to_status"] == row.status else None

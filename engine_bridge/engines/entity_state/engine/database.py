@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import event
 
 from .context import Context
+from .prepared import Prepared, wrapped
 
 _SETTINGS: Final = sa.text(
     "SELECT set_config('app.tenant_id', :tenant, true), set_config('app.user_id', :user, true), "
     "set_config('app.correlation_id', :correlation, true)"
 )
-_MODE: Final = "entity_state_begin"
+_BEGIN: ContextVar[str] = ContextVar("entity_state_begin", default="BEGIN IMMEDIATE")
 
 
 def connect(url: str | sa.URL, **options: Any) -> sa.Engine:
@@ -39,8 +41,11 @@ def prepare_sqlite(engine: sa.Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: sa.Connection) -> None:
-        mode = connection.get_execution_options().get(_MODE, "BEGIN IMMEDIATE")
-        connection.exec_driver_sql(mode)
+        # Straight to the driver: it is the first statement of every transaction.
+        try:
+            connection.connection.cursor().execute(_BEGIN.get())
+        except Exception as error:
+            raise wrapped(_BEGIN.get(), error, connection.dialect) from error
 
 
 class Database:
@@ -49,14 +54,22 @@ class Database:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self.postgres = engine.dialect.name == "postgresql"
-        self._reading = engine.execution_options(**{_MODE: "BEGIN"})
+        self._settings = Prepared(_SETTINGS, engine.dialect)
 
     @contextmanager
     def read(self, context: Context) -> Iterator[sa.Connection]:
-        """A transaction that will not write; always rolled back, so that nothing is left in the pool."""
-        with self._reading.connect() as connection:
+        """A transaction that will not write. Its settings end with it, so that nothing is left in the pool."""
+        with self.engine.connect() as connection:
+            # An engine with options of its own would be dearer than the statement.
+            token = _BEGIN.set("BEGIN")
+            try:
+                connection.begin()
+            finally:
+                _BEGIN.reset(token)
             self._enter(connection, context)
             yield connection
+            # psycopg forgets its prepared statements at every rollback.
+            connection.commit()
 
     @contextmanager
     def write(self, context: Context) -> Iterator[sa.Connection]:
@@ -72,4 +85,4 @@ class Database:
                 "user": context.user_id or "",
                 "correlation": context.correlation_id,
             }
-            connection.execute(_SETTINGS, values)
+            self._settings.run(connection, values)

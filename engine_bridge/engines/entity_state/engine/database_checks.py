@@ -9,6 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .catalogue import Catalogue
 from .config import Entity
+from .context import new_context
+from .database import Database
 from .document import Document
 from .entities import reflect
 from .findings import Place, Report, suggest
@@ -18,6 +20,25 @@ _COLUMNS = ("id", "status", "version", "tenant", "claimed_by", "claimed_at", "up
 
 
 def check_database(
+    catalogue: Catalogue,
+    database: Database,
+    report: Report,
+    tables: Tables | None = None,
+    tenant: str | None = None,
+) -> None:
+    """Adds what does not fit between the catalogue and the database; ``tables``: the engine's own are looked for too.
+
+    Each document is checked with its tenant set, one without a tenant with ``tenant``.
+    """
+    for document in catalogue.documents.values():
+        with database.read(new_context("system", document.tenant or tenant)) as connection:
+            check_entities(catalogue, document, connection, report)
+    if tables is not None:
+        with database.read(new_context("system", tenant)) as connection:
+            check_tables(tables, connection, report)
+
+
+def check_entities(
     catalogue: Catalogue, document: Document, connection: sa.Connection, report: Report
 ) -> None:
     """Adds what does not fit between one of the catalogue's documents and the database.

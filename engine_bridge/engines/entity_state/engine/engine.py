@@ -12,9 +12,9 @@ from .batch import execute_batch
 from .catalogue import Catalogue
 from .checks import Known, check_document
 from .claims import Janitors
-from .context import Context, new_context
+from .context import Context
 from .database import Database
-from .database_checks import check_database, check_tables
+from .database_checks import check_database
 from .document import Document
 from .entities import Entities
 from .errors import ConfigError
@@ -76,11 +76,7 @@ class Engine:
         known = Known(self.use_cases.names, self.janitors.modules)
         for document in self.catalogue.documents.values():
             check_document(document, known, report)
-            # Each tenant's rows are seen with that tenant set.
-            with self.database.read(new_context("system", document.tenant)) as connection:
-                check_database(self.catalogue, document, connection, report)
-        with self.database.read(new_context("system")) as connection:
-            check_tables(self.tables, connection, report)
+        check_database(self.catalogue, self.database, report, self.tables)
         self.findings = report.findings
         if report.broken:
             raise ConfigError(report.findings)

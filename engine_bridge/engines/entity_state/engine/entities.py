@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from .config import Entity
 from .context import Context
 from .errors import EntityNotFoundError, TenantRequiredError
+from .prepared import Prepared, Reader
 from .results import Row
 from .tables import UtcTime
 
@@ -36,10 +37,14 @@ class Entities:
         c = table.columns
         self.id, self.status, self.version = c[entity.id], c[entity.status], c[entity.version]
         self.tenant = c[entity.tenant] if entity.tenant else None
-        self._by_id = self._mine(sa.select(table).where(self.id == sa.bindparam("b_id")))
-        self._swap = self._swap_statement().where(
+        self.dialect = connection.dialect
+        by_id = sa.select(table).where(self.id == sa.bindparam("b_id"))
+        swap = self._swap_statement().where(
             self.id == sa.bindparam("b_id"), self.version == sa.bindparam("b_seen")
         )
+        self._by_id = Prepared(self._mine(by_id), self.dialect)
+        self._swap = Prepared(swap, self.dialect)
+        self._reader = Reader(tuple(table.columns), self.dialect)
 
     def _mine(self, statement: Any) -> Any:
         # Beside row-level security, not instead of it: SQLite has none.
@@ -82,27 +87,45 @@ class Entities:
     def read(self, connection: sa.Connection, context: Context, entity_id: Any) -> Row:
         """One row; raises EntityNotFoundError."""
         key = self.key(entity_id)
-        found = connection.execute(self._by_id, {"b_id": key, **self.scope(context)}).one_or_none()
+        found = self._by_id.run(connection, {"b_id": key, **self.scope(context)}).fetchone()
         if found is None:
             raise EntityNotFoundError(f"There is no {self.entity.name} {entity_id} for this tenant.")
-        return self._row(found)
+        return self._row(self._reader.read(found))
 
     def read_many(self, connection: sa.Connection, context: Context, ids: Iterable[Any]) -> list[Row]:
         """The rows of the given ids that exist, in one statement; in the order of the ids."""
         keys = [self.key(i) for i in ids]
         statement = self._mine(sa.select(self.table).where(self.id.in_(keys)))
-        rows = {row.id: row for row in map(self._row, connection.execute(statement, self.scope(context)))}
+        rows = {row.id: row for row in self._rows(connection, context, statement)}
         return [rows[key] for key in dict.fromkeys(keys) if key in rows]
 
-    def on_status(self, connection: sa.Connection, context: Context, status: str, limit: int) -> list[Row]:
-        """Up to ``limit`` rows that stand on a status, by id."""
-        statement = self._mine(
-            sa.select(self.table).where(self.status == status).order_by(self.id).limit(limit)
-        )
-        return [self._row(found) for found in connection.execute(statement, self.scope(context))]
+    def on_status(
+        self,
+        connection: sa.Connection,
+        context: Context,
+        status: str,
+        claimed_before: datetime,
+        page: int = 500,
+    ) -> Iterator[Row]:
+        """The rows that stand on a status, by id, a page at a time; of a table that says when they were claimed, those
+        claimed before a time, or at no known one."""
+        statement = sa.select(self.table).where(self.status == status).order_by(self.id).limit(page)
+        if self.entity.claimed_at:
+            claimed = self.table.columns[self.entity.claimed_at]
+            statement = statement.where(sa.or_(claimed.is_(None), claimed < claimed_before))
+        rows = self._rows(connection, context, self._mine(statement))
+        while rows:
+            yield from rows
+            if len(rows) < page:
+                return
+            rows = self._rows(connection, context, self._mine(statement.where(self.id > rows[-1].id)))
 
-    def _row(self, found: Any) -> Row:
-        values = dict(found._mapping)
+    def _rows(self, connection: sa.Connection, context: Context, statement: Any) -> list[Row]:
+        return [
+            self._row(dict(found)) for found in connection.execute(statement, self.scope(context)).mappings()
+        ]
+
+    def _row(self, values: dict[str, Any]) -> Row:
         entity = self.entity
         return Row(values[entity.id], str(values[entity.status]), int(values[entity.version]), values)
 
@@ -117,7 +140,7 @@ class Entities:
     ) -> bool:
         """Moves a row that still has the version and status it was read with. ``holder`` claims it."""
         bound = self._bound(context, row.status, to, now, holder) | {"b_id": row.id, "b_seen": row.version}
-        return connection.execute(self._swap, bound).rowcount == 1
+        return bool(self._swap.run(connection, bound).rowcount == 1)
 
     def swap_many(
         self,

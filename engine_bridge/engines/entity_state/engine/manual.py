@@ -102,7 +102,7 @@ class Manual(Runner):
         outcome = Outcome(
             "released" if kind == "released" else "moved", row.id, step, row.status, to, row.version + 1
         )
-        self.report(attempt, outcome)
+        self.report(attempt, outcome, "release" if kind == "released" else "move")
         return outcome
 
     def release_claim(self, entity_id: Any, reason: str, *, force: bool = False) -> Outcome:
@@ -112,11 +112,14 @@ class Manual(Runner):
         pairs = claims_of(attempt).get(row.status)
         if not pairs:
             raise UndeclaredError(f"{self.label(attempt, row)} is not claimed: it is {row.status}.")
-        dead = {claim.row.id: claim for claim in Sweep(self, attempt).dead(1_000_000)} if not force else {}
-        if not force and row.id not in dead:
-            raise ClaimHeldError(self.label(attempt, row), row.status, None, False)
-        step, claim = pairs[0]
-        return self._by_hand(attempt, row, claim.release or step.status, step.key, "released", reason)
+        sweep = Sweep(self, attempt)
+        with self.engine.database.read(attempt.context) as connection:
+            held = sweep.claim(connection, row, pairs)
+        if not force and not sweep.is_dead(held):
+            raise ClaimHeldError(self.label(attempt, row), row.status, held.holder, False)
+        return self._by_hand(
+            attempt, row, held.claim.release or held.step.status, held.step.key, "released", reason
+        )
 
     def sweep_claims(self, limit: int = 100) -> list[Swept]:
         """Hands dead claims to the owning module's janitor; at most ``limit`` entities of each claim status."""

@@ -202,6 +202,7 @@ class Runner:
     def _claim(self, attempt: Attempt, step: Step, row: Row, status: str) -> Row:
         change = self.change(attempt, step, row, status, "claim", None, holder=self.holder(attempt))
         self.commit(attempt, change)
+        self.report(attempt, self._outcome(change, "moved", None), "claim")
         return Row(row.id, status, row.version + 1, row.values)
 
     def holder(self, attempt: Attempt) -> str:
@@ -305,11 +306,11 @@ class Runner:
                     error_type=problem, correlation_id=attempt.context.correlation_id)  # fmt: skip
         self.engine.at("after_effects")
 
-    def report(self, attempt: Attempt, outcome: Outcome) -> None:
-        """One line of the structured log."""
+    def report(self, attempt: Attempt, outcome: Outcome, event: str = "step") -> None:
+        """One line of the structured log; one more where the entity has failed for good."""
         failed = outcome.result is not None and not outcome.result.ok
         log(
-            "step",
+            event,
             workflow=self.workflow_type,
             step=outcome.step,
             entity=outcome.entity_id,
@@ -322,3 +323,5 @@ class Runner:
             tenant=attempt.context.tenant_id,
             error_type=outcome.result.error_type if failed and outcome.result else None,
         )
+        if event != "failure" and outcome.to_status in attempt.transitions.bad:
+            self.report(attempt, outcome, "failure")

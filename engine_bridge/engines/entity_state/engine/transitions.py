@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from .context import Context, seal
 from .entities import Entities
+from .prepared import Prepared
 from .results import Later, Result, Row
 from .tables import Tables
 
@@ -21,6 +22,25 @@ Kind = Literal["step", "rejected", "claim", "released", "janitor", "observed", "
 
 SILENT = frozenset({"claim", "released"})
 """Kinds that are the engine's own business: they write no domain event."""
+
+
+_WHAT = ("entity_type", "entity_id", "workflow_type", "step_key")
+HISTORY = (*_WHAT, "from_status", "to_status", "requester_type", "actor", "correlation_id", "tenant_id",
+           "execution_ms", "metadata", "changed_at")  # fmt: skip
+OUTBOX = (
+    "event_id",
+    "event_type",
+    "entity_type",
+    "entity_id",
+    "payload",
+    "envelope",
+    "tenant_id",
+    "created_at",
+)
+FAILURES = (*_WHAT, "status", "error_type", "message", "details", "attempts", "correlation_id", "tenant_id",
+            "failed_at")  # fmt: skip
+DELAYED = ("request_id", "workflow_type", "entity_id", "requester_type", "step_key", "expected_status", "data",
+           "envelope", "tenant_id", "due_at", "created_at")  # fmt: skip
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -36,6 +56,15 @@ class Change(msgspec.Struct, frozen=True):
     reason: str | None = None
     holder: str | None = None
     notes: dict[str, Any] | None = None
+
+
+class Insert:
+    """The insert into one table, of one row and of many."""
+
+    def __init__(self, table: sa.Table, dialect: sa.Dialect, columns: tuple[str, ...]) -> None:
+        self.one = Prepared(sa.insert(table).inline(), dialect, columns)
+        # With RETURNING, SQLAlchemy sends many rows as one statement instead of one for each.
+        self.many = sa.insert(table).returning(table.c.id)
 
 
 class Transitions:
@@ -56,10 +85,10 @@ class Transitions:
         self.tables = tables
         self.clock = clock
         self.at = at
-        self._history = sa.insert(tables.history)
-        self._outbox = sa.insert(tables.outbox)
-        self._failures = sa.insert(tables.failures)
-        self._delayed = sa.insert(tables.delayed)
+        self._history = Insert(tables.history, entities.dialect, HISTORY)
+        self._outbox = Insert(tables.outbox, entities.dialect, OUTBOX)
+        self._failures = Insert(tables.failures, entities.dialect, FAILURES)
+        self._delayed = Insert(tables.delayed, entities.dialect, DELAYED)
 
     def apply(self, connection: sa.Connection, context: Context, change: Change) -> bool:
         """Makes one transition inside the caller's transaction; False where somebody else was first."""
@@ -71,13 +100,13 @@ class Transitions:
         return True
 
     def apply_many(self, connection: sa.Connection, context: Context, changes: list[Change]) -> set[Any]:
-        """Makes transitions of rows that stand on one status, one statement for each table; the ids that moved."""
+        """Makes many transitions: an update for each pair of statuses, an insert for each table; the ids that moved."""
         now = self.clock()
         moved: set[Any] = set()
-        by_target: dict[str, list[Change]] = {}
+        by_way: dict[tuple[str, str], list[Change]] = {}
         for change in changes:
-            by_target.setdefault(change.to, []).append(change)
-        for to, group in by_target.items():
+            by_way.setdefault((change.row.status, change.to), []).append(change)
+        for (_, to), group in by_way.items():
             rows = [change.row for change in group]
             moved |= self.entities.swap_many(connection, context, rows, to, now, group[0].holder)
         self.at("swapped")
@@ -104,12 +133,11 @@ class Transitions:
         self.at("written")
 
     @staticmethod
-    def _insert(connection: sa.Connection, statement: sa.Insert, rows: list[dict[str, Any]]) -> None:
+    def _insert(connection: sa.Connection, insert: Insert, rows: list[dict[str, Any]]) -> None:
         if len(rows) == 1:
-            connection.execute(statement, rows[0])
+            insert.one.run(connection, rows[0])
         elif rows:
-            # With RETURNING, SQLAlchemy sends many rows as one statement instead of one for each.
-            connection.execute(statement.returning(statement.table.columns["id"]), rows)
+            connection.execute(insert.many, rows)
 
     def _history_row(self, context: Context, change: Change, now: datetime) -> dict[str, Any]:
         meta: dict[str, Any] = {

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -16,16 +17,31 @@ from tests.engines.entity_state.engine.shop import CHAIN, Shop, changed
 
 @contextmanager
 def counted(engine: sa.Engine) -> Iterator[list[str]]:
-    """Every statement sent to the driver meanwhile, begins included; many rows must come in one statement."""
+    """Every statement sent meanwhile, begins and ends aside: as SQLite traces them, or by psycopg's cursors."""
     sent: list[str] = []
 
-    def before(_c: Any, _cursor: Any, statement: str, given: Any, _x: Any, _many: bool) -> None:
-        assert not isinstance(given, list), statement[:80]
-        sent.append(statement)
+    class Counting(psycopg.Cursor[Any]):
+        """A cursor that is watched; it has no executemany, which is one statement for each row."""
 
-    event.listen(engine, "before_cursor_execute", before)
+        executemany = None  # type: ignore[assignment]
+
+        def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+            sent.append(str(query))
+            return super().execute(query, *args, **kwargs)
+
+    def trace(statement: str) -> None:
+        if not statement.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
+            sent.append(statement)
+
+    def watch(connection: Any, _record: Any, _proxy: Any) -> None:
+        if engine.dialect.name == "sqlite":
+            connection.set_trace_callback(trace)
+        else:
+            connection.cursor_factory = Counting
+
+    event.listen(engine, "checkout", watch)
     yield sent
-    event.remove(engine, "before_cursor_execute", before)
+    event.remove(engine, "checkout", watch)
 
 
 def claiming(**fields: Any) -> dict[str, Any]:
@@ -46,7 +62,9 @@ def test_a_batch_of_100_needs_at_most_10_statements(shop: Shop) -> None:
     with counted(shop.db) as sent:
         outcome = flow.execute_batch(ids, "user")
     assert (len(outcome.moved), len(outcome.rejected)) == (50, 50)
-    assert len([s for s in sent if "set_config" not in s and not s.startswith("BEGIN")]) <= 10
+    # The claim, and the context of its transaction, come on top of what every batch needs.
+    assert 8 <= len([s for s in sent if "set_config" not in s]) <= 10, [s[:40] for s in sent]
+    assert len(sent) <= 11
     assert [name for name, _ in shop.calls] == ["batch_odd", "batch_note"]
     assert len(shop.history) == 50 * 2 + 50
     assert (len(shop.rows(shop.tables.failures)), len(shop.rows(shop.tables.outbox))) == (50, 100)
@@ -60,7 +78,7 @@ def test_a_plain_batch_of_100_needs_at_most_10_statements_with_everything(shop: 
     flow.attempt("user", {})
     with counted(shop.db) as sent:
         assert len(flow.execute_batch(ids, "user").moved) == 50
-    assert len(sent) <= 10, [s[:40] for s in sent]
+    assert 6 <= len(sent) <= 10, [s[:40] for s in sent]
 
 
 def test_a_batch_advances_through_batch_steps_only(shop: Shop) -> None:

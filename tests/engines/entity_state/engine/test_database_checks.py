@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from engine_bridge.engines.entity_state.engine import UseCases, connect
+from engine_bridge.engines.entity_state.engine.database import Database
 from engine_bridge.engines.entity_state.engine.database_checks import check_database, unknown_statuses
 from engine_bridge.engines.entity_state.engine.engine import Engine
 from engine_bridge.engines.entity_state.engine.errors import ConfigError
@@ -23,8 +24,7 @@ def checked(shop: Shop, config: dict[str, Any]) -> list[Finding]:
     """What the database has against a config."""
     found, report = catalogue(config), Report()
     assert found.findings == ()
-    with shop.db.connect() as connection:
-        check_database(found, found.get(config["workflow_type"]), connection, report)
+    check_database(found, Database(shop.db), report)
     return list(report.findings)
 
 
