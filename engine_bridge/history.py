@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine_bridge.codes import NO_TIME, NONE, code, time_code
-from engine_bridge.model import Event, Run, Step
+from engine_bridge.model import Event, Run, Step, StepKind
 
 Ints = NDArray[np.int64]
 
@@ -306,7 +306,7 @@ class BatchBuilder:
 
     def __init__(self) -> None:
         self._rows: dict[str, int] = {}
-        self._names: dict[str, int] = {}
+        self._names: dict[tuple[str, StepKind], int] = {}
         self._new_names: list[str] = []
         self._bounds: dict[int, tuple[int, int]] = {}
 
@@ -361,11 +361,13 @@ class BatchBuilder:
             self._bounds[row] = (first, event.position)
         return columns
 
-    def _name(self, name: str) -> int:
-        if name not in self._names:
-            self._names[name] = len(self._names)
-            self._new_names.append(name)
-        return self._names[name]
+    def _name(self, step: Step) -> int:
+        # By kind too: a wait for a signal and the event of the same name are told apart wherever names group.
+        key = (step.name, step.kind)
+        if key not in self._names:
+            self._names[key] = len(self._names)
+            self._new_names.append(step.name)
+        return self._names[key]
 
     def _step_columns(self, steps: list[Step]) -> tuple[Columns, Columns]:
         columns = empty_columns(STEP_COLUMNS, len(steps))
@@ -380,7 +382,7 @@ class BatchBuilder:
             columns["kind"][i] = code(step.kind)
             columns["status"][i] = code(step.status)
             columns["provenance"][i] = code(step.provenance)
-            columns["name"][i] = self._name(step.name)
+            columns["name"][i] = self._name(step)
             columns["first"][i] = first
             columns["last"][i] = last
             columns["parent"][i] = parent

@@ -176,7 +176,7 @@ def _with_version(found: Blocked, index: Index, context: Context) -> Blocked:
 
 
 def _only(run: RawRun, context: Context) -> str:
-    return f"only a worker of version {run.version} takes it up, the latest is {context.latest}"
+    return f"version {run.version}: only its workers take this up, the latest is {context.latest}"
 
 
 def _delayed(run: RawRun) -> Blocked:

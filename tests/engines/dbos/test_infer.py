@@ -79,7 +79,7 @@ def test_a_run_killed_in_mid_step_says_since_when_not_that_it_is_stuck(db: Datab
     found = history.run and history.run.blocked_on
     assert found is not None
     assert (found.kind, found.step_id, ms(found.since_ns)) == ("version", "2", 1795144686687)
-    assert found.what == "step 2 has not ended; only a worker of version v1 takes it up, the latest is v2"
+    assert found.what == "step 2 has not ended; version v1: only its workers take this up, the latest is v2"
     assert found.provenance is Provenance.INFERRED
     running = steps(history)["2"]
     assert (running.status, running.provenance, running.name) == (
