@@ -11,6 +11,9 @@ from dbos import DBOS
 
 PACE = float(os.environ.get("PLAYHEAD_DEMO_PACE", "1"))
 
+#: The carrier that is down. Hermes was, all through the past; it is back, so what failed for it can be retried.
+CARRIER_DOWN = "hermes" if PACE < 1 else "seur"
+
 
 def seconds(nominal: float) -> float:
     """A duration at human speed, at today's pace."""

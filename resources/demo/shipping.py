@@ -11,7 +11,6 @@ from resources.demo import pace
 from resources.demo.failures import CarrierDownError
 
 CARRIERS = ("dhl", "ups", "postnl", "gls")
-OUT_OF_ORDER = "hermes"
 
 
 @DBOS.step(name="ask_quote")
@@ -32,7 +31,7 @@ async def quote_carriers(order_id: str, weight: float) -> dict[str, Any]:
 def book_carrier(order_id: str, carrier: str) -> str:
     """Books the parcel; returns the tracking number."""
     pace.work(0.8, 2.0)
-    if carrier == OUT_OF_ORDER:
+    if carrier == pace.CARRIER_DOWN:
         raise CarrierDownError(f"{carrier}: 503 Service Unavailable (attempt {pace.attempt()})")
     return f"{carrier.upper()}{pace.dice().randrange(10**9):09d}"
 

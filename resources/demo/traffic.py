@@ -18,7 +18,7 @@ from dbos import (
     SetWorkflowTimeout,
 )
 
-from resources.demo import billing, imports, inventory, library, notices, orders, reports
+from resources.demo import billing, imports, inventory, library, notices, orders, pace, reports
 from resources.demo import research as agent
 from resources.demo.people import buyer, tenant_of
 
@@ -82,7 +82,7 @@ def order(
         "email": email,
         "lines": _lines(dice, kind),
         "card": kind if kind in ("flaky", "declined", "gateway-down") else "visa",
-        "carrier": "hermes" if kind == "carrier-down" else None,
+        "carrier": pace.CARRIER_DOWN if kind == "carrier-down" else None,
         "warehouse": dice.choice(WAREHOUSES),
         "weight": round(dice.uniform(0.4, 9), 1),
         # Of those that are answered none may time out for want of a worker.
