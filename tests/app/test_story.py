@@ -21,6 +21,7 @@ from app.run_page import RunPage
 from app.runs_page import RunsPage
 from app.settings import Settings
 from app.window import MainWindow
+from engine_bridge.focus import Focus
 from engine_bridge.model import Status
 from tests.engines.dbos.databases import APP, made_sqlite, orders_file
 
@@ -162,3 +163,39 @@ def test_runs_appear_while_one_looks_and_nothing_is_written(story: Story, orders
         shown = story.page(page)
         story.see(lambda shown=shown: not shown.jobs.waiting(("tail", "changes")))
     assert hashlib.sha256(orders_file.read_bytes()).hexdigest() == whole
+
+
+_LEAVES = (
+    "app.quit",
+    "app.demo",
+    "app.docs",
+    "app.menu",
+    "app.about",
+    "source.close",
+    "source.remove",
+    "demo.kill",
+)
+
+
+def test_a_locked_window_writes_nothing_whatever_is_pressed(story: Story, orders_file: Path) -> None:
+    before = hashlib.sha256(orders_file.read_bytes()).hexdigest()
+    window, run = story.window, story.runs().view.model.item(0)
+    assert run is not None
+    key, pressed = window.focus.current.source, set()
+    for page in ("runs", "run", "failures", "resources", "journal"):
+        for command in list(window.commands):
+            asks = command.title.endswith("…") and not command.id.startswith("action.")
+            if command.scope not in ("", page) or asks or command.id in _LEAVES:
+                continue
+            focus = Focus(page=page, source=key, run=run.ref if page == "run" else None)
+            window.focus.set(focus)
+            story.qtbot.wait(1)
+            if not command.when():
+                window.run_command(command.id)
+                pressed.add(command.id)
+            story.qtbot.wait(1)
+        window.run_command("action.submit")
+        window.run_command("action.execute")
+    assert {"playhead.next_event", "runs.sort", "failures.group", "action.delete", "view.refresh"} <= pressed
+    story.qtbot.wait(200)
+    assert hashlib.sha256(orders_file.read_bytes()).hexdigest() == before
