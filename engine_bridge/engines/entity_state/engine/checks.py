@@ -46,16 +46,6 @@ def each_step(document: Document) -> Iterator[tuple[View, int, Step]]:
             yield view, index, step
 
 
-def _field_place(document: Document, *path: str) -> Place:
-    node = document.root
-    for key in path:
-        below = node.get(key)
-        if below is None:
-            break
-        node = below
-    return node.place
-
-
 def _statuses(document: Document, report: Report) -> None:
     node = document.root.get("status_types")
     for view in document.views[:1]:
@@ -72,13 +62,13 @@ def _terminal(document: Document, report: Report) -> None:
         flow = view.workflow
         for kind, names in (("good", flow.terminal.good), ("bad", flow.terminal.bad)):
             for name in names:
-                _status(name, _field_place(document, "terminal", kind), flow.status_types, report)
-        _status(flow.initial, _field_place(document, "initial"), flow.status_types, report)
+                _status(name, document.place("terminal", kind), flow.status_types, report)
+        _status(flow.initial, document.place("initial"), flow.status_types, report)
         for name in sorted(set(flow.terminal.good) & set(flow.terminal.bad)):
-            place = _field_place(document, "terminal", "bad")
+            place = document.place("terminal", "bad")
             report.add("terminal_twice", place, f"“{name}” is a good and a bad end", "Keep one of the two.")
         if flow.initial in flow.terminal.all:
-            place = _field_place(document, "initial")
+            place = document.place("initial")
             report.add(
                 "initial_terminal", place, f"“{flow.initial}” is initial and terminal", "Choose another."
             )
@@ -188,4 +178,4 @@ def _registered(document: Document, known: Known, report: Report) -> None:
         if step.claim is not None and known.janitors is not None and module not in known.janitors:
             reason = f"the module “{module}” has no janitor for the claims of step {step.key}"
             fix = "Register one: a dead claim would stay for ever."
-            report.add("claim_without_janitor", _field_place(document, "owning_module"), reason, fix)
+            report.add("claim_without_janitor", document.place("owning_module"), reason, fix)

@@ -92,21 +92,6 @@ def claims_of(attempt: Attempt) -> dict[str, list[tuple[Step, Claim]]]:
     return found
 
 
-def last_history(attempt: Attempt, connection: sa.Connection, row: Row) -> sa.RowMapping | None:
-    """The entity's newest history row."""
-    history = attempt.transitions.tables.history
-    statement = (
-        sa.select(history)
-        .where(
-            history.c.entity_type == attempt.transitions.entities.entity.name,
-            history.c.entity_id == str(row.id),
-        )
-        .order_by(history.c.id.desc())
-        .limit(1)
-    )
-    return connection.execute(statement).mappings().one_or_none()
-
-
 class Sweep:
     """One look for dead claims of a workflow type."""
 
@@ -144,7 +129,7 @@ class Sweep:
     def claim(self, connection: sa.Connection, row: Row, pairs: list[tuple[Step, Claim]]) -> DeadClaim:
         """Who holds the claim of a row, for which step and since when, by its columns, else by its history."""
         entity = self.attempt.transitions.entities.entity
-        last = last_history(self.attempt, connection, row)
+        last = self.attempt.transitions.last(connection, row.id)
         entered = last if last is not None and last["to_status"] == row.status else None
         key = entered["step_key"] if entered else None
         step, claim = next((pair for pair in pairs if pair[0].key == key), pairs[0])

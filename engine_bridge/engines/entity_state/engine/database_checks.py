@@ -51,7 +51,7 @@ def check_entities(
     except sa.exc.NoSuchTableError:
         names = sa.inspect(connection).get_table_names(schema=entity.schema)
         reason = f"the table {entity.table} does not exist"
-        report.add("missing_table", _place(document, "entity", "table"), reason, suggest(entity.table, names))
+        report.add("missing_table", document.place("entity", "table"), reason, suggest(entity.table, names))
         return
     if _columns(document, entity, table, report):
         _types(document, entity, table, report)
@@ -92,13 +92,6 @@ def unknown_statuses(
     return {name: count for name, count in sorted(counted.items()) if name not in flow.status_types}
 
 
-def _place(document: Document, *path: str) -> Place:
-    node = document.root
-    for key in path:
-        node = node.get(key) or node
-    return node.place
-
-
 def _columns(document: Document, entity: Entity, table: sa.Table, report: Report) -> bool:
     whole = True
     for field in _COLUMNS:
@@ -107,7 +100,7 @@ def _columns(document: Document, entity: Entity, table: sa.Table, report: Report
             reason = f"the table {entity.table} has no column {name} ({field})"
             report.add(
                 "missing_column",
-                _place(document, "entity", field),
+                document.place("entity", field),
                 reason,
                 suggest(name, table.columns.keys()),
             )
@@ -126,7 +119,7 @@ def _types(document: Document, entity: Entity, table: sa.Table, report: Report) 
         if name is not None and not isinstance(table.columns[name].type, kind):
             reason = f"the column {name} ({field}) is {table.columns[name].type}, not {text}"
             report.add(
-                "wrong_column_type", _place(document, "entity", field), reason, "Change the column's type."
+                "wrong_column_type", document.place("entity", field), reason, "Change the column's type."
             )
 
 
@@ -140,13 +133,13 @@ def _grants(
         ask = sa.text("SELECT has_any_column_privilege(CAST(:name AS text), :grant)")
         if not connection.execute(ask, {"name": quoted, "grant": grant}).scalar():
             fix = f"GRANT {grant} ON {quoted} TO the engine's role."
-            place = _place(document, "entity", "table")
+            place = document.place("entity", "table")
             report.add("missing_grant", place, f"no right to {grant} on {entity.table}", fix)
 
 
 def _statuses(catalogue: Catalogue, document: Document, connection: sa.Connection, report: Report) -> None:
     others = tuple(t for name, t in catalogue.documents if t is not None and name == document.workflow_type)
-    place = _place(document, "entity", "table")
+    place = document.place("entity", "table")
     try:
         with connection.begin_nested():
             unknown = unknown_statuses(connection, document, others)
@@ -159,7 +152,7 @@ def _statuses(catalogue: Catalogue, document: Document, connection: sa.Connectio
         report.add(
             "tenant_required", place, reason, "Check again with a tenant: nothing was counted.", "warning"
         )
-    place = _place(document, "status_types")
+    place = document.place("status_types")
     for status, count in unknown.items():
         noun = "entity stands" if count == 1 else "entities stand"
         reason = f"{count} {noun} on the status “{status}”, which the config does not know"

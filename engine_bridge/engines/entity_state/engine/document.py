@@ -67,6 +67,16 @@ class Document:
         walk(self.root, "", lambda pointer, node: found.update({pointer: node.place}))
         return found
 
+    def place(self, *path: str) -> Place:
+        """Where the value at a path of names was written, or the nearest one above it."""
+        node = self.root
+        for name in path:
+            below = node.get(name)
+            if below is None:
+                break
+            node = below
+        return node.place
+
     @property
     def step_nodes(self) -> list[Node]:
         """The steps as written, in order."""

@@ -28,6 +28,14 @@ def reflect(connection: sa.Connection, entity: Entity) -> sa.Table:
     return table
 
 
+def _kind(column: sa.Column[Any]) -> Any:
+    try:
+        return column.type.python_type
+    except NotImplementedError:
+        # A type that SQLAlchemy does not know: ids are sent as they come.
+        return object
+
+
 class Entities:
     """Reads and moves rows of one entity table. Every update is a compare-and-swap on status and version."""
 
@@ -36,6 +44,7 @@ class Entities:
         self.table = table = reflect(connection, entity)
         c = table.columns
         self.id, self.status, self.version = c[entity.id], c[entity.status], c[entity.version]
+        self._kind = _kind(self.id)
         self.tenant = c[entity.tenant] if entity.tenant else None
         self.dialect = connection.dialect
         by_id = sa.select(table).where(self.id == sa.bindparam("b_id"))
@@ -68,7 +77,7 @@ class Entities:
 
     def key(self, entity_id: Any) -> Any:
         """An id as the column's own type (ids cross boundaries as text)."""
-        kind = self.id.type.python_type
+        kind = self._kind
         if isinstance(entity_id, kind):
             return entity_id
         try:

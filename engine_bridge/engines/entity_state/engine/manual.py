@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from .claims import Sweep, Swept, claims_of
 from .config import Step
@@ -60,8 +62,7 @@ class Manual(Runner):
     def _observed(self, attempt: Attempt, row: Row, observation: str) -> bool:
         history = self.engine.tables.history
         statement = sa.select(history.c.id).where(
-            history.c.entity_type == attempt.transitions.entities.entity.name,
-            history.c.entity_id == str(row.id),
+            attempt.transitions.of_entity(row.id),
             history.c.metadata["observation"].as_string() == observation,
         )
         with self.engine.database.read(attempt.context) as connection:
@@ -132,11 +133,9 @@ class Manual(Runner):
         """
         context = current()
         row = delayed_row(context, self.workflow_type, entity_id, later, self.engine.clock(), request_id)
-        delayed = self.engine.tables.delayed
-        known = sa.select(delayed.c.id).where(delayed.c.request_id == row["request_id"])
-        with self.engine.database.write(context) as connection:
-            if connection.execute(known).first() is None:
-                connection.execute(sa.insert(delayed), row)
+        # Entered before, or by another caller at this moment.
+        with suppress(IntegrityError), self.engine.database.write(context) as connection:
+            connection.execute(sa.insert(self.engine.tables.delayed), row)
         log("scheduled", workflow=self.workflow_type, step=later.step, entity=entity_id,
             correlation_id=context.correlation_id, tenant=context.tenant_id)  # fmt: skip
         return str(row["request_id"])

@@ -272,16 +272,9 @@ class Runner:
     def stale(self, attempt: Attempt, seen: Row, acted: bool) -> StaleError:
         """The error for a lost race, with who won it and what changed."""
         entities = attempt.transitions.entities
-        history = self.engine.tables.history
-        last = (
-            sa.select(history)
-            .where(history.c.entity_type == entities.entity.name, history.c.entity_id == str(seen.id))
-            .order_by(history.c.id.desc())
-            .limit(1)
-        )
         with self.engine.database.read(attempt.context) as connection:
             rows = entities.read_many(connection, attempt.context, [seen.id])
-            winner = connection.execute(last).mappings().one_or_none()
+            winner = attempt.transitions.last(connection, seen.id)
         log("stale", workflow=self.workflow_type, entity=seen.id, from_=seen.status,
             to=rows[0].status if rows else None, correlation_id=attempt.context.correlation_id,
             outcome="acted" if acted else "unchanged")  # fmt: skip

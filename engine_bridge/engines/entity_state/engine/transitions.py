@@ -90,6 +90,17 @@ class Transitions:
         self._failures = Insert(tables.failures, entities.dialect, FAILURES)
         self._delayed = Insert(tables.delayed, entities.dialect, DELAYED)
 
+    def of_entity(self, entity_id: Any) -> sa.ColumnElement[bool]:
+        """The condition that a history row is of an entity."""
+        history = self.tables.history.c
+        return sa.and_(history.entity_type == self.entities.entity.name, history.entity_id == str(entity_id))
+
+    def last(self, connection: sa.Connection, entity_id: Any) -> sa.RowMapping | None:
+        """The entity's newest history row."""
+        history = self.tables.history
+        newest = sa.select(history).where(self.of_entity(entity_id)).order_by(history.c.id.desc()).limit(1)
+        return connection.execute(newest).mappings().one_or_none()
+
     def apply(self, connection: sa.Connection, context: Context, change: Change) -> bool:
         """Makes one transition inside the caller's transaction; False where somebody else was first."""
         now = self.clock()

@@ -105,6 +105,7 @@ class Shop:
         self.janitors = Janitors()
         self.calls: list[tuple[str, Any]] = []
         self.verdict = Verdict("back", "the mail was never sent")
+        self.before_verdict: Callable[[DeadClaim], None] = lambda _dead: None
         self.verdicts: dict[int, Exception] = {}
         self.answers: dict[str, Callable[[Call], Any]] = {}
         self._lock = threading.Lock()
@@ -134,6 +135,7 @@ class Shop:
         @self.janitors.register("billing")
         def janitor(dead: DeadClaim) -> Verdict:
             self.note("janitor", dead)
+            self.before_verdict(dead)
             if dead.row.id in self.verdicts:
                 raise self.verdicts[dead.row.id]
             return self.verdict

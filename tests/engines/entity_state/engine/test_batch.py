@@ -104,6 +104,19 @@ def test_losers_are_named_and_nothing_is_written_for_them(shop: Shop) -> None:
     assert {row[0] for row in shop.history} == {"1", "3", "4", "6"}
 
 
+def test_a_batch_acts_only_for_those_it_could_claim(shop: Shop) -> None:
+    ids = shop.add_chains(3, "b")
+
+    def overtaken(point: str) -> None:
+        if point == "validated":
+            with shop.db.begin() as connection:
+                connection.execute(sa.update(shop.chains).where(shop.chains.c.id == 3).values(version=7))
+
+    outcome = shop.engine(claiming(), at=overtaken).workflow("chain").execute_batch(ids, "user")
+    assert (outcome.moved, outcome.rejected, outcome.lost) == ({1: "c"}, {2: "bad"}, [3])
+    assert ("batch_note", 1) in shop.calls
+
+
 def test_what_cannot_be_tried_is_skipped_with_the_reason(shop: Shop) -> None:
     shop.add_chains(3, "c")
     with shop.db.begin() as connection:

@@ -45,12 +45,12 @@ def fire(shop: Shop, rounds: int, callers: int = 50) -> None:
 
 
 def test_fifty_callers_fire_a_claimed_action_exactly_once(shop: Shop) -> None:
-    fire(shop, 10)
+    fire(shop, 20)
 
 
 @pytest.mark.long
 def test_fifty_callers_fire_a_claimed_action_exactly_once_a_thousand_times(shop: Shop) -> None:
-    fire(shop, 500)
+    fire(shop, 1_000)
 
 
 def test_a_claim_is_a_transition_with_its_holder(shop: Shop) -> None:
@@ -124,6 +124,17 @@ def test_the_late_holder_loses(shop: Shop) -> None:
     with pytest.raises(StaleError, match=r"now approved.*The action had already run"):
         shop.engine().workflow("invoice").execute_step(invoice, "system")
     assert shop.status(invoice) == "approved"
+
+
+def test_a_sweep_that_comes_too_late_says_so(shop: Shop) -> None:
+    invoice = _die_in_the_action(shop)
+
+    def overtaken(_dead: object) -> None:
+        shop.engine().workflow("invoice").observe(invoice, "sent")
+
+    shop.before_verdict = overtaken
+    (swept,) = shop.engine(clock=lambda: LATER).workflow("invoice").sweep_claims()
+    assert (swept.to, shop.status(invoice)) == (None, "sent")
 
 
 def test_a_failing_janitor_keeps_nobody_elses_claim(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:

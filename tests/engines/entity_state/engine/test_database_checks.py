@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from engine_bridge.engines.entity_state.engine import UseCases, connect
+from engine_bridge.engines.entity_state.engine import UseCases, bound, connect
 from engine_bridge.engines.entity_state.engine.database import Database
 from engine_bridge.engines.entity_state.engine.database_checks import check_database, unknown_statuses
 from engine_bridge.engines.entity_state.engine.engine import Engine
@@ -17,7 +17,7 @@ from engine_bridge.engines.entity_state.engine.errors import ConfigError
 from engine_bridge.engines.entity_state.engine.findings import Finding, Report
 from tests.engines.dbos.databases import make_database
 from tests.engines.entity_state.engine.conftest import alchemy
-from tests.engines.entity_state.engine.shop import CHAIN, INVOICE, Shop, catalogue, changed
+from tests.engines.entity_state.engine.shop import CHAIN, INVOICE, Shop, catalogue, changed, user
 
 
 def checked(shop: Shop, config: dict[str, Any]) -> list[Finding]:
@@ -138,9 +138,6 @@ def test_database_enums_and_uuid_ids_work(server: Any) -> None:
         connection.execute(
             sa.text("INSERT INTO chains VALUES (:id, 'c', 1)"), [{"id": found} for found in ids]
         )
-    from engine_bridge.engines.entity_state.engine import bound
-    from tests.engines.entity_state.engine.shop import user
-
     config = changed(CHAIN)
     config["steps"][2]["batch"] = True
     with bound(user()):

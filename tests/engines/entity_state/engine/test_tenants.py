@@ -23,6 +23,7 @@ from engine_bridge.engines.entity_state.engine import (
     new_context,
 )
 from engine_bridge.engines.entity_state.engine.errors import (
+    ConfigError,
     EntityNotFoundError,
     StaleError,
     TenantRequiredError,
@@ -98,18 +99,29 @@ def test_the_role_can_be_refused(app: Shop, admin: Shop) -> None:
     assert seen(blind(admin), admin, "t1") == [1, 2, 3]
 
 
+def left_in_the_pool(shop: Shop) -> list[str]:
+    """What the next user of the pooled connection finds of the one before: settings, and rows they would show."""
+    names = [f"app.{name}" for name in ("tenant_id", "user_id", "correlation_id")]
+    with shop.db.connect() as connection:
+        ask = sa.text("SELECT current_setting(:name, true)")
+        found = [connection.execute(ask, {"name": name}).scalar() for name in names]
+        found += [str(i) for i in connection.execute(sa.select(shop.invoices.c.id)).scalars()]
+    return [value for value in found if value]
+
+
 def test_no_foreign_row_also_after_pool_reuse_and_after_an_error(app: Shop) -> None:
     engine = blind(app)
     for _ in range(2):
         assert seen(engine, app, "t1") == [1, 2]
+        assert left_in_the_pool(app) == []
+        with engine.database.write(user("t1")):
+            pass
+        assert left_in_the_pool(app) == []
         assert seen(engine, app, "t2") == [3]
         assert seen(engine, app, None) == []
         with pytest.raises(DBAPIError), engine.database.write(user("t1")) as connection:
             connection.exec_driver_sql("SELECT 1/0")
-        with app.db.connect() as connection:
-            setting = connection.exec_driver_sql("SELECT current_setting('app.tenant_id', true)").scalar()
-            assert setting in (None, "")
-            assert connection.execute(sa.select(app.invoices.c.id)).all() == []
+        assert left_in_the_pool(app) == []
 
 
 def test_steps_moves_and_batches_reach_no_foreign_row(app: Shop, admin: Shop) -> None:
@@ -168,7 +180,5 @@ def test_a_tenants_entities_on_unknown_statuses_are_counted_with_its_tenant(app:
         connection.execute(sa.update(admin.invoices).where(admin.invoices.c.id < 3).values(status="odd"))
     overlay = {"workflow_type": "invoice", "tenant": "t1"}
     texts = [("base.json", json.dumps(INVOICE)), ("t1.json", json.dumps(overlay))]
-    from engine_bridge.engines.entity_state.engine.errors import ConfigError
-
     with pytest.raises(ConfigError, match="2 entities stand on the status “odd”"):
         Engine(app.db, load_texts(texts), app.use_cases, janitors=app.janitors)
