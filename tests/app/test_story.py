@@ -100,7 +100,7 @@ def test_waiting_and_stuck_runs_by_keyboard_alone(story: Story) -> None:
     story.runs()
     for run_id, said in (
         ("waiting-1", ("Blocked on signal approval", "since", "expires")),
-        ("stuck-1", ("Blocked on step 2", "since", "only a worker of version v1")),
+        ("stuck-1", ("Blocked on step 2", "since", "version v1: only its workers")),
         ("report-1", ("Blocked on", "since", "v1")),
     ):
         story.key(Qt.Key.Key_P, CONTROL)

@@ -194,6 +194,10 @@ class RunView(QWidget):
         self._move_everywhere()
         self._show_grown()
         self.timeline.fit()
+        blocked = None if history.run is None else history.run.blocked_on
+        if position is None and step_id is None and blocked is not None and blocked.step_id is not None:
+            # What a run waits for is what one came to see, and often its last lane.
+            self.timeline.reveal(blocked.step_id)
 
     def refresh(self) -> None:
         """The history grew: every view takes what is new, nothing that is read moves."""

@@ -124,6 +124,13 @@ class TimelineView(QWidget):
                 state.reveal(state.selected)
         self.show_state()
 
+    def reveal(self, step_id: str) -> None:
+        """Scrolls a step into sight without selecting it."""
+        row = -1 if self.state.history is None else self.state.history.step_row(step_id)
+        if row >= 0:
+            self.state.reveal((0, row))
+            self.show_state()
+
     def set_stamps(self, stamps: tuple[Stamp, ...]) -> None:
         """What operators did to the run, and what is staged on it."""
         if stamps != self.state.stamps:
