@@ -17,6 +17,7 @@ os.environ.setdefault("QT_FONT_DPI", "96")
 
 import psutil
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -30,6 +31,15 @@ def _qt_objects_die_in_the_main_thread() -> Iterator[None]:
     yield
     if not gc.isenabled() and gc.get_count()[0] > 10_000:
         gc.collect()
+
+
+# `make test` tries the same examples each time; `make test-long` looks for new ones.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("new", print_blob=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("new" if config.getoption("-m") else "same")
 
 
 @pytest.fixture(autouse=True)
