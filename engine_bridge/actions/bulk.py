@@ -41,6 +41,7 @@ class _Flight:
     intent: Intent
     started_ns: int
     call: Call | None = None
+    place: int = 0
 
 
 @dataclass(slots=True)
@@ -104,7 +105,9 @@ class BulkRun:
     def _run(self, job: Job, cancel: CancelToken, on_progress: OnProgress) -> tuple[JobState, str]:
         self._child.ready(cancel)
         reconcile(self._child, self._journal, self._store, job, cancel)
-        loop = _Loop(self, self._store.job(job.id), on_progress)
+        self._child.ready(cancel)
+        together: int = self._child.call("together", (job.action,), cancel, SETTLE_S)
+        loop = _Loop(self, self._store.job(job.id), together, on_progress)
         try:
             state, why = loop.run(cancel)
         finally:
@@ -119,17 +122,19 @@ class BulkRun:
 class _Loop:
     """One pass over the items that are left."""
 
-    def __init__(self, owner: BulkRun, job: Job, on_progress: OnProgress) -> None:
+    def __init__(self, owner: BulkRun, job: Job, together: int, on_progress: OnProgress) -> None:
         self._owner = owner
         self._child, self._journal, self._store = owner._child, owner._journal, owner._store
         self._job = job
         self._settings = job.settings
+        # Half of what may be under way at once: the source works on it while the journal takes the other half.
+        self._together = max(1, min(together, job.settings.in_flight // 2))
         self._why = Why(environment=job.environment, reason=job.reason, job=job.id)
         self._on_progress = on_progress
         self._told = 0.0
         self._began = time.monotonic()
         self._pace = Pace(job.settings.rate, self._began)
-        self._queue: SimpleQueue[_Flight] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Flight]] = SimpleQueue()
         self._flying: dict[int, _Flight] = {}
         self._ended: list[tuple[_Flight, Receipt]] = []
         self._tally = _Tally(counts=dict(job.counts))
@@ -236,25 +241,25 @@ class _Loop:
         """Takes what has ended, after at most ``timeout`` seconds."""
         try:
             while True:
-                flight = self._queue.get(timeout=timeout) if timeout else self._queue.get_nowait()
+                flights = self._queue.get(timeout=timeout) if timeout else self._queue.get_nowait()
                 timeout = 0.0
-                del self._flying[flight.number]
                 if not self._ended:
                     self._ended_since = time.monotonic()
-                self._ended.append((flight, self._receipt(flight)))
+                for flight in flights:
+                    del self._flying[flight.number]
+                    self._ended.append((flight, self._receipt(flight)))
         except Empty:
             return
 
     def _receipt(self, flight: _Flight) -> Receipt:
-        call = flight.call
-        error = call.error if call is not None else None
         took = time.monotonic_ns() - flight.started_ns
-        if call is not None and error is None:
-            found: Receipt = call.result(0)
-        elif isinstance(error, PlayheadError):
-            found = self._read_back(flight.intent, error.message)
+        ended = _answer(flight)
+        if isinstance(ended, Receipt):
+            found = ended
+        elif isinstance(ended, PlayheadError):
+            found = self._read_back(flight.intent, ended.message)
         else:
-            found = self._read_back(flight.intent, f"It failed: {type(error).__name__}")
+            found = self._read_back(flight.intent, f"It failed: {type(ended).__name__}")
         return msgspec.structs.replace(found, took_ns=took)
 
     def _read_back(self, intent: Intent, why: str) -> Receipt:
@@ -281,8 +286,8 @@ class _Loop:
             # Nothing of ``due`` was sent; the journal writes the outcomes with its next row.
             self._failed, flights = str(error), []
         self._note(ended)
-        for flight in flights:
-            self._start(flight)
+        for at in range(0, len(flights), self._together):
+            self._start(flights[at : at + self._together])
         self._pace.sent(len(flights))
         self._tally.sent += len(flights)
         if self._canary_left > 0:
@@ -293,11 +298,16 @@ class _Loop:
         intent = Intent(request_id=name, source=self._job.source, item=item)
         return _Flight(number, intent, time.monotonic_ns())
 
-    def _start(self, flight: _Flight) -> None:
-        self._flying[flight.number] = flight
-        args = (flight.intent.item, flight.intent.request_id)
-        flight.call = self._child.start("execute", args, CancelToken())
-        flight.call.when_done(lambda _: self._queue.put(flight))
+    def _start(self, flights: list[_Flight]) -> None:
+        self._flying |= {flight.number: flight for flight in flights}
+        asked = tuple((flight.intent.item, flight.intent.request_id) for flight in flights)
+        if len(flights) > 1:
+            call = self._child.start("execute_many", (asked,), CancelToken())
+        else:
+            call = self._child.start("execute", asked[0], CancelToken())
+        for place, flight in enumerate(flights):
+            flight.call, flight.place = call, place
+        call.when_done(lambda _: self._queue.put(flights))
 
     def _note(self, ended: list[tuple[_Flight, Receipt]]) -> None:
         rows: list[Ended] = []
@@ -323,3 +333,12 @@ class _Loop:
             job = msgspec.structs.replace(self._job, counts=dict(self._tally.counts))
             rate = self._tally.sent / max(now - self._began, 1e-3)
             self._on_progress(Progress(job=job, in_flight=len(self._flying), rate=rate))
+
+
+def _answer(flight: _Flight) -> Receipt | BaseException | None:
+    """What the call said of one item that it carried, or why it said nothing."""
+    call = flight.call
+    if call is None or call.error is not None:
+        return None if call is None else call.error
+    result: Receipt | list[Receipt | PlayheadError] = call.result(0)
+    return result[flight.place] if isinstance(result, list) else result

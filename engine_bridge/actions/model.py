@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from engine_bridge.cancel import CancelToken
+from engine_bridge.errors import PlayheadError
 from engine_bridge.model import RunRef
 
 
@@ -212,6 +213,25 @@ class Actor(ABC):
 
         Reports through ``cancel.progress`` ("waiting for the lock"). A stale precondition is an outcome, not an error.
         """
+
+    def together(self, action: str, cancel: CancelToken) -> int:
+        """How many items of a bulk job it can send in one transaction; 1 where each has its own."""
+        return 1
+
+    def execute_many(
+        self, asked: tuple[tuple[PlanItem, str], ...], cancel: CancelToken
+    ) -> list[Receipt | PlayheadError]:
+        """As ``execute``, for items with their request ids: the receipt or the error of each, in order.
+
+        Raises what makes the outcome of all of them uncertain.
+        """
+        return [self._ended(item, request_id, cancel) for item, request_id in asked]
+
+    def _ended(self, item: PlanItem, request_id: str, cancel: CancelToken) -> Receipt | PlayheadError:
+        try:
+            return self.execute(item, request_id, cancel)
+        except PlayheadError as error:
+            return error
 
     @abstractmethod
     def settle(self, intent: Intent, cancel: CancelToken) -> Outcome:

@@ -70,6 +70,12 @@ def loop_s(items: list[str], act: Callable[[str], object]) -> float:
 Case = tuple[list[str], Callable[[str], object], Callable[[], Actor], list[PlanItem]]
 
 
+class OneByOne(ShopActor):
+    """A file has one writer: threads that wait for its lock sleep longer and longer."""
+
+    concurrent = False
+
+
 @contextmanager
 def shop(folder: Path, count: int) -> Iterator[Case]:
     """A small SQLite file with compare-and-swap; the loop is the actor's own call."""
@@ -80,7 +86,7 @@ def shop(folder: Path, count: int) -> Iterator[Case]:
     def act(run: str) -> object:
         return actor.execute(plan_of(run), new_request_id(), NEVER)
 
-    yield runs, act, functools.partial(ShopActor, str(second), "FULL"), [plan_of(run) for run in runs]
+    yield runs, act, functools.partial(OneByOne, str(second), "FULL"), [plan_of(run) for run in runs]
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
@@ -32,10 +32,15 @@ from engine_bridge.errors import (
 )
 from engine_bridge.format import plain
 
+if TYPE_CHECKING:
+    from dbos import DBOSClient
+
 _SUBSECOND: Final = (3, 42)
 _LAST: Final = 50
 _LEFT: Final = "It was cancelled before anything was sent."
 _UNDER_WAY_S: Final = 10.0
+_TOGETHER: Final = 16
+_IN_BULK: Final = ("cancel", "resume")
 
 
 class Reading:
@@ -198,23 +203,83 @@ class DbosActor(Actor):
         )
 
     def _checker(self, item: PlanItem, request_id: str, seen: list[Facts]) -> Any:
-        def check(connection: sa.Connection) -> None:
-            reads, staged = Reading(connection), item.staged
-            done = act_calls.made(self._tables, reads, staged, request_id)
-            if done:
-                raise _DoneAlreadyError(done)
-            now = actions_facts.read(self._tables, reads, staged)
-            changed = actions_facts.stale(item.preconditions, now)
-            if now is None or changed:
-                raise StaleError(
-                    "It changed since the plan was made; nothing was sent.", "", "\n".join(changed)
-                )
-            disabled = effect_of(staged.action, now)[1]
-            if disabled:
-                raise StaleError("It can no longer be done; nothing was sent.", "", disabled)
-            seen.append(now)
+        return lambda connection: seen.append(self._checked(Reading(connection), item, request_id))
 
-        return check
+    def _checked(self, reads: Reading, item: PlanItem, request_id: str) -> Facts:
+        """The target as it is now. Raises StaleError when that is not as planned."""
+        staged = item.staged
+        done = act_calls.made(self._tables, reads, staged, request_id)
+        if done:
+            raise _DoneAlreadyError(done)
+        now = actions_facts.read(self._tables, reads, staged)
+        changed = actions_facts.stale(item.preconditions, now)
+        if now is None or changed:
+            raise StaleError("It changed since the plan was made; nothing was sent.", "", "\n".join(changed))
+        disabled = effect_of(staged.action, now)[1]
+        if disabled:
+            raise StaleError("It can no longer be done; nothing was sent.", "", disabled)
+        return now
+
+    def together(self, action: str, cancel: CancelToken) -> int:
+        # SQLite's write lock is the whole file's: more items in a transaction lock nothing more.
+        return _TOGETHER if isinstance(self._source, FileSource) and action in _IN_BULK else 1
+
+    def execute_many(
+        self, asked: tuple[tuple[PlanItem, str], ...], cancel: CancelToken
+    ) -> list[Receipt | PlayheadError]:
+        staged = [item.staged for item, _ in asked]
+        # Row locks of others would hold up the whole transaction: there, each item has its own.
+        known = all(
+            self.together(s.action, cancel) > 1 and not too_old(s.action, self._probed) for s in staged
+        )
+        send = act_calls.many(staged) if known and staged else None
+        before = self._sent_together(asked, send, cancel) if send is not None else None
+        if before is None:
+            return super().execute_many(asked, cancel)
+        # Committed: as in ``_verified``.
+        reading = CancelToken(cancel.progress_through)
+        found = self._read(lambda c: self._looks(Reading(c), asked, before), reading)
+        return [
+            self._receipt(item, request_id, first)
+            if act_outcome.settled(first)
+            else self._verified(item, request_id, facts, cancel)
+            for (item, request_id), facts, first in zip(asked, before, found, strict=True)
+        ]
+
+    def _sent_together(
+        self,
+        asked: tuple[tuple[PlanItem, str], ...],
+        send: Callable[[DBOSClient], object],
+        cancel: CancelToken,
+    ) -> list[Facts] | None:
+        """What the gate saw of each; None when nothing was committed: then each is sent, and answers, for itself."""
+        seen: list[Facts] = []
+
+        def check(connection: sa.Connection) -> None:
+            seen[:] = [self._checked(Reading(connection), *one) for one in asked]
+
+        try:
+            with self._gate.armed(check, None, "playhead", cancel):
+                send(self._client)
+        except Exception as error:  # noqa: BLE001  the client raises bare Exceptions too
+            if not self._gate.committing:
+                return None
+            caught = isinstance(error, driver_errors.CAUGHT)
+            raise (self._told(error) if caught else _of_client(error)) from None
+        return seen
+
+    def _looks(
+        self, reads: Reading, asked: tuple[tuple[PlanItem, str], ...], before: list[Facts]
+    ) -> list[act_outcome.Found]:
+        return [
+            act_outcome.look(self._tables, reads, item.staged, request_id, facts)
+            for (item, request_id), facts in zip(asked, before, strict=True)
+        ]
+
+    def _receipt(self, item: PlanItem, request_id: str, found: act_outcome.Found) -> Receipt:
+        return Receipt(
+            request_id=request_id, outcome=found.outcome, changes=found.changes, inverse=item.inverse
+        )
 
     def _verified(self, item: PlanItem, request_id: str, before: Facts, cancel: CancelToken) -> Receipt:
         def look(reads: Any) -> act_outcome.Found:
@@ -223,9 +288,7 @@ class DbosActor(Actor):
         # What was sent was committed: a cancellation from here on ends the waiting, not the reading.
         reading = CancelToken(cancel.progress_through)
         found = act_outcome.until_moved(lambda: self._read(lambda c: look(Reading(c)), reading), cancel)
-        return Receipt(
-            request_id=request_id, outcome=found.outcome, changes=found.changes, inverse=item.inverse
-        )
+        return self._receipt(item, request_id, found)
 
     def settle(self, intent: Intent, cancel: CancelToken) -> Outcome:
         def look(connection: sa.Connection) -> Outcome | None:

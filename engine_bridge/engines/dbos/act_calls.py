@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -175,6 +175,21 @@ CALLS: Final[dict[str, Callable[[Sending], None]]] = {
     "pause_schedule": _pause_schedule,
     "resume_schedule": _resume_schedule,
 }
+
+
+def many(staged: Sequence[Staged]) -> Callable[[DBOSClient], object] | None:
+    """One call that does to several runs, in one transaction, what each one's own call does; None without."""
+    action, args = staged[0].action, staged[0].args
+    ids = [run_id(one) for one in staged]
+    alike = all((one.action, one.args) == (action, args) for one in staged)
+    if not alike or len(set(ids)) < len(ids):
+        return None
+    if action == "cancel" and not plan_args.boolean(args, "children"):
+        return lambda client: client.cancel_workflows(ids)
+    if action == "resume":
+        queue = plan_args.text(args, "queue")
+        return lambda client: client.resume_workflows(ids, queue_name=queue)
+    return None
 
 
 def made(tables: Tables, reads: Reads, staged: Staged, request_id: str) -> str:

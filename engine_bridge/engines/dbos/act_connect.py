@@ -35,12 +35,13 @@ class Gate:
     """What happens before the client writes. Used by one thread at a time.
 
     ``lock`` is the statement that takes a row lock where the database has them; ``sent`` tells whether the last
-    action wrote anything.
+    action wrote anything, ``committing`` whether a commit of that was begun: before, it was rolled back.
     """
 
     def __init__(self) -> None:
         self._writing = False
         self.sent = False
+        self.committing = False
         self._check: Check | None = None
         self._lock: sa.Executable | None = None
         self._cancel = CancelToken()
@@ -52,7 +53,7 @@ class Gate:
         self, check: Check | None, lock: sa.Executable | None, name: str, cancel: CancelToken
     ) -> Iterator[None]:
         """Lets one action through: ``check`` is asked at each begin until something was written."""
-        self._writing, self.sent = True, False
+        self._writing, self.sent, self.committing = True, False, False
         self._check, self._lock, self._name, self._cancel = check, lock, name, cancel
         try:
             yield
@@ -116,12 +117,17 @@ class Gate:
         if statement.lstrip()[:6].upper() in ("INSERT", "UPDATE", "DELETE"):
             self._check, self.sent = None, True
 
+    def commit(self, _connection: sa.Connection) -> None:
+        """Listener of the engine's "commit", which runs before it."""
+        self.committing = self.committing or (self._writing and self.sent)
+
 
 def make_engine(source: FileSource | ServerSource, secret: str | None, gate: Gate) -> sa.Engine:
     """An engine that writes. Raises ConnectError for a missing file; connects to nothing yet."""
     engine = _sqlite(source.path) if isinstance(source, FileSource) else _postgresql(source, secret)
     sa.event.listen(engine, "begin", gate.begin)
     sa.event.listen(engine, "before_cursor_execute", gate.executing)
+    sa.event.listen(engine, "commit", gate.commit)
     return engine
 
 

@@ -65,6 +65,11 @@ def until_moved(look: Callable[[], Found], cancel: CancelToken) -> Found:
         cancel.wait(_POLL_S)
 
 
+def settled(found: Found) -> bool:
+    """Whether there is nothing more to wait for."""
+    return found.outcome.verdict is not Verdict.UNKNOWN and not (found.outcome.pending and found.expected)
+
+
 def look(tables: Tables, reads: Reads, staged: Staged, request_id: str, before: Facts | None) -> Found:
     """What is there now, compared with what the gate saw right before sending."""
     if staged.action == "signal":

@@ -2,8 +2,9 @@
 
 usage: python -m tests.engines.dbos.act_killed
 
-Each line of standard input is a case: URL, request id, number of the point, plan (msgpack, base64). Each is executed in
-a fork of this process; the answer is how it ended: -9, or 0 when there are fewer points.
+Each line of standard input is a case: URL, request ids, number of the point, plans (msgpack, base64). Each is executed
+in a fork of this process, several at once where there are several; the answer is how it ended: -9, or 0 when there are
+fewer points.
 """
 
 from __future__ import annotations
@@ -43,13 +44,16 @@ class Dying(DbosActor):
             sa.event.listen(self._engine, event, point)
 
 
-def execute(url: str, request_id: str, kill_at: int, plan: str) -> None:
+def execute(url: str, request_ids: list[str], kill_at: int, plans: list[str]) -> None:
     actor = Dying(url)
     actor.kill_at = kill_at
     never = CancelToken()
     actor.open(never)
-    item = msgspec.msgpack.decode(base64.b64decode(plan), type=PlanItem)
-    actor.execute(item, request_id, never)
+    items = [msgspec.msgpack.decode(base64.b64decode(plan), type=PlanItem) for plan in plans]
+    if len(items) == 1:
+        actor.execute(items[0], request_ids[0], never)
+    else:
+        actor.execute_many(tuple(zip(items, request_ids, strict=True)), never)
     actor.close()
 
 

@@ -7,7 +7,7 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -31,10 +31,12 @@ def killer() -> Iterator[subprocess.Popen[str]]:
     found.communicate("")
 
 
-def killed(killer: subprocess.Popen[str], place: Place, item: PlanItem, request: str, at: int) -> bool:
+def killed(
+    killer: subprocess.Popen[str], place: Place, asked: Sequence[tuple[PlanItem, str]], at: int
+) -> bool:
     assert killer.stdin is not None and killer.stdout is not None
-    plan = base64.b64encode(msgspec.msgpack.encode(item)).decode()
-    killer.stdin.write(json.dumps([place.url, request, at, plan]) + "\n")
+    plans = [base64.b64encode(msgspec.msgpack.encode(item)).decode() for item, _ in asked]
+    killer.stdin.write(json.dumps([place.url, [request for _, request in asked], at, plans]) + "\n")
     killer.stdin.flush()
     code = int(killer.stdout.readline())
     assert code in (0, -9)
@@ -66,7 +68,7 @@ def one_death(place: Place, operator: Operator, killer: Any, action: str, at: in
     )
     item = operator.plan(run_id, action, **ARGS.get(action, {}))
     before, request = place.row(run_id), new_request_id()
-    died = killed(killer, place, item, request, at)
+    died = killed(killer, place, [(item, request)], at)
     happened = made(place, action, run_id) > 0 if action in MAKES else place.row(run_id) != before
     outcome = operator.actor.settle(journalled(item, request), NEVER)
     assert outcome.evidence
