@@ -108,8 +108,8 @@ class ProcessHost:
 
     @property
     def alive(self) -> bool:
-        """Whether the child runs."""
-        return self._process is not None and self._process.is_alive()
+        """Whether the child runs and listens: its pipe ends a moment before the system counts it as dead."""
+        return self._pipe is not None and self._process is not None and self._process.is_alive()
 
     def close(self, *, kill: bool = False) -> None:
         """Ends the child: it gets 3 s to close its bridge, or none with ``kill``."""
