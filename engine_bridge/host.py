@@ -38,7 +38,7 @@ class ProcessHost:
         self._factory = factory
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
-        self._calls: dict[int, tuple[Call, OnItem | None]] = {}
+        self._calls: dict[int, tuple[Call, OnItem | None, Connection]] = {}
         self._pipe: Connection | None = None
         self._process: Any = None
         self._reader: threading.Thread | None = None
@@ -51,7 +51,7 @@ class ProcessHost:
                 if self._closed:
                     raise CancelledError("The source was closed.")
                 pipe = self._ensure()
-                self._calls[number] = (call, on_item)
+                self._calls[number] = (call, on_item, pipe)
                 pipe.send((number, "call", call.method, args))
         except (OSError, CancelledError) as error:
             call.fail(error if isinstance(error, CancelledError) else _died())
@@ -73,8 +73,10 @@ class ProcessHost:
 
     def _cancel(self, number: int) -> None:
         with self._lock:
-            if self._pipe is not None and number in self._calls:
-                self._pipe.send((number, "cancel"))
+            if number in self._calls:
+                # A dead child needs no telling: its reader fails the call.
+                with contextlib.suppress(OSError):
+                    self._calls[number][2].send((number, "cancel"))
 
     def _read(self, pipe: Connection) -> None:
         while True:
@@ -84,9 +86,13 @@ class ProcessHost:
                 break
             self._deliver(number, kind, value)
         with self._lock:
-            left, self._calls = list(self._calls.values()), {}
-            self._pipe = None
-        for call, _ in left:
+            # Another child may have been started meanwhile: its calls and its pipe are not this one's.
+            gone = [number for number, entry in self._calls.items() if entry[2] is pipe]
+            left = [self._calls.pop(number)[0] for number in gone]
+            if self._pipe is pipe:
+                self._pipe = None
+            pipe.close()
+        for call in left:
             call.fail(_died())
 
     def _deliver(self, number: int, kind: str, value: Any) -> None:
@@ -96,7 +102,7 @@ class ProcessHost:
                 self._calls.pop(number, None)
         if entry is None:
             return
-        call, on_item = entry
+        call, on_item, _ = entry
         if kind == "item" and on_item is not None:
             on_item(value)
         elif kind == "done":

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 
+import psutil
 import pytest
 
 from engine_bridge.bridge import Sort
-from engine_bridge.errors import CancelledError, NotFoundError
+from engine_bridge.errors import CancelledError, ConnectError, NotFoundError
 from engine_bridge.history import History
 from engine_bridge.model import Status, StepStatus
 from engine_bridge.playback import neighbour, state_at
@@ -46,3 +47,17 @@ def test_a_history_streams_into_columns(session: Session) -> None:
     assert state_at(history, None).run_status is Status.FAILED
     assert state_at(history, 2).step_status.tolist()[:2] == [2, 0]
     assert neighbour(history, 1, +1, failures_only=True) == 9
+
+
+def test_a_child_that_dies_fails_its_own_calls_and_the_next_one_works() -> None:
+    session = Session(functools.partial(FakeBridge, 40, 5.0), host="process")
+    try:
+        session.open().result(20)
+        slow = session.call("runs", None, Sort(), None, "forward", 10)
+        child = next(p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline()))
+        child.kill()
+        with pytest.raises(ConnectError, match="ended unexpectedly"):
+            slow.result(20)
+        assert session.open().result(20).engine == "fake"
+    finally:
+        session.close()
