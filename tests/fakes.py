@@ -100,99 +100,88 @@ def _blocked(created: int) -> Blocked:
     )
 
 
-def make_history(run: Run) -> tuple[list[tuple[Event, int]], list[Step]]:
+Drafts = list[tuple[Event, int]]
+
+
+def make_history(run: Run) -> tuple[Drafts, list[Step]]:
     """Four steps: a plain one, a retried one, a child, and a last one that fails, waits or completes."""
     t = run.started_ns or run.created_ns or T0
-    events: list[tuple[Event, int]] = []
-    steps: list[Step] = []
-
-    def event(
-        kind: EventKind,
-        at: int,
-        step: Step | None,
-        status: StepStatus | None,
-        run_code: int = NONE,
-        **more: object,
-    ) -> None:
-        events.append(
-            (
-                Event(
-                    position=len(events) + 1,
-                    kind=kind,
-                    name=kind.value,
-                    time_ns=at,
-                    step_id=step.id if step else None,
-                    step_name=step.name if step else None,
-                    status=status,
-                    **more,
-                ),
-                run_code,
-            )
-        )
-
-    event(EventKind.RUN_STARTED, t, None, None, code(Status.RUNNING))
-    failed = run.status is Status.FAILED
+    events: Drafts = []
     waiting = run.status is Status.RUNNING
     names = ("validate_order", "charge_card", "fraud_check", "approval" if waiting else "create_shipment")
-    for i, name in enumerate(names, 1):
-        last = i == 4
-        start, end = t + i * S, t + i * S + S // 2
-        status = StepStatus.COMPLETED
-        if last and failed:
-            status = StepStatus.FAILED
-        if last and waiting:
-            status = StepStatus.WAITING
-        failure = (
-            Failure(type="CardDeclined", message="insufficient funds", stack="Traceback\n  x")
-            if last and failed
-            else None
-        )
-        tries = (
-            (
-                Attempt(
-                    number=1,
-                    status=StepStatus.FAILED,
-                    start_ns=start,
-                    end_ns=start + S // 10,
-                    failure=Failure(type="Timeout"),
-                ),
-                Attempt(number=2, status=StepStatus.COMPLETED, start_ns=start + S // 5, end_ns=end),
-            )
-            if i == 2
-            else ()
-        )
-        step = Step(
-            id=str(i),
-            name=name,
-            kind=StepKind.CHILD if i == 3 else StepKind.SIGNAL_WAIT if last and waiting else StepKind.STEP,
-            status=status,
-            start_ns=start,
-            end_ns=end if status.closed else None,
-            planned_end_ns=t + 3_600 * S if status is StepStatus.WAITING else None,
-            attempts=2 if tries else None,
-            attempt_list=tries,
-            failure=failure,
-            child=ref(f"{run.id}-child") if i == 3 else None,
-            output=PayloadRef(key=f"out:{i}", label="output", encoding="json", size=12),
-            provenance=Provenance.INFERRED if last and waiting else Provenance.RECORDED,
-        )
-        steps.append(step)
-        event(
-            EventKind.STEP_STARTED,
-            start,
-            step,
-            StepStatus.WAITING if last and waiting else StepStatus.RUNNING,
-        )
-        if status.closed:
-            kind = EventKind.STEP_FAILED if status.bad else EventKind.STEP_COMPLETED
-            event(kind, end, step, status, failure=failure)
-    if failed:
-        event(EventKind.RUN_FAILED, t + 5 * S, None, None, code(Status.FAILED), failure=run.failure)
+    steps = [make_step(run, t, i, name) for i, name in enumerate(names, 1)]
+    _add(events, EventKind.RUN_STARTED, t, None, None, code(Status.RUNNING))
+    for step in steps:
+        began = StepStatus.WAITING if step.status is StepStatus.WAITING else StepStatus.RUNNING
+        _add(events, EventKind.STEP_STARTED, step.start_ns or t, step, began)
+        if step.status.closed:
+            kind = EventKind.STEP_FAILED if step.status.bad else EventKind.STEP_COMPLETED
+            _add(events, kind, step.end_ns or t, step, step.status, failure=step.failure)
+    if run.status is Status.FAILED:
+        _add(events, EventKind.RUN_FAILED, t + 5 * S, None, None, code(run.status), failure=run.failure)
     elif run.status is Status.COMPLETED:
-        event(EventKind.RUN_COMPLETED, t + 5 * S, None, None, code(Status.COMPLETED))
+        _add(events, EventKind.RUN_COMPLETED, t + 5 * S, None, None, code(run.status))
     elif run.status is Status.CANCELLED:
-        event(EventKind.RUN_CANCELLED, t + 5 * S, None, None, code(Status.CANCELLED))
+        _add(events, EventKind.RUN_CANCELLED, t + 5 * S, None, None, code(run.status))
     return events, steps
+
+
+def make_step(run: Run, t: int, i: int, name: str) -> Step:
+    """The ``i``-th step of a run that began at ``t``, counted from 1."""
+    failed, waiting = i == 4 and run.status is Status.FAILED, i == 4 and run.status is Status.RUNNING
+    start, end = t + i * S, t + i * S + S // 2
+    status = StepStatus.FAILED if failed else StepStatus.WAITING if waiting else StepStatus.COMPLETED
+    tries = _two_attempts(start, end) if i == 2 else ()
+    return Step(
+        id=str(i),
+        name=name,
+        kind=StepKind.CHILD if i == 3 else StepKind.SIGNAL_WAIT if waiting else StepKind.STEP,
+        status=status,
+        start_ns=start,
+        end_ns=None if waiting else end,
+        planned_end_ns=t + 3_600 * S if waiting else None,
+        attempts=2 if tries else None,
+        attempt_list=tries,
+        failure=Failure(type="CardDeclined", message="insufficient funds", stack="Traceback\n  x")
+        if failed
+        else None,
+        child=ref(f"{run.id}-child") if i == 3 else None,
+        output=PayloadRef(key=f"out:{i}", label="output", encoding="json", size=12),
+        provenance=Provenance.INFERRED if waiting else Provenance.RECORDED,
+    )
+
+
+def _two_attempts(start: int, end: int) -> tuple[Attempt, ...]:
+    first = Attempt(
+        number=1,
+        status=StepStatus.FAILED,
+        start_ns=start,
+        end_ns=start + S // 10,
+        failure=Failure(type="Timeout"),
+    )
+    return first, Attempt(number=2, status=StepStatus.COMPLETED, start_ns=start + S // 5, end_ns=end)
+
+
+def _add(
+    events: Drafts,
+    kind: EventKind,
+    at: int,
+    step: Step | None,
+    status: StepStatus | None,
+    run_code: int = NONE,
+    failure: Failure | None = None,
+) -> None:
+    event = Event(
+        position=len(events) + 1,
+        kind=kind,
+        name=kind.value,
+        time_ns=at,
+        step_id=step.id if step else None,
+        step_name=step.name if step else None,
+        status=status,
+        failure=failure,
+    )
+    events.append((event, run_code))
 
 
 class FakeBridge(Bridge):

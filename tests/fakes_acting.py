@@ -238,9 +238,12 @@ def _with_status(run: Run, status: str) -> Run:
 
 
 def _run_actions(run: Run) -> list[ActionSpec]:
+    return [*_gentle_actions(run), *_other_actions(run)]
+
+
+def _gentle_actions(run: Run) -> list[ActionSpec]:
     closed = run.status.closed
     waiting = run.status is Status.RUNNING
-    done = run.status is Status.COMPLETED
     return [
         ActionSpec(
             id="signal",
@@ -283,6 +286,13 @@ def _run_actions(run: Run) -> list[ActionSpec]:
             bulk=True,
             glyph="cancelled",
         ),
+    ]
+
+
+def _other_actions(run: Run) -> list[ActionSpec]:
+    waiting = run.status is Status.RUNNING
+    done = run.status is Status.COMPLETED
+    return [
         ActionSpec(
             id="fork",
             title="Fork from here…",

@@ -50,7 +50,7 @@ class _LazyGroup(click.Group):
 def cli(ctx: click.Context) -> None:
     """Playhead, a desktop debugger for durable workflows.
 
-    SOURCE is a URL (dbos+sqlite:///orders.db, dbos+postgresql://user@host/db), a file, or a saved name (@prod).
+    SOURCE is a URL, a file, or a saved name (@prod); `playhead doctor` lists the kinds of URL.
     Without a command the window opens. Passwords come from the keyring, PGPASSFILE or the environment.
     """
     if ctx.invoked_subcommand is None:

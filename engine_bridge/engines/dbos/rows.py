@@ -152,15 +152,7 @@ class Builder:
             queue, partition, priority, deadline, delay_until, parent, forked, schedule, attributes,
         ) = row[:19]  # fmt: skip
         status, closed = _STATES.get(state, _UNKNOWN)
-        provenance, evidence = _PLAIN, _NO_EVIDENCE
-        if started is None:
-            # Cancelling wipes started_at; a run that was never handed out never began.
-            if state not in _WAITING and not (dispatches == 0 and status is Status.CANCELLED):
-                started, provenance, evidence = created, _DIRECT, _STARTED
-        elif dispatches is not None and dispatches > 1:
-            evidence = _RESTARTED
-            if queue == INTERNAL_QUEUE:
-                started, provenance, evidence = created, _DIRECT, _RECOVERED
+        started, provenance, evidence = _start(state, status, queue, created, started, dispatches)
         if not closed:
             completed = None
         elif completed is None:
@@ -207,6 +199,21 @@ class Builder:
             evidence=evidence,
             bad=bad,
         )
+
+
+def _start(
+    state: Any, status: Status, queue: Any, created: Any, started: Any, dispatches: Any
+) -> tuple[Any, dict[str, Provenance], tuple[Evidence, ...]]:
+    """When a run began (ms), and how we know; ``keyset.started`` says the same in SQL."""
+    if started is None:
+        # Cancelling wipes started_at; a run that was never handed out never began.
+        if state not in _WAITING and not (dispatches == 0 and status is Status.CANCELLED):
+            return created, _DIRECT, _STARTED
+    elif dispatches is not None and dispatches > 1:
+        if queue == INTERNAL_QUEUE:
+            return created, _DIRECT, _RECOVERED
+        return started, _PLAIN, _RESTARTED
+    return started, _PLAIN, _NO_EVIDENCE
 
 
 def _plausible(rows: Sequence[Sequence[Any]]) -> bool:
