@@ -187,9 +187,7 @@ class Builder:
             schedule=schedule,
             dispatches=dispatches,
             steps_done=steps_done,
-            now=""
-            if state == "SUCCESS"
-            else _why(status, failure, queue, completed, deadline, delay_until, now_ns),
+            now=_why(status, failure, queue, completed, deadline, delay_until, now_ns),
             error=None if failure is None or state == EXHAUSTED else error_line(failure),
             failure=failure,
             attributes=pairs,
