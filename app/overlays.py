@@ -12,6 +12,7 @@ from PySide6.QtGui import QDesktopServices
 from app.jobs import Jobs
 from app.keys import groups, native
 from app.pages import PAGES, missing, page_titles
+from app.panel_rows import listed
 from engine_bridge.errors import PlayheadError
 from engine_bridge.focus import Focus
 from engine_bridge.format import plain
@@ -154,7 +155,7 @@ class Overlays:
                 icon=spec.icon,
             )
             for spec in PAGES
-            if spec.title and (source is not None or not spec.capability)
+            if (listed(spec, source) if source is not None else spec.title and not spec.capability)
         ]
 
     def _source_choices(self) -> list[Choice]:

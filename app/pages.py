@@ -18,7 +18,7 @@ from engine_bridge.focus import Focus
 class PageSpec:
     """A page: its name in the focus, its title in the panel ("" when it is reached otherwise), where its class is.
 
-    ``capability`` None: it needs no source.
+    ``capability`` None: it needs no source. ``quiet``: not listed for sources that lack the capability.
     """
 
     name: str
@@ -27,6 +27,7 @@ class PageSpec:
     capability: Capability | None
     icon: str
     count: str = ""
+    quiet: bool = False
 
 
 PAGES: Final = (

@@ -30,7 +30,7 @@ def rows(
     focused = next((source for source in sources if source.key == focus.source), None)
     if focused is not None:
         found.append(PanelRow("header", focused.title))
-        found += [_page(spec, focused, focus, counts) for spec in PAGES if spec.title]
+        found += [_page(spec, focused, focus, counts) for spec in PAGES if listed(spec, focused)]
     else:
         found.append(PanelRow("header", "Operators"))
         found += [_page(spec, None, focus, counts) for spec in PAGES if spec.title and not spec.capability]
@@ -38,6 +38,14 @@ def rows(
         PanelRow("view", view.title, view, tooltip=view.query, current=_is(view, focus)) for view in views
     ]
     return found + ([PanelRow("header", "Saved views"), *saved] if saved else [])
+
+
+def listed(spec: PageSpec, source: Source) -> bool:
+    """Whether a page is offered for a source, be it with the reason why it cannot be shown."""
+    if not spec.quiet or spec.capability is None or source.info is None:
+        return bool(spec.title) and not spec.quiet
+    told = spec.capability in source.info.capabilities or spec.capability in source.info.missing
+    return bool(spec.title) and told
 
 
 def _is(view: SavedView, focus: Focus) -> bool:

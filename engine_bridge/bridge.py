@@ -22,7 +22,9 @@ from engine_bridge.model import Environment, Event, Failure, Run, RunRef, Step
 
 if TYPE_CHECKING:  # neither numpy nor the query language is on the start-up path
     from engine_bridge.actions.model import ActionSpec, Actor, PlanItem, Staged, Target
+    from engine_bridge.configs import ConfigTools, ImpactReport, LintReport, ReplayReport, Simulation
     from engine_bridge.history import Batch, Restart
+    from engine_bridge.populations import Population, Resolution
     from engine_bridge.query.ast import Node
 
 Direction = Literal["forward", "backward"]
@@ -45,6 +47,8 @@ class Capability(StrEnum):
     RESOURCES = "resources"
     ACTIONS = "actions"
     REPLAY = "replay"
+    POPULATION = "population"  # runs are entities that stand on statuses
+    CONFIG = "config"  # its workflows are declared in config files
 
 
 class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -74,6 +78,8 @@ class SourceInfo(_Value, frozen=True):
     missing: dict[str, str] = {}
     notices: tuple[str, ...] = ()
     resource_kinds: tuple[str, ...] = ()
+    entity_types: tuple[str, ...] = ()  # workflow types with a population
+    tenant: str = ""  # whose rows are seen, where the source has tenants
 
 
 class Cost(StrEnum):
@@ -331,6 +337,38 @@ class Bridge(ABC):
         """What staged actions will do, one item each, in order. Reads only."""
         raise self._unsupported(Capability.ACTIONS)
 
+    def population(self, type: str, query: Node | None, cancel: CancelToken) -> Population:
+        """How many entities of one type stand on each status, and how they got there."""
+        raise self._unsupported(Capability.POPULATION)
+
+    def next_steps(
+        self, ref: RunRef, requester: str, data: dict[str, Any], cancel: CancelToken
+    ) -> Resolution:
+        """Which declared step applies to an entity now, with every step's reasons. "" asks for the first requester."""
+        raise self._unsupported(Capability.CONFIG)
+
+    def lint(self, places: tuple[str, ...], tenant: str | None, cancel: CancelToken) -> LintReport:
+        """Findings about configs (none named: the source's own) and about the entities under them."""
+        raise self._unsupported(Capability.CONFIG)
+
+    def simulate(
+        self, places: tuple[str, ...], settings: dict[str, Any], cancel: CancelToken
+    ) -> tuple[Simulation, ...]:
+        """Synthetic lives; ``settings`` are the keyword arguments of ``ConfigTools.simulate``."""
+        raise self._unsupported(Capability.CONFIG)
+
+    def impact(
+        self, old: tuple[str, ...], new: tuple[str, ...], tenant: str | None, cancel: CancelToken
+    ) -> ImpactReport:
+        """Old configs (none named: the source's own) against new, with the entities that would be stranded."""
+        raise self._unsupported(Capability.CONFIG)
+
+    def replay_moves(
+        self, places: tuple[str, ...], type: str, query: Node | None, cancel: CancelToken
+    ) -> ReplayReport:
+        """Recorded moves of all entities that match against configs (none named: the source's own)."""
+        raise self._unsupported(Capability.CONFIG)
+
     def now_ns(self, cancel: CancelToken) -> int:
         """The engine's clock."""
         raise self._unsupported(Capability.RUNS)
@@ -382,7 +420,8 @@ class Engine:
     the URL to open it by when it is one of its own, else None, without opening connections; ``bridge`` imports
     lazily and makes an unopened bridge of a URL (and a password from the keyring, or None); ``host`` says where
     its sessions run; ``actor`` makes an unopened actor, which writes, of the same URL (picklable as a partial);
-    ``forms`` feed the connect dialog; ``absolute`` makes a URL mean the same from every working folder.
+    ``forms`` feed the connect dialog; ``absolute`` makes a URL mean the same from every working folder; ``configs``
+    makes the tools for config files, where the engine's workflows are declared in files.
     """
 
     name: str
@@ -395,6 +434,7 @@ class Engine:
     host: Literal["thread", "process"] = "thread"
     actor: Callable[[str, str | None], Actor] | None = None
     absolute: Callable[[str], str] = lambda url: url
+    configs: Callable[[], ConfigTools] | None = None
 
 
 @cache

@@ -18,7 +18,8 @@ class Focus(msgspec.Struct, frozen=True):
 
     ``page`` is the page shown (welcome, runs, run, failures, resources …); ``source`` a source's key in the
     application; ``position`` the playhead in the run's order, LIVE (None) when it follows the tail; ``step_id`` the
-    selected step; ``field`` the part of it that is open (input, output, error …); ``query`` the filter's text.
+    selected step; ``field`` the part of it that is open (input, output, error …); ``query`` the filter's text; ``type``
+    the workflow type, on pages that show one (entities, config, impact).
     """
 
     page: str = "welcome"
@@ -28,6 +29,7 @@ class Focus(msgspec.Struct, frozen=True):
     position: int | None = LIVE
     step_id: str | None = None
     field: str | None = None
+    type: str | None = None
 
     def with_(self, **changes: object) -> Focus:
         """A copy with some fields changed."""
@@ -40,7 +42,7 @@ Listener = Callable[[Focus, Focus], None]
 class FocusModel:
     """Holds the one focus and its history. GUI thread; knows no Qt.
 
-    Moving the playhead or the selection replaces the newest entry; going to another page, source or run
+    Moving the playhead or the selection replaces the newest entry; going to another page, source, run or type
     adds one, so that Back returns to where the user came from and not to each pixel of a drag.
     """
 
@@ -72,7 +74,7 @@ class FocusModel:
         if focus == self._current:
             return
         old = self._current
-        if (focus.page, focus.source, focus.run) != (old.page, old.source, old.run):
+        if (focus.page, focus.source, focus.run, focus.type) != (old.page, old.source, old.run, old.type):
             self._past.append(old)
             self._future.clear()
         self._move(focus)

@@ -204,7 +204,8 @@ class FakeBridge(Bridge):
             location="memory",
             order="positions are counted",
             capabilities=frozenset(Capability)
-            - {Capability.ACTIONS, Capability.REPLAY, Capability.DEFINITION},
+            - {Capability.ACTIONS, Capability.REPLAY, Capability.DEFINITION}
+            - {Capability.CONFIG, Capability.POPULATION},
             resource_kinds=("queues", "versions"),
         )
 

@@ -32,7 +32,13 @@ from engine_bridge.history import Batch, Restart
 from engine_bridge.model import Run, RunRef
 from engine_bridge.query.ast import Node
 
-_OFFERED = frozenset(Capability) - {Capability.ACTIONS, Capability.REPLAY, Capability.DEFINITION}
+_OFFERED = frozenset(Capability) - {
+    Capability.ACTIONS,
+    Capability.CONFIG,
+    Capability.DEFINITION,
+    Capability.POPULATION,
+    Capability.REPLAY,
+}
 
 if TYPE_CHECKING:
     from engine_bridge.actions.model import ActionSpec, PlanItem, Staged, Target
