@@ -175,7 +175,12 @@ class Changes(_Value, frozen=True):
 
 
 class FailureRow(_Value, frozen=True):
-    """One row of a source's failure log: a failed run, or a failed step."""
+    """One row of a source's failure log: a failed run, or a failed step.
+
+    ``id`` names the row where the log has rows of its own. ``attributes`` are what the log says beyond the failure
+    (correlation_id, tenant, attempts, status, resolved_ns: when it was settled), plain values; ``resolved`` is None
+    where the log does not know, so that only a log that keeps it speaks of open and resolved.
+    """
 
     ref: RunRef
     run_type: str
@@ -184,6 +189,9 @@ class FailureRow(_Value, frozen=True):
     step_id: str | None = None
     step_name: str | None = None
     run_status: str = ""
+    id: str = ""
+    resolved: bool | None = None
+    attributes: dict[str, Any] = {}
 
 
 class Hit(_Value, frozen=True):
