@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # neither numpy nor the query language is on the start-up pat
     from engine_bridge.history import Batch, Restart
     from engine_bridge.populations import Population, Resolution
     from engine_bridge.query.ast import Node
+    from engine_bridge.replay.model import ReplayInput, RunnerSpec
 
 Direction = Literal["forward", "backward"]
 
@@ -376,6 +377,14 @@ class Bridge(ABC):
     ) -> ReplayReport:
         """Recorded moves of all entities that match against configs (none named: the source's own)."""
         raise self._unsupported(Capability.CONFIG)
+
+    def replayer(self, cancel: CancelToken) -> RunnerSpec:
+        """What replays runs of this source with the user's code."""
+        raise self._unsupported(Capability.REPLAY)
+
+    def replay_input(self, ref: RunRef, cancel: CancelToken) -> ReplayInput:
+        """All that the runner needs of one run. Nothing is decoded or executed here."""
+        raise self._unsupported(Capability.REPLAY)
 
     def now_ns(self, cancel: CancelToken) -> int:
         """The engine's clock."""

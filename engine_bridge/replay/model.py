@@ -1,0 +1,195 @@
+"""What a replay records, as values: steps with stacks and locals, divergences, drift, what a run is doing now.
+
+A *picture* is a bounded, inert view of a Python value, made in the runner without running user code: a JSON atom as
+it is, else ``{"t": type name}`` with ``r`` (text), ``n`` (true length), ``i`` (items), ``m`` (pairs of a mapping) or
+``o`` (pairs of attributes). Any thread; nothing here imports what a runner imports.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+Picture = Any
+
+
+class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+class Frame(_Value, frozen=True):
+    """One frame of a stack. ``kind`` is user, engine, library or std; only user frames have locals (name, picture)."""
+
+    file: str
+    line: int
+    function: str
+    kind: str = "user"
+    locals: tuple[tuple[str, Picture], ...] = ()
+
+
+class Task(_Value, frozen=True):
+    """One thread or asyncio task of the workflow; ``frames`` innermost first. ``step_id`` is what it waits for."""
+
+    name: str
+    frames: tuple[Frame, ...] = ()
+    state: str = "waiting"  # running | waiting | done
+    step_id: str = ""
+
+
+class Drift(_Value, frozen=True):
+    """What differs while the engine passes in silence: ``what`` is result, input, timeout, order, name …"""
+
+    what: str
+    recorded: Picture = None
+    replayed: Picture = None
+    step_id: str = ""
+    note: str = ""
+
+
+class TraceStep(_Value, frozen=True):
+    """One boundary that the code reached: a step's call, a wait, a patch, the end.
+
+    ``step_id`` and ``position`` are the history's (position None: that of the step's first event). ``name`` is what
+    the code asked for, ``recorded`` what the history holds there (None: nothing). ``stack`` innermost first; empty
+    when no user frame was found. ``via`` says how the line was found (stack, task, origin). ``took_us`` of CPU since
+    the step before.
+    """
+
+    n: int
+    name: str
+    kind: str = "step"
+    step_id: str = ""
+    position: int | None = None
+    recorded: str | None = None
+    stack: tuple[Frame, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    via: str = "stack"
+    took_us: int = 0
+
+
+class LineHit(_Value, frozen=True):
+    """One executed line of an opened step, in order; ``changed`` are the locals that differ from the line before."""
+
+    file: str
+    line: int
+    function: str
+    changed: tuple[tuple[str, Picture], ...] = ()
+
+
+class Place(_Value, frozen=True):
+    """A line of the user's code. ``line`` 0: unknown."""
+
+    file: str = ""
+    line: int = 0
+    function: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+class Divergence(_Value, frozen=True):
+    """Where code and history part. ``expected`` is the history's, ``actual`` the code's, both in words.
+
+    ``kind``: other step | extra step | missing step | early end | late end | other outcome | error.
+    """
+
+    kind: str
+    expected: str
+    actual: str
+    step_id: str = ""
+    position: int | None = None
+    at: Place = Place()
+    message: str = ""
+
+
+class Now(_Value, frozen=True):
+    """What a run that is not over is doing: the line that waits, and for what.
+
+    ``kind``: waiting | sleeping | child | step | queued | nothing.
+    """
+
+    kind: str
+    what: str
+    step_id: str = ""
+    at: Place = Place()
+    until_ns: int | None = None
+
+
+class Blocked(_Value, frozen=True):
+    """A side effect in workflow code that was stopped: ``what`` in words (opens a socket to …)."""
+
+    what: str
+    at: Place = Place()
+
+
+class Outcome(StrEnum):
+    """How one replay ended. All but ``same`` and ``stopped`` deserve a look."""
+
+    SAME = "same"  # ran to the recorded end
+    STOPPED = "stopped"  # reached what is not recorded yet: the run waits, sleeps or is at work there
+    DIVERGED = "diverged"
+    BLOCKED = "blocked"  # user code tried a side effect
+    FAILED = "failed"  # the runner or the user's module could not run it
+    HUNG = "hung"
+    CRASHED = "crashed"
+    CANCELLED = "cancelled"
+
+
+class End(_Value, frozen=True):
+    """The end of one replay. ``coverage`` maps a file to hits per line; ``error`` is for FAILED, with ``hint``."""
+
+    outcome: Outcome
+    run_id: str = ""
+    steps: int = 0
+    now: Now | None = None
+    divergence: Divergence | None = None
+    drift: tuple[Drift, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    coverage: dict[str, dict[str, int]] = {}
+    took_ms: float = 0.0
+    cpu_ms: float = 0.0
+    error: str = ""
+    hint: str = ""
+    stack: str = ""
+
+
+class RunnerSpec(_Value, frozen=True):
+    """What an engine brings: ``runner`` names its source file (a resource of its package), appended to the core.
+
+    ``library`` and ``supported`` say which library of the user's environment it drives ("dbos", ">=3,<4").
+    """
+
+    engine: str
+    title: str
+    runner: str  # "package.module:file.py", found with importlib.resources
+    library: str
+    supported: str = ""
+
+
+class ReplayInput(_Value, frozen=True):
+    """All that a runner needs of one run; ``data`` is the engine's own, opaque to everybody else.
+
+    ``globals`` are the names that its payloads would import when they are unpickled (shown before consent).
+    """
+
+    run_id: str
+    type: str
+    data: bytes
+    version: str = ""
+    globals: tuple[str, ...] = ()
+    steps: int = 0
+    notices: tuple[str, ...] = ()
+
+
+class Project(_Value, frozen=True):
+    """The user's code: ``code`` a file or folder as given, ``python`` the interpreter, ``modules`` to import."""
+
+    code: str
+    python: str
+    modules: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()  # put at the front of sys.path
+    cwd: str = ""
+    options: dict[str, Any] = {}  # the engine's own

@@ -1,0 +1,126 @@
+"""What Playhead and a runner say to each other: one JSON object a line, UTF-8, both ways.
+
+To the runner: a :class:`Job` first, then :class:`Command` values. From the runner: messages tagged by ``k``. A runner
+never sees a credential. Lines longer than ``LONGEST`` end the replay.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from engine_bridge.replay.model import Blocked, End, Frame, LineHit, TraceStep
+
+VERSION: Final = 1
+LONGEST: Final = 16 << 20
+
+
+class Item(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One run to replay: its input as a file that the runner reads, ``detail`` the steps to record line by line."""
+
+    run_id: str
+    input: str
+    detail: tuple[int, int] | None = None
+
+
+class Job(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The first line to a runner. ``scratch`` is a private folder that it may write, and nothing else.
+
+    ``record`` is "full" (stacks and locals), "places" (lines only, for the gate) or "bare" (nothing, for measuring).
+    """
+
+    version: int = VERSION
+    items: tuple[Item, ...] = ()
+    modules: tuple[str, ...] = ()
+    code: str = ""
+    paths: tuple[str, ...] = ()
+    cwd: str = ""
+    scratch: str = ""
+    record: str = "full"
+    options: dict[str, Any] = {}
+    memory_mb: int = 0
+    busy_after_s: float = 1.0
+
+
+class Command(msgspec.Struct, frozen=True):
+    """A later line to a runner: ``cancel`` or ``exit``."""
+
+    cmd: str
+
+
+class Message(msgspec.Struct, frozen=True, tag_field="k"):
+    pass
+
+
+class Hello(Message, frozen=True, tag="hello", omit_defaults=True):
+    """The runner is up, before it has a job. ``library`` is the engine's version in the user's environment."""
+
+    version: int
+    python: str
+    library: str
+    pid: int
+    guards: tuple[str, ...] = ()  # what it denies: "network", "writes", "processes"
+    lacks: tuple[str, ...] = ()  # what it cannot deny on this platform, in words
+
+
+class Loaded(Message, frozen=True, tag="loaded", omit_defaults=True):
+    """The user's modules are imported; ``workflows`` by name with file and line."""
+
+    workflows: dict[str, tuple[str, int]]
+    took_ms: float = 0.0
+
+
+class Begin(Message, frozen=True, tag="begin", omit_defaults=True):
+    run_id: str
+    steps: int = 0
+
+
+class Step(Message, frozen=True, tag="step"):
+    run_id: str
+    step: TraceStep
+
+
+class Lines(Message, frozen=True, tag="lines", omit_defaults=True):
+    """Executed lines of one opened step; ``cut`` when there were more than the runner keeps."""
+
+    run_id: str
+    n: int
+    hits: tuple[LineHit, ...]
+    cut: bool = False
+
+
+class Busy(Message, frozen=True, tag="busy"):
+    """User code has not come back for ``seconds``; ``stack`` says where it is."""
+
+    seconds: float
+    stack: tuple[Frame, ...]
+
+
+class Side(Message, frozen=True, tag="blocked"):
+    run_id: str
+    blocked: Blocked
+
+
+class Log(Message, frozen=True, tag="log", omit_defaults=True):
+    """A line that the user's code or the runner printed or logged; ``stream`` out, err or log."""
+
+    text: str
+    stream: str = "log"
+    level: str = ""
+
+
+class Ended(Message, frozen=True, tag="end"):
+    run_id: str
+    end: End
+
+
+class Bye(Message, frozen=True, tag="bye", omit_defaults=True):
+    code: int
+    error: str = ""
+    peak_mb: int = 0
+
+
+AnyMessage = Hello | Loaded | Begin | Step | Lines | Busy | Side | Log | Ended | Bye
+decoder: Final = msgspec.json.Decoder(AnyMessage)
+encoder: Final = msgspec.json.Encoder()
