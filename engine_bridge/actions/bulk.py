@@ -21,7 +21,8 @@ from engine_bridge.actions.bulk_store import BulkStore, Ended, request_id
 from engine_bridge.actions.child import PATIENCE_S, Child
 from engine_bridge.actions.execute import LATER, SETTLE_S, after
 from engine_bridge.actions.journal import Journal, Why
-from engine_bridge.actions.model import Actor, Intent, Outcome, PlanItem, Receipt, Verdict
+from engine_bridge.actions.journal_rows import who
+from engine_bridge.actions.model import Actor, Intent, Outcome, PlanItem, Receipt, Signature, Verdict
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import PlayheadError
 from engine_bridge.session import Call
@@ -103,6 +104,7 @@ class BulkRun:
         return ended
 
     def _run(self, job: Job, cancel: CancelToken, on_progress: OnProgress) -> tuple[JobState, str]:
+        self._child.signature = Signature(who=who(), reason=job.reason)
         self._child.ready(cancel)
         reconcile(self._child, self._journal, self._store, job, cancel)
         self._child.ready(cancel)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Final
 
-from engine_bridge.actions.model import Actor
+from engine_bridge.actions.model import Actor, Signature
 from engine_bridge.actions.owner import Owner, child_lease
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import BusyError, CancelledError, PlayheadError
@@ -31,9 +31,13 @@ class _Leased:
 
 
 class Child:
-    """Starts the process on first use and again when it died. ``factory`` must be picklable."""
+    """Starts the process on first use and again when it died. ``factory`` must be picklable.
+
+    ``signature`` is told to each actor that is opened from then on.
+    """
 
     def __init__(self, factory: Callable[[], Actor], owner: Owner) -> None:
+        self.signature = Signature()
         self._factory = _Leased(factory, owner.folder, owner.id)
         self._host: ProcessHost | None = None
 
@@ -49,6 +53,7 @@ class Child:
         self._host = ProcessHost(self._factory)
         try:
             self.call("open", (), cancel, limit_s)
+            self.call("sign", (self.signature,), cancel, limit_s)
         except PlayheadError:
             self.drop(kill=True)
             raise

@@ -15,6 +15,7 @@ import msgspec
 
 from engine_bridge.actions.child import Child
 from engine_bridge.actions.journal import Journal
+from engine_bridge.actions.journal_rows import who
 from engine_bridge.actions.model import (
     Actor,
     Intent,
@@ -22,6 +23,7 @@ from engine_bridge.actions.model import (
     Plan,
     PlanItem,
     Receipt,
+    Signature,
     Verdict,
     new_request_id,
 )
@@ -41,6 +43,7 @@ class Execution:
 
     def __init__(self, factory: Callable[[], Actor], journal: Journal, plan: Plan, reason: str) -> None:
         self._child = Child(factory, journal.owner)
+        self._child.signature = Signature(who=who(), reason=reason)
         self._journal = journal
         self._plan = plan
         self._reason = reason

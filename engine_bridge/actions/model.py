@@ -194,6 +194,13 @@ def derived_id(request_id: str, purpose: str) -> str:
     return str(uuid.uuid5(uuid.UUID(request_id), purpose))
 
 
+class Signature(_Value, frozen=True):
+    """Who acts and why, for engines that record it beside what was done."""
+
+    who: str = ""
+    reason: str = ""
+
+
 class Actor(ABC):
     """The writing half of an engine, opened in a child process that may be killed at any moment.
 
@@ -202,10 +209,15 @@ class Actor(ABC):
     """
 
     concurrent = False
+    signature = Signature()
 
     @abstractmethod
     def open(self, cancel: CancelToken) -> None:
         """Connects. Raises PlayheadError, and refuses an untested schema version."""
+
+    def sign(self, signature: Signature, cancel: CancelToken) -> None:
+        """Says, after ``open``, who acts and why."""
+        self.signature = signature
 
     @abstractmethod
     def execute(self, item: PlanItem, request_id: str, cancel: CancelToken) -> Receipt:
