@@ -30,13 +30,17 @@ _CENTER = int(Qt.AlignmentFlag.AlignVCenter)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one cell shows; ``status`` puts a state's glyph first, ``tooltip`` is the exact or whole value."""
+    """What one cell shows; ``status`` puts a state's glyph first, ``tooltip`` is the exact or whole value.
+
+    ``glyph`` is drawn instead of the state's own.
+    """
 
     text: str
     status: str = ""
     code: bool = False
     tone: str = "text"
     tooltip: str = ""
+    glyph: str = ""
 
 
 class ListModel(QAbstractTableModel):
@@ -110,9 +114,8 @@ class _Delegate(QStyledItemDelegate):
         inner = rect.adjusted(8, 0, -8, 0)
         if cell.status:
             color = t.state(cell.status).name()
-            draw_glyph(
-                painter, glyphs.state_glyph(cell.status), color, inner.left(), inner.center().y() - 6, 13
-            )
+            name = cell.glyph or glyphs.state_glyph(cell.status)
+            draw_glyph(painter, name, color, inner.left(), inner.center().y() - 6, 13)
             inner = inner.adjusted(20, 0, 0, 0)
         painter.setFont(self._code if cell.code else self._words)
         painter.setPen(t.color(cell.tone))
