@@ -11,12 +11,11 @@ from PySide6.QtCore import QObject
 from app.actions_bulk_run import BulkRuns
 from app.actions_forms import target_words
 from app.context import Source
-from engine_bridge.actions.confirm import fits, needed
+from engine_bridge.actions.confirm import fits, needed, reason_needed
 from engine_bridge.actions.model import ActionSpec, Param, ParamType, Plan, PlanItem, Staged, Target
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import count, plain
-from engine_bridge.words import Environment
 from widgets.actions.bulk_setup import BulkSetup
 from widgets.actions.form import ActionForm
 
@@ -170,8 +169,7 @@ class Bulk(QObject):
             return "another bulk job is running"
         if not self._desk.unlocks.unlocked(source.key):
             return f"{source.title} is read-only: unlock it first (Ctrl+L)"
-        wanted = self._desk.window.settings.get("reason_required")
-        must = wanted == "always" or (wanted == "production" and plan.environment == Environment.PRODUCTION)
+        must = reason_needed(plan, self._desk.window.settings.get("reason_required"))
         if must and not view.reason.text().strip():
             return "write the reason"
         text = needed(plan)

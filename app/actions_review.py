@@ -9,10 +9,9 @@ from PySide6.QtCore import QObject
 
 from app.context import Source
 from app.jobs import Jobs
-from engine_bridge.actions.confirm import fits, needed
+from engine_bridge.actions.confirm import fits, needed, reason_needed
 from engine_bridge.actions.model import Danger, Plan, PlanItem, Staged
 from engine_bridge.errors import PlayheadError
-from engine_bridge.words import Environment
 from widgets.actions.review import ReviewView
 
 if TYPE_CHECKING:
@@ -148,8 +147,7 @@ class Review(QObject):
     @property
     def reason_needed(self) -> bool:
         wanted = self._desk.window.settings.get("reason_required")
-        production = self.plan is not None and self.plan.environment == Environment.PRODUCTION
-        return bool(wanted == "always" or (wanted == "production" and production))
+        return self.plan is not None and reason_needed(self.plan, wanted)
 
     def _show_blocked(self) -> None:
         if self.view is not None:

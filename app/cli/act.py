@@ -199,8 +199,9 @@ def _forbidden(plan: Plan, reason: str, typed: str) -> tuple[str, str]:
     needed = confirming.needed(plan)
     if needed and not confirming.fits(typed, needed):
         return "Not confirmed.", f"Add --confirm {needed!r}."
-    if plan.environment == Environment.PRODUCTION and not reason.strip():
-        return "A production source needs a reason.", "Add --reason."
+    if confirming.reason_needed(plan) and not reason.strip():
+        production = plan.environment == Environment.PRODUCTION
+        return f"{'A production' if production else 'This'} source needs a reason.", "Add --reason."
     return "", ""
 
 

@@ -1,4 +1,4 @@
-"""What an operator must type before a plan is executed. Pure functions; any thread."""
+"""What an operator must type and say before a plan is executed. Pure functions; any thread."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ def needed(plan: Plan, environment: str | None = None, limit: int = LIMIT) -> st
     destroys = any(item.danger is Danger.DESTROYS for item in plan.runnable)
     place = plan.environment if environment is None else environment
     return text_for(targets, place, destroys=destroys, limit=limit)
+
+
+def reason_needed(plan: Plan, wanted: str = "production") -> bool:
+    """Whether a reason must be given: ``wanted`` (always, production, never) says where, and a plan may ask itself."""
+    production = wanted == "production" and plan.environment == Environment.PRODUCTION
+    return wanted == "always" or production or any(item.reason_required for item in plan.runnable)
 
 
 def text_for(targets: set[tuple[str, str]], environment: str, *, destroys: bool, limit: int = LIMIT) -> str:
