@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
+from engine_bridge.actions import quoting
 from engine_bridge.actions.command import act, join
 from engine_bridge.actions.model import ActionSpec, Change, Danger, Param, PlanItem, Staged
-from engine_bridge.engines.dbos import plan_quote
 from engine_bridge.engines.dbos.actions_facts import Facts, Reads, RunFacts, observed
 from engine_bridge.engines.dbos.plan_sql import Sql, script
 from engine_bridge.engines.dbos.tables import Tables
@@ -131,21 +131,21 @@ def _playhead(look: Look, draft: Draft) -> str:
 
 
 def _script(place: Place, draft: Draft) -> str:
-    schema = f", dbos_system_schema={plan_quote.python(place.schema)}" if place.schema else ""
+    schema = f", dbos_system_schema={quoting.python(place.schema)}" if place.schema else ""
     head = f"from dbos import {', '.join(draft.imports)}"
-    lines = [f"client = DBOSClient(system_database_url={plan_quote.python(place.client)}{schema})"]
+    lines = [f"client = DBOSClient(system_database_url={quoting.python(place.client)}{schema})"]
     if any("engine.begin()" in line for line in draft.python):
         head = f"import sqlalchemy\n{head}"
         driver = place.client.replace("postgresql://", "postgresql+psycopg://", 1)
-        lines.insert(0, f"engine = sqlalchemy.create_engine({plan_quote.python(driver)})")
+        lines.insert(0, f"engine = sqlalchemy.create_engine({quoting.python(driver)})")
         lines[1] = f"client = DBOSClient(system_database_engine=engine{schema})"
     return "\n".join([head, "", *lines, *draft.python])
 
 
 def call(method: str, *args: Any, **kwargs: Any) -> str:
     """A call of the client as Python text; absent keyword arguments are left out."""
-    words = [plan_quote.python(arg) for arg in args]
-    words += [f"{name}={plan_quote.python(value)}" for name, value in kwargs.items() if value is not None]
+    words = [quoting.python(arg) for arg in args]
+    words += [f"{name}={quoting.python(value)}" for name, value in kwargs.items() if value is not None]
     return f"client.{method}({', '.join(words)})"
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from engine_bridge.actions.quoting import sql as literal
 from engine_bridge.engines.dbos.actions_facts import INTERNAL_QUEUE, NULL_TOPIC
-from engine_bridge.engines.dbos.plan_quote import sql as literal
 
 _STEPS: Final = "output, error, serialization, function_name, child_workflow_id"
 _TIMES: Final = "started_at_epoch_ms, completed_at_epoch_ms"
