@@ -1,0 +1,117 @@
+"""Runner part: stacks of threads and tasks, told apart into the user's code and everybody else's."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import types
+from typing import Any
+
+STACK = 32
+LOCALS = 64
+_OURS = __file__
+_STANDARD = os.path.dirname(os.__file__) + os.sep
+
+
+class Files:
+    """Says whose a source file is: user, engine, library or std.
+
+    ``engine`` are folders of the engine's library, ``user`` those that the user named, wherever they are.
+    """
+
+    def __init__(self, engine: tuple[str, ...] = (), user: tuple[str, ...] = ()) -> None:
+        self._engine = engine
+        self._user = user
+        self._known: dict[str, str] = {}
+
+    def kind(self, file: str) -> str:
+        """The kind of one file, remembered."""
+        found = self._known.get(file)
+        if found is None:
+            found = self._known[file] = self._look(file)
+        return found
+
+    def _look(self, file: str) -> str:
+        if any(file.startswith(folder) for folder in self._engine):
+            return "engine"
+        if any(file.startswith(folder) for folder in self._user):
+            return "user"
+        if "site-packages" in file or "dist-packages" in file:
+            return "library"
+        if file == _OURS or file.startswith((_STANDARD, "<")):
+            return "std"
+        return "user"
+
+
+def frame_record(frame: types.FrameType, kind: str, locals_: bool, paint: Any) -> dict[str, Any]:
+    """One frame as the protocol has it."""
+    code = frame.f_code
+    name = getattr(code, "co_qualname", code.co_name)
+    record = {
+        "file": code.co_filename,
+        "line": frame.f_lineno or code.co_firstlineno,
+        "function": name,
+        "kind": kind,
+    }
+    if locals_ and kind == "user":
+        record["locals"] = user_locals(frame, paint)
+    return record
+
+
+def user_locals(frame: types.FrameType, paint: Any) -> list[list[Any]]:
+    """The locals of a frame as pictures; at module level only the user's own values."""
+    values = list(frame.f_locals.items())
+    if frame.f_code.co_name == "<module>":
+        values = [
+            (n, v) for n, v in values if not isinstance(v, (types.ModuleType, types.FunctionType, type))
+        ]
+    return [[name, paint(value)] for name, value in values[:LOCALS] if not name.startswith("__")]
+
+
+def stack_from(
+    frame: types.FrameType | None, files: Files, locals_: bool, paint: Any
+) -> list[dict[str, Any]]:
+    """The frames outwards from one, innermost first, without those of the standard library and of the runner."""
+    found: list[dict[str, Any]] = []
+    while frame is not None and len(found) < STACK:
+        kind = files.kind(frame.f_code.co_filename)
+        if kind != "std":
+            found.append(frame_record(frame, kind, locals_, paint))
+        frame = frame.f_back
+    return found
+
+
+def user_frame(frame: types.FrameType | None, files: Files) -> types.FrameType | None:
+    """The innermost frame of the user's at or outside one."""
+    while frame is not None and files.kind(frame.f_code.co_filename) != "user":
+        frame = frame.f_back
+    return frame
+
+
+def awaited_frames(awaitable: Any) -> list[types.FrameType]:
+    """Frames of a suspended coroutine along its await chain, outermost first (a task's own stack has only one)."""
+    found: list[types.FrameType] = []
+    for _ in range(200):
+        frame, inner = _suspended(awaitable)
+        if frame is not None:
+            found.append(frame)
+        if inner is None:
+            break
+        awaitable = inner
+    return found
+
+
+def _suspended(thing: Any) -> tuple[types.FrameType | None, Any]:
+    if inspect.iscoroutine(thing):
+        return thing.cr_frame, thing.cr_await
+    if inspect.isgenerator(thing):
+        return thing.gi_frame, thing.gi_yieldfrom
+    if inspect.isasyncgen(thing):
+        return thing.ag_frame, thing.ag_await
+    return None, None
+
+
+def thread_frame(ident: int) -> types.FrameType | None:
+    """Where a thread is at this moment."""
+    return sys._current_frames().get(ident)
