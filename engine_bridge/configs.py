@@ -160,7 +160,10 @@ class ImpactReport(_Value, frozen=True):
 
 
 class Move(_Value, frozen=True):
-    """One recorded move of an entity, as replay needs it. ``position`` in its history."""
+    """One recorded move of an entity, as replay needs it. ``position`` in its history.
+
+    ``kind`` says how it was made, where that is recorded: "moved" by an operator's hand, "observed" elsewhere …
+    """
 
     ref: RunRef
     position: int
@@ -169,6 +172,7 @@ class Move(_Value, frozen=True):
     step: str = ""
     requester: str = ""
     tenant: str = ""
+    kind: str = ""
     time_ns: int | None = None
 
 

@@ -68,23 +68,26 @@ def load_texts(texts: Iterable[tuple[str, str]], known: Known | None = None) -> 
 
 
 def _read(path: Path, report: Report) -> str | None:
-    place = Place(str(path), "")
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
-        report.add(
-            "unreadable", place, f"cannot be read: {error.strerror}", "Check the path and its permissions."
-        )
+        reason = f"cannot be read: {error.strerror}"
+        report.add("unreadable", Place(str(path), ""), reason, "Check the path and its permissions.")
         return None
+    return decoded(str(path), data, report)
+
+
+def decoded(name: str, data: bytes, report: Report) -> str | None:
+    """The text of a config file's bytes; None, and a finding, where they are too many or no UTF-8."""
     if len(data) > LARGEST:
-        report.add("unreadable", place, f"larger than {LARGEST >> 20} MiB", "This is no config.")
+        report.add("unreadable", Place(name, ""), f"larger than {LARGEST >> 20} MiB", "This is no config.")
         return None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        place = Place(str(path), "", line, error.start - data.rfind(b"\n", 0, error.start))
+        place = Place(name, "", line, error.start - data.rfind(b"\n", 0, error.start))
         report.add("broken_json", place, f"byte {error.start} is not UTF-8", "Save the file as UTF-8.")
         return None
 

@@ -1,0 +1,102 @@
+"""The declared graph of a document in the words of the seam: statuses with roles, flows, paths, origins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Final
+
+from engine_bridge.configs import Declared, Path, Paths
+from engine_bridge.engines.entity_state.engine import paths as engine_paths
+from engine_bridge.engines.entity_state.engine.document import Document
+from engine_bridge.engines.entity_state.engine.edges import Edge, edges
+from engine_bridge.engines.entity_state.engine.findings import Finding, Place
+from engine_bridge.engines.entity_state.engine.graph_checks import status_places
+from engine_bridge.populations import Flow, StatusNode
+
+MOST_PATHS: Final = 500
+
+
+def declare(document: Document, found: Iterable[Finding] = ()) -> Declared:
+    """The graph, paths and origins of a document; findings about a status go to its node."""
+    return Declared(
+        type=document.workflow_type,
+        tenant=document.tenant or "",
+        nodes=nodes(document, found),
+        flows=flows(document),
+        paths=paths(document),
+        requesters=document.requesters,
+        origins={pointer: _at(place) for pointer, place in document.origins.items()},
+        merged=json.dumps(document.root.plain(), indent=2, ensure_ascii=False),
+    )
+
+
+def roles(document: Document) -> dict[str, str]:
+    """The role of every status: initial, waiting, claim, good or bad."""
+    found: dict[str, str] = {}
+    for view in document.views:
+        flow = view.workflow
+        found |= {status: "waiting" for status in flow.status_types if status not in found}
+        found |= dict.fromkeys(view.by_claim, "claim")
+        found |= dict.fromkeys(flow.terminal.good, "good") | dict.fromkeys(flow.terminal.bad, "bad")
+        found[flow.initial] = "initial"
+    return found
+
+
+def nodes(document: Document, found: Iterable[Finding] = ()) -> tuple[StatusNode, ...]:
+    """Every status in the order written."""
+    about: dict[tuple[str, str], list[str]] = {}
+    for finding in found:
+        about.setdefault((finding.file, finding.pointer), []).append(finding.reason)
+    places, known = status_places(document), roles(document)
+    named = [
+        StatusNode(
+            status=status, role=role, findings=tuple(about.get((places[status].file, places[status].pointer), ()))
+        )
+        for status, role in known.items()
+    ]  # fmt: skip
+    strange = dict.fromkeys(
+        status for edge in edges(document) for status in (edge.source, edge.target) if status not in known
+    )
+    why = ("not in status_types",)
+    return (*named, *(StatusNode(status=s, role="unknown", declared=False, findings=why) for s in strange))
+
+
+def flows(document: Document) -> tuple[Flow, ...]:
+    """Every way from one status to another, once; ``rejection`` where nothing but rejections lead there."""
+    gathered: dict[tuple[str, str], list[Edge]] = {}
+    for edge in edges(document):
+        gathered.setdefault((edge.source, edge.target), []).append(edge)
+    return tuple(
+        Flow(
+            source=source,
+            target=target,
+            steps=tuple(dict.fromkeys(edge.step for edge in ways)),
+            requesters=tuple(dict.fromkeys(who for edge in ways for who in edge.requesters)),
+            rejection=all(edge.kind == "rejection" for edge in ways),
+        )
+        for (source, target), ways in gathered.items()
+    )
+
+
+def paths(document: Document, limit: int = MOST_PATHS) -> Paths:
+    """Path analysis; the shortest path is exact also where the list was cut."""
+    found = engine_paths.analyse(document, limit)
+    return Paths(
+        paths=tuple(_path(path) for path in found.paths),
+        shortest=_path(found.shortest) if found.shortest else None,
+        longest=_path(found.longest) if found.longest else None,
+        loops=tuple(loop.statuses for loop in found.loops),
+        overrides=tuple(f"{edge.step}: {edge.source} → {edge.target}" for edge in found.overrides),
+        truncated=found.truncated or found.loops_truncated,
+    )
+
+
+def _path(path: engine_paths.Path) -> Path:
+    return Path(
+        statuses=path.statuses, steps=tuple(" or ".join(names) for names in path.steps), good=path.good
+    )
+
+
+def _at(place: Place) -> str:
+    return f"{place.file}:{place.line}" if place.line else place.file
