@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Final
+from collections.abc import Hashable
+from dataclasses import replace
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from app.actions_specs import Offered
 from app.again import Again
 from app.commands import Command
 from app.context import Context, PageController, Source
+from app.failures_page_cells import FailureCells
+from app.failures_page_tally import Tallies
 from app.runs_page_feed import Feed
 from app.runs_page_fresh import Fresh
 from app.runs_page_live import Live
@@ -20,14 +23,16 @@ from engine_bridge.bridge import Capability, Changes, FailureRow, Page
 from engine_bridge.errors import PlayheadError
 from engine_bridge.focus import Focus
 from engine_bridge.format import count, plain
+from engine_bridge.model import RunRef
 from engine_bridge.session import Session
-from widgets.actions.menu import add_actions
 from widgets.failures.page import FailuresView
+from widgets.failures.sieve import Sieve, Span
 from widgets.table.blocks import Fetch
-from widgets.table.cell_menu import cell_menu
 from widgets.table.empty import error_details
 
-_GROUPED: Final = 2_000  # failures that are read before groups are called complete
+_RESOURCE = "failures"  # the kind of a log's own rows, where they are resources that can be acted on
+_SCANNED = 1_000  # rows read at once where few of them are listed
+_AGAIN_MS = 2_000
 
 
 class FailuresPage(PageController):
@@ -40,29 +45,46 @@ class FailuresPage(PageController):
         super().__init__(context)
         self.view = FailuresView()
         self.text = ""
-        self._loaded: tuple[str | None, Session | None, str] | None = None
+        self.sieve = Sieve()
+        self._loaded: tuple[str | None, Session | None, str, Sieve] | None = None
+        self._current: Hashable = None
         self._error: PlayheadError | None = None
         self._again = Again(self._load_again, self)
+        self._relist = QTimer(self)
+        self._relist.setSingleShot(True)
+        self._relist.setInterval(_AGAIN_MS)
+        self._relist.timeout.connect(self.refresh)
         self.offered = Offered()
         view = self.view
         self.feed = Feed(self.jobs, view.model, "failures")
+        self.feed.sift = lambda page: self.sieve.page(page)
         self.scan = Scan(self.jobs, self.feed, view.model, view.scan)
         self.fresh = Fresh(self.feed, view.model, view.table, view.new_above, self.refresh)
         self.live = Live(self, view.table)
+        self.tallies = Tallies(self)
+        self.cells = FailureCells(self)
+        self._connect()
+
+    def _connect(self) -> None:
+        view = self.view
+        self.feed.opened.connect(lambda _: self._take_back_current())
         self.feed.read.connect(self._on_read)
         self.feed.failed.connect(self._on_failed)
         self.feed.cancelled.connect(self._on_cancelled)
         self.live.moved.connect(self._on_moved)
+        self.tallies.counted.connect(self._on_counted)
         view.search.searched.connect(self.search)
         view.opened.connect(self.open_run)
         view.empty.chosen.connect(self._on_chosen)
-        view.grouped.toggled.connect(lambda _: self._read_more_for_groups())
+        view.bar.changed.connect(self.set_sieve)
+        view.weeks.span_chosen.connect(self.set_span)
+        view.filter.clicked.connect(self.cells.open_filter_menu)
         for table in (view.table, view.group_table):
             table.selection_moved.connect(self.targets_changed)
             table.current_moved.connect(self.targets_changed)
             table.menu_requested.connect(lambda point: self.menu().popup(point))
-        view.grouped.toggled.connect(lambda _: self.targets_changed.emit())
-        context.sources.changed.connect(self._on_source)
+        view.grouped.toggled.connect(lambda _: self._on_grouped())
+        self.context.sources.changed.connect(self._on_source)
 
     @property
     def widget(self) -> QWidget:
@@ -73,7 +95,7 @@ class FailuresPage(PageController):
             self._pause()
             return
         source = self.source()
-        if self._loaded != (new.source, source.session if source else None, self.text):
+        if self._loaded != (new.source, source.session if source else None, self.text, self.sieve):
             self._load(source)
         self.live.start()
 
@@ -89,31 +111,59 @@ class FailuresPage(PageController):
         self.context.sources.changed.disconnect(self._on_source)
         self._again.stop()
         self._pause()
+        self.tallies.stop()
         super().close()
 
     def targets(self) -> tuple[Target, ...]:
+        """The log's own rows where they can be acted on, else the runs that failed."""
+        source = self.source()
+        own = source is not None and source.info is not None and _RESOURCE in source.info.resource_kinds
         if self.view.is_grouped:
-            group = self.view.group_table.current_item
-            found = dict.fromkeys(sorted(group.refs), group.sample.run_type) if group is not None else {}
-        else:
-            rows = self.view.table.selected_items() or [row for row in (self.view.current(),) if row]
-            found = {row.ref: row.run_type for row in rows}
-        return tuple(Target(kind="run", id=str(ref), title=title, ref=ref) for ref, title in found.items())
+            return self._group_targets(own)
+        rows = self.view.table.selected_items() or [row for row in (self.view.current(),) if row]
+        if own and all(row.id for row in rows):
+            return tuple(_row_target(row.id, row.run_type, row.ref) for row in rows)
+        return _run_targets({row.ref: row.run_type for row in rows})
+
+    def _group_targets(self, own: bool) -> tuple[Target, ...]:
+        group = self.view.group_table.current_item
+        if group is None:
+            return ()
+        title = group.sample.run_type
+        if own and group.rows:
+            return tuple(_row_target(row, title, ref) for row, ref in group.rows.items())
+        return _run_targets(dict.fromkeys(sorted(group.refs), title))
 
     def targets_words(self) -> str:
         group = self.view.group_table.current_item if self.view.is_grouped else None
         if group is None:
             return ""
-        return f"{count(group.runs)} runs that failed with {plain(group.type, 40)} {plain(group.message, 60)}"
+        own = any(target.kind == _RESOURCE for target in self.targets())
+        number = f"{count(len(group.rows))} open failures" if own else f"{count(group.runs)} runs that failed"
+        return f"{number} with {plain(group.type, 40)} {plain(group.message, 60)}"
 
     def show_actions(self, offered: Offered) -> None:
         self.offered = offered
 
     def menu(self) -> QMenu:
-        """What can be done to the runs of the chosen failures, or of the whole group."""
-        menu = cell_menu(self.view, [[("Open run", partial(self.open_run, self.view.current()))]])
-        add_actions(menu, self.offered.with_reasons(), self.action_requested.emit)
-        return menu
+        """What can be done with the current cell, and to the chosen failures or the whole group."""
+        return self.cells.menu()
+
+    def set_sieve(self, sieve: Sieve) -> None:
+        """Lists only failures that pass a sieve."""
+        if sieve != self.sieve:
+            recount = sieve.conditions != self.sieve.conditions
+            self.sieve = sieve
+            self.view.show_sieve(sieve, self.context.settings.zone())
+            self._load(self.source(), recount=recount)
+
+    def set_span(self, span: Span | None) -> None:
+        """Lists only failures of a stretch of time (ns, end exclusive); None: of all times."""
+        self.set_sieve(replace(self.sieve, span=span))
+
+    def clear_sieve(self) -> None:
+        """Lists every failure again."""
+        self.set_sieve(Sieve())
 
     def _load_again(self) -> None:
         self._loaded = None
@@ -122,6 +172,7 @@ class FailuresPage(PageController):
     def _pause(self) -> None:
         self.live.stop()
         self.fresh.stop()
+        self._relist.stop()
 
     def search(self, text: str) -> None:
         """Lists only failures that contain a text."""
@@ -134,10 +185,17 @@ class FailuresPage(PageController):
         if row is not None:
             self.context.focus.change(page="run", run=row.ref, position=None, step_id=row.step_id)
 
-    def _load(self, source: Source | None, *, keep: bool = False) -> None:
+    def _load(self, source: Source | None, *, keep: bool = False, recount: bool = True) -> None:
         session = source.session if source else None
-        self._loaded = (self.context.focus.current.source, session, self.text)
+        loaded = (self.context.focus.current.source, session, self.text, self.sieve)
+        if self._loaded is not None and self._loaded[:2] != loaded[:2]:
+            self._forget()
+            loaded = (*loaded[:3], self.sieve)
+        self._loaded = loaded
         self._again.stop()
+        self._relist.stop()
+        self._current = self._current_key() if keep else None
+        shown = self.tallies.settled and not recount
         self.jobs.cancel_all()
         if source is None or session is None:
             self._show_nothing("No source is open", "Choose one in the sources panel, or connect.")
@@ -147,20 +205,49 @@ class FailuresPage(PageController):
             self._show_nothing("No failure log", f"It cannot be read: {reason}.")
             return
         self.view.model.clock.zone = self.context.settings.zone()
-        text = self.text
+        self.live.begin(session)
+        self._open(session, keep=keep and self.view.model.rowCount() > 0)
+        if keep:
+            self.tallies.outdate()
+        elif not shown:
+            self.tallies.start(session, self.text, self.sieve)
+
+    def _open(self, session: Session, *, keep: bool) -> None:
+        text, sieved = self.text, not self.sieve.open
 
         def arguments(fetch: Fetch) -> tuple[object, ...]:
-            return None, text, fetch.cursor, fetch.limit
+            return None, text, fetch.cursor, max(fetch.limit, _SCANNED) if sieved else fetch.limit
 
-        self.live.begin(session)
-        self.feed.open(session, "failures", arguments, keep=keep and self.view.model.rowCount() > 0)
+        self.feed.open(session, "failures", arguments, keep=keep)
+
+    def _forget(self) -> None:
+        """Another source: its log has columns, weeks and tenants of its own."""
+        self.sieve = Sieve()
+        self.tallies.stop()
+        self.view.forget_columns()
+        self.view.show_sieve(self.sieve, self.context.settings.zone())
+        self.view.show_tally(None)
+
+    def _current_key(self) -> Hashable:
+        item = self.view.table.current_item
+        return None if item is None else self.view.model.key(item)
+
+    def _take_back_current(self) -> None:
+        row = None if self._current is None else self.view.model.blocks.row_of(self._current)
+        if row is not None:
+            self.view.table.selectRow(row)
 
     def _on_read(self, page: Page) -> None:
         model = self.view.model
         self._error = None
+        self.view.fit_columns(page.items)
         if model.rowCount() or model.blocks.resume is not None or self.feed.busy:
-            self.view.regroup()
             self.view.show_rows()
+        elif not self.sieve.open:
+            clear = ("all", "Show all again")
+            self._show_nothing(
+                "No failure is like this", "Take a condition away, or choose other weeks.", clear
+            )
         elif self.text:
             clear = ("clear", "Clear search")
             self._show_nothing(
@@ -168,21 +255,29 @@ class FailuresPage(PageController):
             )
         else:
             self._show_nothing("Nothing has failed", "Failed runs and steps appear here, newest first.")
-        self._read_more_for_groups()
         self._show_status()
 
-    def _read_more_for_groups(self) -> None:
-        model = self.view.model
-        if self.view.is_grouped and model.blocks.more and model.blocks.end < _GROUPED:
-            model.want(model.blocks.end, model.blocks.end)
+    def _on_counted(self) -> None:
+        self.view.show_tally(self.tallies.shown)
+        self._show_status()
+
+    def _on_grouped(self) -> None:
+        self._show_status()
+        self.targets_changed.emit()
 
     def _show_status(self) -> None:
         blocks = self.view.model.blocks
         known = blocks.end + len(blocks.head)
         more = "" if not blocks.more else "+"
         noun = "failure" if known == 1 else "failures"
-        grouped = f" in {count(self.view.groups.rowCount())} groups" if self.view.is_grouped else ""
-        self.status_changed.emit(f"{count(known)}{more} {noun}{grouped}" if known else "")
+        told = f"{count(known)}{more} {noun}"
+        tally = self.tallies.shown
+        if self.view.is_grouped:
+            whole = "" if tally is not None and tally.whole else " so far"
+            told += f" in {count(self.view.groups.rowCount())} groups{whole}"
+        elif tally is not None and tally.keeps_resolutions and self.sieve.resolved is None:
+            told += f" · {count(tally.open)} open"
+        self.status_changed.emit(told if known else "")
 
     def _show_nothing(self, title: str, text: str, *actions: tuple[str, str]) -> None:
         self.view.model.clear()
@@ -191,8 +286,13 @@ class FailuresPage(PageController):
         self.status_changed.emit("")
 
     def _on_moved(self, changes: Changes) -> None:
+        self.tallies.outdate()
+        tally = self.tallies.shown
         if not self.scan.active:
             self.fresh.look()
+        elif not self._relist.isActive() and tally is not None and tally.whole and tally.read <= _SCANNED:
+            # What is listed of a short log is read anew; a long one when the user asks.
+            self._relist.start()
 
     def _on_cancelled(self) -> None:
         if self.view.model.rowCount() == 0 and self.view.model.blocks.resume is None:
@@ -208,7 +308,9 @@ class FailuresPage(PageController):
             self._again.failed(error)
 
     def _on_chosen(self, action: str) -> None:
-        if action == "clear":
+        if action == "all":
+            self.clear_sieve()
+        elif action == "clear":
             self.view.search.clear()
             self.search("")
         elif action == "copy" and self._error is not None:
@@ -226,31 +328,14 @@ class FailuresPage(PageController):
         self.context.notify("Copied.")
 
     def commands(self) -> list[Command]:
-        view = self.view
-        make = partial(Command, scope="failures")
+        from app.failures_page_commands import commands
 
-        def none_chosen() -> str:
-            return "" if view.current() is not None else "choose a failure first"
+        return commands(self)
 
-        def open_current() -> None:
-            self.open_run(view.current())
 
-        def toggle_groups() -> None:
-            view.show_grouped(not view.is_grouped)
+def _row_target(row: str, title: str, ref: RunRef) -> Target:
+    return Target(kind=_RESOURCE, id=row, title=title, ref=ref)
 
-        return [
-            make(
-                "failures.search",
-                "Search Failures",
-                self.focus_search,
-                keys=("/",),
-                icon="search",
-                menu="View",
-            ),
-            make(
-                "failures.group", "Group by Cause", toggle_groups, keys=("G",), icon="collapse", menu="View"
-            ),
-            make("failures.show_new", "Show New Failures", self.fresh.show_new, keys=("N",), icon="live"),
-            make("failures.open", "Open Run at the Failure", open_current, keys=("O",), when=none_chosen),
-            make("failures.copy", "Copy Failure", self.copy, keys=("Ctrl+C",), when=none_chosen, icon="copy"),
-        ]
+
+def _run_targets(found: dict[RunRef, str]) -> tuple[Target, ...]:
+    return tuple(Target(kind="run", id=str(ref), title=title, ref=ref) for ref, title in found.items())

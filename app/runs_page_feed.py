@@ -43,6 +43,7 @@ class Feed(QObject):
         self._first: Fetch | None = None
         self._keep = False
         self._slots: set[str] = set()
+        self.sift: Callable[[Page], Page] = lambda page: page  # what of a page belongs to the list
         jobs.given_up.connect(self._on_given_up)
         model.wanted.connect(self._on_wanted)
         model.unwanted.connect(self._on_unwanted)
@@ -78,7 +79,7 @@ class Feed(QObject):
             self._session,
             self._method,
             *arguments,
-            on_result=on_result,
+            on_result=lambda page: on_result(self.sift(page)),
             on_error=lambda error: None,
         )
 
@@ -134,6 +135,7 @@ class Feed(QObject):
 
     def _got(self, fetch: Fetch, started: float, page: Page) -> None:
         self._slots.discard(self._slot(fetch))
+        page = self.sift(page)
         if fetch is not self._first:
             self._model.put(fetch, page)
         else:

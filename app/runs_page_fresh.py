@@ -76,6 +76,7 @@ class Fresh(QObject):
             self._feed.peek(self._on_peek)
 
     def _on_peek(self, page: Page) -> None:
+        self._model.update_items(page.items)
         top = self._model.item(0)
         if top is None:
             if page.items:

@@ -15,6 +15,9 @@ _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 _VARIES: Final = re.compile(r"\b[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}\b|\b0x[0-9a-fA-F]+\b|\b\w*\d[\w-]*")
 _LONGEST: Final = 300
 
+Cause = tuple[str, str]
+"""Type and fingerprint."""
+
 
 def fingerprint(message: str) -> str:
     """A message with everything that varies between occurrences (numbers, ids, quoted values) as ``#``."""
@@ -22,21 +25,32 @@ def fingerprint(message: str) -> str:
     return _VARIES.sub("#", _QUOTED.sub("#", line))
 
 
+def cause_of(row: FailureRow) -> Cause:
+    """What a failure is grouped by."""
+    last, _ = root(row.failure)
+    return last.type, fingerprint(last.message)
+
+
 @dataclass(slots=True)
 class FailureGroup:
-    """Failures with one fingerprint. ``sample`` is the newest of them; ``places`` where they happened."""
+    """Failures of one cause. ``sample`` is the newest of them; ``places`` where they happened.
+
+    ``open`` counts those that the log knows to be unresolved, and ``rows`` holds their ids with their runs.
+    """
 
     type: str
     message: str
     sample: FailureRow
     count: int = 0
+    open: int = 0
     first_ns: int | None = None
     last_ns: int | None = None
     places: list[str] = field(default_factory=list)
     refs: set[RunRef] = field(default_factory=set)
+    rows: dict[str, RunRef] = field(default_factory=dict)
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Cause:
         return self.type, self.message
 
     @property
@@ -52,21 +66,41 @@ class FailureGroup:
         """Counts one more failure."""
         self.count += 1
         self.refs.add(row.ref)
-        place = f"{row.run_type}.{row.step_name}" if row.step_name else row.run_type
+        if row.resolved is False:
+            self.open += 1
+            if row.id:
+                self.rows[row.id] = row.ref
+        self._place(f"{row.run_type}.{row.step_name}" if row.step_name else row.run_type)
+        self._time(row.time_ns, row.time_ns)
+
+    def absorb(self, other: FailureGroup) -> None:
+        """Counts the failures of another group of the same cause."""
+        if other.last_ns is not None and (self.last_ns is None or other.last_ns > self.last_ns):
+            self.sample = other.sample
+        self.count += other.count
+        self.open += other.open
+        self.refs |= other.refs
+        self.rows |= other.rows
+        for place in other.places:
+            self._place(place)
+        self._time(other.first_ns, other.last_ns)
+
+    def _place(self, place: str) -> None:
         if place not in self.places:
             self.places.append(place)
-        if row.time_ns is not None:
-            self.first_ns = row.time_ns if self.first_ns is None else min(self.first_ns, row.time_ns)
-            self.last_ns = row.time_ns if self.last_ns is None else max(self.last_ns, row.time_ns)
+
+    def _time(self, first_ns: int | None, last_ns: int | None) -> None:
+        if first_ns is not None:
+            self.first_ns = first_ns if self.first_ns is None else min(self.first_ns, first_ns)
+        if last_ns is not None:
+            self.last_ns = last_ns if self.last_ns is None else max(self.last_ns, last_ns)
 
 
-def group(rows: Iterable[FailureRow]) -> list[FailureGroup]:
-    """Groups of failures, most frequent first; rows come newest first."""
-    found: dict[tuple[str, str], FailureGroup] = {}
-    for row in rows:
-        last, _ = root(row.failure)
-        key = (last.type, fingerprint(last.message))
-        if key not in found:
-            found[key] = FailureGroup(*key, sample=row)
-        found[key].add(row)
+def merged(groups: Iterable[FailureGroup]) -> list[FailureGroup]:
+    """Groups of several stretches of the log as one of each cause; most frequent first."""
+    found: dict[Cause, FailureGroup] = {}
+    for one in groups:
+        if one.key not in found:
+            found[one.key] = FailureGroup(*one.key, sample=one.sample)
+        found[one.key].absorb(one)
     return sorted(found.values(), key=lambda g: -g.count)

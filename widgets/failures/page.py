@@ -1,8 +1,11 @@
-"""The failures page: search, log or groups, and what the chosen failure says."""
+"""The failures page: search, conditions, counts by week, log or groups, and what the chosen failure says."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QSize, Qt, QTimer, Signal
+from collections.abc import Iterable
+from datetime import tzinfo
+
+from PySide6.QtCore import QEvent, QItemSelectionModel, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -16,9 +19,13 @@ from PySide6.QtWidgets import (
 
 from engine_bridge.bridge import FailureRow
 from widgets import glyphs
-from widgets.failures.columns import COLUMNS, GROUP_COLUMNS
+from widgets.failures.bar import SieveBar
+from widgets.failures.columns import COLUMNS, GROUP_COLUMNS, OPTIONAL, told_by
 from widgets.failures.detail import FailureDetail
-from widgets.failures.groups import FailureGroup, group
+from widgets.failures.groups import FailureGroup
+from widgets.failures.sieve import Sieve
+from widgets.failures.tally import Tally
+from widgets.failures.weeks import WeekStrip
 from widgets.table.bars import NewAbove, ScanBar
 from widgets.table.empty import EmptyState
 from widgets.table.model import PagedModel
@@ -30,7 +37,7 @@ _SEARCH_MS = 350
 
 def row_key(row: FailureRow) -> tuple[object, ...]:
     """What tells one failure from another."""
-    return row.ref, row.step_id, row.time_ns
+    return row.ref, row.step_id, row.time_ns, row.id
 
 
 class SearchLine(QLineEdit):
@@ -78,7 +85,13 @@ class FailuresView(QWidget):
         self.groups = PagedModel(GROUP_COLUMNS, lambda g: g.key, self)
         self.groups.clock = self.model.clock
         self.search = SearchLine(self)
+        self.filter = QPushButton("Filter", self)
         self.grouped = QPushButton("Group by cause", self)
+        self.bar = SieveBar(self)
+        self.weeks = WeekStrip(self)
+        self.tally: Tally | None = None
+        self.sieve = Sieve()
+        self._seen: frozenset[str] = frozenset()
         self.table = PagedView(self.model, self)
         self.group_table = PagedView(self.groups, self)
         self.detail = FailureDetail(self)
@@ -94,8 +107,7 @@ class FailuresView(QWidget):
 
     def _lay_out(self) -> None:
         self.grouped.setCheckable(True)
-        self.grouped.setIcon(glyphs.icon("collapse", theme().color("muted")))
-        self.grouped.setIconSize(QSize(14, 14))
+        self._tint()
         self.table.setAccessibleName("Failures, newest first")
         self.group_table.setAccessibleName("Failures by cause")
         self._lists.addWidget(self.table)
@@ -109,11 +121,14 @@ class FailuresView(QWidget):
         self._body.addWidget(self.empty)
         top = QHBoxLayout()
         top.addWidget(self.search, 1)
+        top.addWidget(self.filter)
         top.addWidget(self.grouped)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 16, 8)
         column.setSpacing(12)
         column.addLayout(top)
+        column.addWidget(self.bar)
+        column.addWidget(self.weeks)
         column.addWidget(self._body, 1)
         column.addWidget(self.scan)
 
@@ -152,12 +167,50 @@ class FailuresView(QWidget):
         self._show_detail()
         (self.group_table if on else self.table).setFocus()
 
+    def show_sieve(self, sieve: Sieve, zone: tzinfo | None) -> None:
+        """What the list is narrowed by."""
+        self.sieve = sieve
+        self.bar.set_sieve(sieve, zone)
+        self.weeks.set_span(sieve.span)
+        self.regroup()
+
+    def show_tally(self, tally: Tally | None) -> None:
+        """What has been counted of the log; None: nothing."""
+        self.tally = tally
+        self.bar.set_tally(tally)
+        if tally is not None:
+            self.weeks.set_weeks(tally.weeks(), tally.zone, whole=tally.whole)
+        else:
+            self.weeks.set_weeks([], None, whole=True)
+        self.regroup()
+
     def regroup(self) -> None:
-        """Counts the groups of the failures that are at hand."""
-        if not self.is_grouped:
-            return
-        rows = [row for _, row in sorted(self.model.blocks.loaded(), key=lambda pair: pair[0])]
-        self.groups.show_all(group(rows))
+        """Shows the causes of what was counted, as far as the sieve lists it."""
+        tally = self.tally
+        if self.is_grouped:
+            self.group_table.setColumnHidden(1, tally is None or not tally.keeps_resolutions)
+            self.groups.show_all([] if tally is None else tally.groups(self.sieve))
+
+    def fit_columns(self, rows: Iterable[FailureRow]) -> None:
+        """Shows the columns that these rows, or earlier ones of this log, have something to say in."""
+        self._show_columns(self._seen.union(*map(told_by, rows)))
+
+    def forget_columns(self) -> None:
+        """Another log: none of the optional columns is shown until a row has a value."""
+        self._show_columns(frozenset())
+
+    @property
+    def shown_optional(self) -> frozenset[str]:
+        """Ids of the optional columns that are shown."""
+        return self._seen
+
+    def _show_columns(self, seen: frozenset[str]) -> None:
+        if seen != self._seen:
+            self._seen = seen
+            for number, column in enumerate(COLUMNS):
+                if column.id in OPTIONAL:
+                    self.table.setColumnHidden(number, column.id not in seen)
+            self.table.fit_columns()
 
     def current(self) -> FailureRow | None:
         """The failure in the detail, None when there is none."""
@@ -166,3 +219,13 @@ class FailuresView(QWidget):
 
     def _show_detail(self) -> None:
         self.detail.show_row(self.current(), self.model.clock.zone)
+
+    def _tint(self) -> None:
+        for button, glyph in ((self.grouped, "collapse"), (self.filter, "filter")):
+            button.setIcon(glyphs.icon(glyph, theme().color("muted")))
+            button.setIconSize(QSize(14, 14))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._tint()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
 from engine_bridge.bridge import FailureRow
 from engine_bridge.model import Failure, RunRef
 from widgets.failures.chain import chain_text
-from widgets.failures.groups import fingerprint, group
+from widgets.failures.groups import fingerprint
+from widgets.failures.sieve import Sieve
+from widgets.failures.tally import Tally
 
 S = 1_000_000_000
 
@@ -42,7 +46,9 @@ def test_groups_count_failures_and_runs() -> None:
         row("late 2", "a", 4 * S),
         row("late 1", "b", 1),
     ]
-    first, second = group(rows)
+    tally = Tally(Sieve(), UTC)
+    tally.add(rows)
+    first, second = tally.groups(Sieve())
     assert (first.count, first.runs, first.first_ns, first.last_ns) == (3, 2, 1, 9 * S)
     assert first.sample is rows[0]
     assert second.message == "gone"
