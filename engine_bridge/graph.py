@@ -2,14 +2,17 @@
 
 An edge A -> B is drawn only if A ended before B began (by position) and no third step lies between them: the
 transitive reduction of the interval order. Overlapping steps are parallel and unconnected. Child runs hang from the
-step that started them: that edge is a recorded fact. Repeats fold into one node with a count. Pure functions.
+step that started them: that edge is a recorded fact. Repeats fold into one node with a count. An entity's stays in
+statuses follow each other one by one: there every status is one node, and edges count how often a way was taken. Pure
+functions.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 import networkx as nx
@@ -49,8 +52,9 @@ class Node:
 
 @dataclass(slots=True)
 class RunGraph:
-    """``graph`` has integer nodes (indices into ``nodes``); edges carry ``kind`` ("order", "loop" or
-    "child") and ``count``. ``node_of`` maps a step row to its node, -1 for none."""
+    """``graph`` has integer nodes (indices into ``nodes``); edges carry ``kind`` ("order", "loop", "back" or
+    "child") and ``count``: rounds of a loop but for the first, else how often it was passed. ``node_of`` maps a step
+    row to its node, -1 for none."""
 
     nodes: list[Node] = field(default_factory=list)
     graph: nx.DiGraph = field(default_factory=nx.DiGraph)
@@ -90,6 +94,8 @@ def observed(history: History, *, fold: bool = True) -> RunGraph:
     steps = history.steps
     if not history.n_steps:
         return RunGraph()
+    if (steps["kind"] == code(StepKind.STATUS)).any():
+        return visited(history)
     last = np.where(_CLOSED[steps["status"]], steps["last"], OPEN)
     # An inferred step without any event is what the run does now: it comes after everything recorded.
     first = np.where(
@@ -104,6 +110,34 @@ def observed(history: History, *, fold: bool = True) -> RunGraph:
     loops = folding.fold() if fold else []
     result = _to_graph(folding, loops, history.n_steps)
     _add_children(result, history)
+    return result
+
+
+def visited(history: History) -> RunGraph:
+    """The statuses that an entity stood on, as a graph: a node each, and the ways it took between them.
+
+    An edge of kind "back" leads to a status that was first reached earlier than the one it leaves.
+    """
+    steps = history.steps
+    stays = np.flatnonzero(steps["kind"] == code(StepKind.STATUS))
+    # A stay without any event is where the entity stands now.
+    first = np.where(steps["first"][stays] > 0, steps["first"][stays], OPEN)
+    rows = stays[np.argsort(first, kind="stable")].tolist()
+    result = RunGraph(node_of=np.full(history.n_steps, -1, np.int32))
+    node_of: dict[int, int] = {}
+    path: list[int] = []
+    for row in rows:
+        name = int(steps["name"][row])
+        if name not in node_of:
+            node_of[name] = len(result.nodes)
+            result.nodes.append(Node(history.names[name], StepKind.STATUS, []))
+        result.nodes[node_of[name]].rows.append(row)
+        result.node_of[row] = node_of[name]
+        path.append(node_of[name])
+    result.graph.add_nodes_from(range(len(result.nodes)))
+    for (a, b), count in Counter(pairwise(path)).items():
+        if a != b:
+            result.graph.add_edge(a, b, kind="order" if a < b else "back", count=count)
     return result
 
 

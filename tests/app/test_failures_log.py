@@ -202,3 +202,14 @@ def test_another_source_has_a_log_of_its_own(log: Log, qtbot) -> None:
     assert log.page.targets()[0].ref == RunRef("workflow", "run-0007", "run-0007")
     log.qtbot.waitUntil(lambda: log.settled())
     assert log.page.view.bar.isHidden()
+
+
+def test_the_detail_tells_what_the_log_keeps(log: Log) -> None:
+    log.page.view.table.selectRow(0)
+    assert log.page.view.detail.text.splitlines()[-5:] == [
+        "state           open",
+        "tenant          acme",
+        "correlation id  req-0",
+        "attempts        3",
+        "status          rejected",
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import networkx as nx
 import numpy as np
 from hypothesis import given
@@ -153,3 +155,66 @@ def test_node_status_shows_unfinished_work_before_failure_and_failure_before_suc
     assert states[3] is StepStatus.FAILED
     nothing = np.zeros(history.n_steps, np.uint8)
     assert set(node_states(graph, nothing)) == {(StepStatus.PENDING, 0)}
+
+
+def entity_history(*statuses: str, others: tuple[str, ...] = ()) -> History:
+    """An entity that stood on these statuses one after the other; ``others`` are steps that ran meanwhile."""
+    steps, events = [], []
+    for i, name in enumerate(statuses):
+        last = i == len(statuses) - 1
+        status = StepStatus.WAITING if last else StepStatus.COMPLETED
+        steps.append(Step(id=str(i), name=name, kind=StepKind.STATUS, status=status))
+        event = Event(
+            position=i + 1, kind=EventKind.STATUS_CHANGED, name="", step_id=str(i), status=StepStatus.WAITING
+        )
+        events.append((event, NONE))
+    steps += [Step(id=name, name=name, kind=StepKind.TIMER, status=StepStatus.WAITING) for name in others]
+    history = History()
+    history.append(BatchBuilder().build(make_run(0), events, steps))
+    return history
+
+
+def visits(history: History) -> tuple[dict[str, int], dict[tuple[str, str, str], int]]:
+    graph = observed(history)
+    nodes = {node.name: node.count for node in graph.nodes}
+    edges = {
+        (graph.nodes[a].name, graph.nodes[b].name, d["kind"]): d["count"] for a, b, d in edges_of(graph.graph)
+    }
+    return nodes, edges
+
+
+def test_every_status_is_one_node_whatever_the_order_of_returns() -> None:
+    nodes, edges = visits(entity_history("a", "b", "a", "c", "b", "a", "b", "d"))
+    assert nodes == {"a": 3, "b": 3, "c": 1, "d": 1}
+    assert edges == {
+        ("a", "b", "order"): 2,
+        ("b", "a", "back"): 2,
+        ("a", "c", "order"): 1,
+        ("c", "b", "back"): 1,
+        ("b", "d", "order"): 1,
+    }
+
+
+def test_the_same_status_again_is_a_second_visit() -> None:
+    nodes, edges = visits(entity_history("a", "a", "b"))
+    assert nodes == {"a": 2, "b": 1}
+    assert edges == {("a", "b", "order"): 1}
+
+
+def test_what_runs_beside_the_statuses_is_no_place_to_stand_on() -> None:
+    history = entity_history("a", "b", others=("reminder",))
+    graph = observed(history)
+    assert [node.name for node in graph.nodes] == ["a", "b"]
+    assert graph.node_of.tolist() == [0, 1, -1]
+    assert node_states(graph, history.steps["status"])[1][0] is StepStatus.WAITING
+
+
+@given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=30))
+def test_visits_and_ways_add_up(life: list[str]) -> None:
+    nodes, edges = visits(entity_history(*life))
+    assert sum(nodes.values()) == len(life)
+    moved = [(a, b) for a, b in pairwise(life) if a != b]
+    assert sum(edges.values()) == len(moved)
+    assert {(a, b) for a, b, _ in edges} == set(moved)
+    ranked = nx.DiGraph((a, b) for a, b, kind in edges if kind == "order")
+    assert nx.is_directed_acyclic_graph(ranked)

@@ -149,6 +149,7 @@ GROUP_COLUMNS: Final[tuple[Column, ...]] = (
         text=lambda g, c: short_type(g.type),
         full=lambda g, c: plain(g.type),
         width=210,
+        least=120,
         state=lambda g: "failed",
     ),
     Column(
@@ -160,8 +161,8 @@ GROUP_COLUMNS: Final[tuple[Column, ...]] = (
         stretch=True,
         doc="Numbers and ids that differ between its failures show as #",
     ),
-    Column(id="where", title="where", text=lambda g, c: plain(", ".join(g.places)), width=230),
+    Column(id="where", title="where", text=lambda g, c: plain(", ".join(g.places)), width=230, least=110),
     Column(id="runs", title="runs", text=lambda g, c: count(g.runs), width=64, code=True, right=True),
-    Column(id="first", title="first", text=_first, width=132, kind="muted", code=True, right=True),
-    Column(id="last", title="last", text=_last, width=132, kind="muted", code=True, right=True),
+    Column(id="first", title="first", text=_first, width=132, least=80, kind="muted", code=True, right=True),
+    Column(id="last", title="last", text=_last, width=132, least=80, kind="muted", code=True, right=True),
 )

@@ -58,4 +58,19 @@ class FailureDetail(QWidget):
         self._title.set_text(f"{plain(place, 120)} · {row.ref} · {timestamp(row.time_ns, zone)[:19]}")
         if row is not self._row:
             self._row = row
-            self._text.setPlainText(chain_text(row.failure, zone))
+            told = facts(row, zone)
+            self._text.setPlainText("\n\n".join(filter(None, (chain_text(row.failure, zone), told))))
+
+
+def facts(row: FailureRow, zone: tzinfo | None = None) -> str:
+    """What the log says beyond the failure, a line each; "" where it says nothing."""
+    lines = []
+    if row.resolved is not None:
+        lines.append(("state", "resolved" if row.resolved else "open"))
+    for name, value in row.attributes.items():
+        if name.endswith("_ns") and isinstance(value, int):
+            lines.append((name.removesuffix("_ns"), timestamp(value, zone)))
+        elif value is not None:
+            lines.append((name.replace("_", " "), plain(str(value), 2_000)))
+    width = max((len(name) for name, _ in lines), default=0)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)

@@ -22,6 +22,7 @@ ROW_GAP = 26.0
 COLUMN_GAP = 18.0
 _DUMMY_WIDTH = 8.0
 _SIFT_MAX = 300  # nodes in a layer
+_UNRANKED = ("loop", "back")
 
 
 @dataclass(slots=True)
@@ -40,7 +41,7 @@ class Layout:
 
 
 def layout(graph: nx.DiGraph, widths: Floats, height: float, *, budget_s: float | None = None) -> Layout:
-    """Lays out ``graph`` (integer nodes 0..n-1; edges of kind "loop" and self-loops do not rank).
+    """Lays out ``graph`` (integer nodes 0..n-1; edges of kind "loop" or "back" and self-loops do not rank).
 
     ``widths`` are node widths in px, ``height`` the common height. After ``budget_s`` seconds of crossing
     reduction (by default 20 ms and 30 µs a node, at most 120 ms) the best order so far is taken.
@@ -51,7 +52,7 @@ def layout(graph: nx.DiGraph, widths: Floats, height: float, *, budget_s: float 
         empty = np.zeros(0)
         return Layout(empty, empty, np.zeros(0, np.int64), [], [], 0.0, 0.0, 0)
     every = [(int(a), int(b)) for a, b in graph.edges]
-    ranking = [(a, b) for a, b, kind in graph.edges(data="kind") if kind != "loop" and a != b]
+    ranking = [(a, b) for a, b, kind in graph.edges(data="kind") if kind not in _UNRANKED and a != b]
     ranking = _without_cycles(n, ranking)
     rank = _ranks(n, ranking)
     net = _Net(n, rank, ranking, widths)

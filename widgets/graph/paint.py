@@ -10,7 +10,7 @@ from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QP
 from engine_bridge.codes import STEP_STATUSES, code
 from engine_bridge.model import StepStatus
 from widgets import glyphs
-from widgets.graph.scene import NODE_HEIGHT, GraphScene
+from widgets.graph.scene import BACK, CHILD, LOOP, NODE_HEIGHT, GraphScene
 from widgets.prim import RectArray, draw_lines
 from widgets.theme import RADIUS, Theme, font, mix, theme
 
@@ -97,23 +97,25 @@ class GraphPainter:
         a, b = scene.layout.edges[edge]
         points = scene.layout.routes[edge]
         kind = int(scene.edge_kind[edge])
-        color = t.color("retrying") if kind == 1 else t.color("waiting") if kind == 2 else t.color("muted")
+        bowed = kind in (LOOP, BACK)
+        color = t.color("retrying") if bowed else t.color("waiting") if kind == CHILD else t.color("muted")
         pen = QPen(color, 1.3)
         if kind:
             pen.setStyle(Qt.PenStyle.DashLine)
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if edge not in self._paths:
-            self._paths[edge] = _loop_path(scene, a, b) if kind == 1 else _down_path(points)
+            self._paths[edge] = _loop_path(scene, a, b) if bowed else _down_path(points)
         path, tip = self._paths[edge]
         painter.drawPath(path)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color)
-        painter.drawPolygon(_arrow(tip, sideways=kind == 1))
-        if kind == 1:
+        painter.drawPolygon(_arrow(tip, sideways=bowed))
+        times = int(scene.edge_count[edge]) + (kind == LOOP)
+        if times > 1 and kind != CHILD:
             painter.setPen(color)
             painter.setFont(font(11))
-            painter.drawText(path.pointAtPercent(0.5) + QPointF(4, 4), f"× {int(scene.edge_count[edge]) + 1}")
+            painter.drawText(path.pointAtPercent(0.5) + QPointF(4, 4), f"× {times}")
 
     def _node(
         self,

@@ -23,7 +23,7 @@ _CHROME = 44.0  # glyph, padding and the count badge
 
 @dataclass(slots=True)
 class GraphScene:
-    """A laid-out graph. ``edge_kind`` is 0 order, 1 loop, 2 child."""
+    """A laid-out graph. ``edge_kind`` is 0 order, 1 loop, 2 child, 3 back."""
 
     run_graph: RunGraph
     layout: Layout
@@ -35,7 +35,8 @@ class GraphScene:
     segment_edge: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
-_EDGE_KINDS = {"order": 0, "loop": 1, "child": 2}
+ORDER, LOOP, CHILD, BACK = range(4)
+_EDGE_KINDS = {"order": ORDER, "loop": LOOP, "child": CHILD, "back": BACK}
 
 
 def build(history: History, char_px: float, *, fold: bool = True) -> GraphScene:
