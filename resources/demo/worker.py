@@ -1,28 +1,18 @@
-"""One worker process: ``python -m resources.demo.worker DATABASE --mode live|past|crash``.
-
-Standard output carries one JSON object a line for the supervisor. Standard input is a leash: the worker exits as
-soon as it ends, that is when its supervisor is gone, however that died.
-"""
+"""One worker process of the shop: ``python -m resources.demo.worker DATABASE --mode live|past|crash``."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import signal
-import sys
-import threading
-import time
 from pathlib import Path
-from typing import Any
+
+from resources.leash import leash, leave, progress, tell
 
 
 def main() -> None:
     """Runs until told to stop, or, making the past, until that is done."""
     arguments = _arguments()
-    _leash()
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leash()
 
     from resources.demo import engine
 
@@ -32,9 +22,7 @@ def main() -> None:
         engine.schedule_checks(live=not past)
     tell("ready", pid=os.getpid())
     _work(arguments)
-    # Leftovers still wait in threads that would keep the interpreter alive.
-    sys.stdout.flush()
-    os._exit(0)
+    leave()
 
 
 def _work(arguments: argparse.Namespace) -> None:
@@ -46,39 +34,11 @@ def _work(arguments: argparse.Namespace) -> None:
         from resources.demo import history
 
         nights = (arguments.nights[0], arguments.nights[1])
-        history.make(arguments.database, arguments.release, arguments.runs, nights, _progress)
+        history.make(arguments.database, arguments.release, arguments.runs, nights, progress)
     else:
         from resources.demo import crash
 
         crash.live_and_die(arguments.life)
-
-
-def tell(event: str, **values: Any) -> None:
-    """One line to the supervisor."""
-    sys.stdout.write(json.dumps({"event": event, **values}) + "\n")
-    sys.stdout.flush()
-
-
-def _progress(done: int, total: int) -> None:
-    tell("progress", done=done, total=total)
-
-
-def _leash() -> None:
-    parent = os.getppid()
-
-    def until_end_of_input() -> None:
-        while os.read(0, 1024):
-            pass
-        os._exit(0)
-
-    def until_orphaned() -> None:
-        # Should another process have inherited the leash's other end.
-        while os.getppid() == parent:
-            time.sleep(2)
-        os._exit(0)
-
-    for watch in (until_end_of_input, until_orphaned):
-        threading.Thread(target=watch, daemon=True).start()
 
 
 def _arguments() -> argparse.Namespace:
