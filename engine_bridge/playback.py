@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine_bridge.codes import NO_TIME, NONE, STATUSES, STEP_STATUSES, code
-from engine_bridge.history import History
-from engine_bridge.model import Status, StepStatus
+from engine_bridge.history import Columns, History
+from engine_bridge.model import Status, StepKind, StepStatus
 
 _PENDING = code(StepStatus.PENDING)
+_STAY = code(StepKind.STATUS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class State:
 def state_at(history: History, position: int | None) -> State:
     """The state after the event at ``position`` (None: LIVE, the end of the record).
 
-    Steps without any event up to there are PENDING. Cost: one pass over the events, O(events + steps).
+    Steps without any event up to there are PENDING; a stay in a status is over once a later one has begun.
+    Cost: one pass over the events, O(events + steps).
     """
     events = history.events
     rows = len(history) if position is None else history.row_of(position) + 1
@@ -37,6 +39,8 @@ def state_at(history: History, position: int | None) -> State:
         status[:] = history.steps["status"]
     else:
         _apply(status, events, rows)
+        if rows:
+            _leave(status, history.steps, int(events["position"][rows - 1]))
     return State(
         position=int(events["position"][rows - 1]) if rows else 0,
         time_ns=time_at(history, rows - 1),
@@ -50,6 +54,15 @@ def _apply(status: NDArray[np.uint8], events: dict[str, NDArray[Any]], rows: int
     touched = (step >= 0) & (new != NONE)
     # numpy assigns repeated indices in order, so the last event of a step wins.
     status[step[touched]] = new[touched]
+
+
+def _leave(status: NDArray[np.uint8], steps: Columns, position: int) -> None:
+    """Stays in a status end where the next one begins: an entity stands on one status at a time."""
+    stays = np.flatnonzero((steps["kind"] == _STAY) & (steps["first"] > 0) & (steps["first"] <= position))
+    if len(stays):
+        newest = stays[np.argmax(steps["first"][stays])]
+        left = stays[stays != newest]
+        status[left] = steps["status"][left]
 
 
 def _run_status(history: History, rows: int, position: int | None) -> Status | None:

@@ -1,0 +1,36 @@
+"""Parts of statements over mapped tables: absent columns as NULL, and whose rows may be seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from engine_bridge.engines.entity_state.store_bound import Bound
+from engine_bridge.engines.entity_state.store_tables import BoundTable
+
+
+def labelled(*columns: Any) -> list[Any]:
+    """Columns under labels of their own, NULL in the place of absent ones."""
+    return [(sa.null() if column is None else column).label(f"c{n}") for n, column in enumerate(columns)]
+
+
+def owned(bound: Bound, table: BoundTable) -> list[sa.ColumnElement[bool]]:
+    """The conditions that rows beside the entities may be seen: where they name no tenant, their entity's counts."""
+    conditions = list(table.scope)
+    if bound.scope and table.tenant is None:
+        mine: sa.Select[Any] = (
+            sa.select(sa.literal_column("1")).select_from(bound.table).where(table.link, *bound.scope)
+        )
+        conditions.append(sa.exists(mine.correlate(table.table)))
+    return conditions
+
+
+def text(value: Any) -> str | None:
+    """A stored value as text."""
+    return None if value is None else str(value)
+
+
+def number(value: Any) -> int | None:
+    """A stored value as a whole number; None for what is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
