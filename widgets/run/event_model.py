@@ -19,6 +19,7 @@ from engine_bridge.model import Event, PayloadRef, Provenance
 from engine_bridge.payloads import decode, summary
 from engine_bridge.payloads.masking import mask_decoded, mask_text
 from widgets.run.blocked import evidence_text
+from widgets.run.entity import move_words
 from widgets.run.labels import tip
 from widgets.run.moment import spans_days
 
@@ -190,9 +191,9 @@ class EventModel(QAbstractTableModel):
             return fmt.timestamp(event.time_ns, self._zone) or "no time recorded"
         if column == EVENT:
             return f"{event.name}\n{provenance_text(event)}"
-        return (
-            event.step_name or "" if column == STEP else mask_text(event.detail) if column == DETAIL else ""
-        )
+        if column == DETAIL:
+            return mask_text("\n".join(filter(None, (event.detail, *move_words(event)))))
+        return event.step_name or "" if column == STEP else ""
 
 
 def decoded(history: History, row: int) -> Event:
@@ -221,6 +222,7 @@ def detail_of(event: Event) -> str:
         parts.append(f"{event.failure.type}: {event.failure.message}".rstrip(": "))
     elif event.ref is not None:
         parts.append(str(event.ref))
+    parts += move_words(event)
     if event.failure is None and event.payloads:
         parts.append(preview(event.payloads[0]))
     mark = "" if event.provenance is Provenance.RECORDED else f" ({event.provenance.value})"

@@ -7,12 +7,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine_bridge import format as fmt
-from engine_bridge.model import Attempt, Event, Evidence, Failure, Provenance, Run, RunRef, Step, StepStatus
+from engine_bridge.model import (
+    Attempt,
+    Event,
+    Evidence,
+    Failure,
+    Provenance,
+    Run,
+    RunRef,
+    Step,
+    StepKind,
+    StepStatus,
+)
 from engine_bridge.payloads import reason
 from engine_bridge.payloads.masking import mask, mask_text
+from widgets.run.entity import is_entity
 from widgets.run.moment import Moment
 
 _R = Provenance.RECORDED
+_SHARED = frozenset({"tenant", "correlation_id", "label"})
+"""Attributes that are filter fields of their own where a source has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +81,17 @@ class _Rows:
     def heading(self, name: str) -> None:
         self.rows.append(Fact(name, heading=True))
 
-    def pairs(self, heading: str, values: Mapping[str, Any], prefix: str = "") -> None:
-        """A section of named values; ``prefix`` makes filter fields of their names."""
+    def pairs(
+        self, heading: str, values: Mapping[str, Any], prefix: str = "", fields: frozenset[str] = frozenset()
+    ) -> None:
+        """A section of named values; ``prefix`` makes filter fields of their names, ``fields`` are some themselves."""
         if values:
             self.heading(heading)
         masked: Mapping[str, Any] = mask(dict(values))
         for name, value in masked.items():
             text = fmt.plain(_words(value), 400)
-            self.rows.append(Fact(fmt.plain(name, 80), text, field=f"{prefix}{name}" if prefix else ""))
+            field = name if name in fields else f"{prefix}{name}" if prefix else ""
+            self.rows.append(Fact(fmt.plain(name, 80), text, field=field))
 
 
 def _words(value: object) -> str:
@@ -92,7 +109,10 @@ def run_facts(run: Run, moment: Moment) -> list[Fact]:
     rows.add("id", "id", run.id, field="id")
     rows.add("type", "type", run.type, field="type")
     rows.add("status", "status", status, status=run.status.value, field="status")
-    rows.add("engine_status", "engine status", run.engine_status)
+    if is_entity(run):
+        rows.add("engine_status", "stands on", run.engine_status, field="state")
+    else:
+        rows.add("engine_status", "engine status", run.engine_status)
     rows.add("bad", "unreadable", run.bad)
     rows.add("error", "error", mask_text(run.error or ""))
     for key in ("created", "started", "ended", "updated", "deadline", "delay_until"):
@@ -104,7 +124,7 @@ def run_facts(run: Run, moment: Moment) -> list[Fact]:
         rows.add(key, key, getattr(run, key), field=key)
     rows.add("steps_done", "steps done", run.steps_done)
     rows.add("engine", "engine", run.engine)
-    rows.pairs("attributes", run.attributes, "attributes.")
+    rows.pairs("attributes", run.attributes, "attributes.", _SHARED if is_entity(run) else frozenset())
     rows.pairs("engine's own", run.extra)
     return rows.rows
 
@@ -126,7 +146,7 @@ def event_facts(event: Event, moment: Moment) -> list[Fact]:
     rows.add("detail", "detail", mask_text(event.detail))
     rows.add("ref", "run", event.ref, link=event.ref)
     rows.rows += _failure_rows(event.failure)
-    rows.pairs("attributes", event.attributes)
+    rows.pairs("attributes", event.attributes, fields=_SHARED)
     return rows.rows
 
 
@@ -153,7 +173,7 @@ def step_facts(step: Step, status: StepStatus, first: int, last: int, moment: Mo
         rows.add("events", "events", f"{first}" if first == last else f"{first} to {last}")
     rows.add("detail", "detail", mask_text(step.detail))
     rows.rows += _failure_rows(step.failure if _past(step.end_ns, moment) else None)
-    rows.pairs("attributes", step.attributes)
+    rows.pairs("attributes", step.attributes, fields=_SHARED)
     return rows.rows
 
 
@@ -172,6 +192,8 @@ def _lengths(rows: _Rows, step: Step, moment: Moment) -> None:
 
 def _attempts(rows: _Rows, step: Step, moment: Moment) -> None:
     past = [a for a in step.attempt_list if _past(a.start_ns, moment)]
+    if step.kind is StepKind.STATUS:
+        return
     if step.attempts is None and not step.attempt_list:
         rows.rows.append(Fact("attempts", "not recorded"))
         return

@@ -9,6 +9,7 @@ from engine_bridge import format as fmt
 from engine_bridge.bridge import Relation
 from engine_bridge.model import Blocked, Run, RunRef, Status
 from widgets import glyphs
+from widgets.run.entity import entity_parts, is_entity, own_status
 from widgets.run.labels import Chip, Glyph, Link, Text
 from widgets.run.moment import Moment
 from widgets.shell.top_bar import Badge
@@ -19,7 +20,10 @@ _CHAIN_LIMIT = 6
 
 def summary(run: Run, moment: Moment) -> str:
     """ "started 14:05:00 · 1 m 58 s of 2 m 58 s · version 2 · queue orders / acme"."""
+    entity = is_entity(run)
     parts = [_begin(run, moment), _length(run, moment)]
+    if entity:
+        parts = [_created(run, moment), *entity_parts(run, moment)]
     if run.version:
         parts.append(f"version {fmt.plain(run.version, 24)}")
     if run.queue:
@@ -40,6 +44,18 @@ def _begin(run: Run, moment: Moment) -> str:
     return "not started"
 
 
+def _created(run: Run, moment: Moment) -> str:
+    """When an entity's life began, and how long it lasted if it is over: in between it only stands somewhere."""
+    if run.created_ns is None:
+        return ""
+    began = f"created {fmt.short_time(run.created_ns, moment.now_ns or run.created_ns, moment.zone)}"
+    return (
+        f"{began} · lasted {fmt.duration(run.ended_ns - run.created_ns)}"
+        if run.ended_ns is not None
+        else began
+    )
+
+
 def _length(run: Run, moment: Moment) -> str:
     start = run.started_ns
     if start is None:
@@ -52,12 +68,12 @@ def _length(run: Run, moment: Moment) -> str:
 
 
 def status_words(moment: Moment) -> tuple[str, str]:
-    """The status (for glyph and colour) and its words at the playhead."""
+    """The status (for glyph and colour) and its words at the playhead; an entity's are those of its own status."""
     run = moment.run
     status = moment.run_status or (run.status if run is not None and moment.live else None)
     if status is None:
         return "pending", "no status yet at this event"
-    words = status.value.replace("_", " ")
+    words = fmt.plain(own_status(moment), 60) or status.value.replace("_", " ")
     return status.value, words if moment.live else f"{words} at this event"
 
 
@@ -133,8 +149,7 @@ class RunHeader(QWidget):
         self._glyph.set_glyph(glyphs.state_glyph(shown), shown)
         self._type.set_text(run.type or "(no type)")
         self._id.set_text(run.id)
-        now = f"recorded as {run.engine_status}" if moment.live else f"now {_now_words(run.status)}"
-        self._chip.set_status(status, words, now)
+        self._chip.set_status(status, words, _chip_tip(run, moment))
         self._summary.set_text(summary(run, moment), _exact(run, moment))
         self.setAccessibleDescription(self.text)
 
@@ -175,8 +190,11 @@ class RunHeader(QWidget):
         self._link_row.setVisible(bool(found))
 
 
-def _now_words(status: Status) -> str:
-    return status.value.replace("_", " ")
+def _chip_tip(run: Run, moment: Moment) -> str:
+    status = run.status.value.replace("_", " ")
+    if is_entity(run):
+        return f"{status}: stands on {run.engine_status}" if moment.live else f"now {run.engine_status}"
+    return f"recorded as {run.engine_status}" if moment.live else f"now {status}"
 
 
 def _exact(run: Run, moment: Moment) -> str:

@@ -50,7 +50,9 @@ def label(step: Step, now_ns: int, status: StepStatus) -> str:
 
 
 def _open(step: Step, now_ns: int, status: StepStatus) -> str:
-    what = step.detail or status.value
+    stands = step.kind is StepKind.STATUS and step.start_ns is not None
+    here = f"here for {fmt.duration(now_ns - (step.start_ns or 0))}" if stands else status.value
+    what = step.detail or here
     if step.planned_end_ns is None or step.end_ns is not None:
         return what
     gap = step.planned_end_ns - now_ns
@@ -71,7 +73,8 @@ def tooltip(step: Step, flags: int, now_ns: int, zone: tzinfo | None) -> str:
         lines.append(f"planned end  {fmt.timestamp(step.planned_end_ns, zone)}")
     if step.duration_ns is not None:
         lines.append(f"took   {fmt.duration_exact(step.duration_ns)}")
-    lines.append("attempts  not recorded" if step.attempts is None else f"attempts  {step.attempts}")
+    if step.kind is not StepKind.STATUS:
+        lines.append("attempts  not recorded" if step.attempts is None else f"attempts  {step.attempts}")
     if step.failure is not None:
         lines.append(fmt.plain(f"{step.failure.type}: {step.failure.message}", 300))
     lines += notes(step, flags)

@@ -35,7 +35,7 @@ OF_STATUS: Final = np.full(256, CANCELLED, np.uint8)
 for _code, _status in enumerate(STEP_STATUSES):
     OF_STATUS[_code] = TONES.index(_NAMES.get(_status, _status.value))
 
-_WAITS: Final = (StepKind.TIMER, StepKind.SIGNAL_WAIT, StepKind.RESULT_WAIT)
+_WAITS: Final = (StepKind.TIMER, StepKind.SIGNAL_WAIT, StepKind.RESULT_WAIT, StepKind.STATUS)
 WHILE_OPEN: Final = np.full(256, RUNNING, np.uint8)
 """The tone of a step of some kind that has begun and not ended at the playhead, by kind code."""
 for _code, _kind in enumerate(STEP_KINDS):
