@@ -1,0 +1,109 @@
+"""Fixtures for everybody who tests on entities; import them in a conftest, with ``server`` of tests.engines.dbos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from engine_bridge.bridge import Bridge, load_engine
+from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.entity_state.store import Store
+from tests.engines.dbos.databases import make_database
+from tests.engines.entity_state import sample, sample_configs, sample_others
+
+BUILDERS: dict[str, tuple[Callable[[sa.Engine], None], str]] = {
+    "own": (sample.own, sample_configs.OWN),
+    "django": (sample_others.django, sample_configs.DJANGO),
+    "statesman": (sample_others.statesman, sample_configs.STATESMAN),
+    "plain": (sample_others.plain, sample_configs.PLAIN),
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sample database. ``url``: the source's; ``engine()``: a writer of SQLAlchemy, to be disposed of."""
+
+    url: str
+    mapping: Path
+    alchemy: str
+    path: Path | None = None
+
+    def engine(self) -> sa.Engine:
+        if self.path is not None:
+            return sample.engine(self.path)
+        return sa.create_engine(self.alchemy)
+
+
+def make_file(shape: str, folder: Path) -> Sample:
+    """A sample database in a folder of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    build, text = BUILDERS[shape]
+    path, mapping = folder / "app.sqlite", sample.write_mapping(folder, text)
+    engine = sample.engine(path)
+    build(engine)
+    engine.dispose()
+    return Sample(sample.file_url(path, mapping), mapping, f"sqlite:///{path}", path)
+
+
+def make_on_server(shape: str, server: Any, name: str, folder: Path) -> Sample:
+    """A sample database of a name on the test server."""
+    build, text = BUILDERS[shape]
+    uri = make_database(server, name)
+    mapping = sample.write_mapping(folder, text)
+    engine = sa.create_engine(sample.alchemy(uri))
+    build(engine)
+    engine.dispose()
+    return Sample(sample.server_url(uri, mapping), mapping, sample.alchemy(uri))
+
+
+@pytest.fixture
+def entity_file(tmp_path: Path) -> Sample:
+    """Our own tables on SQLite, everybody's own copy."""
+    return make_file("own", tmp_path / "entities")
+
+
+@pytest.fixture(scope="session")
+def entity_server(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    """Our own tables on PostgreSQL, made once: do not write to them."""
+    return make_on_server("own", server, "entities_read", tmp_path_factory.mktemp("entities"))
+
+
+OpenStore = Callable[[str], Store]
+OpenBridge = Callable[..., Bridge]
+
+
+@pytest.fixture
+def open_store() -> Iterator[OpenStore]:
+    """Opens stores of URLs and closes them after the test."""
+    opened: list[Store] = []
+
+    def open_one(url: str) -> Store:
+        store = Store(url)
+        opened.append(store)
+        store.open(CancelToken())
+        return store
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def open_entities() -> Iterator[OpenBridge]:
+    """Opens bridges of URLs and closes them after the test."""
+    opened: list[Bridge] = []
+
+    def open_one(url: str, secret: str | None = None) -> Bridge:
+        bridge = load_engine("entity_state").bridge(url, secret)
+        opened.append(bridge)
+        bridge.open(CancelToken())
+        return bridge
+
+    yield open_one
+    for bridge in opened:
+        bridge.close()
