@@ -139,7 +139,10 @@ class Stranded(_Value, frozen=True):
 
 
 class Impact(_Value, frozen=True):
-    """Old configs against new. ``migration`` is True where the set of valid statuses shrinks."""
+    """Old configs against new. ``migration`` is True where the set of valid statuses shrinks.
+
+    ``problem`` is why nothing could be compared (a broken file); it is among the ``notices`` too.
+    """
 
     type: str
     tenant: str = ""
@@ -149,6 +152,7 @@ class Impact(_Value, frozen=True):
     old: Declared | None = None
     new: Declared | None = None
     notices: tuple[str, ...] = ()
+    problem: str = ""
 
 
 class ImpactReport(_Value, frozen=True):

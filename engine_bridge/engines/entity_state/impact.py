@@ -24,10 +24,10 @@ def compare(old: Loaded, new: Loaded, counts: Counts | None, cancel: CancelToken
 
 
 def _keys(old: Loaded, new: Loaded) -> list[Key]:
+    both = dict.fromkeys((*old.keys, *new.keys))
     if old.tenant is not None:
-        types = dict.fromkeys(name for name, _ in (*old.documents, *new.documents))
-        return [(name, old.tenant) for name in types]
-    return list(dict.fromkeys((*old.catalogue.documents, *new.catalogue.documents)))
+        return list(dict.fromkeys((name, old.tenant) for name, _ in both))
+    return list(both)
 
 
 def _in_force(side: Loaded, key: Key) -> Document | None:
@@ -39,10 +39,10 @@ def _in_force(side: Loaded, key: Key) -> Document | None:
 def _impact(key: Key, old: Loaded, new: Loaded, counts: Counts | None) -> Impact:
     before, after = _in_force(old, key), _in_force(new, key)
     name, tenant = key
-    missing = _unreadable(name, "old", before, old) or _unreadable(name, "new", after, new)
+    missing = _unusable(key, "old", old) or _unusable(key, "new", new)
     if missing:
         return Impact(
-            type=name, tenant=tenant or "", notices=(missing,),
+            type=name, tenant=tenant or "", notices=(missing,), problem=missing,
             old=declare(before, old.found) if before else None, new=declare(after, new.found) if after else None,
         )  # fmt: skip
     renames = renamed_statuses(before, after) if before and after else {}
@@ -59,9 +59,13 @@ def _impact(key: Key, old: Loaded, new: Loaded, counts: Counts | None) -> Impact
     )
 
 
-def _unreadable(name: str, which: str, document: Document | None, side: Loaded) -> str:
-    if document is None and ({name, ""} & side.broken):
-        return f"The {which} config of {name} cannot be used, so nothing was compared: see its findings."
+def _unusable(key: Key, which: str, side: Loaded) -> str:
+    """Why the document in force on one side is not known; "" where it is, or where there is none for sure."""
+    known = side.catalogue.documents
+    broken = key in side.keys and key not in known
+    base = (key[0], None) in side.keys and (key[0], None) not in known
+    if broken or (key not in known and (base or side.nameless)):
+        return f"The {which} config of {key[0]} cannot be used, so nothing was compared: see its findings."
     return ""
 
 
@@ -99,7 +103,13 @@ def _status_changes(
 
 
 def _role(role: str) -> str:
-    words = {"good": "a good end", "bad": "a bad end", "claim": "a claim", "initial": "the initial status"}
+    words = {
+        "good": "a good end",
+        "bad": "a bad end",
+        "cancelled": "a cancelled end",
+        "claim": "a claim",
+        "initial": "the initial status",
+    }
     return words.get(role, "a status between")
 
 
@@ -120,8 +130,8 @@ class _Counted:
 
 
 def _counted(key: Key, old: Loaded, new: Loaded, counts: Counts | None) -> _Counted:
-    if counts is None:
-        return _Counted(Counter(), (), None)
+    if counts is None or not any(name == key[0] for name, _ in counts):
+        return _Counted(Counter(), (), None)  # nobody was asked, or the source has no such entities
     return _Counted(*standing(counts, key, _keys(old, new)), counts)
 
 

@@ -19,7 +19,7 @@ def target_of(before: Document, after: Document, status: str, renames: Renames) 
     if status in renames:
         return renames[status].to, f"renamed: {renames[status].evidence}"
     old, new = roles(before), roles(after)
-    if old.get(status) in ("good", "bad"):
+    if old.get(status) in ("good", "bad", "cancelled"):
         return _other_end(old[status], status, old, new)
     declared = edges(before)
     for claim in declared:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 from engine_bridge import configs
 from engine_bridge.cancel import CancelToken
@@ -39,13 +40,17 @@ class Loaded:
             }
         self.documents: dict[Key, Document] = documents
 
-    @property
-    def broken(self) -> frozenset[str]:
-        """Types of files that have no usable document; "" where a file does not even tell its type."""
-        errors = {found.file for found in self.found if found.severity == "error"}
-        known = {file.name: file.type for file in self.files}
-        types = {known.get(name, "") for name in errors}
-        return frozenset(name for name in types if not any(name == t for t, _ in self.documents))
+    @cached_property
+    def keys(self) -> tuple[Key, ...]:
+        """(type, tenant or None) of every file that tells its type, usable or not."""
+        told_ = ((file.type, file.tenant or None) for file in self.files if file.type)
+        return tuple(dict.fromkeys((*told_, *self.catalogue.documents)))
+
+    @cached_property
+    def nameless(self) -> bool:
+        """Whether a file cannot be used and does not even tell its type: any document may be missing."""
+        typed = {file.name for file in self.files if file.type}
+        return any(found.severity == "error" and found.file not in typed for found in self.found)
 
 
 def loaded(places: tuple[str, ...], cancel: CancelToken, tenant: str | None = None) -> Loaded:
@@ -113,7 +118,8 @@ def homeless(configs_: Loaded, counts: Counts) -> list[configs.Finding]:
     found = []
     for key, document in configs_.documents.items():
         known = statuses(document)
-        standing_, left_out = standing(counts, key, configs_.catalogue.documents)
+        whose = key if configs_.tenant is None else (key[0], configs_.tenant)
+        standing_, left_out = standing(counts, whose, configs_.catalogue.documents)
         place = document.place("status_types")
         for status, count in sorted(standing_.items()):
             if count and status not in known:
@@ -125,7 +131,7 @@ def homeless(configs_: Loaded, counts: Counts) -> list[configs.Finding]:
                         file=place.file, pointer=place.pointer, line=place.line, column=place.column,
                         reason=f"{count} {noun} on the status “{status}”, which the config does not know",
                         fix=suggest(status, known, "Keep the status, or move the entities first."),
-                        count=count, filter=listing(key, status, shared),
+                        count=count, filter=listing(whose, status, shared),
                     )
                 )  # fmt: skip
     return found

@@ -12,6 +12,7 @@ from engine_bridge.engines.entity_state.engine.document import Document
 from engine_bridge.engines.entity_state.engine.edges import Edge, edges
 from engine_bridge.engines.entity_state.engine.findings import Finding, Place
 from engine_bridge.engines.entity_state.engine.graph_checks import status_places
+from engine_bridge.engines.entity_state.store_states import of_document
 from engine_bridge.populations import Flow, StatusNode
 
 MOST_PATHS: Final = 500
@@ -32,15 +33,10 @@ def declare(document: Document, found: Iterable[Finding] = ()) -> Declared:
 
 
 def roles(document: Document) -> dict[str, str]:
-    """The role of every status: initial, waiting, claim, good or bad."""
-    found: dict[str, str] = {}
-    for view in document.views:
-        flow = view.workflow
-        found |= {status: "waiting" for status in flow.status_types if status not in found}
-        found |= dict.fromkeys(view.by_claim, "claim")
-        found |= dict.fromkeys(flow.terminal.good, "good") | dict.fromkeys(flow.terminal.bad, "bad")
-        found[flow.initial] = "initial"
-    return found
+    """The role of every status (see StatusNode), in the order written."""
+    found: dict[str, str] = {status: info.role for status, info in of_document(document).items()}
+    others = (status for view in document.views for status in view.workflow.status_types)
+    return found | {status: "waiting" for status in others if status not in found}
 
 
 def nodes(document: Document, found: Iterable[Finding] = ()) -> tuple[StatusNode, ...]:

@@ -1,4 +1,4 @@
-"""The declared graph as an inline SVG: statuses in columns by distance from the initial one. Colours come by class."""
+"""The declared graph as an inline SVG: statuses in columns by the longest way to each. Colours come by class."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ _BOX: Final = 30.0
 _GAP: Final = 64.0
 _CHAR: Final = 7.3
 _LONGEST: Final = 28
-GLYPHS: Final = {"initial": "▸", "waiting": "", "claim": "⧗", "good": "✓", "bad": "✕"}
+GLYPHS: Final = {
+    "initial": "▸",
+    "waiting": "",
+    "claim": "◐",
+    "good": "✓",
+    "bad": "✕",
+    "cancelled": "⊘",
+    "unknown": "?",
+}
 
 _Spot = str | tuple[str, str, int]  # a status, or where a long way passes a column
 
@@ -40,7 +48,7 @@ def picture(declared: Declared) -> str:
     bottom = max(place.y for place in spots.values()) + _BOX
     lines, lowest = _lines(declared, columns, spots, bottom)
     boxes = "".join(_box(node, spots[node.status]) for node in declared.nodes)
-    width, height = round(right + 16), round(lowest + 16)
+    width, height = round(right + 28), round(lowest + 16)
     return (
         f'<svg class="graph" role="img" aria-label="Statuses and the ways between them" width="{width}"'
         f' height="{height}" viewBox="0 0 {width} {height}"><defs>'
@@ -51,17 +59,40 @@ def picture(declared: Declared) -> str:
 
 
 def _columns(declared: Declared) -> dict[str, int]:
-    """The distance of each status from an initial one; what cannot be reached stands in the column after the last."""
-    found = {node.status: 0 for node in declared.nodes if node.role == "initial"}
-    queue = list(found)
-    while queue:
-        here = queue.pop(0)
-        for flow in declared.flows:
-            if flow.source == here and flow.target not in found:
-                found[flow.target] = found[here] + 1
-                queue.append(flow.target)
-    beyond = max(found.values(), default=-1) + 1
-    return {node.status: found.get(node.status, beyond) for node in declared.nodes}
+    """The column of each status: one after the last that leads there, ways back left out."""
+    onward: dict[str, list[str]] = {node.status: [] for node in declared.nodes}
+    for flow in declared.flows:
+        onward[flow.source].append(flow.target)
+    starts = sorted(onward, key={n.status: n.role != "initial" for n in declared.nodes}.__getitem__)
+    order, back = _walked(starts, onward)
+    found = dict.fromkeys(onward, 0)
+    for status in order:
+        for target in onward[status]:
+            if (status, target) not in back:
+                found[target] = max(found[target], found[status] + 1)
+    return found
+
+
+def _walked(starts: list[str], onward: dict[str, list[str]]) -> tuple[list[str], set[tuple[str, str]]]:
+    """The statuses so that ways lead onward, and the ways that lead back (depth first, without recursion)."""
+    done: list[str] = []
+    state: dict[str, bool] = {}  # whether left again
+    back: set[tuple[str, str]] = set()
+    stack = [(status, iter(onward[status])) for status in reversed(starts)]
+    while stack:
+        status, targets = stack[-1]
+        if state.setdefault(status, False):
+            stack.pop()
+            continue
+        target = next(targets, None)
+        if target is None:
+            state[status] = True
+            done.append(stack.pop()[0])
+        elif state.get(target) is False:
+            back.add((status, target))
+        elif target not in state:
+            stack.append((target, iter(onward[target])))
+    return done[::-1], back
 
 
 def _placed(declared: Declared, columns: dict[str, int]) -> dict[_Spot, _Place]:
@@ -89,7 +120,7 @@ def _middle(ranks: list[int]) -> float:
 def _spread(rows: dict[int, list[_Spot]]) -> dict[_Spot, _Place]:
     found: dict[_Spot, _Place] = {}
     tallest = max(map(len, rows.values()))
-    x = 16.0
+    x = 28.0
     for column in sorted(rows):
         width = max([_width(spot) for spot in rows[column] if isinstance(spot, str)], default=0.0)
         top = 16 + (tallest - len(rows[column])) * _ROW / 2
@@ -141,14 +172,15 @@ def _forward(places: list[_Place]) -> str:
 
 
 def _back(source: _Place, target: _Place, lane: float) -> str:
-    start, end = source.x + source.width * 0.62, target.x + target.width * 0.38
-    begin, to = source.y + _BOX, target.y + _BOX
-    if start - end < 0:  # the same column, or itself
-        start, end = source.x + source.width * 0.38, target.x + target.width * 0.62
-    side = 10 if end < start else -10
+    """Round the boxes: down in the gap after the source, back below everything, up in the gap before the target."""
+    start, end = source.x + source.width, target.x
+    right, left = start + 18, end - 18
+    begin, to = source.y + _BOX / 2 + 6, target.y + _BOX / 2 + 6
     return (
-        f"M{start:.0f} {begin:.0f} L{start:.0f} {lane - 10:.0f} Q{start:.0f} {lane:.0f} {start - side:.0f} {lane:.0f}"
-        f" L{end + side:.0f} {lane:.0f} Q{end:.0f} {lane:.0f} {end:.0f} {lane - 10:.0f} L{end:.0f} {to:.0f}"
+        f"M{start:.0f} {begin:.0f} Q{right:.0f} {begin:.0f} {right:.0f} {begin + 10:.0f} L{right:.0f} {lane - 8:.0f}"
+        f" Q{right:.0f} {lane:.0f} {right - 8:.0f} {lane:.0f} L{left + 8:.0f} {lane:.0f}"
+        f" Q{left:.0f} {lane:.0f} {left:.0f} {lane - 8:.0f} L{left:.0f} {to + 10:.0f}"
+        f" Q{left:.0f} {to:.0f} {end:.0f} {to:.0f}"
     )
 
 
