@@ -17,6 +17,7 @@ from app.run_page_actions import RunActions
 from app.run_page_children import Children
 from app.run_page_commands import commands
 from app.run_page_feed import RunFeed
+from app.run_page_next import NextSteps
 from app.run_page_payloads import Payloads
 from app.run_page_play import Player
 from engine_bridge.actions.model import Target
@@ -46,6 +47,7 @@ class RunPage(PageController):
         self.view = view or RunView()
         self.feed = RunFeed(self.jobs, self)
         self.actions = RunActions(self)
+        self.next_steps = NextSteps(self)
         self.player = Player(self)
         self.children_in_place = Children(self)
         self.payloads = Payloads(self)
@@ -145,6 +147,7 @@ class RunPage(PageController):
         self._loaded = (focus.source, session, focus.run)
         self._notes = ()
         self.show_trail(())
+        self.next_steps.forget()
         if focus.run is None:
             self.feed.forget()
             self.view.show_loading("No run is open.", "Choose one in the list of runs.")
@@ -177,6 +180,7 @@ class RunPage(PageController):
 
     def show_actions(self, offered: Offered) -> None:
         self.actions.show_offered(offered)
+        self.next_steps.show_offered(offered)
 
     def show_trail(self, entries: tuple[Entry, ...]) -> None:
         self.actions.show_trail(entries)
@@ -198,6 +202,7 @@ class RunPage(PageController):
         self.view.set_notes(self._notes)
         self._ticker.start()
         self.actions.tell_targets()
+        self.next_steps.look()
         self.status_changed.emit(self.view.status_text())
 
     def _on_tick(self) -> None:
@@ -207,6 +212,7 @@ class RunPage(PageController):
     def _on_grown(self) -> None:
         self.view.refresh()
         self.actions.tell_targets()
+        self.next_steps.look()
         self.status_changed.emit(self.view.status_text())
 
     def _on_done(self) -> None:

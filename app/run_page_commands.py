@@ -77,7 +77,9 @@ _TAB_KEYS: Final = {
     "operators": "P",
     "detail": "D",
     "graph": "G",
+    "next": "T",
 }
+_TAB_TITLES: Final = {"next": "next steps"}
 
 
 def _tabs(page: RunPage) -> list[Command]:
@@ -87,9 +89,10 @@ def _tabs(page: RunPage) -> list[Command]:
 def _tab(page: RunPage, panes: Panes, pane: str) -> Command:
     return Command(
         f"run.show_{pane}",
-        f"Show {pane}",
+        f"Show {_TAB_TITLES.get(pane, pane)}",
         lambda: page.show_pane(panes, pane),
         (_TAB_KEYS[pane],) if pane in _TAB_KEYS else (),
+        lambda: "" if panes.is_shown(pane) else "this source's workflows are not declared in configs",
         menu="View",
         scope=page.name,
     )

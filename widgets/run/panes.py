@@ -48,6 +48,16 @@ class Panes(QTabWidget):
         """Brings a tab to the front."""
         self.setCurrentIndex(self.ids.index(pane_id))
 
+    def set_shown(self, pane_id: str, shown: bool) -> None:
+        """Shows or hides a tab; the first one takes the place of a hidden current one."""
+        index = self.ids.index(pane_id)
+        if not shown and self.currentIndex() == index:
+            self.setCurrentIndex(0)
+        self.setTabVisible(index, shown)
+
+    def is_shown(self, pane_id: str) -> bool:
+        return self.isTabVisible(self.ids.index(pane_id))
+
     def set_count(self, pane_id: str, count: str) -> None:
         """Shows a count behind a title; "" for none."""
         index = self.ids.index(pane_id)

@@ -1,0 +1,141 @@
+"""The Next steps tab: asks the source which step applies to the open entity, and stages what the user chooses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from PySide6.QtCore import QObject
+
+from app.actions_specs import Offered
+from engine_bridge.actions.model import ActionSpec, Staged
+from engine_bridge.bridge import Capability
+from engine_bridge.model import Run, RunRef
+from engine_bridge.populations import Resolution
+from widgets.run.next_steps import NextStepsPane
+from widgets.run.panes import Pane
+
+if TYPE_CHECKING:
+    from app.run_page import RunPage
+
+MOVE: Final = "move"
+RETRY: Final = "retry"
+PANE: Final = "next"
+
+
+class NextSteps(QObject):
+    """Only for sources whose workflows are declared in configs. GUI thread."""
+
+    def __init__(self, page: RunPage) -> None:
+        super().__init__(page)
+        self._page = page
+        self._offered = Offered()
+        self._asked: tuple[RunRef, str, str | None] | None = None
+        self._question: tuple[str, dict[str, Any]] = ("", {})
+        self.pane = NextStepsPane()
+        view = page.view
+        view.right.add(Pane(PANE, "Next steps", self.pane))
+        view.right.set_shown(PANE, False)
+        view.right.currentChanged.connect(lambda _: self.look())
+        self.pane.asked.connect(self._on_asked)
+        self.pane.move_requested.connect(self._move)
+        self.pane.retry_requested.connect(self._retry)
+
+    def why_not(self) -> str:
+        """Why there is no such tab now, "" when there is."""
+        source = self._page.source()
+        return "no source is open" if source is None else source.can(Capability.CONFIG)
+
+    def forget(self) -> None:
+        """Another run comes: nothing is known of it."""
+        self._asked = None
+        self._question = ("", {})
+        self.pane.stop()
+        self._page.jobs.cancel("next")
+        self._page.view.right.set_shown(PANE, not self.why_not())
+        self.pane.show_words("Which step applies is asked when this tab is shown.")
+
+    def _shown(self) -> bool:
+        return self._page.view.right.current_id == PANE and not self.why_not()
+
+    def look(self) -> None:
+        """Asks, when the tab is shown and the entity is not the one, or not where, it was asked about last."""
+        run = self._page.feed.history.run
+        if run is None or not self._page.view.loaded or not self._shown():
+            return
+        if self._asked != _state(run):
+            self._ask(run)
+
+    def _on_asked(self, question: tuple[str, dict[str, Any]]) -> None:
+        self._question = question
+        run = self._page.feed.history.run
+        if run is not None and self._shown():
+            self._ask(run)
+
+    def _ask(self, run: Run) -> None:
+        source = self._page.source()
+        if source is None or source.session is None:
+            return
+        self._asked = _state(run)
+        requester, data = self._question
+
+        def arrived(found: Resolution) -> None:
+            self.pane.show_resolution(found)
+            self._tell_why_not()
+
+        self._page.jobs.run(
+            "next",
+            source.session,
+            "next_steps",
+            run.ref,
+            requester,
+            data,
+            on_result=arrived,
+            on_error=self.pane.show_error,
+        )
+
+    def show_offered(self, offered: Offered) -> None:
+        """What can be done to the entity now."""
+        self._offered = offered
+        self._tell_why_not()
+
+    def _tell_why_not(self) -> None:
+        self.pane.set_why_not(self._offered.why_not(MOVE), self._offered.why_not(RETRY))
+
+    def _move(self, target: str) -> None:
+        self._stage(MOVE, {"to": target})
+
+    def _retry(self, wanted: tuple[str, str]) -> None:
+        step, requester = wanted
+        self._stage(RETRY, {"step": step, "requester": requester, "data": self.pane.data})
+
+    def _stage(self, action: str, args: dict[str, Any]) -> None:
+        """Stages at once what needs no more than this; asks for the rest in the action's form."""
+        spec, targets = self._offered.spec(action), self._offered.targets
+        if spec is None or len(targets) != 1:
+            return
+        known = {param.name for param in spec.params}
+        given = {name: value for name, value in args.items() if name in known}
+        refused = _unfit(spec, given)
+        if refused:
+            self._page.context.notify(refused)
+        elif any(p.required and p.default is None and p.name not in given for p in spec.params):
+            self._page.action_requested.emit(action)
+        else:
+            defaults = {p.name: p.default for p in spec.params if p.default is not None}
+            staged = Staged(target=targets[0], action=action, args={**defaults, **given})
+            self._page.staging_requested.emit((staged,))
+
+
+def _unfit(spec: ActionSpec, given: dict[str, Any]) -> str:
+    """Why an action cannot take what was chosen here, "" when it can."""
+    for param in spec.params:
+        value = given.get(param.name)
+        if param.choices and value is not None and value not in param.choices:
+            return (
+                f"{spec.title.rstrip('… ')} does not offer {value}: {', '.join(param.choices) or 'nothing'}."
+            )
+    return ""
+
+
+def _state(run: Run) -> tuple[RunRef, str, str | None]:
+    return run.ref, run.engine_status, run.version
