@@ -21,17 +21,19 @@ Event = dict[str, Any]
 
 
 class Child:
-    """Runs ``resources.demo.worker`` in a process group of its own, on a leash: its standard input is a pipe of ours.
+    """Runs a world's worker module in a process group of its own, on a leash: its standard input is a pipe of ours.
 
     ``on_event(child, event)`` is called in a thread of the child for each JSON line it prints, and last with
     ``{"event": "exit", "code": int}``, when it is dead and reaped.
     """
 
-    def __init__(self, database: Path, log: Path, mode: str, arguments: Sequence[str], pace: float) -> None:
+    def __init__(
+        self, module: str, database: Path, log: Path, mode: str, arguments: Sequence[str], pace: float
+    ) -> None:
         self.log = log
         self.mode = mode
         # -P: a folder "resources" or "dbos" in the current directory must not be imported in place of ours.
-        self._command = [sys.executable, "-P", "-m", "resources.demo.worker", str(database), "--mode", mode]
+        self._command = [sys.executable, "-P", "-m", module, str(database), "--mode", mode]
         self._command += arguments
         self._environment = {k: v for k, v in os.environ.items() if not k.startswith("DBOS")}
         self._environment["PLAYHEAD_DEMO_PACE"] = str(pace)

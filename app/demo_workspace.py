@@ -1,4 +1,4 @@
-"""The folder that holds the demo: its database, its logs, and a marker that says whose and how complete it is."""
+"""The folder that holds the demo: its databases, its logs, and a marker that says whose and how complete it is."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import json
 import os
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine_bridge.errors import BusyError, PlayheadError
 
-VERSION = 1
+if TYPE_CHECKING:
+    from app.demo_world import World
+
+VERSION = 2
 NEEDED_BYTES = 60_000_000
 _ADVICE = "Choose another folder with --workspace, or free some space."
 
@@ -27,13 +32,17 @@ def default_workspace() -> Path:
 class Workspace:
     """Files of one demo. Methods raise PlayheadError when the folder cannot be used."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, worlds: Sequence[World]) -> None:
         self.folder = folder.expanduser().resolve()
-        self.database = self.folder / "shop.sqlite"
+        self.worlds = tuple(worlds)
         self.logs = self.folder / "logs"
         self._marker = self.folder / "playhead-demo.json"
         self._lock: int | None = None
-        self._anchor: sqlite3.Connection | None = None
+        self._anchors: list[sqlite3.Connection] = []
+
+    def file(self, world: World) -> Path:
+        """A world's database."""
+        return self.folder / world.file
 
     def acquire(self) -> bool:
         """Takes the folder for this process; false when another one has it."""
@@ -53,46 +62,45 @@ class Workspace:
     def hold(self) -> None:
         """Keeps the journal's files in being until ``release``: who finds none would have to read a copy."""
         try:
-            self._anchor = sqlite3.connect(self.database, check_same_thread=False)
-            self._anchor.execute("SELECT count(*) FROM dbos_migrations").fetchone()
+            for world in self.worlds:
+                anchor = sqlite3.connect(self.file(world), check_same_thread=False)
+                self._anchors.append(anchor)
+                anchor.execute(f"SELECT 1 FROM {world.proof} LIMIT 1").fetchone()
         except sqlite3.Error as error:
             raise PlayheadError(f"The demo's database cannot be opened: {error}.", _ADVICE) from error
 
     def release(self) -> None:
-        """Gives the folder free again, its database whole in one file if nobody reads it."""
-        if self._anchor is not None:
-            self._anchor.close()
-            self._anchor = None
+        """Gives the folder free again, each database whole in one file if nobody reads it."""
+        while self._anchors:
+            self._anchors.pop().close()
         if self._lock is not None:
-            self._checkpoint()
+            for world in self.worlds:
+                _checkpoint(self.file(world))
             os.close(self._lock)
             self._lock = None
 
     def healthy(self) -> bool:
-        """A complete demo of this version, whose database can be read."""
+        """A complete demo of this version, whose databases can be read."""
         marker = self._read_marker()
         if marker.get("version") != VERSION or marker.get("state") != "complete":
             return False
-        try:
-            with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)) as connection:
-                runs = connection.execute("SELECT count(*) FROM workflow_status").fetchone()[0]
-                return bool(runs) and connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
-        except sqlite3.Error:
-            return False
+        return all(_sound(self.file(world), world.proof) for world in self.worlds)
 
     def clear(self) -> None:
         """Removes an old or half-made demo, never a database that is not marked as one; marks the folder."""
-        if self.database.exists() and not self._marker.exists():
+        files = [self.file(world) for world in self.worlds]
+        foreign = next((file for file in files if file.exists() and not self._marker.exists()), None)
+        if foreign is not None:
             raise PlayheadError(
-                f"{self.database} exists and was not made by Playhead's demo.",
+                f"{foreign} exists and was not made by Playhead's demo.",
                 "Choose another folder with --workspace.",
             )
         if shutil.disk_usage(self.folder).free < NEEDED_BYTES:
             raise PlayheadError(f"There is too little space left on the disk of {self.folder}.", _ADVICE)
         try:
             self._mark("building")
-            for suffix in ("", "-wal", "-shm", "-journal"):
-                self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
+            for file, suffix in product(files, ("", "-wal", "-shm", "-journal")):
+                file.with_name(file.name + suffix).unlink(missing_ok=True)
         except OSError as error:
             raise unusable(self.folder, error) from error
 
@@ -102,15 +110,6 @@ class Workspace:
             self._mark("complete")
         except OSError as error:
             raise unusable(self.folder, error) from error
-
-    def _checkpoint(self) -> None:
-        if not self.database.exists():
-            return
-        try:
-            with closing(sqlite3.connect(self.database, timeout=0.5)) as connection:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error:
-            return
 
     def _mark(self, state: str) -> None:
         fresh = self._marker.with_suffix(".new")
@@ -123,6 +122,25 @@ class Workspace:
         except (OSError, ValueError):
             return {}
         return marker if isinstance(marker, dict) else {}
+
+
+def _sound(file: Path, proof: str) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+            made = connection.execute(f"SELECT 1 FROM {proof} LIMIT 1").fetchone()
+            return bool(made) and connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+    except sqlite3.Error:
+        return False
+
+
+def _checkpoint(file: Path) -> None:
+    if not file.exists():
+        return
+    try:
+        with closing(sqlite3.connect(file, timeout=0.5)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error:
+        return
 
 
 def unusable(folder: Path, error: OSError) -> PlayheadError:

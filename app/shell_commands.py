@@ -53,7 +53,7 @@ def _file(window: MainWindow) -> list[Command]:
         Command("source.open", "Open File …", actions.choose_file, ("Ctrl+O",), menu="File", icon="file"),
         Command("app.demo", "Open the Demo", actions.demo, when=actions.no_demo, menu="File", icon="demo"),
         Command(
-            "demo.kill", "Kill the Demo's Worker", actions.kill_demo, when=actions.no_worker, menu="File"
+            "demo.kill", "Kill the Demo's Workers", actions.kill_demo, when=actions.no_worker, menu="File"
         ),
         Command("source.reopen", "Open Source Again", one(actions.retry), when=closed, menu="File"),
         Command("source.password", "Enter Password …", one(actions.ask_password), when=closed, menu="File"),

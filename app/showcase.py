@@ -11,6 +11,7 @@ from engine_bridge.session import describe_error
 
 if TYPE_CHECKING:
     from app.demo import Demo
+    from app.demo_world import DemoSource
     from app.window import MainWindow
 
 _PROGRESS_S: Final = 0.1
@@ -47,13 +48,13 @@ class Showcase:
     def _prepare(self, demo: Demo) -> None:
         window = self._window
         try:
-            url = demo.prepare(progress=self._progressed)
+            sources = demo.prepare(progress=self._progressed)
         except BaseException as error:  # noqa: BLE001  whatever it was is shown in the window
             failure = describe_error(error)
             demo.stop()
             window.deliver(lambda: self._on_failed(failure))
             return
-        window.deliver(lambda: self._on_ready(url))
+        window.deliver(lambda: self._on_ready(sources))
         demo.start()
 
     def _progressed(self, done: int, total: int | None, text: str) -> None:
@@ -73,19 +74,21 @@ class Showcase:
         if not isinstance(error, CancelledError):
             self._window.report(describe_error(error))
 
-    def _on_ready(self, url: str) -> None:
+    def _on_ready(self, sources: tuple[DemoSource, ...]) -> None:
         self.progress = None
-        self._window.open(url, "demo")
+        self._window.open(sources[0].url, sources[0].title)
+        for source in sources[1:]:
+            self._window.sources.open(source.url, title=source.title)
 
     def no_worker(self) -> str:
-        """Why the demo's worker cannot be killed now."""
-        return "" if self._demo is not None and self._demo.worker_pid else "the demo's worker is not running"
+        """Why the demo's workers cannot be killed now."""
+        return "" if self._demo is not None and self._demo.worker_pids else "the demo's workers do not run"
 
     def kill_worker(self) -> None:
-        """Kills the demo's worker in the middle of its work, to see what a crash leaves behind."""
+        """Kills the demo's workers in the middle of their work, to see what a crash leaves behind."""
         if self._demo is not None and self._demo.kill_worker():
             self._window.notify(
-                "The demo's worker was killed; another one starts soon and recovers its runs."
+                "The demo's workers were killed; others start soon and take up what was left."
             )
 
     def cancel(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from app.cli.output import Printer, line
 from app.cli.runs import pages, print_runs
 from app.cli.session import Progress, opened
 from app.demo import Demo
+from app.demo_world import DemoSource
 from engine_bridge.bridge import Sort
 from engine_bridge.errors import PlayheadError
 
@@ -29,7 +30,7 @@ _LIVE_S = 6.0
 @click.option("--reset", is_flag=True, help="Make its past anew.")
 @click.option("--shots", is_flag=True, help="Pictures and a listing even where there is a display.")
 def demo(workspace: Path | None, reset: bool, shots: bool) -> None:
-    """Open the embedded demo: a real DBOS application with two weeks of history and live traffic."""
+    """Open the embedded demo: real applications with weeks of history and live traffic."""
     from app.main import check_display, run_window
 
     show = Demo(workspace=workspace, reset=reset)
@@ -40,29 +41,30 @@ def demo(workspace: Path | None, reset: bool, shots: bool) -> None:
             line(f"{error.message} Pictures go to {_SHOTS}/ instead.")
         else:
             sys.exit(run_window(None, show))
-    with _running(show) as url:
-        _draw(url)
-        _list(url)
+    with _running(show) as sources:
+        _draw(sources)
+        for source in sources:
+            _list(source)
 
 
 @contextmanager
-def _running(show: Demo) -> Iterator[str]:
+def _running(show: Demo) -> Iterator[Sequence[DemoSource]]:
     """The demo, prepared and working for a few seconds, ended whatever happens."""
     progress = Progress()
-    line("Preparing the demo: a real engine executes its past. This takes half a minute the first time.")
+    line("Preparing the demo: real engines execute its past. This takes half a minute the first time.")
     try:
-        url = show.prepare(progress=progress)
+        sources = show.prepare(progress=progress)
         progress.clear()
         show.start()
         line("Its workers are live.")
         time.sleep(_LIVE_S)
-        yield url
+        yield sources
     finally:
         progress.clear()
         show.stop()
 
 
-def _draw(url: str) -> None:
+def _draw(sources: Sequence[DemoSource]) -> None:
     from app.cli.snapshot import offscreen
     from app.shots import Shooter
 
@@ -81,14 +83,16 @@ def _draw(url: str) -> None:
     window.show()
     try:
         shooter = Shooter(window, _SHOTS)
-        source = shooter.open(url)
-        for path in shooter.shoot(source):
-            line(f"  {path}")
+        for source in sources:
+            opened_source = shooter.open(source.url, source.title)
+            for path in shooter.shoot(opened_source):
+                line(f"  {path}")
     finally:
         window.close()
         app.processEvents()
 
 
-def _list(url: str) -> None:
-    with opened(url) as place:
+def _list(source: DemoSource) -> None:
+    line(f"\n{source.title}")
+    with opened(source.url) as place:
         print_runs(list(pages(place, None, Sort(), 30)), Printer(reveal=False))

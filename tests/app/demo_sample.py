@@ -11,9 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from app.demo_build import Builder
+from app.demo_community import COMMUNITY, CommunityBuilder
 from app.demo_shift import shift
+from app.demo_shop import SHOP, ShopBuilder
 from app.demo_workspace import Workspace
+from app.demo_worlds import WORLDS
 
 NOW = datetime.now().astimezone()
 NOW_MS = int(NOW.timestamp() * 1000)
@@ -42,18 +44,27 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="playhead-demo-")
 
 
+class _SmallShop(ShopBuilder):
+    """About 130 runs: the least that still shows every feature. Keeps what was before it was moved."""
+
+    pace = 0.02
+
+    def finish(self) -> None:
+        before = Path(_folder().name) / "before.sqlite"
+        with closing(sqlite3.connect(self.database)) as source, closing(sqlite3.connect(before)) as target:
+            source.backup(target)
+        shift(self.database, NOW)
+
+
 @functools.cache
 def small_past() -> Past:
-    """About 130 runs: the least that still shows every feature."""
-    space = Workspace(Path(_folder().name) / "demo")
+    """A complete demo in a folder of its own: a small shop, and the community in full."""
+    space = Workspace(Path(_folder().name) / "demo", WORLDS)
     assert space.acquire()
     space.clear()
     progress: list[int] = []
-    Builder(space, 1, lambda done, _total, _text: progress.append(done), pace=0.02).execute()
-    before = Path(_folder().name) / "before.sqlite"
-    with closing(sqlite3.connect(space.database)) as source, closing(sqlite3.connect(before)) as target:
-        source.backup(target)
-    shift(space.database, NOW)
+    _SmallShop(SHOP, space, lambda percent, _text: progress.append(percent), size=1).run()
+    CommunityBuilder(COMMUNITY, space, lambda _percent, _text: None).run()
     space.complete()
     space.release()
-    return Past(space.folder, before, space.database, tuple(progress))
+    return Past(space.folder, Path(_folder().name) / "before.sqlite", space.file(SHOP), tuple(progress))

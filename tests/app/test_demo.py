@@ -11,15 +11,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 import pytest
 
-from app import demo as demo_module
+from app import demo_keeper
 from app.demo import Demo
-from app.demo_build import Builder
+from app.demo_build import Builders
+from app.demo_community import COMMUNITY, MAPPING
+from app.demo_keeper import Keeper
+from app.demo_shop import SHOP
 from app.demo_workspace import Workspace
+from app.demo_world import World
+from app.demo_worlds import WORLDS
 from engine_bridge.errors import BusyError, CancelledError, PlayheadError
 from tests.app.demo_sample import small_past
 
@@ -30,7 +36,7 @@ from app.demo import Demo
 demo = Demo(pace=0.05)
 demo.prepare(Path(sys.argv[1]))
 demo.start()
-print(demo.worker_pid, flush=True)
+print(*demo.worker_pids.values(), flush=True)
 time.sleep(60)
 """
 
@@ -73,17 +79,31 @@ def rows(folder: Path, sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql).fetchall()
 
 
+def community(folder: Path, sql: str, since_ms: float) -> list[tuple[object, ...]]:
+    since = datetime.fromtimestamp(since_ms / 1000, UTC).replace(tzinfo=None).isoformat(" ")
+    with closing(sqlite3.connect(folder / "community.sqlite", timeout=10)) as connection:
+        return connection.execute(sql, (since,)).fetchall()
+
+
 def test_a_second_start_takes_what_is_there(folder: Path) -> None:
     before = rows(folder, "SELECT workflow_uuid, created_at FROM workflow_status")
     seen: list[tuple[int, int, str]] = []
     demo = Demo()
     began = time.monotonic()
-    url = demo.prepare(folder, lambda *step: seen.append(step))
-    assert (folder / "shop.sqlite-wal").exists(), "a reader would take a copy"
+    sources = demo.prepare(folder, lambda *step: seen.append(step))
+    for name in ("shop", "community"):
+        assert (folder / f"{name}.sqlite-wal").exists(), "a reader would take a copy"
     demo.stop()
-    assert not (folder / "shop.sqlite-wal").exists()
+    assert list(folder.glob("*-wal")) == []
     assert time.monotonic() - began < 1
-    assert url == demo.url == f"dbos+sqlite:///{folder / 'shop.sqlite'}"
+    assert (
+        sources
+        == demo.sources
+        == (
+            ("shop", f"dbos+sqlite:///{folder / 'shop.sqlite'}"),
+            ("community", f"entity+sqlite:///{folder / 'community.sqlite'}?mapping={MAPPING}"),
+        )
+    )
     assert seen == [(100, 100, "The demo is ready")]
     assert rows(folder, "SELECT workflow_uuid, created_at FROM workflow_status") == before
 
@@ -93,7 +113,8 @@ def test_live_runs_appear_and_finish_and_stop_leaves_no_process(
 ) -> None:
     began = time.time() * 1000
     demo[0].start()
-    worker = psutil.Process(demo[0].worker_pid)
+    workers = [psutil.Process(pid) for pid in demo[0].worker_pids.values()]
+    assert len(workers) == 2
     fresh = f"SELECT count(*) FROM workflow_status WHERE created_at > {began} AND completed_at IS NOT NULL"
     until(lambda: rows(folder, fresh)[0][0])
     until(
@@ -101,31 +122,37 @@ def test_live_runs_appear_and_finish_and_stop_leaves_no_process(
             folder, "SELECT 1 FROM workflow_status WHERE recovery_attempts = 2 AND status = 'PENDING'"
         )
     )
-    assert worker.net_connections() == []
+    until(lambda: community(folder, "SELECT 1 FROM users WHERE status = 'active' AND created_at > ?", began))
+    assert [worker.net_connections() for worker in workers] == [[], []]
     demo[0].stop()
-    assert not worker.is_running()
+    assert not any(worker.is_running() for worker in workers)
     assert children() == []
-    assert not (folder / "shop.sqlite-wal").exists()
+    assert list(folder.glob("*-wal")) == []
 
 
 def test_a_killed_worker_leaves_pending_runs_is_reported_and_comes_back(
     demo: tuple[Demo, list[str]], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo_module, "KILLED_SECONDS", 0.3)
+    monkeypatch.setattr(demo_keeper, "KILLED_SECONDS", 0.3)
     assert not demo[0].kill_worker()
     demo[0].start()
-    first = demo[0].worker_pid
+    first = demo[0].worker_pids
     mine = "SELECT 1 FROM workflow_status WHERE executor_id = 'shop-1' AND workflow_uuid LIKE 'order-11%'"
     until(lambda: rows(folder, mine))
     assert demo[0].kill_worker()
-    until(lambda: demo[0].worker_pid not in (None, first))
-    assert "signal 9" in demo[1][0]
-    until(lambda: any("restarted" in line for line in demo[1]))
+    until(
+        lambda: len(demo[0].worker_pids) == 2 and not set(first.values()) & set(demo[0].worker_pids.values())
+    )
+    for world in WORLDS:
+        until(
+            lambda world=world: any(f"{world.name}'s worker has been restarted" in line for line in demo[1])
+        )
+        assert any(f"{world.name}'s worker died (signal 9)" in line for line in demo[1])
 
 
-def test_back_off_grows_while_workers_die_young() -> None:
-    demo = Demo()
-    assert [demo._back_off() for _ in range(8)] == [1, 2, 4, 8, 16, 30, 30, 30]
+def test_back_off_grows_while_workers_die_young(tmp_path: Path) -> None:
+    keeper = Keeper(SHOP, Workspace(tmp_path, WORLDS), 1.0, lambda _: None)
+    assert [keeper.back_off() for _ in range(8)] == [1, 2, 4, 8, 16, 30, 30, 30]
 
 
 def test_workers_die_with_a_parent_that_is_killed(folder: Path) -> None:
@@ -134,24 +161,25 @@ def test_workers_die_with_a_parent_that_is_killed(folder: Path) -> None:
     )
     with holder:
         assert holder.stdout is not None
-        worker = psutil.Process(int(holder.stdout.readline()))
+        workers = [psutil.Process(int(pid)) for pid in holder.stdout.readline().split()]
         until(lambda: rows(folder, "SELECT 1 FROM workflow_status WHERE workflow_uuid LIKE '%-11___'"))
-        assert worker.is_running()
+        assert len(workers) == 2 and all(worker.is_running() for worker in workers)
         holder.send_signal(signal.SIGKILL)
-    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 10)
+    for worker in workers:
+        until(lambda worker=worker: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 10)
 
 
 def test_one_playhead_at_a_time_drives_a_workspace(demo: tuple[Demo, list[str]], folder: Path) -> None:
     reports: list[str] = []
     other = Demo(reports.append)
-    assert other.prepare(folder) == demo[0].url
+    assert other.prepare(folder) == demo[0].sources
     other.start()
-    assert other.worker_pid is None and "Another Playhead" in reports[0]
+    assert other.worker_pids == {} and "Another Playhead" in reports[0]
     other.stop()
 
 
 def test_a_half_made_workspace_that_another_one_makes_is_busy(tmp_path: Path) -> None:
-    space = Workspace(tmp_path / "half")
+    space = Workspace(tmp_path / "half", WORLDS)
     assert space.acquire()
     space.clear()
     with pytest.raises(BusyError, match="preparing"):
@@ -174,20 +202,23 @@ def test_a_full_disk_is_noticed_before_anything_starts(
         Demo().prepare(tmp_path / "demo")
 
 
-def test_a_database_that_is_not_ours_is_never_removed(tmp_path: Path) -> None:
-    (tmp_path / "shop.sqlite").write_bytes(b"precious")
+@pytest.mark.parametrize("name", ["shop.sqlite", "community.sqlite"])
+def test_a_database_that_is_not_ours_is_never_removed(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"precious")
     demo = Demo()
     with pytest.raises(PlayheadError, match="was not made by"):
         demo.prepare(tmp_path)
     demo.stop()
-    assert (tmp_path / "shop.sqlite").read_bytes() == b"precious"
+    assert (tmp_path / name).read_bytes() == b"precious"
 
 
-def test_a_damaged_demo_is_not_taken(folder: Path) -> None:
-    data = bytearray((folder / "shop.sqlite").read_bytes())
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
+def test_a_damaged_demo_is_not_taken(folder: Path, world: World) -> None:
+    assert Workspace(folder, WORLDS).healthy()
+    data = bytearray((folder / world.file).read_bytes())
     data[:100] = b"x" * 100
-    (folder / "shop.sqlite").write_bytes(data)
-    assert not Workspace(folder).healthy()
+    (folder / world.file).write_bytes(data)
+    assert not Workspace(folder, WORLDS).healthy()
 
 
 def test_stopping_while_the_past_is_made_cancels_and_cleans_up(tmp_path: Path) -> None:
@@ -205,21 +236,22 @@ def test_stopping_while_the_past_is_made_cancels_and_cleans_up(tmp_path: Path) -
     demo.stop()
     thread.join()
     assert caught and children() == []
-    assert not Workspace(tmp_path / "demo").healthy()
+    assert not Workspace(tmp_path / "demo", WORLDS).healthy()
 
 
 def test_a_worker_that_cannot_start_is_an_error_with_its_log(tmp_path: Path) -> None:
-    space = Workspace(tmp_path / "demo")
+    space = Workspace(tmp_path / "demo", WORLDS)
     assert space.acquire()
     space.clear()
-    space.database.mkdir()
+    space.file(COMMUNITY).mkdir()
     with pytest.raises(PlayheadError, match="ended with code 1") as caught:
-        Builder(space, 1, lambda *_: None).run()
+        Builders(WORLDS, space, lambda *_: None).run()
+    assert children() == [], "the other world's workers were stopped"
     assert "unable to open database" in caught.value.detail
     space.release()
 
 
 def test_the_application_never_loads_the_engine() -> None:
-    code = "import sys, app.demo; print([m for m in ('dbos', 'sqlalchemy', 'PySide6') if m in sys.modules])"
+    code = "import sys, app.demo; print([m for m in ('dbos', 'sqlalchemy', 'msgspec', 'PySide6') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

@@ -9,6 +9,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.demo import Demo
+from app.demo_world import DemoSource
 from app.window import MainWindow
 from engine_bridge.errors import CancelledError, PlayheadError
 
@@ -23,17 +24,19 @@ class ShortDemo(Demo):
         self.error = error
 
     @property
-    def worker_pid(self) -> int | None:
-        return 1 if self.started else None
+    def worker_pids(self) -> dict[str, int]:
+        return {"shop": 1} if self.started else {}
 
-    def prepare(self, workspace=None, progress: Callable[..., None] = lambda *_: None, *, reset=None) -> str:
+    def prepare(
+        self, workspace=None, progress: Callable[..., None] = lambda *_: None, *, reset=None
+    ) -> tuple[DemoSource, ...]:
         progress(100, 350, "Executing orders")
         self.go.wait(20)
         if self.ended.is_set():
             raise CancelledError
         if self.error is not None:
             raise self.error
-        return "fake://demo/shop"
+        return (DemoSource("shop", "fake://demo/shop"), DemoSource("community", "fake://demo/community"))
 
     def start(self) -> None:
         self.started = True
@@ -56,7 +59,8 @@ def test_the_demo_shows_progress_then_its_runs(qtbot: QtBot, window: MainWindow)
     assert window.actions_of_sources.no_demo() == "the demo is being prepared"
     demo.go.set()
     qtbot.waitUntil(lambda: window.router.scope == "runs")
-    assert window.top_bar.path.texts[0] == "demo"
+    assert window.top_bar.path.texts[0] == "shop"
+    assert [source.title for source in window.sources.all()] == ["shop", "community"]
     qtbot.waitUntil(lambda: window.status_bar.note.text == "The worker is live.")
     window.run_command("demo.kill")
     assert demo.killed
