@@ -1,0 +1,269 @@
+"""The impact page: old configs against new, what changes, and whom it strands. GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from PySide6.QtCore import QEvent, QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine_bridge.configs import Impact, ImpactReport, LintReport
+from engine_bridge.format import count, plain
+from widgets.configs.changes import ChangeTable, overlays
+from widgets.configs.graph import ConfigGraph
+from widgets.configs.header import verdict
+from widgets.configs.lint_pane import LintPane
+from widgets.configs.page import findings_of
+from widgets.configs.place_picker import PlacePicker
+from widgets.configs.progress import ProgressLine
+from widgets.configs.stranded import StrandedPane
+from widgets.run.labels import Glyph, Text
+from widgets.run.panes import Pane, Panes
+from widgets.shell.label import label
+from widgets.table.empty import EmptyState
+
+PANES: Final = ("stranded", "changes", "findings")
+
+
+class ImpactView(QWidget):
+    """``compare_requested`` comes from the button and from Enter; ``item_chosen`` carries a number of the report."""
+
+    compare_requested = Signal()
+    cancel_requested = Signal()
+    item_chosen = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Impact of a change")
+        self.old, self.new = PlacePicker("Old configs"), PlacePicker("New configs")
+        self.items = QComboBox()
+        self.compare = QPushButton("Compare")
+        self.progress = ProgressLine()
+        self.verdict, self.glyph = Text(least=200), Glyph()
+        self.notices = label(color="muted", wrap=True)
+        self.old_graph, self.new_graph = ConfigGraph("Old graph"), ConfigGraph("New graph")
+        self.stranded, self.changes, self.lint = StrandedPane(), ChangeTable(), LintPane()
+        self.empty = EmptyState()
+        self.impact: Impact | None = None
+        self._lay_out()
+        self.home = self.new
+        self.compare.clicked.connect(self.compare_requested)
+        for picker in (self.old, self.new):
+            picker.entered.connect(self.compare_requested)
+        self.progress.cancelled.connect(self.cancel_requested)
+        self.items.activated.connect(lambda row: self.item_chosen.emit(row))
+
+    def _lay_out(self) -> None:
+        self.items.setAccessibleName("Workflow type and tenant")
+        self.items.setMaximumWidth(300)
+        self.items.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.compare.setProperty("primary", "true")
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(self._summary())
+        column.addWidget(self.notices)
+        column.addWidget(self._splitter(), 1)
+        self._content = content
+        self._stack = QStackedWidget()
+        self._stack.addWidget(content)
+        self._stack.addWidget(self.empty)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(16, 12, 16, 0)
+        whole.setSpacing(8)
+        whole.addLayout(self._pickers())
+        whole.addWidget(self.progress)
+        whole.addWidget(self._stack, 1)
+
+    def _pickers(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(label("Impact of a change", size=18, bold=True))
+        row.addSpacing(12)
+        for title, picker in (("Old", self.old), ("New", self.new)):
+            row.addWidget(label(title, color="muted"))
+            row.addWidget(picker, 1)
+        row.addWidget(self.compare)
+        return row
+
+    def _summary(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.items)
+        row.addWidget(self.glyph)
+        row.addWidget(self.verdict)
+        row.addStretch(1)
+        return row
+
+    def _splitter(self) -> QSplitter:
+        self.graphs = QSplitter(Qt.Orientation.Vertical)
+        for title, graph in (("Old", self.old_graph), ("New", self.new_graph)):
+            self.graphs.addWidget(_titled(title, graph))
+        self.panes = Panes("What changes", [])
+        for name, widget in zip(PANES, (self.stranded, self.changes, self.lint), strict=True):
+            self.panes.add(Pane(name, name.capitalize(), widget))
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.addWidget(self.graphs)
+        split.addWidget(self.panes)
+        split.setSizes([420, 300])
+        split.setStretchFactor(0, 3)
+        split.setStretchFactor(1, 2)
+        for splitter in (self.graphs, split):
+            splitter.setChildrenCollapsible(False)
+        return split
+
+    @property
+    def shows_impact(self) -> bool:
+        """Whether an impact is on show, and no message instead of it."""
+        return self._stack.currentWidget() is self._content
+
+    def turn(self) -> None:
+        """Puts the graphs beside each other, or one above the other."""
+        above = self.graphs.orientation() == Qt.Orientation.Vertical
+        self.graphs.setOrientation(Qt.Orientation.Horizontal if above else Qt.Orientation.Vertical)
+
+    def show_running(self) -> None:
+        self.progress.show_far("Comparing")
+        self.compare.setEnabled(False)
+
+    def rest(self) -> None:
+        """Nothing is under way any more."""
+        self.progress.hide()
+        self.compare.setEnabled(True)
+
+    def show_message(
+        self, title: str, text: str, *actions: tuple[str, str], glyph: str = "swap", color: str = "muted"
+    ) -> None:
+        """Shows a message instead of an impact."""
+        self.impact = None
+        self.empty.show_state(glyph, title, text, *actions, color=color)
+        self._stack.setCurrentWidget(self.empty)
+
+    def show_item(self, report: ImpactReport, number: int, blocked: str) -> None:
+        """Shows one workflow type and tenant of a report. ``blocked`` says why entities cannot be moved."""
+        item = self.impact = report.items[number]
+        self._name_items(report.items, number)
+        self._show_verdict(item)
+        self._show_graphs(item)
+        targets = tuple(node.status for node in item.new.nodes) if item.new is not None else ()
+        self.stranded.show_rows(item.stranded, targets, blocked)
+        self.changes.show_changes(item.changes)
+        self.panes.set_count("stranded", count(len(item.stranded)) if item.stranded else "")
+        self.panes.set_count("changes", count(len(item.changes)) if item.changes else "")
+        self._show_findings(report, item.type)
+        self._stack.setCurrentWidget(self._content)
+
+    def show_findings_only(self, report: ImpactReport) -> None:
+        """Neither side has a usable config: only the findings are there."""
+        self.impact = None
+        self._name_items((), 0)
+        self.glyph.set_glyph("failed", "failed")
+        self.verdict.set_text("Nothing could be compared: see the findings of both sides.")
+        self.notices.setVisible(False)
+        for graph in (self.old_graph, self.new_graph):
+            graph.show_declared(None, "No usable config.")
+        self.stranded.show_rows((), (), "")
+        self.changes.show_changes(())
+        self._show_findings(report, "")
+        self.panes.show_pane("findings")
+        self._stack.setCurrentWidget(self._content)
+
+    def _name_items(self, items: Sequence[Impact], number: int) -> None:
+        with QSignalBlocker(self.items):
+            self.items.clear()
+            self.items.addItems([item_words(item) for item in items])
+            self.items.setCurrentIndex(number)
+        self.items.setVisible(bool(items))
+
+    def _show_verdict(self, item: Impact) -> None:
+        glyph, tone, words = verdict_of(item)
+        self.glyph.set_glyph(glyph, tone)
+        self.verdict.set_text(words)
+        self.notices.setText("\n".join(plain(notice) for notice in item.notices))
+        self.notices.setVisible(bool(item.notices))
+
+    def _show_graphs(self, item: Impact) -> None:
+        sides = ((self.old_graph, item.old, "old"), (self.new_graph, item.new, "new"))
+        for (graph, declared, side), overlay in zip(sides, overlays(item), strict=True):
+            graph.set_overlay(overlay)
+            graph.show_declared(declared, f"The {side} configs have no usable {plain(item.type, 60)}.")
+
+    def _show_findings(self, report: ImpactReport, type_: str) -> None:
+        merged, sides = both(report, type_)
+        self.lint.show_report(merged.files, merged.findings, None, sides)
+        self.panes.set_count("findings", count(len(merged.findings)) if merged.findings else "")
+
+    def step_pane(self, direction: int) -> None:
+        """Goes to the next tab, or the one before."""
+        self.panes.setCurrentIndex((self.panes.currentIndex() + direction) % len(PANES))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "new"):
+            self.old.tint()
+            self.new.tint()
+
+
+def item_words(item: Impact) -> str:
+    """ "registration · acme"."""
+    return f"{plain(item.type, 60)} · {plain(item.tenant, 60)}" if item.tenant else plain(item.type, 60)
+
+
+def verdict_of(item: Impact) -> tuple[str, str, str]:
+    """Glyph, colour and words of what a change means."""
+    if item.old is None and item.new is None:
+        return "failed", "failed", "Nothing could be compared: see the findings of both sides."
+    if not item.migration:
+        same = "Nothing differs." if not item.changes else "Every status remains: no migration is needed."
+        return "completed", "completed", same
+    counted = [row.count for row in item.stranded if row.count is not None]
+    lost = count(len(item.stranded))
+    noun = "status is" if len(item.stranded) == 1 else "statuses are"
+    entities = sum(counted)
+    who = (
+        f"{count(entities)} {'entity' if entities == 1 else 'entities'}" if counted else "nobody was counted"
+    )
+    return "warning", "failed", f"A migration is needed: {lost} {noun} lost, {who} would be stranded."
+
+
+def both(report: ImpactReport, type_: str) -> tuple[LintReport, dict[str, str]]:
+    """The files and findings of both sides about a type ("" for all), and the side of each file."""
+    sides: dict[str, str] = {}
+    for side, lint in (("new", report.new), ("old", report.old)):
+        names = [file.name for file in lint.files] + [found.file for found in lint.findings]
+        for name in dict.fromkeys(names):
+            sides[name] = "" if name in sides else side
+    files = {file.name: file for file in (*report.old.files, *report.new.files) if type_ in ("", file.type)}
+    found = dict.fromkeys(
+        finding
+        for lint in (report.old, report.new)
+        for finding in (findings_of(lint, type_) if type_ else lint.findings)
+    )
+    return LintReport(files=tuple(files.values()), findings=tuple(found)), sides
+
+
+def findings_words(report: ImpactReport) -> str:
+    """ "old: lint clean, new: 2 errors", for the status bar."""
+    return f"old: {verdict(report.old.findings)}, new: {verdict(report.new.findings)}"
+
+
+def _titled(title: str, widget: QWidget) -> QWidget:
+    holder = QWidget()
+    row = QHBoxLayout(holder)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(8)
+    name = label(title, color="muted", bold=True)
+    name.setFixedWidth(32)
+    row.addWidget(name)
+    row.addWidget(widget, 1)
+    return holder
