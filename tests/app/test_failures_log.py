@@ -16,7 +16,7 @@ from app.failures_page import FailuresPage
 from engine_bridge.model import RunRef
 from tests.app.context import Told, add_source, make_context, show
 from tests.fakes import FakeBridge, make_run
-from tests.fakes_entities import EntitiesBridge, entity_ref, log_row
+from tests.fakes_lives import EntitiesBridge, entity_ref, log_row
 from widgets.failures.sieve import Condition, Sieve
 
 

@@ -16,7 +16,7 @@ from engine_bridge.actions.model import Staged
 from engine_bridge.cancel import CancelToken
 from tests.app.context import Told, add_source, make_context, show
 from tests.fakes import FakeBridge, ref
-from tests.fakes_entities import EntitiesBridge, entity_ref
+from tests.fakes_lives import EntitiesBridge, entity_ref
 
 
 @dataclass

@@ -17,6 +17,7 @@ from widgets.theme import RADIUS, Theme, font, mix, theme
 _TEXT_SCALE = 0.42  # below it, text is illegible and nodes are plain boxes
 _FINE_NODES = 120
 _ARROW = 5.0
+_INSET = 18.0  # px from a node's right edge to where a way back begins or ends
 _GLYPH = 13
 
 
@@ -26,7 +27,7 @@ class GraphPainter:
     def __init__(self) -> None:
         self._elided: dict[tuple[str, int], str] = {}
         self._texts: dict[tuple[str, int], QStaticText] = {}
-        self._paths: dict[int, tuple[QPainterPath, QPointF]] = {}
+        self._paths: dict[int, tuple[QPainterPath, QPolygonF]] = {}
         self._of: GraphScene | None = None
         self._rects = RectArray()
         self._states: list[tuple[StepStatus, int]] = []
@@ -94,8 +95,6 @@ class GraphPainter:
         draw_lines(painter, _thin(s[shown], area))
 
     def _curve(self, painter: QPainter, scene: GraphScene, edge: int, t: Theme) -> None:
-        a, b = scene.layout.edges[edge]
-        points = scene.layout.routes[edge]
         kind = int(scene.edge_kind[edge])
         bowed = kind in (LOOP, BACK)
         color = t.color("retrying") if bowed else t.color("waiting") if kind == CHILD else t.color("muted")
@@ -105,12 +104,12 @@ class GraphPainter:
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if edge not in self._paths:
-            self._paths[edge] = _loop_path(scene, a, b) if bowed else _down_path(points)
-        path, tip = self._paths[edge]
+            self._paths[edge] = _path(scene, kind, edge)
+        path, head = self._paths[edge]
         painter.drawPath(path)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color)
-        painter.drawPolygon(_arrow(tip, sideways=bowed))
+        painter.drawPolygon(head)
         times = int(scene.edge_count[edge]) + (kind == LOOP)
         if times > 1 and kind != CHILD:
             painter.setPen(color)
@@ -257,6 +256,20 @@ def _rect(scene: GraphScene, index: int) -> QRectF:
     return QRectF(x - width / 2, y - NODE_HEIGHT / 2, width, NODE_HEIGHT)
 
 
+def _path(scene: GraphScene, kind: int, edge: int) -> tuple[QPainterPath, QPolygonF]:
+    """An edge's line and its arrow head."""
+    a, b = scene.layout.edges[edge]
+    level = int(scene.layout.rank[a]) == int(scene.layout.rank[b])
+    if kind == LOOP or (kind == BACK and level):
+        path, tip = _loop_path(scene, a, b)
+        return path, _arrow(tip, _ARROW, 0)
+    if kind == BACK:
+        path, tip = _back_path(scene, a, b)
+        return path, _arrow(tip, 0, _ARROW)
+    path, tip = _down_path(scene.layout.routes[edge])
+    return path, _arrow(tip, 0, -_ARROW)
+
+
 def _down_path(points: NDArray[np.float64]) -> tuple[QPainterPath, QPointF]:
     """A smooth path over the bends, from a node's lower edge to the next one's upper edge."""
     half = NODE_HEIGHT / 2
@@ -281,11 +294,27 @@ def _loop_path(scene: GraphScene, a: int, b: int) -> tuple[QPainterPath, QPointF
     return path, end
 
 
-def _arrow(tip: QPointF, *, sideways: bool) -> QPolygonF:
-    if sideways:
-        return QPolygonF(
-            [tip, tip + QPointF(_ARROW * 1.4, -_ARROW / 1.4), tip + QPointF(_ARROW * 1.4, _ARROW / 1.4)]
-        )
-    return QPolygonF(
-        [tip, tip + QPointF(-_ARROW / 1.4, -_ARROW * 1.4), tip + QPointF(_ARROW / 1.4, -_ARROW * 1.4)]
+def _back_path(scene: GraphScene, a: int, b: int) -> tuple[QPainterPath, QPointF]:
+    """Up from a node's top to an earlier one's bottom, to the right of what stands between."""
+    source, target = _rect(scene, a), _rect(scene, b)
+    start, end = (
+        QPointF(source.right() - _INSET, source.top()),
+        QPointF(target.right() - _INSET, target.bottom()),
     )
+    ranks = scene.layout.rank
+    between = np.flatnonzero((ranks > ranks[b]) & (ranks < ranks[a]))
+    path = QPainterPath(start)
+    if len(between):
+        bow = max(start.x(), end.x(), *(_rect(scene, int(n)).right() for n in between)) + 2 * _INSET
+        path.cubicTo(QPointF(bow, start.y() - _INSET), QPointF(bow, end.y() + _INSET), end)
+    else:
+        middle = (start.y() + end.y()) / 2
+        path.cubicTo(QPointF(start.x(), middle), QPointF(end.x(), middle), end)
+    return path, end
+
+
+def _arrow(tip: QPointF, dx: float, dy: float) -> QPolygonF:
+    """A head whose shaft comes from (dx, dy)."""
+    foot = tip + QPointF(dx * 1.4, dy * 1.4)
+    side = QPointF(dy / 1.4, dx / 1.4)
+    return QPolygonF([tip, foot + side, foot - side])

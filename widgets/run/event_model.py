@@ -15,11 +15,11 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from engine_bridge import format as fmt
 from engine_bridge.codes import EVENT_KINDS, time_or_none
 from engine_bridge.history import History
-from engine_bridge.model import Event, PayloadRef, Provenance
+from engine_bridge.model import Event, EventKind, PayloadRef, Provenance
 from engine_bridge.payloads import decode, summary
 from engine_bridge.payloads.masking import mask_decoded, mask_text
 from widgets.run.blocked import evidence_text
-from widgets.run.entity import move_words
+from widgets.run.entity import is_entity, move_words
 from widgets.run.labels import tip
 from widgets.run.moment import spans_days
 
@@ -71,6 +71,11 @@ class EventModel(QAbstractTableModel):
     def with_day(self) -> bool:
         """Whether the time column shows days too."""
         return self._with_day
+
+    @property
+    def by_days(self) -> bool:
+        """Whether this is an entity's life of several days."""
+        return self._with_day and self._history is not None and is_entity(self._history.run)
 
     def grow(self) -> None:
         """Takes events that the history gained; what is shown stays where it is."""
@@ -175,11 +180,12 @@ class EventModel(QAbstractTableModel):
         if column == EVENT:
             return event.kind.value
         if column == STEP:
-            return fmt.plain(event.step_name or "", 200)
+            return fmt.plain(step_of(event), 200)
         return mask_text(detail_of(event))
 
     def _time(self, ns: int | None) -> str:
-        clock = fmt.clock(ns, self._zone)
+        # An entity's moves are days apart: what matters is read at a glance, the exact time is in the tooltip.
+        clock = fmt.clock(ns, self._zone, digits=0 if self.by_days else 3)
         return f"{fmt.day(ns, self._zone)} {clock}" if self._with_day and clock else clock
 
     def tooltip(self, row: int, column: int) -> str:
@@ -193,7 +199,7 @@ class EventModel(QAbstractTableModel):
             return f"{event.name}\n{provenance_text(event)}"
         if column == DETAIL:
             return mask_text("\n".join(filter(None, (event.detail, *move_words(event)))))
-        return event.step_name or "" if column == STEP else ""
+        return step_of(event) if column == STEP else ""
 
 
 def decoded(history: History, row: int) -> Event:
@@ -209,6 +215,11 @@ def decoded(history: History, row: int) -> Event:
             time_ns=time_or_none(events["time_ns"][row]),
             detail=f"this record cannot be decoded ({type(error).__name__})",
         )
+
+
+def step_of(event: Event) -> str:
+    """The step column: what a change of status was made by, for its detail names the statuses."""
+    return event.name if event.kind is EventKind.STATUS_CHANGED else event.step_name or ""
 
 
 def detail_of(event: Event) -> str:

@@ -21,10 +21,12 @@ from widgets.run.data_fields import DataFields
 from widgets.run.labels import Glyph
 from widgets.run.list_table import Cell, ListTable
 from widgets.shell.label import clear, label, plain_tooltip
+from widgets.theme import ROW
 
 _TYPING_MS = 300
 _COLUMNS = ("step", "leads to", "why")
 _WIDTHS = (170, 170)
+_ROWS = 9  # steps in sight at once
 
 
 class NextStepsPane(QScrollArea):
@@ -78,10 +80,10 @@ class NextStepsPane(QScrollArea):
         rows.addWidget(self.fields)
         rows.addLayout(head)
         rows.addLayout(self.buttons)
-        rows.addWidget(self.table, 1)
+        rows.addWidget(self.table)
         rows.addWidget(self.reasons)
         rows.addWidget(self.origin)
-        self.table.setMinimumHeight(96)
+        rows.addStretch(1)
         self.setWidget(inner)
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -118,7 +120,7 @@ class NextStepsPane(QScrollArea):
         self._resolution = None
         self.headline.setText(fmt.safe_lines(words))
         self.glyph.set_glyph(glyph, tone)
-        self.table.list_model.set_rows(0, lambda row: ())
+        self._show_rows(0)
         self.reasons.setText("")
         self.origin.setText("")
         clear(self.buttons)
@@ -136,10 +138,17 @@ class NextStepsPane(QScrollArea):
         applies = bool(found.step)
         self.headline.setText(fmt.safe_lines(self._words(found)))
         self.glyph.set_glyph("completed" if applies else "warning", "completed" if applies else "retrying")
-        self.table.list_model.set_rows(len(found.candidates), self._cells)
+        self._show_rows(len(found.candidates))
         wanted = chosen.step if chosen is not None else found.step
         self._choose(next((n for n, c in enumerate(found.candidates) if c.step == wanted), 0))
         self.origin.setText(fmt.plain(f"by {found.config}", 300) if found.config else "")
+
+    def _show_rows(self, count: int) -> None:
+        self.table.list_model.set_rows(count, self._cells)
+        self.table.setVisible(count > 0)
+        self.table.setFixedHeight(
+            self.table.horizontalHeader().sizeHint().height() + ROW * min(count, _ROWS) + 4
+        )
 
     @staticmethod
     def _words(found: Resolution) -> str:

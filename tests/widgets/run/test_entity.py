@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from engine_bridge.history import BatchBuilder, History
 from engine_bridge.model import Run
 from tests.fakes import NOW
-from tests.fakes_entities import entity_history, make_entity
+from tests.fakes_lives import entity_history, make_entity
 from widgets.run.event_model import DETAIL
 from widgets.run.page import RunView
 

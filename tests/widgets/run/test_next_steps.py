@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import PlayheadError
 from engine_bridge.populations import Resolution
-from tests.fakes_entities import EntitiesBridge, entity_ref
+from tests.fakes_lives import EntitiesBridge, entity_ref
 from widgets.run.data_fields import shown, typed
 from widgets.run.next_steps import NextStepsPane
 
