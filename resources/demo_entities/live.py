@@ -27,7 +27,7 @@ GAPS = ((120, 6.0), (500, 20.0), (1_500, 90.0))
 RARELY = 900.0
 RESUMED = timedelta(minutes=2)
 """What happened so short a time ago is taken up again: a worker that was killed may have left it."""
-MANY_DEAD = 4
+MANY_DEAD = 6
 """Dead claims beyond this many are swept; fewer wait for the janitor's night."""
 DOOM_S = 90.0
 

@@ -59,7 +59,7 @@ def by_raw_sql(app: Community) -> None:
     """What somebody did in a SQL console, behind the engine's back: no history row, no version."""
     for key in DRIFTED:
         _set(app, key, "pending_documents")
-    paid = sa.select(INVOICES.c.id).where(INVOICES.c.status == "overdue").order_by(INVOICES.c.id).limit(4)
+    paid = sa.select(INVOICES.c.id).where(INVOICES.c.status == "sent").order_by(INVOICES.c.id).limit(4)
     for (key,) in app.rows(paid):
         with app.db.begin() as connection:
             connection.exec_driver_sql("UPDATE invoices SET status = 'paid' WHERE id = ?", (key,))
