@@ -18,7 +18,7 @@ from app.context import PageController, Source
 from app.drafts import Drafts
 from app.jobs import Jobs
 from app.unlock import Unlocks
-from engine_bridge.actions.model import Plan, Target
+from engine_bridge.actions.model import Plan, Staged, Target
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from app.actions_forms import Forms
     from app.actions_review import Review
     from app.window import MainWindow
+    from engine_bridge.query.ast import Node
     from widgets.actions.close_dialog import CloseDialog
 
 
@@ -103,10 +104,9 @@ class Desk(QObject):
         """What can be done to what is chosen, and what of it is staged."""
         focus, offered = self.window.focus.current, self.specs.offered
         chosen = {(target.kind, target.id) for target in offered.targets}
-        staged = tuple(
-            one for one in self.drafts.staged(focus.source) if (one.target.kind, one.target.id) in chosen
-        )
-        return replace(offered, staged=staged)
+        draft = self.drafts.staged(focus.source)
+        staged = tuple(one for one in draft if (one.target.kind, one.target.id) in chosen)
+        return replace(offered, staged=staged, draft=draft)
 
     def why_not(self, action: str) -> str:
         """Why an action cannot be staged on what is chosen."""
@@ -116,6 +116,8 @@ class Desk(QObject):
         """A page was built: its targets and buttons are ours."""
         page.targets_changed.connect(lambda: self._look())
         page.action_requested.connect(self.start)
+        page.staging_requested.connect(self.stage)
+        page.bulk_requested.connect(self.stage_bulk)
 
     def scope_changed(self) -> None:
         """Another page, source or run may be on the screen; often it is the playhead alone that moved."""
@@ -123,6 +125,8 @@ class Desk(QObject):
         shown = (self.window.router.scope, focus.source, focus.run, source and source.info)
         if shown != self._shown:
             self._shown = shown
+            page = self.page()
+            self.window.place_sheet(page.sheet_home if page is not None else None)
             self.locks.show()
             self.trail.look()
             self._look(again=False)
@@ -150,6 +154,20 @@ class Desk(QObject):
     def start(self, action: str) -> None:
         """Opens the form of an action on what is chosen."""
         self.forms.open(action)
+
+    def stage(self, staged: tuple[Staged, ...]) -> None:
+        """Stages what a page made, as one change of the draft, and shows its plan; the keyboard stays where it is."""
+        key = self.window.focus.current.source
+        if key is not None and staged:
+            self.drafts.add(key, *staged)
+            self.review.open(begin=False)
+
+    def stage_bulk(self, asked: tuple[str, tuple[tuple[Staged, Node | None], ...], str]) -> None:
+        """Sets up a bulk job of actions that a page made, each on all that match a filter."""
+        source = self.source()
+        if source is not None:
+            title, parts, query = asked
+            self.bulk.begin_staged(source, title, parts, query)
 
     def show(self, page: QWidget, title: str, source: Source, where: str = "") -> None:
         """Shows a page in the sheet, under its title, target, source and environment."""

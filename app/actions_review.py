@@ -31,8 +31,8 @@ class Review(QObject):
         desk.drafts.changed.connect(self._on_draft)
         desk.unlocks.changed.connect(lambda key: self._show_blocked())
 
-    def open(self) -> None:
-        """Reviews what is staged on the focused source."""
+    def open(self, *, begin: bool = True) -> None:
+        """Reviews what is staged on the focused source; ``begin`` gives the review the keyboard."""
         source = self._desk.source()
         if source is None:
             return
@@ -50,7 +50,8 @@ class Review(QObject):
             view.changed.connect(self._show_blocked)
         self._desk.show(self.view, "Review", source)
         self.replan()
-        self.view.begin()
+        if begin:
+            self.view.begin()
 
     def stop(self) -> None:
         """Nothing shows it any more."""

@@ -20,7 +20,8 @@ _ASKED: Final = 8  # of many targets, so many are asked what can be done to them
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """Actions on some targets. ``reason`` says why there are none; ``staged`` are those staged on these targets.
+    """Actions on some targets. ``reason`` says why there are none; ``staged`` are those staged on these targets,
+    ``draft`` all that are staged on their source.
 
     With several targets the specs are those of the first ones, and only what can be done in bulk is enabled.
     """
@@ -29,6 +30,7 @@ class Offered:
     specs: tuple[ActionSpec, ...] = ()
     reason: str = ""
     staged: tuple[Staged, ...] = field(default=())
+    draft: tuple[Staged, ...] = field(default=())
 
     def spec(self, action: str) -> ActionSpec | None:
         return next((spec for spec in self.specs if spec.id == action), None)

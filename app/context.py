@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QSplitter, QWidget
 
 from app.commands import Command, CommandRegistry
 from app.jobs import Jobs
@@ -75,7 +75,10 @@ class PageController(QObject):
     The window shows ``widget`` while ``focus.page`` is ``name``, and calls ``focus_changed`` on every change of
     focus, shown or not. ``status_changed`` carries the page's text for the status bar; ``busy`` comes from ``jobs``.
     ``targets_changed`` says that an operator action would aim at something else now, or that its state moved;
-    ``action_requested`` carries the id of the action that a button or menu of the page asks for.
+    ``action_requested`` carries the id of the action that a button or menu of the page asks for;
+    ``staging_requested`` staged actions that need no form; ``bulk_requested`` (title, parts, filter), each part a
+    staged action and the tree of the filter that lists its targets. ``sheet_home`` is the splitter at whose
+    right the page wants the action sheet, None for the window's own.
     """
 
     name = ""
@@ -83,6 +86,9 @@ class PageController(QObject):
     status_changed = Signal(str)
     targets_changed = Signal()
     action_requested = Signal(object)
+    staging_requested = Signal(object)
+    bulk_requested = Signal(object)
+    sheet_home: QSplitter | None = None
 
     def __init__(self, context: Context) -> None:
         super().__init__()

@@ -56,6 +56,7 @@ class Frame(QMainWindow):
     def __init__(self) -> None:
         super().__init__()
         self._sheet_width = _SHEET
+        self._sheet_home: QSplitter | None = None
         self.setWindowTitle("Playhead")
         self.setMinimumSize(720, 480)
         self.setAcceptDrops(True)
@@ -115,20 +116,40 @@ class Frame(QMainWindow):
         from widgets.actions.sheet import ActionSheet
 
         sheet = ActionSheet()
-        self.splitter.addWidget(sheet)
-        self.splitter.setStretchFactor(2, 0)
+        home = self._sheet_home or self.splitter
+        home.addWidget(sheet)
+        home.setStretchFactor(home.count() - 1, 0)
         sheet.close_requested.connect(self.sheet_closing)
         return sheet
 
     def show_sheet(self, page: QWidget, title: str, where: str, environment: str) -> None:
-        """Shows a page in the sheet; it takes its width from the page area."""
-        sheet, splitter = self.sheet, self.splitter
-        fresh, panel = sheet.isHidden(), splitter.sizes()[0]
+        """Shows a page in the sheet; it takes its width from the page area, or from what the page puts beside it."""
+        sheet = self.sheet
+        fresh = sheet.isHidden()
         sheet.show_page(page, title, where, environment)
         if fresh:
-            room = splitter.width() - panel - 2 * splitter.handleWidth()
-            wide = max(sheet.minimumWidth(), min(self._sheet_width, room - 320))
-            splitter.setSizes([panel, room - wide, wide])
+            self._fit_sheet()
+
+    def _fit_sheet(self) -> None:
+        """Gives the sheet its width, and what stands beside it the rest."""
+        splitter = self._sheet_home or self.splitter
+        others = splitter.sizes()[:-2]
+        room = splitter.width() - sum(others) - (splitter.count() - 1) * splitter.handleWidth()
+        most = room * 8 // 25 if self._sheet_home is not None else room - 320
+        wide = max(self.sheet.minimumWidth(), min(self._sheet_width, most))
+        splitter.setSizes([*others, room - wide, wide])
+
+    def place_sheet(self, home: QSplitter | None) -> None:
+        """Puts the sheet at the right of a page's splitter (None: of the window's own), shown or not as it was."""
+        if home is self._sheet_home:
+            return
+        self._sheet_home = home
+        if "sheet" in vars(self):
+            shown = not self.sheet.isHidden()
+            (home or self.splitter).addWidget(self.sheet)
+            self.sheet.setVisible(shown)
+            if shown:
+                self._fit_sheet()
 
     def hide_sheet(self) -> None:
         """Hides the sheet; it comes back as wide as it was."""

@@ -31,13 +31,24 @@ class PageSpec:
 
 
 PAGES: Final = (
+    PageSpec(
+        "entities",
+        "Entities",
+        "app.entities_page:EntitiesPage",
+        Capability.POPULATION,
+        "entities",
+        "runs",
+        quiet=True,
+    ),
     PageSpec("runs", "Runs", "app.runs_page:RunsPage", Capability.RUNS, "runs", "runs"),
     PageSpec(
         "failures", "Failures", "app.failures_page:FailuresPage", Capability.FAILURES, "failures", "failures"
     ),
     PageSpec("resources", "Resources", "app.resources_page:ResourcesPage", Capability.RESOURCES, "resources"),
+    PageSpec("config", "Config", "app.config_page:ConfigPage", Capability.CONFIG, "config", quiet=True),
     PageSpec("journal", "Journal", "app.journal_page:JournalPage", None, "journal", "journal"),
     PageSpec("run", "", "app.run_page:RunPage", Capability.RUNS, "timeline"),
+    PageSpec("impact", "", "app.impact_page:ImpactPage", Capability.CONFIG, "swap", quiet=True),
 )
 
 
@@ -48,6 +59,11 @@ def spec_of(name: str) -> PageSpec | None:
 def page_titles() -> dict[str, str]:
     """Page names with the titles under which the key sheet and the docs list their commands."""
     return {spec.name: f"{spec.title or spec.name.capitalize()} page" for spec in PAGES}
+
+
+def home(source: Source | None) -> str:
+    """The page that a source opens on: its entities where it has some, else its runs."""
+    return "entities" if source is not None and not source.can(Capability.POPULATION) else "runs"
 
 
 def missing(spec: PageSpec, source: Source | None) -> str:

@@ -94,8 +94,10 @@ def crumbs(focus: Focus, source: Source | None) -> list[Crumb]:
     parts = [Crumb(source.title, there)]
     page = "runs" if focus.page == "run" else focus.page
     parts.append(Crumb(page, there.with_(page=page)))
-    if focus.query and page == "runs":
-        parts.append(Crumb(focus.query, there.with_(query=focus.query)))
+    if focus.type and focus.page != "run":
+        parts.append(Crumb(focus.type, there.with_(page=page, type=focus.type)))
+    if focus.query and page in ("runs", "entities"):
+        parts.append(Crumb(focus.query, there.with_(page=page, type=focus.type, query=focus.query)))
     if focus.page == "run" and focus.run is not None:
         parts.append(Crumb(str(focus.run), focus))
     return parts

@@ -3,27 +3,56 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from PySide6.QtCore import QObject, QPoint
+from PySide6.QtCore import QObject, QPoint, SignalInstance
 from PySide6.QtWidgets import QApplication, QMenu
 
+from app.actions_specs import Offered
+from app.context import Context, Source
 from engine_bridge.bridge import Field
+from engine_bridge.model import Run
 from widgets.actions.menu import add_actions
 from widgets.table.cell_menu import Entry, cell_menu
 from widgets.table.columns import Column, row_text
 from widgets.table.conditions import choices, condition
+from widgets.table.model import PagedModel
+from widgets.table.view import PagedView
 
-if TYPE_CHECKING:
-    from app.runs_page import RunsPage
+
+class ListView(Protocol):
+    """What a page's view must have."""
+
+    @property
+    def table(self) -> PagedView: ...
+    @property
+    def model(self) -> PagedModel: ...
+    def shown_columns(self) -> list[str]: ...
+
+
+class ListPage(Protocol):
+    """What a page must have, so that something can be done with its cells."""
+
+    @property
+    def context(self) -> Context: ...
+    @property
+    def view(self) -> ListView: ...
+    @property
+    def offered(self) -> Offered: ...
+    @property
+    def action_requested(self) -> SignalInstance: ...
+    def source(self) -> Source | None: ...
+    def apply_filter(self, text: str) -> None: ...
+    def open_run(self, run: Run) -> None: ...
 
 
 class Cells(QObject):
-    """Acts on the current cell. GUI thread."""
+    """Acts on the current cell of a list of runs, which are called by ``noun``. GUI thread."""
 
-    def __init__(self, page: RunsPage) -> None:
-        super().__init__(page)
+    def __init__(self, page: ListPage, noun: str = "run") -> None:
+        super().__init__()
         self._page = page
+        self._noun = noun
         self._view = page.view
         self._view.table.menu_requested.connect(self._on_menu)
 
@@ -75,7 +104,7 @@ class Cells(QObject):
     def copy_row(self) -> None:
         """Copies the selected rows, tab-separated, shown columns only."""
         shown = self._view.shown_columns()
-        columns = [column for column in self._view.model.columns if column.id in shown]
+        columns = [c for c in self._view.model.columns if c.id in shown and not c.check]
         items = self._view.table.selected_items()
         self._copy("\n".join(row_text(columns, item, self._view.model.clock) for item in items))
 
@@ -104,7 +133,7 @@ class Cells(QObject):
         query = self._page.context.focus.current.query
         offered = choices(field, column.value(item), query) if field and column.value else []
         return [
-            [("Open run", partial(self._page.open_run, item))],
+            [(f"Open {self._noun}", partial(self._page.open_run, item))],
             [(title, partial(self._page.apply_filter, text)) for title, text in offered],
             [("Copy cell", self.copy_cell), ("Copy row", self.copy_row), ("Copy id", self.copy_id)],
         ]

@@ -118,7 +118,8 @@ def _go(window: MainWindow) -> list[Command]:
 
 
 def _pages(window: MainWindow) -> list[Command]:
-    titled = [spec for spec in PAGES if spec.title]
+    # Pages that only some sources have come last, so that the others keep their keys.
+    titled = sorted((spec for spec in PAGES if spec.title), key=lambda spec: spec.quiet)
     return [_page(window, spec, number) for number, spec in enumerate(titled, 1)]
 
 

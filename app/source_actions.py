@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint
 
 from app.context import Source
+from app.pages import home
 from app.saved import SavedView
 from engine_bridge.errors import AuthError, PlayheadError, UsageError
 from engine_bridge.focus import Focus
@@ -41,7 +42,7 @@ class SourceActions:
         return run
 
     def open(self, target: str, title: str | None = None, secret: str | None = None) -> str | None:
-        """Opens a URL, path or ``@name`` and goes to its runs; answers its key. Errors are shown."""
+        """Opens a URL, path or ``@name`` and goes to its first page; answers its key. Errors are shown."""
         try:
             key = self._sources.open(target, title=title, secret=secret)
         except PlayheadError as error:
@@ -51,13 +52,13 @@ class SourceActions:
         return key
 
     def go_to(self, key: str) -> None:
-        """Goes to a source's runs; a closed one is opened."""
+        """Goes to a source's first page; a closed one is opened."""
         source = self._sources.get(key)
         if source is None:
             return
         if source.state == "closed":
             self._sources.retry(key)
-        self._window.focus.set(Focus(page="runs", source=key))
+        self._window.focus.set(Focus(page=home(source), source=key))
 
     def _on_changed(self, key: str) -> None:
         source = self._sources.get(key)
@@ -67,9 +68,16 @@ class SourceActions:
         elif source.state == "live" and key not in self._remembered:
             self._remembered.add(key)
             self._remember(source)
+            self._go_home(source)
         elif source.state == "failed" and isinstance(source.error, AuthError) and key not in self._asked:
             self._asked.add(key)
             self.ask_password(key)
+
+    def _go_home(self, source: Source) -> None:
+        """What a source has is known only now; nobody is taken away from what they went to meanwhile."""
+        focus, opened = self._window.focus, Focus(page="runs", source=source.key)
+        if focus.current == opened:
+            focus.set(opened.with_(page=home(source)))
 
     def _remember(self, source: Source) -> None:
         window = self._window

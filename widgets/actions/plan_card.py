@@ -102,7 +102,9 @@ class PlanCard(QWidget):
 
 
 def _where(item: PlanItem) -> str:
-    return "same run" if item.staged.target.kind in ("run", "step") else "in place"
+    target = item.staged.target
+    entity = target.ref is not None and target.ref.kind == "entity"
+    return "same run" if target.kind in ("run", "step") and not entity else "in place"
 
 
 def _notes(item: PlanItem) -> list[Note]:

@@ -127,7 +127,8 @@ class ReviewView(QWidget):
         """Every item; ``needed`` is what must be typed, "" for nothing."""
         self.wait.hide()
         count = len(plan.items)
-        words = f"Staged: {count} {'action' if count == 1 else 'actions'}"
+        verb, noun = _words(plan.items)
+        words = f"Staged: {count} {noun if count == 1 else f'{noun}s'}"
         self.count.setText(" · ".join(part for part in (words, refused_words(plan.items)) if part))
         self._set_cards(plan.items)
         if needed != self._needed:
@@ -136,7 +137,7 @@ class ReviewView(QWidget):
         self.confirm.setVisible(bool(needed))
         self.confirm.setPlaceholderText(f"type {plain(needed, 60)} to confirm")
         ready = len(plan.runnable)
-        self.execute_button.setText(f"Execute {ready} actions" if ready > 1 else "Execute")
+        self.execute_button.setText(f"{verb} {ready} {noun}s" if ready > 1 else verb)
 
     def _set_cards(self, items: tuple[PlanItem, ...]) -> None:
         bar = self.area.verticalScrollBar()
@@ -184,3 +185,9 @@ class ReviewView(QWidget):
     def stop(self) -> None:
         """It is put away."""
         self._later.stop()
+
+
+def _words(items: tuple[PlanItem, ...]) -> tuple[str, str]:
+    """What is done, and to what: moves of entities are applied, other actions executed."""
+    moves = all(item.staged.action == "move" for item in items)
+    return ("Apply", "move") if items and moves else ("Execute", "action")

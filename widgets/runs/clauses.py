@@ -40,9 +40,14 @@ def without_time(node: Node | None) -> Node | None:
 
 def statuses(node: Node | None) -> frozenset[str]:
     """The statuses that the filter asks for, empty for all."""
+    return asked(node, is_status)
+
+
+def asked(node: Node | None, wanted: Callable[[Node], bool]) -> frozenset[str]:
+    """The values that some clauses of the filter ask for."""
     found: set[str] = set()
     for clause in clauses(node):
-        if isinstance(clause, Compare) and is_status(clause):
+        if isinstance(clause, Compare) and wanted(clause):
             values = clause.value if isinstance(clause.value, tuple) else (clause.value,)
             found |= {value.text if isinstance(value, Word) else str(value) for value in values}
     return frozenset(found)
@@ -62,10 +67,10 @@ def with_statuses(text: str, node: Node | None, wanted: Iterable[str]) -> str:
     """The filter's text asking for exactly these statuses; none asks for all."""
     names = sorted(wanted)
     if not names:
-        return _rewritten(text, node, is_status, "")
+        return rewritten(text, node, is_status, "")
     one = len(names) == 1
     clause = f"status == {names[0]}" if one else f"status in ({', '.join(names)})"
-    return _rewritten(text, node, is_status, clause)
+    return rewritten(text, node, is_status, clause)
 
 
 def with_time_range(text: str, node: Node | None, bounds: tuple[int, int] | None) -> str:
@@ -73,10 +78,11 @@ def with_time_range(text: str, node: Node | None, bounds: tuple[int, int] | None
     clause = ""
     if bounds is not None:
         clause = f"{TIME_FIELD} >= {instant(bounds[0])} and {TIME_FIELD} < {instant(bounds[1])}"
-    return _rewritten(text, node, is_time, clause)
+    return rewritten(text, node, is_time, clause)
 
 
-def _rewritten(text: str, node: Node | None, drop: Callable[[Node], bool], clause: str) -> str:
+def rewritten(text: str, node: Node | None, drop: Callable[[Node], bool], clause: str) -> str:
+    """The filter's text with a clause instead of those to drop; "" only drops."""
     # What the user wrote stays as written, unless a clause must go: then the tree is written anew.
     kept = _without(node, drop)
     rest = text.strip() if kept is node else to_text(kept) if kept is not None else ""

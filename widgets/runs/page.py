@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
 from engine_bridge.model import Run, RunRef
 from widgets import glyphs
@@ -12,6 +12,7 @@ from widgets.runs.chips import StatusChips
 from widgets.runs.columns import COLUMNS
 from widgets.runs.filter_bar import FilterBar
 from widgets.table.bars import NewAbove, ScanBar
+from widgets.table.choose import column_menu, show_columns, shown_columns
 from widgets.table.empty import EmptyState
 from widgets.table.model import PagedModel
 from widgets.table.view import PagedView
@@ -92,29 +93,13 @@ class RunsView(QWidget):
 
     def shown_columns(self) -> list[str]:
         """Ids of the columns that are shown."""
-        return [c.id for number, c in enumerate(COLUMNS) if not self.table.isColumnHidden(number)]
+        return shown_columns(self.table)
 
     def show_columns(self, ids: frozenset[str]) -> None:
         """Shows these columns and hides the others; unknown ids are ignored."""
-        if not ids & {column.id for column in COLUMNS}:
-            return
-        for number, column in enumerate(COLUMNS):
-            self.table.setColumnHidden(number, column.id not in ids)
-        self.table.fit_columns()
+        show_columns(self.table, ids)
 
     def choose_columns(self) -> None:
         """Opens the columns chooser."""
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for number, column in enumerate(COLUMNS):
-            action = menu.addAction(column.title)
-            action.setCheckable(True)
-            action.setChecked(not self.table.isColumnHidden(number))
-            action.toggled.connect(lambda on, n=number: self._toggle_column(n, on))
+        menu = column_menu(self, self.table, self.columns_changed.emit)
         menu.popup(self.columns_button.mapToGlobal(self.columns_button.rect().bottomLeft()))
-
-    def _toggle_column(self, number: int, on: bool) -> None:
-        if on or len(self.shown_columns()) > 1:
-            self.table.setColumnHidden(number, not on)
-            self.table.fit_columns()
-            self.columns_changed.emit(self.shown_columns())

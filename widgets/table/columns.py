@@ -30,7 +30,8 @@ class Column:
     ``field`` names the filter field behind it, "" for none; ``value`` gives that field's value of an item.
     ``state`` gives the status whose glyph and colour the cell carries. ``least`` (px) is what the column
     may shrink to where room is short, 0 for not at all; ``stretch`` columns take what is left. ``live`` cells
-    change while time passes.
+    change while time passes. ``check`` columns show whether a row is selected; ``tone`` gives the theme token of an
+    item's text; ``tail`` is what is staged for the item, written behind the text.
     """
 
     id: str
@@ -49,10 +50,15 @@ class Column:
     full: Callable[[Any, Clock], str] | None = None
     state: Callable[[Any], str] | None = None
     doc: str = ""
+    check: bool = False
+    tone: Callable[[Any], str] | None = None
+    tail: Callable[[Any], str] | None = None
 
     def whole(self, item: Any, clock: Clock) -> str:
         """The cell's full text, for tooltip and copy."""
-        return (self.full or self.text)(item, clock)
+        text = (self.full or self.text)(item, clock)
+        tail = self.tail(item) if self.tail is not None else ""
+        return f"{text} {tail}" if tail else text
 
 
 def fitted(

@@ -66,6 +66,8 @@ class RowPainter:
         for section in self._sections:
             if item is None:
                 self._placeholder(section, top, number)
+            elif section.column.check:
+                self._check(section, top, checked=background == "selection")
             else:
                 self._cell(section, top, item)
             if section.number == current:
@@ -83,6 +85,12 @@ class RowPainter:
         if width > 0:
             self._painter.fillRect(section.left + _PAD, top + ROW // 2 - 3, width, 7, self._color("raised"))
 
+    def _check(self, section: Section, top: int, *, checked: bool) -> None:
+        token = self._color("accent" if checked else "muted").name()
+        image = glyphs.pixmap("checked" if checked else "unchecked", token, _GLYPH, self._ratio)
+        left = section.left + (section.width - _GLYPH) // 2
+        self._painter.drawPixmap(left, top + (ROW - _GLYPH) // 2, image)
+
     def _cell(self, section: Section, top: int, item: Any) -> None:
         column = section.column
         left, right = section.left + _PAD, section.left + section.width - _PAD
@@ -94,11 +102,21 @@ class RowPainter:
         if not text or right <= left:
             return
         code = column.code
-        static, width = _text(text, right - left, code, code and column.kind == "text")
+        tail = column.tail(item) if column.tail is not None else ""
+        room = right - left
+        if tail:
+            room = max(room // 2, room - _font(code)[1].horizontalAdvance(tail) - 6)
+        static, width = _text(text, room, code, code and column.kind == "text")
         self._painter.setFont(_font(code)[0])
-        self._painter.setPen(self._color(_COLOR.get(column.kind, "text")))
+        tone = column.tone(item) if column.tone is not None else ""
+        self._painter.setPen(self._color(tone or _COLOR.get(column.kind, "text")))
         x = right - width if column.right else left
-        self._painter.drawStaticText(QPointF(x, top + (ROW - _font(code)[1].height()) / 2), static)
+        y = top + (ROW - _font(code)[1].height()) / 2
+        self._painter.drawStaticText(QPointF(x, y), static)
+        if tail:
+            self._painter.setPen(self._color("playhead"))
+            left_over = max(1, int(right - x - width - 4))
+            self._painter.drawStaticText(QPointF(x + width + 4, y), _text(tail, left_over, code, False)[0])
 
     def _pixmap(self, column: Column, item: Any, text: str) -> QPixmap | None:
         if column.state is not None:

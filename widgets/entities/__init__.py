@@ -1,0 +1,1 @@
+"""The entities page: status graph, header, list and what is staged."""
