@@ -71,7 +71,8 @@ def make_entity(number: int) -> Run:
         updated_ns=since,
         version=str(len(life)),
         now="retry limit in upload_documents · 3 failures" if number % 3 == 0 else "",
-        attributes={"tenant": TENANTS[number % 2], "here_since_ns": since},
+        attributes={"tenant": TENANTS[number % 2]},
+        extra={"since_ns": since},
     )
 
 

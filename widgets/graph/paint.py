@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF, QStaticText
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF, QStaticText
 
 from engine_bridge.codes import STEP_STATUSES, code
 from engine_bridge.model import StepStatus
@@ -17,7 +17,7 @@ from widgets.theme import RADIUS, Theme, font, mix, theme
 _TEXT_SCALE = 0.42  # below it, text is illegible and nodes are plain boxes
 _FINE_NODES = 120
 _ARROW = 5.0
-_INSET = 18.0  # px from a node's right edge to where a way back begins or ends
+_INSET = 18.0  # px from a node's side to where a way back begins or ends
 _GLYPH = 13
 
 
@@ -112,9 +112,19 @@ class GraphPainter:
         painter.drawPolygon(head)
         times = int(scene.edge_count[edge]) + (kind == LOOP)
         if times > 1 and kind != CHILD:
-            painter.setPen(color)
-            painter.setFont(font(11))
-            painter.drawText(path.pointAtPercent(0.5) + QPointF(4, 4), f"× {times}")
+            self._times(painter, path.pointAtPercent(0.5), times, color, t)
+
+    @staticmethod
+    def _times(painter: QPainter, at: QPointF, times: int, color: QColor, t: Theme) -> None:
+        """How often a way was taken, on a patch that keeps lines off it."""
+        face, words = font(11), f"× {times}"
+        metrics = QFontMetricsF(face)
+        patch = QRectF(at.x() - 2, at.y() - 7, metrics.horizontalAdvance(words) + 6, 14)
+        painter.setBrush(t.color("panel"))
+        painter.drawRect(patch)
+        painter.setPen(color)
+        painter.setFont(face)
+        painter.drawText(patch, int(Qt.AlignmentFlag.AlignCenter), words)
 
     def _node(
         self,
@@ -295,21 +305,20 @@ def _loop_path(scene: GraphScene, a: int, b: int) -> tuple[QPainterPath, QPointF
 
 
 def _back_path(scene: GraphScene, a: int, b: int) -> tuple[QPainterPath, QPointF]:
-    """Up from a node's top to an earlier one's bottom, to the right of what stands between."""
+    """Up from a node's top to an earlier one's bottom, beside the way down and what stands between."""
     source, target = _rect(scene, a), _rect(scene, b)
-    start, end = (
-        QPointF(source.right() - _INSET, source.top()),
-        QPointF(target.right() - _INSET, target.bottom()),
-    )
     ranks = scene.layout.rank
-    between = np.flatnonzero((ranks > ranks[b]) & (ranks < ranks[a]))
+    between = [_rect(scene, int(n)) for n in np.flatnonzero((ranks > ranks[b]) & (ranks < ranks[a]))]
+    left = source.center().x() < target.center().x() and not between
+    x0, x1 = ((r.left() + _INSET if left else r.right() - _INSET) for r in (source, target))
+    start, end = QPointF(x0, source.top()), QPointF(x1, target.bottom())
     path = QPainterPath(start)
-    if len(between):
-        bow = max(start.x(), end.x(), *(_rect(scene, int(n)).right() for n in between)) + 2 * _INSET
+    if between:
+        bow = max(x0, x1, *(rect.right() for rect in between)) + 2 * _INSET
         path.cubicTo(QPointF(bow, start.y() - _INSET), QPointF(bow, end.y() + _INSET), end)
     else:
         middle = (start.y() + end.y()) / 2
-        path.cubicTo(QPointF(start.x(), middle), QPointF(end.x(), middle), end)
+        path.cubicTo(QPointF(x0, middle), QPointF(x1, middle), end)
     return path, end
 
 

@@ -16,13 +16,14 @@ from PySide6.QtWidgets import (
 
 from engine_bridge import format as fmt
 from engine_bridge.model import Blocked, Evidence, Provenance
+from widgets.run.entity import WHY
 from widgets.run.labels import Link, Text
 from widgets.run.moment import Moment
 from widgets.shell.label import Wrapped
 from widgets.theme import RADIUS, font, theme
 
 _POPUP = 560  # px
-_TITLES = {"nothing": "Not blocked"}
+_TITLES = {"nothing": "Not blocked", WHY: "Why"}
 
 
 def evidence_text(evidence: tuple[Evidence, ...]) -> str:
@@ -196,9 +197,10 @@ class BlockedLine(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         t = theme()
+        state = "retrying" if self._blocked is not None and self._blocked.kind == WHY else "waiting"
         with QPainter(self) as p:
             p.setRenderHint(QPainter.RenderHint.Antialiasing)
             p.setPen(Qt.PenStyle.NoPen)
-            p.setBrush(t.fill("waiting", 0.16))
+            p.setBrush(t.fill(state, 0.16))
             p.drawRoundedRect(QRectF(self.rect()), RADIUS, RADIUS)
-            p.fillRect(0, 0, 3, self.height(), t.state("waiting"))
+            p.fillRect(0, 0, 3, self.height(), t.state(state))

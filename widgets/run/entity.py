@@ -9,10 +9,11 @@ import numpy as np
 
 from engine_bridge import format as fmt
 from engine_bridge.codes import code
-from engine_bridge.model import Event, Run, Step, StepKind
+from engine_bridge.model import Blocked, Event, Provenance, Run, Step, StepKind
 from widgets.run.moment import Moment
 
 KIND: Final = "entity"
+WHY: Final = "why"
 _STAY: Final = code(StepKind.STATUS)
 
 
@@ -44,6 +45,24 @@ def own_status(moment: Moment) -> str:
     return "" if stay is None else stay.name
 
 
+def why(moment: Moment, blocked: Blocked | None) -> Blocked | None:
+    """What the line under the header says: of an entity that has more to tell than what it waits for, that."""
+    run = moment.run
+    if run is None or not is_entity(run) or not moment.live or not run.now:
+        return blocked
+    if blocked is not None and (blocked.what in run.now or run.now in blocked.what):
+        return blocked
+    since = run.extra.get("since_ns")
+    return Blocked(
+        kind=WHY,
+        what=run.now,
+        since_ns=since if isinstance(since, int) else None,
+        provenance=run.provenance.get("now", Provenance.RECORDED),
+        evidence=run.evidence,
+        hint=f"waits for {blocked.what}" if blocked is not None else "",
+    )
+
+
 def entity_parts(run: Run, moment: Moment) -> list[str]:
     """ "here for 6 d 4 h", "tenant acme", "claimed by worker-3": what the header says of an entity."""
     parts = []
@@ -60,14 +79,18 @@ def entity_parts(run: Run, moment: Moment) -> list[str]:
 
 
 def move_words(event: Event) -> list[str]:
-    """Who, why, and under which correlation id something happened, as far as it was recorded."""
+    """Why, under which correlation id, and by whom something happened, as far as it was recorded."""
     facts: Mapping[str, Any] = event.attributes
-    who = [str(facts[name]) for name in ("actor", "requester") if facts.get(name)]
-    parts = []
-    if who:
-        parts.append(who[0] if len(who) == 1 else f"{who[0]} ({who[1]})")
-    if facts.get("reason"):
-        parts.append(f"“{facts['reason']}”")
+    parts = [f"“{facts['reason']}”"] if facts.get("reason") else []
     if facts.get("correlation_id"):
         parts.append(str(facts["correlation_id"]))
+    who = [str(facts[name]) for name in ("actor", "requester") if facts.get(name)]
+    if who:
+        parts.append(who[0] if len(who) == 1 else f"{who[0]} ({who[1]})")
     return parts
+
+
+def came_from(event: Event) -> str:
+    """ "from pending_email": what a change of status says beyond the status it leads to."""
+    source, arrow, _ = event.detail.partition(" → ")
+    return f"from {source}" if arrow and source else event.detail

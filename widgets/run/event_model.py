@@ -19,7 +19,7 @@ from engine_bridge.model import Event, EventKind, PayloadRef, Provenance
 from engine_bridge.payloads import decode, summary
 from engine_bridge.payloads.masking import mask_decoded, mask_text
 from widgets.run.blocked import evidence_text
-from widgets.run.entity import is_entity, move_words
+from widgets.run.entity import came_from, is_entity, move_words
 from widgets.run.labels import tip
 from widgets.run.moment import spans_days
 
@@ -178,9 +178,9 @@ class EventModel(QAbstractTableModel):
         if column == TIME:
             return self._time(event.time_ns)
         if column == EVENT:
-            return event.kind.value
+            return fmt.plain(words_of(event), 200)
         if column == STEP:
-            return fmt.plain(step_of(event), 200)
+            return fmt.plain(event.step_name or "", 200)
         return mask_text(detail_of(event))
 
     def _time(self, ns: int | None) -> str:
@@ -196,10 +196,10 @@ class EventModel(QAbstractTableModel):
         if column == TIME:
             return fmt.timestamp(event.time_ns, self._zone) or "no time recorded"
         if column == EVENT:
-            return f"{event.name}\n{provenance_text(event)}"
+            return f"{event.kind.value}: {event.name}\n{provenance_text(event)}"
         if column == DETAIL:
             return mask_text("\n".join(filter(None, (event.detail, *move_words(event)))))
-        return step_of(event) if column == STEP else ""
+        return event.step_name or "" if column == STEP else ""
 
 
 def decoded(history: History, row: int) -> Event:
@@ -217,23 +217,24 @@ def decoded(history: History, row: int) -> Event:
         )
 
 
-def step_of(event: Event) -> str:
-    """The step column: what a change of status was made by, for its detail names the statuses."""
-    return event.name if event.kind is EventKind.STATUS_CHANGED else event.step_name or ""
+def words_of(event: Event) -> str:
+    """What happened: of a change of status, the engine's own name says by what."""
+    return event.name if event.kind is EventKind.STATUS_CHANGED and event.name else event.kind.value
 
 
 def detail_of(event: Event) -> str:
-    """The detail column: attempt, the error or the event's own words, and a mark on what was not recorded."""
-    parts: list[str] = []
+    """The detail column: why and who, attempt, the error or the event's words, and a mark on what was not recorded."""
+    parts = move_words(event)
     if event.attempt is not None:
         parts.append(f"attempt {event.attempt}")
-    if event.detail:
+    if event.kind is EventKind.STATUS_CHANGED:
+        parts.append(came_from(event))
+    elif event.detail:
         parts.append(event.detail)
     elif event.failure is not None:
         parts.append(f"{event.failure.type}: {event.failure.message}".rstrip(": "))
     elif event.ref is not None:
         parts.append(str(event.ref))
-    parts += move_words(event)
     if event.failure is None and event.payloads:
         parts.append(preview(event.payloads[0]))
     mark = "" if event.provenance is Provenance.RECORDED else f" ({event.provenance.value})"

@@ -23,7 +23,7 @@ from widgets.theme import ROW
 
 _WIDTHS = (56, 112, 156, 150)
 _DAY_WIDTH = 160
-_SHORT_WIDTHS = (126, 126)  # of time and event in an entity's life, whose detail says most
+_SHORT_WIDTHS = (40, 126)  # of number and time in an entity's life, whose detail says most
 
 
 class EventTable(QTableView):
@@ -99,7 +99,7 @@ class EventTable(QTableView):
         number, time, kind, step = _WIDTHS
         time = _DAY_WIDTH if self.events.with_day else time
         if self.events.by_days:
-            time, kind = _SHORT_WIDTHS
+            number, time = _SHORT_WIDTHS
         rest = self.viewport().width() - number - time
         kind = min(kind, max(100, rest // 3))
         step = max(60, min(260, (rest - kind) * 2 // 5))

@@ -90,6 +90,10 @@ class _Rows:
         masked: Mapping[str, Any] = mask(dict(values))
         for name, value in masked.items():
             text = fmt.plain(_words(value), 400)
+            if name.endswith("_ns") and isinstance(value, int):
+                title, text = name.removesuffix("_ns"), fmt.timestamp(value, self._moment.zone)
+                self.rows.append(Fact(fmt.plain(title, 80).replace("_", " "), text, exact=str(value)))
+                continue
             field = name if name in fields else f"{prefix}{name}" if prefix else ""
             self.rows.append(Fact(fmt.plain(name, 80), text, field=field))
 

@@ -19,6 +19,7 @@ from engine_bridge.model import Event, Run
 from widgets.graph import GraphView
 from widgets.run.blocked import BlockedLine
 from widgets.run.detail import EVENT, RUN, STEP, DetailPane
+from widgets.run.entity import why
 from widgets.run.event_table import EventsPane
 from widgets.run.failures import FailuresPane
 from widgets.run.header import RunHeader
@@ -248,7 +249,7 @@ class RunView(QWidget):
         if history is None:
             return
         self._moment = moment = moment_at(history, self._position, self._now_ns, self._zone)
-        blocked = blocked_at(moment)
+        blocked = why(moment, blocked_at(moment))
         self.header.show_moment(moment, blocked)
         self.blocked.show_blocked(blocked, moment)
         self._show_notes()

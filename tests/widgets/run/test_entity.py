@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC
 
+import msgspec
 import pytest
 from pytestqt.qtbot import QtBot
 
 from engine_bridge.history import BatchBuilder, History
-from engine_bridge.model import Run
+from engine_bridge.model import Blocked, Run
 from tests.fakes import NOW
 from tests.fakes_lives import entity_history, make_entity
-from widgets.run.event_model import DETAIL
+from widgets.run.event_model import DETAIL, EVENT, STEP
 from widgets.run.page import RunView
 
 STUCK, DONE, AGAIN = 0, 1, 2
@@ -67,9 +68,8 @@ def test_statuses_make_a_ladder_and_a_return_keeps_its_rung(view: RunView) -> No
 def test_a_move_tells_who_why_and_its_correlation_id(view: RunView) -> None:
     view.show_run(*history_of(STUCK))
     model = view.events.model
-    assert model.text(2, DETAIL) == (
-        "email_verified → pending_documents · anna (admin) · “documents came by mail” · req-3"
-    )
+    assert [model.text(2, column) for column in (EVENT, STEP)] == ["step_3", "pending_documents"]
+    assert model.text(2, DETAIL) == "“documents came by mail” · req-3 · anna (admin) · from email_verified"
     assert "req-3" in model.tooltip(2, DETAIL)
     view.show_run(*history_of(STUCK), position=3)
     assert facts(view)["correlation_id"] == "req-3"
@@ -101,3 +101,26 @@ def test_the_graph_has_one_node_for_each_status(view: RunView) -> None:
     view.show_run(*history_of(AGAIN))
     view.right.show_pane("graph")
     assert "3 nodes" in view.graph.describe()
+
+
+def test_why_it_stands_there_is_told_with_since_when(view: RunView) -> None:
+    view.show_run(*history_of(STUCK))
+    assert view.blocked.isVisible()
+    assert view.blocked.text.startswith("Why retry limit in upload_documents · 3 failures since")
+    view.set_position(2)
+    assert not view.blocked.isVisible()
+
+
+def test_what_it_waits_for_stays_when_nothing_else_is_to_be_told(view: RunView) -> None:
+    run, history = history_of(STUCK)
+    waits = Blocked(kind="signal", what="upload_documents", since_ns=run.updated_ns)
+    history.run = msgspec.structs.replace(run, now="waits for upload_documents", blocked_on=waits)
+    view.show_run(history.run, history)
+    assert view.blocked.text.startswith("Blocked on upload_documents since")
+
+
+def test_times_that_only_this_engine_has_are_shown_as_times(view: RunView) -> None:
+    run, history = history_of(STUCK)
+    history.run = msgspec.structs.replace(run, extra={"since_ns": run.updated_ns, "role": "waiting"})
+    view.show_run(history.run, history)
+    assert facts(view)["since"].startswith("2027-01-15 03:00:00")
