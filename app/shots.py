@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from engine_bridge.bridge import Capability
 from engine_bridge.errors import NotFoundError, PlayheadError
 from engine_bridge.focus import Focus
 from engine_bridge.model import Run, RunRef
@@ -27,13 +28,15 @@ _STREAMS: Final = ("tail", "live", "changes")
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One picture: its name, the page, which run (a key of ``Cast``), a position, and commands to run first."""
+    """One picture: its name, the page, which run (a field of ``Cast``), a position, commands to run first, and the
+    entity type to show."""
 
     name: str
     page: str
     run: str = ""
     position: int | None = None
     commands: tuple[str, ...] = ()
+    type: str = ""
 
 
 SHOTS: Final = (
@@ -48,6 +51,30 @@ SHOTS: Final = (
     Shot("palette", "runs", "", None, ("app.palette",)),
     Shot("keys", "run", "waiting", None, ("app.keys",)),
 )
+ENTITY_SHOTS: Final = (
+    Shot("entities", "entities", type="registration"),
+    Shot("entities_claims", "entities", type="invoice"),
+    Shot("entities_list", "runs"),
+    Shot("entity", "run", "troubled"),
+    Shot("entity_failures", "failures"),
+    Shot("entity_resources", "resources"),
+    Shot("config", "config", type="registration"),
+    Shot("impact", "impact", type="registration"),
+)
+"""For a source whose runs are entities; pages that it or this window lacks are left out."""
+
+
+def shots_of(source: Source) -> tuple[Shot, ...]:
+    """The pictures that tell most about a source."""
+    shots = SHOTS if source.can(Capability.POPULATION) else ENTITY_SHOTS
+    return tuple(shot for shot in shots if _has(source, shot.page))
+
+
+def _has(source: Source, page: str) -> bool:
+    from app.pages import missing, spec_of
+
+    spec = spec_of(page)
+    return page == "welcome" or (spec is not None and not missing(spec, source))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +84,7 @@ class Cast:
     waiting: Run
     failed: Run
     completed: Run
+    troubled: Run
 
 
 class Shooter:
@@ -67,9 +95,9 @@ class Shooter:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def open(self, target: str) -> Source:
+    def open(self, target: str, title: str | None = None) -> Source:
         """Opens a source and waits for it. Raises its error."""
-        self._window.open(target)
+        self._window.open(target, title)
         source = self._window.sources.all()[-1]
         self._spin(lambda: source.info is not None or source.error is not None, _OPEN_S)
         if source.error is not None:
@@ -78,10 +106,12 @@ class Shooter:
             raise PlayheadError(f"{source.title} did not open within {_OPEN_S:.0f} s.", "Try again.")
         return source
 
-    def shoot(self, source: Source, suffix: str = "", shots: tuple[Shot, ...] = SHOTS) -> Iterator[Path]:
-        """Draws each shot, yielding the files as they are written."""
+    def shoot(
+        self, source: Source, suffix: str = "", shots: tuple[Shot, ...] | None = None
+    ) -> Iterator[Path]:
+        """Draws each shot, yielding the files as they are written; those that suit the source unless some are given."""
         cast = cast_of(source)
-        for shot in shots:
+        for shot in shots_of(source) if shots is None else shots:
             run: Run | None = getattr(cast, shot.run) if shot.run else None
             yield self._shoot(source, shot, None if run is None else run.ref, suffix)
 
@@ -89,7 +119,11 @@ class Shooter:
         window = self._window
         window.focus.set(Focus(page="welcome"))
         if shot.page != "welcome":
-            window.focus.set(Focus(page=shot.page, source=source.key, run=ref, position=shot.position))
+            window.focus.set(
+                Focus(
+                    page=shot.page, source=source.key, run=ref, position=shot.position, type=shot.type or None
+                )
+            )
         self.settle()
         for command in shot.commands:
             window.run_command(command)
@@ -119,7 +153,7 @@ class Shooter:
 
 
 def cast_of(source: Source) -> Cast:
-    """Picks a waiting, a failed and a completed run with a story. Raises NotFoundError in an empty source."""
+    """Picks runs that have a story: one of each kind. Raises NotFoundError in an empty source."""
     runs = _newest(source)
     if not runs:
         raise NotFoundError("This source holds no runs to draw.")
@@ -134,6 +168,7 @@ def cast_of(source: Source) -> Cast:
         ),
         failed=best(lambda r: r.status.bad),
         completed=best(lambda r: r.status.closed and not r.status.bad),
+        troubled=best(lambda r: not r.status.closed and ":" in r.now),
     )
 
 

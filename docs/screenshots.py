@@ -9,15 +9,23 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.demo_world import DemoSource
 
 FOLDER = Path(__file__).parent / "screenshots"
 SIZE = (1600, 1000)
 LIVE_S = 8.0
 SHOWN = {
-    "dark": ("runs", "run", "run_playhead", "run_failed", "run_graph", "failures", "resources"),
-    "light": ("runs", "run_playhead"),
-}
+    "dark": (
+        "runs", "run", "run_playhead", "run_failed", "run_graph", "failures", "resources",
+        "entities", "entity", "config", "impact",
+    ),
+    "light": ("runs", "run_playhead", "entities"),
+}  # fmt: skip
 
 
 def main() -> None:
@@ -28,15 +36,15 @@ def main() -> None:
 
         demo = Demo(workspace=Path(scratch) / "demo")
         try:
-            url = demo.prepare(progress=lambda done, total, text: None)
+            sources = demo.prepare(progress=lambda done, total, text: None)
             demo.start()
             time.sleep(LIVE_S)
-            draw(url)
+            draw(sources)
         finally:
             demo.stop()
 
 
-def draw(url: str) -> None:
+def draw(sources: Sequence[DemoSource]) -> None:
     from app.cli.snapshot import offscreen
 
     offscreen()
@@ -44,7 +52,7 @@ def draw(url: str) -> None:
 
     from app import appearance
     from app.settings import Settings
-    from app.shots import SHOTS, Shooter
+    from app.shots import Shooter, shots_of
     from app.window import MainWindow
 
     app = QApplication(sys.argv[:1])
@@ -54,9 +62,11 @@ def draw(url: str) -> None:
         window.resize(*SIZE)
         window.show()
         shooter = Shooter(window, FOLDER)
-        wanted = tuple(shot for shot in SHOTS if shot.name in SHOWN[theme])
-        for path in shooter.shoot(shooter.open(url), f"_{theme}", wanted):
-            sys.stdout.write(f"{path}\n")
+        for shown in sources:
+            source = shooter.open(shown.url, shown.title)
+            wanted = tuple(shot for shot in shots_of(source) if shot.name in SHOWN[theme])
+            for path in shooter.shoot(source, f"_{theme}", wanted):
+                sys.stdout.write(f"{path}\n")
         window.close()
         app.processEvents()
 

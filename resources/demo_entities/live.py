@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -72,10 +73,10 @@ class Live:
         """The poller, the publisher and the janitor: what no person does."""
         turn = 0
         while True:
-            self.app.poll()
-            self.app.publish()
+            _do(self.app.poll)
+            _do(self.app.publish)
             if turn % 60 == 0 and self._dead() > MANY_DEAD:
-                self.app.sweep(1)
+                _do(partial(self.app.sweep, 1))
             turn += 1
             time.sleep(0.5 * self.pace)
 
