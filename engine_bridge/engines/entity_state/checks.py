@@ -71,10 +71,8 @@ def counts(connections: Connections, bound: Bound, cancel: CancelToken) -> dict[
     tenant = sa.literal("") if bound.tenant is None else sa.func.coalesce(as_text(bound.tenant), "")
     found: dict[tuple[str, str], int] = {}
     for conditions in slices(connections, bound, cancel):
-        inner = sa.select(tenant.label("tenant"), bound.status.label("status")).where(
-            *bound.scope, *conditions
-        )
-        both = inner.subquery()
+        inner = sa.select(tenant.label("tenant"), bound.status.label("status")).select_from(bound.table)
+        both = inner.where(*bound.scope, *conditions).subquery()
         grouped = sa.select(both.c.tenant, both.c.status, sa.func.count()).group_by(
             both.c.tenant, both.c.status
         )

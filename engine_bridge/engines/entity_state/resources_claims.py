@@ -136,5 +136,5 @@ def _warning(claim: Claim, now_ns: int) -> str:
     return (
         "dead: nothing says since when it is held"
         if ended is None
-        else f"dead since {duration(now_ns - ended)}"
+        else f"dead for {duration(now_ns - ended)}"
     )

@@ -15,7 +15,9 @@ from engine_bridge.bridge import Bridge, Sort
 from engine_bridge.cancel import CancelToken
 from engine_bridge.configs import Finding, ImpactReport, LintReport, ReplayReport, Simulation
 from engine_bridge.engines.entity_state.conformance import replay
-from engine_bridge.engines.entity_state.lint import loaded, ordered, report
+from engine_bridge.engines.entity_state.impact import compare
+from engine_bridge.engines.entity_state.lint import Loaded, ordered, report
+from engine_bridge.engines.entity_state.revisions import Reading, joined, key_of, keys, read
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import Bound
 from engine_bridge.engines.entity_state.store_tables import as_text
@@ -32,7 +34,7 @@ _PAGE = 1_000
 def lint(store: Store, places: tuple[str, ...], tenant: str | None, cancel: CancelToken) -> LintReport:
     """Findings about configs, and about the entities under them; of the source's own also those of its mapping."""
     tenant = _tenant(store, tenant)
-    configs = loaded(places or _own(store), cancel, tenant)
+    configs = Loaded(_reading(store, places, cancel) if places else read(_own(store), cancel), tenant)
     types = {name for name, _ in configs.documents}
     counts, hidden = count(store, cancel, types, tenant)
     found = report(configs, counts, cancel)
@@ -55,12 +57,22 @@ def simulate(
 def impact(
     store: Store, old: tuple[str, ...], new: tuple[str, ...], tenant: str | None, cancel: CancelToken
 ) -> ImpactReport:
-    """What changes, with exact counts of those it strands."""
+    """What changes, with exact counts of those it strands.
+
+    Without ``old``, ``new`` takes the place of the source's own configs of the same type and tenant; the others stay.
+    """
     tenant = _tenant(store, tenant)
-    before, after = old or _needed(store), new or _needed(store)
-    types = {bound.type for bound in store.workflows}
-    counts, _ = count(store, cancel, types, tenant)
-    return EntityConfigs().impact(before, after, cancel, tenant=tenant, counts=counts)
+    before, after, own = read(old, cancel), read(new, cancel), read(_own(store), cancel)
+    if old and new:
+        named = {*keys(before), *keys(after)}
+        types = {name for name, _ in named}
+        rest = [f for f in own.files if key_of(f) not in named and f.type in types]
+        before, after = joined(before, rest), joined(after, rest)
+    else:
+        _needed(store)
+        before, after = (_over(own, side) if side.files or side.findings else own for side in (before, after))
+    counts, _ = count(store, cancel, {bound.type for bound in store.workflows}, tenant)
+    return compare(Loaded(before, tenant), Loaded(after, tenant), counts, cancel)
 
 
 def replay_moves(
@@ -70,10 +82,30 @@ def replay_moves(
     bound = store.workflow(type)
     if bound.history is None:
         raise UnsupportedError(f"{type} has no history table.", "There are no recorded moves to replay.")
-    configs = usable(loaded(places or _needed(store), cancel, store.tenant or None), type)
+    reading = _reading(store, places, cancel) if places else read(_needed(store), cancel)
+    configs = usable(Loaded(reading, store.tenant or None), type)
     wanted = None if query is None else _matching(bridge, type, query, cancel)
-    found = replay(configs.catalogue, type, moves(store, bound, bound.history, wanted, cancel), cancel)
-    return located(store, found, cancel)
+    recorded = moves(store, bound, bound.history, wanted, cancel)
+    return located(store, replay(configs.catalogue, type, recorded, cancel), cancel)
+
+
+def _reading(store: Store, places: tuple[str, ...], cancel: CancelToken) -> Reading:
+    """The configs at places, with the source's own of the same types for other tenants: as if they were deployed."""
+    found = read(places, cancel)
+    types = {name for name, _ in keys(found)}
+    own = read(_own(store), cancel)
+    return _over(Reading(tuple(file for file in own.files if file.type in types), ()), found)
+
+
+def _over(own: Reading, changed: Reading) -> Reading:
+    """The changed configs, and the own ones of every other type and tenant.
+
+    A changed file that does not tell its type might stand for any of them: then no own one is added.
+    """
+    if changed.findings or any(not file.type for file in changed.files):
+        return changed
+    named = keys(changed)
+    return joined(changed, [file for file in own.files if key_of(file) not in named])
 
 
 def count(
@@ -92,7 +124,8 @@ def count(
 
 def _count(store: Store, bound: Bound, tenant: str, cancel: CancelToken) -> Counted:
     owner = sa.literal(tenant) if bound.tenant is None else as_text(bound.tenant)
-    inner = sa.select(owner.label("tenant"), bound.status.label("status")).where(*bound.scope).subquery()
+    rows = sa.select(owner.label("tenant"), bound.status.label("status")).select_from(bound.table)
+    inner = rows.where(*bound.scope).subquery()
     by = (inner.c.tenant, inner.c.status)
     found: dict[tuple[str, str], Counter[str]] = {(bound.type, tenant): Counter()}
     for name, status, n in store.all(sa.select(*by, sa.func.count()).group_by(*by), cancel):

@@ -1,0 +1,184 @@
+"""Observed moves from status to status, counted by the database over the history.
+
+Histories only grow, so what was counted up to a row is kept with the workflow and the next look counts only newer
+rows; it is forgotten after a while, for rows may be deleted.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.sql.operators import custom_op
+
+from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.entity_state.population_checks import Checked
+from engine_bridge.engines.entity_state.population_counts import Scope
+from engine_bridge.engines.entity_state.row_parts import labelled
+from engine_bridge.engines.entity_state.store import Store
+from engine_bridge.engines.entity_state.store_connect import Reader
+from engine_bridge.engines.entity_state.store_tables import BoundTable, family
+from engine_bridge.format import count
+from engine_bridge.populations import Flow
+
+WINDOW: Final = 5_000_000
+"""History rows that are counted, the newest, where their order is a number that tells."""
+_KEEP_S: Final = 300.0
+# Rows that were numbered, but not committed yet, when the others were counted.
+_UNSETTLED: Final = 1_000
+
+_Key = tuple[str, str, str, str]  # from, to, step, requester
+
+
+@dataclass(slots=True)
+class Observed:
+    """Moves that happened. ``note`` says what they were counted of, where that is not everything."""
+
+    flows: tuple[Flow, ...] = ()
+    note: str = ""
+
+
+@dataclass(slots=True)
+class _Kept:
+    upto: int | None = None
+    counts: Counter[_Key] = field(default_factory=Counter)
+    until_s: float = 0.0
+    first: int | None = None
+
+
+_KEPT: weakref.WeakKeyDictionary[BoundTable, _Kept] = weakref.WeakKeyDictionary()
+_LOCK: Final = threading.Lock()
+
+
+def observe(store: Store, scope: Scope, checked: Checked, cancel: CancelToken) -> Observed:
+    """The flows of a workflow, the most frequent first."""
+    history = scope.bound.history
+    if history is None:
+        return Observed()
+    if history.from_ is None:
+        # Without a column for it, where a move began is known only from the row before.
+        pairs: Counter[_Key] = Counter({(*pair, "", ""): number for pair, number in checked.moves.items()})
+        whole = checked.dwell_of >= checked.entities and checked.exact
+        return Observed(
+            _flows(pairs), "" if whole else f"Moves are those of {count(checked.dwell_of)} entities."
+        )
+    with store.reader(cancel) as read:
+        counts, first = _count(store.dialect, scope, history, read)
+    cut = first is not None and first > 1
+    return Observed(
+        _flows(counts), f"Moves are counted of the newest {count(WINDOW)} history rows." if cut else ""
+    )
+
+
+def _count(dialect: str, scope: Scope, history: BoundTable, read: Reader) -> tuple[Counter[_Key], int | None]:
+    """The counts, and above which order they were counted (None: all rows)."""
+    if not _rising(history):
+        return _grouped(dialect, scope, history, read, []), None
+    newest = read.value(sa.select(sa.func.max(history.order)))
+    if newest is None:
+        return Counter(), None
+    if not scope.whole:
+        floor = _floor(history, read, newest)
+        return _grouped(
+            dialect, scope, history, read, [] if floor is None else [history.order > floor]
+        ), floor
+    kept = _kept(dialect, scope, history, read, newest)
+    late = _grouped(dialect, scope, history, read, _above(history, kept.upto))
+    return kept.counts + late, kept.first
+
+
+def _above(history: BoundTable, order: int | None) -> list[Any]:
+    return [] if order is None else [history.order > order]
+
+
+def _rising(history: BoundTable) -> bool:
+    """Whether the order numbers the rows of the whole table as they were written: its integer primary key."""
+    keys = [column.name for column in history.table.primary_key]
+    return keys == [history.order.name] and family(history.order) == "integer"
+
+
+def _floor(history: BoundTable, read: Reader, newest: int) -> int | None:
+    oldest = read.value(sa.select(sa.func.min(history.order)))
+    return newest - WINDOW if newest - WINDOW >= oldest else None
+
+
+def _kept(dialect: str, scope: Scope, history: BoundTable, read: Reader, newest: int) -> _Kept:
+    """What is counted for good, brought up to date."""
+    with _LOCK:
+        kept = _KEPT.get(history)
+        if kept is None or kept.until_s < time.monotonic() or newest < (kept.upto or newest):
+            floor = _floor(history, read, newest)
+            kept = _Kept(floor, until_s=time.monotonic() + _KEEP_S, first=floor)
+        upto = newest - _UNSETTLED
+        if upto > (kept.upto or 0):
+            between = [*_above(history, kept.upto), history.order <= upto]
+            kept.counts = kept.counts + _grouped(dialect, scope, history, read, between)
+            kept.upto = upto
+        _KEPT[history] = kept
+        return kept
+
+
+def _grouped(
+    dialect: str, scope: Scope, history: BoundTable, read: Reader, where: list[Any]
+) -> Counter[_Key]:
+    by = [history.from_, history.to, history.step, history.requester]
+    present = [column for column in by if column is not None]
+    statement = sa.select(*labelled(*by, sa.func.count())).select_from(history.table).where(*where)
+    statement = statement.where(*(_by_scan(dialect, rule) for rule in history.scope))
+    if not scope.whole or (scope.where and history.tenant is None):
+        mine = (
+            sa.select(sa.literal_column("1")).select_from(scope.bound.table).where(history.link, *scope.where)
+        )
+        statement = statement.where(sa.exists(mine.correlate(history.table)))
+    found: Counter[_Key] = Counter()
+    for source, target, step, requester, number in read.all(statement.group_by(*present)):
+        found[_text(source), _text(target), _text(step), _text(requester)] += number
+    return found
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _by_scan(dialect: str, rule: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """A condition that SQLite does not look up in an index: going over the whole table is several times faster."""
+    if dialect != "sqlite" or not isinstance(rule, sa.BinaryExpression):
+        return rule
+    return sa.BinaryExpression(
+        sa.UnaryExpression(rule.left, operator=custom_op("+"), type_=rule.left.type),
+        rule.right,
+        rule.operator,
+    )
+
+
+def _flows(counts: Counter[_Key]) -> tuple[Flow, ...]:
+    pairs: dict[tuple[str, str], Counter[tuple[str, str]]] = {}
+    for (source, target, step, requester), number in counts.items():
+        pairs.setdefault((source, target), Counter())[step, requester] += number
+    left: Counter[str] = Counter()
+    for (source, _), ways in pairs.items():
+        left[source] += ways.total()
+    flows = [
+        Flow(
+            source=source,
+            target=target,
+            declared=False,
+            steps=_named(step for (step, _), _ in ways.most_common()),
+            requesters=_named(who for (_, who), _ in ways.most_common()),
+            count=ways.total(),
+            share=ways.total() / left[source],
+        )
+        for (source, target), ways in pairs.items()
+        if source
+    ]
+    return tuple(sorted(flows, key=lambda flow: -flow.count))
+
+
+def _named(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in names if name))
