@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -119,7 +120,35 @@ class Bulk(QObject):
         self._desk.show(form, spec.title, source, words)
         form.begin()
 
+    def begin_staged(
+        self, source: Source, title: str, parts: tuple[tuple[Staged, Node | None], ...], query: str
+    ) -> None:
+        """Actions whose arguments are known, each on all runs that match a filter when the job is planned."""
+        session = source.session
+        if session is None:
+            return
+        self.stop()
+        self._source, self._filter, self._title = source, query, plain(title, 160)
+
+        def find(token: CancelToken) -> tuple[PlanItem, ...]:
+            from engine_bridge.actions.bulk_targets import plan_all, resolve
+
+            found: list[PlanItem] = []
+            for staged, node in parts:
+                found += plan_all(session, resolve(session, node, token), staged.action, staged.args, token)
+            return tuple(found)
+
+        self._find_and_plan(source, find)
+
     def _plan(self, source: Source, spec: ActionSpec, args: dict[str, Any], find: Any) -> None:
+        session = source.session
+        self._find_and_plan(
+            source,
+            lambda token: plan_each(session, spec, find(token), args, token) if session is not None else (),
+        )
+
+    def _find_and_plan(self, source: Source, work: Callable[[CancelToken], tuple[PlanItem, ...]]) -> None:
+        """Shows the page that waits for the plan, and makes it in a worker thread."""
         view = self.view = BulkSetup()
         view.run_requested.connect(self.run)
         view.discard_requested.connect(self._discard)
@@ -131,13 +160,8 @@ class Bulk(QObject):
             self._desk.window.sheet.drop(form)
         view.show_wait("Finding and planning …")
         self._show_blocked()
-        session, key = source.session, source.key
         token = self._token = CancelToken(lambda *far: self._desk.window.deliver(lambda: self._on_far(far)))
-
-        def work() -> tuple[PlanItem, ...]:
-            return plan_each(session, spec, find(token), args, token) if session is not None else ()
-
-        self._desk.work.run(f"bulk {key}", work, self._on_planned, self._on_failed)
+        self._desk.work.run(f"bulk {source.key}", lambda: work(token), self._on_planned, self._on_failed)
 
     def _on_far(self, far: tuple[int, int | None, str]) -> None:
         done, total, text = far

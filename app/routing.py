@@ -33,6 +33,10 @@ _WORDS: Final = {
     "search …": "Searching",
     "related …": "Reading related runs",
     "resources …": "Reading resources",
+    "lint …": "Checking configs",
+    "simulate …": "Simulating",
+    "impact …": "Comparing configs",
+    "replay_moves …": "Replaying recorded moves",
 }
 
 

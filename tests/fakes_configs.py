@@ -322,7 +322,7 @@ class FakeConfigBridge(FakeBridge):
 
     def open(self, cancel: CancelToken) -> SourceInfo:
         info = super().open(cancel)
-        more = {Capability.CONFIG, Capability.POPULATION}
+        more = {Capability.CONFIG, Capability.POPULATION, Capability.ACTIONS}
         return msgspec.structs.replace(
             info, capabilities=info.capabilities | more, entity_types=("registration", "invoice")
         )

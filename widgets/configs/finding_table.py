@@ -54,14 +54,20 @@ class FindingTable(ListTable):
         self.findings = tuple(
             sorted(findings, key=lambda f: (ranked.get(f.severity, 2), f.file, f.line, f.column))
         )
+        self.setColumnHidden(2, all(finding.count is None for finding in findings))
         self.list_model.set_rows(0, lambda row: ())
         self.list_model.set_rows(
             len(self.findings), lambda row: cells(self.findings[row], sides.get(self.findings[row].file, ""))
         )
 
     def current(self) -> Finding | None:
-        row = self.currentIndex().row()
+        row = self._row()
         return self.findings[row] if 0 <= row < len(self.findings) else None
+
+    def _row(self) -> int:
+        """The chosen row; the keyboard may stand on one that nobody has chosen."""
+        rows = self.selectionModel().selectedRows()
+        return rows[0].row() if rows else -1
 
     def choose(self, row: int) -> None:
         """Makes a row current, and tells so."""
@@ -72,7 +78,7 @@ class FindingTable(ListTable):
     def step(self, direction: int) -> None:
         """Goes to the next (+1) or previous (-1) finding; wraps around."""
         if self.findings:
-            at = self.currentIndex().row()
+            at = self._row()
             start = -1 if at < 0 and direction > 0 else max(at, 0)
             self.choose((start + direction) % len(self.findings))
 

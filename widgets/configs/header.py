@@ -96,7 +96,6 @@ class ConfigHeader(QWidget):
         worst = next((s for s in GLYPH if any(f.severity == s for f in findings)), "")
         self._state = GLYPH.get(worst, ("completed", "completed"))
         self.verdict.setText(verdict(findings))
-        self.verdict.setEnabled(bool(findings))
         self._tint()
 
     def step_tenant(self) -> None:

@@ -61,6 +61,7 @@ class ImpactView(QWidget):
             picker.entered.connect(self.compare_requested)
         self.progress.cancelled.connect(self.cancel_requested)
         self.items.activated.connect(lambda row: self.item_chosen.emit(row))
+        self._stack.setCurrentWidget(self.empty)
 
     def _lay_out(self) -> None:
         self.items.setAccessibleName("Workflow type and tenant")

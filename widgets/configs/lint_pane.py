@@ -36,7 +36,7 @@ class LintPane(QSplitter):
         self.table = FindingTable()
         self.text = ConfigText()
         self.file = QComboBox()
-        self.origin = Text(code=True, tone="muted", elide=Qt.TextElideMode.ElideMiddle, least=120)
+        self.origin = Text(code=True, tone="muted", least=120)
         self.follow = QPushButton("Go to origin")
         self.entities = QPushButton("Show its entities")
         self.advice = label(color="muted", wrap=True)
@@ -85,7 +85,7 @@ class LintPane(QSplitter):
         self.entities.hide()
         self.addWidget(left)
         self.addWidget(right)
-        self.setSizes([560, 640])
+        self.setSizes([600, 600])
         self.setChildrenCollapsible(False)
 
     def show_report(

@@ -106,7 +106,7 @@ class Origins:
         if here:
             return f"in force {who} · {min(here, key=len)}"
         merged = self._merged_pointer(document, pointer)
-        if not pointer or document.places.holds_others(pointer) or not merged:
+        if not pointer or not self._origins or document.places.holds_others(pointer) or not merged:
             return pointer
         other = self._origins.get(merged, "")
         told = f"{who} it is said by {_brief(other)}" if other else f"not in force {who}"

@@ -46,6 +46,7 @@ class ConfigView(QWidget):
         self.paths.way_chosen.connect(lambda way: self._show_way("paths", way))
         self.simulation.life_chosen.connect(lambda life: self._show_way("simulation", life))
         self.panes.currentChanged.connect(lambda _: self._show_overlay())
+        self.show_empty()
 
     def _lay_out(self) -> None:
         self.panes = Panes("Config", [])

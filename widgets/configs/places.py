@@ -16,11 +16,12 @@ _TOKEN: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"?|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A value with its name: offsets of the text, the end excluded."""
+    """A value with its name: offsets of the text, the end excluded. ``holds`` others: an object or a list."""
 
     pointer: str
     start: int
     end: int
+    holds: bool = False
 
 
 @dataclass(slots=True)
@@ -47,7 +48,6 @@ class Places:
     """The places of one text. Lines and columns count from 1."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self.spots = sorted(_scan(text), key=lambda spot: (spot.start, -spot.end))
         self._at = {spot.pointer: spot for spot in self.spots}
@@ -64,7 +64,7 @@ class Places:
     def holds_others(self, pointer: str) -> bool:
         """Whether a value is an object or a list."""
         spot = self._at.get(pointer)
-        return spot is not None and self._text[spot.end - 1 : spot.end] in ("}", "]")
+        return spot is not None and spot.holds
 
     def at(self, line: int, column: int) -> str:
         """The pointer of the innermost value at a place; on a line's indentation, of the first value on the line."""
@@ -88,7 +88,7 @@ def _scan(text: str) -> list[Spot]:
         top = stack[-1] if stack else None
         if word in "}]" and top is not None:
             stack.pop()
-            found.append(Spot(top.pointer, top.start, end))
+            found.append(Spot(top.pointer, top.start, end, holds=True))
         elif word == "," and top is not None:
             top.index, top.key = top.index + 1, None
         elif word[0] == '"' and top is not None and not top.listed and top.key is None:
@@ -100,7 +100,7 @@ def _scan(text: str) -> list[Spot]:
                 stack.append(_Open(pointer, start, word == "["))
             else:
                 found.append(Spot(pointer, start, end))
-    return found + [Spot(left.pointer, left.start, len(text)) for left in stack]
+    return found + [Spot(left.pointer, left.start, len(text), holds=True) for left in stack]
 
 
 def _name(word: str) -> str:

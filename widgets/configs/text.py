@@ -65,6 +65,9 @@ class Gutter(QWidget):
         height = self.fontMetrics().height()
         return next((line for line, top in self._text.visible_lines() if top <= y < top + height), 0)
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.accept()
+
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         line = self.line_at(event.position().y())
         if line in self._text.marks:
