@@ -203,7 +203,7 @@ class Overlays:
                     page="run", run=ref, position=None, step_id=None
                 ),
                 "run",
-                f"{plain(run.type, 60)} · {run.status}",
+                f"{plain(run.type, 60)} · {plain(run.status_words, 60)}",
                 icon=state_glyph(run.status),
                 pinned=True,
             )

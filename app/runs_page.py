@@ -18,15 +18,14 @@ from app.runs_page_fresh import Fresh
 from app.runs_page_live import Live
 from app.runs_page_scan import Scan
 from engine_bridge.actions.model import Target
-from engine_bridge.bridge import Changes, Page, Sort
+from engine_bridge.bridge import Capability, Changes, Page, Sort
 from engine_bridge.errors import PlayheadError, QueryError
 from engine_bridge.focus import Focus
 from engine_bridge.format import count
 from engine_bridge.model import Run, RunRef
 from engine_bridge.query.ast import Node
 from engine_bridge.session import Session
-from widgets.runs.clauses import statuses, time_range, with_statuses, with_time_range
-from widgets.runs.columns import COLUMNS
+from widgets.runs.clauses import statuses, time_range, type_of, with_statuses, with_time_range, with_type
 from widgets.runs.page import RunsView
 from widgets.table.blocks import Fetch
 from widgets.table.empty import error_details
@@ -65,8 +64,11 @@ class RunsPage(PageController):
 
     def _connect(self) -> None:
         view = self.view
-        view.show_columns(frozenset(str(self.context.settings.get("runs_columns")).split(",")))
-        view.columns_changed.connect(lambda ids: self.context.settings.set("runs_columns", ",".join(ids)))
+        self._show_chosen_columns()
+        view.columns_changed.connect(
+            lambda ids: self.context.settings.set(self._columns_setting, ",".join(ids))
+        )
+        view.types.chosen.connect(self._on_type)
         self.feed.opened.connect(self._on_opened)
         self.feed.read.connect(self._on_read)
         self.feed.failed.connect(self._on_failed)
@@ -83,6 +85,13 @@ class RunsPage(PageController):
         view.table.selection_moved.connect(self.targets_changed)
         view.table.current_moved.connect(self.targets_changed)
         self.context.sources.changed.connect(self._on_source)
+
+    @property
+    def _columns_setting(self) -> str:
+        return "life_columns" if self.view.of_entities else "runs_columns"
+
+    def _show_chosen_columns(self) -> None:
+        self.view.show_columns(frozenset(str(self.context.settings.get(self._columns_setting)).split(",")))
 
     @property
     def widget(self) -> QWidget:
@@ -156,6 +165,9 @@ class RunsPage(PageController):
         wanted = active ^ {status} if add or active == {status} else {status}
         self.apply_filter(with_statuses(self.context.focus.current.query, self.node, wanted))
 
+    def _on_type(self, name: str | None) -> None:
+        self.apply_filter(with_type(self.context.focus.current.query, self.node, name))
+
     def _on_range(self, bounds: tuple[int, int] | None) -> None:
         self.apply_filter(with_time_range(self.context.focus.current.query, self.node, bounds))
 
@@ -178,9 +190,10 @@ class RunsPage(PageController):
 
     def sort_by(self, column: int) -> None:
         """Sorts by a column, or turns its order round; says why when the source cannot."""
-        name = COLUMNS[column].field
+        chosen = self.view.model.columns[column]
+        name = chosen.field
         if not self._sortable(name):
-            self.context.notify(f"This source cannot sort by {COLUMNS[column].title}.")
+            self.context.notify(f"This source cannot sort by {chosen.title}.")
             return
         turned = (
             not self.sort.descending if self.sort.field == name else name in ("created", "started", "ended")
@@ -200,6 +213,7 @@ class RunsPage(PageController):
         self._loaded = (self.context.focus.current.source, session, query)
         self._again.stop()
         self.jobs.cancel_all()
+        self._fit_to(source)
         self._show_sort()
         if source is None or session is None:
             self._show_closed(source)
@@ -209,6 +223,17 @@ class RunsPage(PageController):
         self.view.filter_bar.set_text(query)
         if self._parse(query, source):
             self._read(session, keep=keep)
+
+    def _fit_to(self, source: Source | None) -> None:
+        """Columns and types are those of what the source has: entities, or other runs."""
+        if source is None or source.info is None:
+            return
+        entities = Capability.POPULATION in source.info.capabilities
+        if entities is not self.view.of_entities:
+            self.view.use_columns(entities=entities)
+            self._show_chosen_columns()
+            self.sort = Sort()
+        self.view.types.set_types(source.info.entity_types)
 
     def _parse(self, query: str, source: Source) -> bool:
         self.node = None
@@ -226,6 +251,7 @@ class RunsPage(PageController):
     def _read(self, session: Session, *, keep: bool) -> None:
         node, sort = self.node, self.sort
         self.view.chips.set_active(statuses(node))
+        self.view.types.set_active(type_of(node))
         self.view.charts.set_range(time_range(node))
         if not keep:
             self.view.show_rows()
@@ -334,7 +360,8 @@ class RunsPage(PageController):
             self._load(source)
 
     def _show_sort(self) -> None:
-        number = next((n for n, c in enumerate(COLUMNS) if c.field == self.sort.field), -1)
+        columns = self.view.model.columns
+        number = next((n for n, c in enumerate(columns) if c.field == self.sort.field), -1)
         self.view.model.show_sort(number, self.sort.descending)
 
     def show_status(self) -> None:

@@ -27,6 +27,9 @@ def _list_commands(page: RunsPage) -> list[Command]:
     def no_news() -> str:
         return "" if page.fresh.waiting else "nothing new"
 
+    def one_type() -> str:
+        return "this source has no types to choose from" if view.types.isHidden() else ""
+
     return [
         make("runs.focus_filter", "Edit Filter", view.filter_bar.focus, keys=("/",), icon="filter"),
         make(
@@ -39,6 +42,7 @@ def _list_commands(page: RunsPage) -> list[Command]:
         ),
         make("runs.show_new", "Show New Runs", page.fresh.show_new, keys=("N",), when=no_news, icon="live"),
         make("runs.sort", "Sort by Current Column", page.sort_by_current, keys=("S",)),
+        make("runs.type", "Choose a Type …", view.types.open_menu, keys=("W",), when=one_type, icon="filter"),
         make("runs.columns", "Choose Columns …", view.choose_columns, keys=("C",), icon="columns"),
         make("runs.charts", "Show or Hide Charts", page.toggle_charts, keys=("H",), icon="timeline"),
         make("runs.focus_chart", "Select a Time Range", page.focus_chart, keys=("T",), icon="clock"),

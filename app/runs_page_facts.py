@@ -17,7 +17,7 @@ from engine_bridge.errors import PlayheadError
 from engine_bridge.format import count
 from engine_bridge.query.ast import Node
 from engine_bridge.session import Session
-from widgets.runs.clauses import without_status, without_time
+from widgets.runs.clauses import type_of, without_status, without_time
 from widgets.table.blocks import HOP, PAGE
 
 if TYPE_CHECKING:
@@ -152,6 +152,8 @@ class Facts(QObject):
 
     def _show_chips(self, facets: Facets) -> None:
         self._page.view.chips.set_counts(facets.by_status, exact=facets.exact)
+        if type_of(self._page.node) is None:
+            self._page.view.types.set_counts(facets.by_type)
 
     def _show_charts(self, facets: Facets) -> None:
         self.facets = facets

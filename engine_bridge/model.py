@@ -144,6 +144,11 @@ class Run(_Value, frozen=True):
     bad: str | None = None  # this row could not be read whole, and why
 
     @property
+    def status_words(self) -> str:
+        """What people call its status: an entity's own one, else the neutral one."""
+        return self.engine_status if self.ref.kind == "entity" else self.status.value.replace("_", " ")
+
+    @property
     def duration_ns(self) -> int | None:
         """End minus start when both are known; negative under clock skew, never clamped."""
         if self.started_ns is None or self.ended_ns is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from engine_bridge.query.ast import And, Compare, Instant, Node, Word
-from engine_bridge.query.text import and_, instant, to_text
+from engine_bridge.query.text import and_, compare, instant, to_text
 
 TIME_FIELD: Final = "created"
 
@@ -26,6 +26,24 @@ def is_status(node: Node) -> bool:
 def is_time(node: Node) -> bool:
     """Whether a clause is one that the brush writes."""
     return isinstance(node, Compare) and node.field == TIME_FIELD and isinstance(node.value, Instant)
+
+
+def is_type(node: Node) -> bool:
+    """Whether a clause is one that the choice of a type writes."""
+    return (
+        isinstance(node, Compare) and node.field == "type" and node.op == "==" and isinstance(node.value, str)
+    )
+
+
+def type_of(node: Node | None) -> str | None:
+    """The one workflow type that the filter asks for; None for all, or for something else."""
+    found = [clause.value for clause in clauses(node) if isinstance(clause, Compare) and is_type(clause)]
+    return str(found[0]) if len(found) == 1 else None
+
+
+def with_type(text: str, node: Node | None, name: str | None) -> str:
+    """The filter's text asking for this workflow type instead of its own; None asks for all."""
+    return rewritten(text, node, is_type, "" if name is None else compare("type", name))
 
 
 def without_status(node: Node | None) -> Node | None:

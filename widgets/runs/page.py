@@ -11,6 +11,7 @@ from widgets.runs.charts import Charts
 from widgets.runs.chips import StatusChips
 from widgets.runs.columns import COLUMNS
 from widgets.runs.filter_bar import FilterBar
+from widgets.runs.type_button import TypeButton
 from widgets.table.bars import NewAbove, ScanBar
 from widgets.table.choose import column_menu, show_columns, shown_columns
 from widgets.table.empty import EmptyState
@@ -34,6 +35,7 @@ class RunsView(QWidget):
         self.empty = EmptyState(self)
         self.scan = ScanBar(self)
         self.new_above = NewAbove(self.table)
+        self.types = TypeButton(self)
         self.columns_button = QToolButton(self)
         self.charts = Charts(self)
         self._stack = QStackedLayout()
@@ -52,6 +54,7 @@ class RunsView(QWidget):
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self.choose_columns)
         tools = QHBoxLayout()
+        tools.addWidget(self.types)
         tools.addWidget(self.chips, 1)
         tools.addWidget(self.columns_button)
         self._stack.addWidget(self.table)
@@ -98,6 +101,19 @@ class RunsView(QWidget):
     def show_columns(self, ids: frozenset[str]) -> None:
         """Shows these columns and hides the others; unknown ids are ignored."""
         show_columns(self.table, ids)
+
+    @property
+    def of_entities(self) -> bool:
+        """Whether the table has the columns of entities."""
+        return self.model.columns is not COLUMNS
+
+    def use_columns(self, *, entities: bool) -> None:
+        """Takes the columns of entities or those of other runs; the rows go where they change."""
+        if entities is not self.of_entities:
+            from widgets.runs.entity_columns import ENTITY_COLUMNS
+
+            self.model.set_columns(ENTITY_COLUMNS if entities else COLUMNS)
+            self.table.lay_out_columns()
 
     def choose_columns(self) -> None:
         """Opens the columns chooser."""
