@@ -144,9 +144,12 @@ def _stranded(
     lost = [s for s, n in sorted(counted.by_status.items()) if n and s not in known and s not in gone]
     found = []
     for status in (*gone, *lost):
-        to, why = ("", "the workflow is gone") if after is None else target_of(before, after, status, renames)
-        if status in lost and after is not None:
-            why = f"neither config knows it; {why}"
+        if after is None:
+            to, why = "", "the workflow is gone"
+        elif status in lost:
+            to, why = "", "neither config knows it, so nothing says where it belongs"
+        else:
+            to, why = target_of(before, after, status, renames)
         others = counted.others(key[0], status)
         count = counted.count(status)
         found.append(

@@ -69,8 +69,8 @@ def report(configs_: Loaded, counts: Counts | None, cancel: CancelToken) -> conf
 
 
 def ordered(found: Iterable[configs.Finding]) -> tuple[configs.Finding, ...]:
-    """Findings by file, line and column."""
-    return tuple(sorted(found, key=lambda f: (f.file, f.line, f.column, f.code, f.reason)))
+    """Findings by file, line and column; what touches most entities first."""
+    return tuple(sorted(found, key=lambda f: (f.file, f.line, f.column, f.code, -(f.count or 0), f.reason)))
 
 
 def told(finding: Finding) -> configs.Finding:

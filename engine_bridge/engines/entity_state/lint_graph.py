@@ -78,14 +78,53 @@ def flows(document: Document) -> tuple[Flow, ...]:
 def paths(document: Document, limit: int = MOST_PATHS) -> Paths:
     """Path analysis; the shortest path is exact also where the list was cut."""
     found = engine_paths.analyse(document, limit)
+    order = {status: number for number, status in enumerate(roles(document))}
     return Paths(
         paths=tuple(_path(path) for path in found.paths),
-        shortest=_path(found.shortest) if found.shortest else None,
+        shortest=_shortest(document)
+        if found.truncated
+        else _path(found.shortest)
+        if found.shortest
+        else None,
         longest=_path(found.longest) if found.longest else None,
-        loops=tuple(loop.statuses for loop in found.loops),
+        loops=tuple(sorted((_from_first(loop.statuses, order) for loop in found.loops), key=_by_length)),
         overrides=tuple(f"{edge.step}: {edge.source} → {edge.target}" for edge in found.overrides),
         truncated=found.truncated or found.loops_truncated,
     )
+
+
+def _shortest(document: Document) -> Path | None:
+    """The shortest way to an end, by breadth first search: for graphs with too many ways to list."""
+    known = roles(document)
+    ways: dict[str, list[Edge]] = {}
+    for edge in edges(document):
+        if edge.kind != "release":
+            ways.setdefault(edge.source, []).append(edge)
+    queue: list[tuple[Edge, ...]] = [
+        (edge,) for status in known if known[status] == "initial" for edge in ways.get(status, ())
+    ]
+    seen: set[str] = set()
+    for way in queue:
+        end = way[-1].target
+        if known.get(end) in ("good", "bad", "cancelled"):
+            good = end in document.workflow.terminal.good
+            steps = tuple(edge.step for edge in way)
+            return Path(statuses=(way[0].source, *(edge.target for edge in way)), steps=steps, good=good)
+        if end not in seen:
+            seen.add(end)
+            queue += [(*way, edge) for edge in ways.get(end, ())]
+    return None
+
+
+def _from_first(loop: tuple[str, ...], order: dict[str, int]) -> tuple[str, ...]:
+    """A loop told from the status that the config lists first."""
+    round_ = loop[:-1]
+    at = min(range(len(round_)), key=lambda i: order.get(round_[i], len(order)))
+    return (*round_[at:], *round_[:at], round_[at])
+
+
+def _by_length(loop: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    return len(loop), loop
 
 
 def _path(path: engine_paths.Path) -> Path:

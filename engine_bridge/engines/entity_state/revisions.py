@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +49,22 @@ def read(places: tuple[str, ...], cancel: CancelToken) -> Reading:
             if text is not None:
                 found.setdefault(name, _file(name, text, revision))
     return Reading(tuple(found.values()), report.findings)
+
+
+def key_of(file: ConfigFile) -> tuple[str, str]:
+    """What a file is the config of: (type, tenant), each "" where it does not say."""
+    return file.type, file.tenant
+
+
+def keys(reading: Reading) -> set[tuple[str, str]]:
+    """What there is a file for."""
+    return {key_of(file) for file in reading.files}
+
+
+def joined(reading: Reading, files: Iterable[ConfigFile]) -> Reading:
+    """A reading with more files; one of the same name is kept as it is."""
+    known = {file.name for file in reading.files}
+    return Reading((*reading.files, *(file for file in files if file.name not in known)), reading.findings)
 
 
 def split(place: str) -> tuple[str, str] | None:

@@ -118,7 +118,7 @@ def tables(schema: str | None = None) -> tuple[sa.Table, sa.Table]:
         "invoices",
         sa.MetaData(schema=schema),
         sa.Column("id", sa.Text, primary_key=True),
-        *(column.copy() if hasattr(column, "copy") else column._copy() for column in list(users.c)[1:8]),
+        *(column._copy() for column in list(users.c)[1:8]),
         sa.Column("number", sa.Text),
         sa.Column("data", sa.Text),
     )

@@ -64,9 +64,12 @@ def _endless(view: View, report: Report) -> None:
         if step.auto_advance:
             onward[step.status].append((step.successful_state, index))
     done: set[str] = set()
+    told: set[frozenset[str]] = set()
     for start in onward:
         cycle = _cycle(start, onward, done)
-        if cycle:
+        round_ = frozenset(status for status, _ in cycle)
+        if cycle and round_ not in told:
+            told.add(round_)
             node = view.nodes[cycle[0][1]]
             chain = " → ".join([status for status, _ in cycle] + [cycle[0][0]])
             reason = f"auto_advance never ends for {view.requester}: {chain}"
