@@ -222,13 +222,14 @@ def work(
         os.chdir(job["cwd"])
     for path in reversed(job.get("paths", ())):
         sys.path.insert(0, path)
+    if recorder.record == "full":
+        # Before the engine makes its threads: a trace function only reaches those that start later.
+        recorder.lines.start()
     recorder.enter()
     guard.armed = True
     workflows = engine.load(job, recorder)
     recorder.leave()
     channel.send("loaded", workflows=workflows, took_ms=round((time.perf_counter() - began) * 1000, 1))
-    if recorder.record == "full":
-        recorder.lines.start()
     for item in job["items"]:
         if recorder.cancelled:
             break

@@ -1,0 +1,88 @@
+"""All rows that a replay of one run reads, as text: nothing is decoded here."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.dbos.connect import Database, Reader
+from engine_bridge.errors import NotFoundError
+from engine_bridge.model import RunRef
+from engine_bridge.payloads import decode
+from engine_bridge.replay.model import ReplayInput, RunnerSpec
+
+SPEC: Final = RunnerSpec(
+    engine="dbos",
+    title="DBOS",
+    runner="engine_bridge.engines.dbos.replay_parts:scratch.py+recorded.py+hooks.py+engine.py",
+    library="dbos",
+    supported=">=3,<4",
+)
+_OWN: Final = {
+    "workflow_status": "workflow_uuid",
+    "workflow_input": "workflow_uuid",
+    "workflow_output": "workflow_uuid",
+    "operation_outputs": "workflow_uuid",
+    "workflow_events": "workflow_uuid",
+    "workflow_events_history": "workflow_uuid",
+    "streams": "workflow_uuid",
+    "notifications": "destination_uuid",
+}
+_OF_CHILDREN: Final = ("workflow_status", "workflow_input", "workflow_output")
+_PAYLOADS: Final = frozenset({"inputs", "output", "error", "message", "value"})
+_AT_ONCE: Final = 500
+
+
+def read(db: Database, ref: RunRef, cancel: CancelToken) -> ReplayInput:
+    """The rows of a run and the heads of its children, of one snapshot. Raises NotFoundError."""
+    with db.reader(cancel) as reader:
+        tables = {table: _rows(db, reader, table, column, [ref.run]) for table, column in _OWN.items()}
+        if not tables["workflow_status"]:
+            raise NotFoundError(
+                f"The run {ref.run} is not there.", "It may have been deleted: refresh the list."
+            )
+        children = sorted(
+            {r["child_workflow_id"] for r in tables["operation_outputs"] if r.get("child_workflow_id")}
+        )
+        for first in range(0, len(children), _AT_ONCE):
+            some = children[first : first + _AT_ONCE]
+            for table in _OF_CHILDREN:
+                tables[table] += _rows(db, reader, table, "workflow_uuid", some)
+    row = tables["workflow_status"][0]
+    return ReplayInput(
+        run_id=ref.run,
+        type=row["name"] or "",
+        data=msgspec.json.encode({"run": ref.run, "tables": tables}),
+        version=row["application_version"] or "",
+        globals=_globals(tables),
+        steps=len(tables["operation_outputs"]),
+    )
+
+
+def _rows(db: Database, reader: Reader, table: str, column: str, ids: list[str]) -> list[dict[str, Any]]:
+    if not db.tables.has(table, column):
+        return []
+    names = db.tables.found[table]
+    columns = [_column(db, table, name) for name in names]
+    found = reader.all(sa.select(*columns).where(db.tables.col(table, column).in_(ids)))
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def _column(db: Database, table: str, name: str) -> sa.ColumnElement[Any]:
+    column = db.tables.col(table, name)
+    # PostgreSQL's JSON would come parsed, and go back as something else.
+    return db.tables.text(table, name) if isinstance(column.type, sa.Text) else column
+
+
+def _globals(tables: dict[str, list[dict[str, Any]]]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for rows in tables.values():
+        for row in rows:
+            for name in _PAYLOADS & row.keys():
+                text = row[name]
+                if isinstance(text, str):
+                    found.update(dict.fromkeys(decode(text.encode(), row.get("serialization")).globals))
+    return tuple(sorted(found))
