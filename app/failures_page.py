@@ -115,32 +115,25 @@ class FailuresPage(PageController):
         super().close()
 
     def targets(self) -> tuple[Target, ...]:
-        """The log's own rows where they can be acted on, else the runs that failed."""
-        source = self.source()
-        own = source is not None and source.info is not None and _RESOURCE in source.info.resource_kinds
+        """The log's own row where it can be acted on, else the runs that failed: those of a group together."""
         if self.view.is_grouped:
-            return self._group_targets(own)
+            group = self.view.group_table.current_item
+            return _run_targets(dict.fromkeys(sorted(group.refs), group.sample.run_type)) if group else ()
         rows = self.view.table.selected_items() or [row for row in (self.view.current(),) if row]
-        if own and all(row.id for row in rows):
-            return tuple(_row_target(row.id, row.run_type, row.ref) for row in rows)
+        if len(rows) == 1 and rows[0].id and self._own_rows():
+            row = rows[0]
+            return (Target(kind=_RESOURCE, id=row.id, title=row.run_type, ref=row.ref),)
         return _run_targets({row.ref: row.run_type for row in rows})
 
-    def _group_targets(self, own: bool) -> tuple[Target, ...]:
-        group = self.view.group_table.current_item
-        if group is None:
-            return ()
-        title = group.sample.run_type
-        if own and group.rows:
-            return tuple(_row_target(row, title, ref) for row, ref in group.rows.items())
-        return _run_targets(dict.fromkeys(sorted(group.refs), title))
+    def _own_rows(self) -> bool:
+        source = self.source()
+        return source is not None and source.info is not None and _RESOURCE in source.info.resource_kinds
 
     def targets_words(self) -> str:
         group = self.view.group_table.current_item if self.view.is_grouped else None
         if group is None:
             return ""
-        own = any(target.kind == _RESOURCE for target in self.targets())
-        number = f"{count(len(group.rows))} open failures" if own else f"{count(group.runs)} runs that failed"
-        return f"{number} with {plain(group.type, 40)} {plain(group.message, 60)}"
+        return f"{count(group.runs)} runs that failed with {plain(group.type, 40)} {plain(group.message, 60)}"
 
     def show_actions(self, offered: Offered) -> None:
         self.offered = offered
@@ -331,10 +324,6 @@ class FailuresPage(PageController):
         from app.failures_page_commands import commands
 
         return commands(self)
-
-
-def _row_target(row: str, title: str, ref: RunRef) -> Target:
-    return Target(kind=_RESOURCE, id=row, title=title, ref=ref)
 
 
 def _run_targets(found: dict[RunRef, str]) -> tuple[Target, ...]:

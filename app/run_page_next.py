@@ -11,14 +11,14 @@ from engine_bridge.actions.model import ActionSpec, Staged
 from engine_bridge.bridge import Capability
 from engine_bridge.model import Run, RunRef
 from engine_bridge.populations import Resolution
-from widgets.run.next_steps import NextStepsPane
+from widgets.run.next_steps import NextStepsPane, Offer
 from widgets.run.panes import Pane
 
 if TYPE_CHECKING:
     from app.run_page import RunPage
 
 MOVE: Final = "move"
-RETRY: Final = "retry"
+RETRY: Final = "retry_step"
 PANE: Final = "next"
 
 
@@ -80,7 +80,7 @@ class NextSteps(QObject):
 
         def arrived(found: Resolution) -> None:
             self.pane.show_resolution(found)
-            self._tell_why_not()
+            self._tell_offers()
 
         self._page.jobs.run(
             "next",
@@ -96,17 +96,23 @@ class NextSteps(QObject):
     def show_offered(self, offered: Offered) -> None:
         """What can be done to the entity now."""
         self._offered = offered
-        self._tell_why_not()
+        self._tell_offers()
 
-    def _tell_why_not(self) -> None:
-        self.pane.set_why_not(self._offered.why_not(MOVE), self._offered.why_not(RETRY))
+    def _tell_offers(self) -> None:
+        self.pane.set_offers(self._offer(MOVE, "to"), self._offer(RETRY, "step"))
+
+    def _offer(self, action: str, param: str) -> Offer:
+        why, spec = self._offered.why_not(action), self._offered.spec(action)
+        chosen = next((p.choices for p in spec.params if p.name == param), ()) if spec is not None else ()
+        return Offer(why, chosen or None)
 
     def _move(self, target: str) -> None:
         self._stage(MOVE, {"to": target})
 
     def _retry(self, wanted: tuple[str, str]) -> None:
         step, requester = wanted
-        self._stage(RETRY, {"step": step, "requester": requester, "data": self.pane.data})
+        data = self.pane.data
+        self._stage(RETRY, {"step": step, "requester": requester} | ({"data": data} if data else {}))
 
     def _stage(self, action: str, args: dict[str, Any]) -> None:
         """Stages at once what needs no more than this; asks for the rest in the action's form."""

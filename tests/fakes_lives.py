@@ -133,7 +133,7 @@ def log_row(number: int) -> FailureRow:
     if resolved:
         attributes["resolved_ns"] = NOW
     return FailureRow(
-        id=f"registration:{number}",
+        id=f"registration/{number}",
         ref=entity_ref(number),
         run_type="registration",
         time_ns=NOW - number * WEEK // 3,
@@ -234,9 +234,7 @@ class EntitiesBridge(FakeBridge):
 
     def actions(self, target: Target, cancel: CancelToken) -> list[ActionSpec]:
         if target.kind == "failures":
-            return [
-                ActionSpec(id="resolve_failure", title="Resolve failure…", effect="It is settled.", bulk=True)
-            ]
+            return [ActionSpec(id="resolve_failure", title="Resolve its failures", effect="It is settled.")]
         move = ActionSpec(
             id="move",
             title="Move…",

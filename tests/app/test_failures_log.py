@@ -163,17 +163,26 @@ def test_causes_follow_what_is_narrowed(log: Log, qtbot) -> None:
     assert [groups.index(0, n).data() for n in range(3)] == ["26", "13", "DocumentsMissing"]
     log.page.set_sieve(Sieve(resolved=False))
     assert [groups.index(0, n).data() for n in range(2)] == ["13", "13"]
-    assert log.page.targets_words() == "13 open failures with DocumentsMissing try #"
+    log.page.view.group_table.selectRow(0)
+    assert log.page.targets_words() == "13 runs that failed with DocumentsMissing try #"
 
 
-def test_actions_aim_at_the_rows_of_the_log(log: Log) -> None:
+def test_actions_aim_at_the_row_of_the_log(log: Log) -> None:
     log.page.view.table.selectRow(3)
     (target,) = log.page.targets()
-    assert (target.kind, target.id, target.ref) == ("failures", "registration:3", entity_ref(3))
+    assert (target.kind, target.id, target.ref) == ("failures", "registration/3", entity_ref(3))
+
+
+def test_many_rows_are_aimed_at_by_what_failed(log: Log) -> None:
+    log.page.view.table.select_rows([1, 2])
+    assert [(target.kind, target.ref) for target in log.page.targets()] == [
+        ("run", entity_ref(1)),
+        ("run", entity_ref(2)),
+    ]
     log.run("failures.group")
     log.page.view.group_table.selectRow(0)
-    assert {target.kind for target in log.page.targets()} == {"failures"}
-    assert len(log.page.targets()) == 13
+    assert {target.kind for target in log.page.targets()} == {"run"}
+    assert len(log.page.targets()) == 26
 
 
 def test_a_resolved_failure_is_seen_as_such(log: Log, qtbot) -> None:

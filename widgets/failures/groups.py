@@ -35,7 +35,7 @@ def cause_of(row: FailureRow) -> Cause:
 class FailureGroup:
     """Failures of one cause. ``sample`` is the newest of them; ``places`` where they happened.
 
-    ``open`` counts those that the log knows to be unresolved, and ``rows`` holds their ids with their runs.
+    ``open`` counts those that the log knows to be unresolved.
     """
 
     type: str
@@ -47,7 +47,6 @@ class FailureGroup:
     last_ns: int | None = None
     places: list[str] = field(default_factory=list)
     refs: set[RunRef] = field(default_factory=set)
-    rows: dict[str, RunRef] = field(default_factory=dict)
 
     @property
     def key(self) -> Cause:
@@ -66,10 +65,7 @@ class FailureGroup:
         """Counts one more failure."""
         self.count += 1
         self.refs.add(row.ref)
-        if row.resolved is False:
-            self.open += 1
-            if row.id:
-                self.rows[row.id] = row.ref
+        self.open += row.resolved is False
         self._place(f"{row.run_type}.{row.step_name}" if row.step_name else row.run_type)
         self._time(row.time_ns, row.time_ns)
 
@@ -80,7 +76,6 @@ class FailureGroup:
         self.count += other.count
         self.open += other.open
         self.refs |= other.refs
-        self.rows |= other.rows
         for place in other.places:
             self._place(place)
         self._time(other.first_ns, other.last_ns)

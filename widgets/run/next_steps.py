@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -29,6 +32,20 @@ _WIDTHS = (170, 170)
 _ROWS = 9  # steps in sight at once
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Whether an action can be staged: ``why`` it cannot, and the ``choices`` that it takes (None: any)."""
+
+    why: str = ""
+    choices: tuple[str, ...] | None = None
+
+    def why_not(self, choice: str) -> str:
+        """Why it cannot be staged with a choice; "" when it can."""
+        if self.why or self.choices is None or choice in self.choices:
+            return self.why
+        return f"only {', '.join(self.choices)} can be chosen now"
+
+
 class NextStepsPane(QScrollArea):
     """Shows a Resolution. ``asked`` carries (requester, data); ``move_requested`` a status; ``retry_requested`` (step
     key, requester)."""
@@ -40,7 +57,7 @@ class NextStepsPane(QScrollArea):
     def __init__(self) -> None:
         super().__init__()
         self._resolution: Resolution | None = None
-        self._why_not = {"move": "", "retry": ""}
+        self._move = self._retry = Offer()
         self.requesters = QComboBox()
         self.requesters.setAccessibleName("Requester")
         self.fields = DataFields()
@@ -201,10 +218,10 @@ class NextStepsPane(QScrollArea):
 
     # -- what can be done -------------------------------------------------------------------------------------
 
-    def set_why_not(self, move: str, retry: str) -> None:
-        """Why the entity cannot be moved, and a step not be retried, now; "" where they can."""
-        if self._why_not != {"move": move, "retry": retry}:
-            self._why_not = {"move": move, "retry": retry}
+    def set_offers(self, move: Offer, retry: Offer) -> None:
+        """What the entity can be moved to, and which steps can be retried, now."""
+        if (move, retry) != (self._move, self._retry):
+            self._move, self._retry = move, retry
             self._show_buttons(self._candidate())
 
     def _show_buttons(self, one: Candidate | None) -> None:
@@ -214,26 +231,26 @@ class NextStepsPane(QScrollArea):
         found = self._resolution
         if one is None or found is None:
             return
-        made = [
-            self._button(f"Move to {target}…", "move", self.move_requested, target) for target in one.targets
-        ]
-        again = (one.step, found.requester)
-        made.append(self._button(f"Retry {one.step}…", "retry", self.retry_requested, again))
+        made = []
+        for target in one.targets:
+            why = self._move.why_not(target)
+            made.append(self._button(f"Move to {target}…", why, partial(self.move_requested.emit, target)))
+        again = partial(self.retry_requested.emit, (one.step, found.requester))
+        made.append(self._button(f"Retry {one.step}…", self._retry.why_not(one.step), again))
         for button in made:
             self.buttons.addWidget(button)
             if button.text() == name:
                 button.setFocus()
         self.buttons.addStretch(1)
 
-    def _button(self, words: str, kind: str, signal: Any, value: object) -> QPushButton:
-        why = self._why_not[kind]
+    @staticmethod
+    def _button(words: str, why: str, run: Callable[[], None]) -> QPushButton:
         button = QPushButton(fmt.plain(words, 48).replace("&", "&&"))
         button.setEnabled(not why)
-        button.setToolTip(
-            plain_tooltip(f"Not now: {why}" if why else "Stages it; nothing is sent before you confirm.")
-        )
+        tip = f"Not now: {why}" if why else "Stages it; nothing is sent before you confirm."
+        button.setToolTip(plain_tooltip(tip))
         button.setAccessibleDescription(why)
-        button.clicked.connect(lambda: signal.emit(value))
+        button.clicked.connect(lambda: run())
         return button
 
 

@@ -13,7 +13,7 @@ from engine_bridge.errors import PlayheadError
 from engine_bridge.populations import Resolution
 from tests.fakes_lives import EntitiesBridge, entity_ref
 from widgets.run.data_fields import shown, typed
-from widgets.run.next_steps import NextStepsPane
+from widgets.run.next_steps import NextStepsPane, Offer
 
 
 def resolution(requester: str, data: dict[str, Any]) -> Resolution:
@@ -92,11 +92,12 @@ def test_choosing_a_requester_asks_at_once(pane: NextStepsPane, qtbot: QtBot) ->
 
 def test_every_target_has_a_button_and_a_disabled_one_says_why(pane: NextStepsPane, qtbot: QtBot) -> None:
     pane.show_resolution(resolution("admin", {"checked": True}))
-    pane.set_why_not("", "there is no worker")
+    pane.set_offers(Offer(choices=("rejected",)), Offer("there is no worker"))
     qtbot.waitUntil(lambda: list(buttons(pane)) == ["Move to active…", "Move to rejected…", "Retry approve…"])
     found = buttons(pane)
     assert found["Retry approve…"].accessibleDescription() == "there is no worker"
     assert not found["Retry approve…"].isEnabled()
+    assert found["Move to active…"].accessibleDescription() == "only rejected can be chosen now"
     with qtbot.waitSignal(pane.move_requested) as moved:
         found["Move to rejected…"].click()
     assert moved.args == ["rejected"]
