@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Final
 
 import click
 import msgspec
@@ -25,7 +25,8 @@ source_option = click.option(
     "--source", metavar="SOURCE", help="Look at the entities of SOURCE too: a URL, a file or @name."
 )
 
-T = TypeVar("T")
+_NODE: Final = ("status", "role", "declared", "findings")
+_FLOW: Final = ("source", "target", "steps", "requesters", "rejection")
 
 
 def tools_for(places: tuple[str, ...]) -> ConfigTools:
@@ -84,9 +85,11 @@ def report_json(report: LintReport) -> dict[str, Any]:
 
 
 def declared_json(declared: Declared) -> dict[str, Any]:
-    """A declared workflow; ``merged`` is the config itself."""
+    """A declared workflow: its nodes and flows without what only a source can tell; ``merged`` is the config itself."""
     found: dict[str, Any] = whole(declared)
-    return found | {"merged": json.loads(declared.merged)}
+    nodes = [{name: whole(getattr(node, name)) for name in _NODE} for node in declared.nodes]
+    flows = [{name: whole(getattr(flow, name)) for name in _FLOW} for flow in declared.flows]
+    return found | {"nodes": nodes, "flows": flows, "merged": json.loads(declared.merged)}
 
 
 def print_findings(found: Iterable[Finding]) -> None:

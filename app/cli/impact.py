@@ -88,7 +88,8 @@ def _print(report: ImpactReport, source: str | None) -> None:
             table(("  change", "of", "name", "now", "how"), rows)
         elif not item.notices:
             line("  No difference.")
-        _print_stranded(item, source)
+        if not item.problem:
+            _print_stranded(item, source)
     if not report.items:
         line("There is nothing to compare.")
 
