@@ -24,6 +24,7 @@ from engine_bridge.errors import PlayheadError
 from engine_bridge.focus import Focus
 from engine_bridge.format import count, plain
 from engine_bridge.model import RunRef
+from engine_bridge.query.ast import Node
 from engine_bridge.session import Session
 from widgets.failures.page import FailuresView
 from widgets.failures.sieve import Sieve, Span
@@ -206,12 +207,17 @@ class FailuresPage(PageController):
             self.tallies.start(session, self.text, self.sieve)
 
     def _open(self, session: Session, *, keep: bool) -> None:
-        text, sieved = self.text, not self.sieve.open
+        text, sieved, query = self.text, not self.sieve.open, self.query()
 
         def arguments(fetch: Fetch) -> tuple[object, ...]:
-            return None, text, fetch.cursor, max(fetch.limit, _SCANNED) if sieved else fetch.limit
+            return query, text, fetch.cursor, max(fetch.limit, _SCANNED) if sieved else fetch.limit
 
         self.feed.open(session, "failures", arguments, keep=keep)
+
+    def query(self) -> Node | None:
+        """What of the conditions the source itself can answer."""
+        source = self.source()
+        return self.sieve.query(frozenset(field.name for field in (source.fields if source else ())))
 
     def _forget(self) -> None:
         """Another source: its log has columns, weeks and tenants of its own."""

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine_bridge.bridge import Page
 from engine_bridge.errors import PlayheadError
+from engine_bridge.query.ast import Node
 from engine_bridge.session import Session
 from widgets.failures.sieve import Sieve
 from widgets.failures.tally import Tally
@@ -34,6 +35,7 @@ class Tallies(QObject):
         self._jobs = page.jobs
         self._session: Session | None = None
         self._text = ""
+        self._query: Node | None = None
         self._tally: Tally | None = None
         self._began_s = 0.0
         self._cost_s = 0.0
@@ -69,6 +71,7 @@ class Tallies(QObject):
         self._begin(self._page.sieve)
 
     def _begin(self, sieve: Sieve) -> None:
+        self._query = self._page.query()
         self._tally = Tally(sieve, self._page.context.settings.zone())
         self._began_s = time.monotonic()
         self._read(None)
@@ -80,7 +83,7 @@ class Tallies(QObject):
             "tally",
             self._session,
             "failures",
-            None,
+            self._query,
             self._text,
             cursor,
             _PAGE,

@@ -151,6 +151,7 @@ class EntitiesBridge(FakeBridge):
         super().__init__(0)
         self._runs = [make_entity(i) for i in range(runs)]
         self.log = [log_row(i) for i in range(failed)]
+        self.queries: list[Any] = []
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
     def open(self, cancel: CancelToken) -> SourceInfo:
@@ -188,6 +189,7 @@ class EntitiesBridge(FakeBridge):
             for row in self.log
             if text.casefold() in f"{row.failure.type} {row.failure.message}".casefold()
         ]
+        self.queries.append(query)
         at = int(cursor or 0)
         after = str(at + limit).encode() if at + limit < len(rows) else None
         return Page(items=tuple(rows[at : at + limit]), after=after)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QDialog
 from app.context import Context
 from app.failures_page import FailuresPage
 from engine_bridge.model import RunRef
+from engine_bridge.query.ast import Compare
 from tests.app.context import Told, add_source, make_context, show
 from tests.fakes import FakeBridge, make_run
 from tests.fakes_lives import EntitiesBridge, entity_ref, log_row
@@ -144,6 +145,7 @@ def test_a_correlation_id_is_asked_for(log: Log, qtbot) -> None:
     dialog.accept()
     log.wait()
     assert log.cells("run") == ["4", "5", "6", "7"]
+    assert log.bridge.queries[-1] == Compare("correlation_id", "==", "req-1"), "the source narrows it too"
 
 
 def test_the_menu_lists_what_the_log_holds_with_counts(log: Log) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from engine_bridge.bridge import FailureRow, Page
 from engine_bridge.payloads import root
+from engine_bridge.query.ast import And, Compare, Node
 
 Span = tuple[int, int]
 """Nanoseconds UTC, end exclusive."""
@@ -24,6 +25,9 @@ FIELDS: Final[dict[str, Callable[[FailureRow], Any]]] = {
     "correlation_id": lambda row: row.attributes.get("correlation_id"),
 }
 """What a failure can be told by, by column id."""
+
+_SHARED: Final = frozenset({"tenant", "correlation_id", "type"})
+"""Fields that mean the same of a failure and of what failed."""
 
 TITLES: Final = {"type": "workflow", "correlation_id": "correlation id"}
 
@@ -77,6 +81,17 @@ class Sieve:
 
     def without(self, condition: Condition) -> Sieve:
         return replace(self, conditions=tuple(c for c in self.conditions if c != condition))
+
+    def query(self, fields: frozenset[str]) -> Node | None:
+        """What a source with these filter fields can itself narrow the log by; rows are sifted all the same."""
+        nodes = [
+            Compare(condition.field, "==", condition.value)
+            for condition in self.conditions
+            if condition.field in _SHARED & fields
+            and isinstance(condition.value, str)
+            and not condition.negated
+        ]
+        return And(tuple(nodes)) if len(nodes) > 1 else nodes[0] if nodes else None
 
     def page(self, page: Page) -> Page:
         """What of a page is listed, as a scan that goes on where the log does: it is sorted by time, newest first."""
