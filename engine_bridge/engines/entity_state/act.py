@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
+import msgspec
 import sqlalchemy as sa
 
 from engine_bridge.actions.model import Actor, Change, Intent, Outcome, PlanItem, Receipt, Staged, Verdict
@@ -24,13 +25,14 @@ from engine_bridge.engines.entity_state import (
     actions_rights,
     checks,
     mapping_load,
+    plan_move,
     plan_observe,
     plan_retry,
     store_bind,
     store_errors,
 )
 from engine_bridge.engines.entity_state.act_connect import WAITING, Writer, is_under_way
-from engine_bridge.engines.entity_state.act_sql import Sql
+from engine_bridge.engines.entity_state.act_sql import Sql, Write
 from engine_bridge.engines.entity_state.actions import Kind, Source
 from engine_bridge.engines.entity_state.plan_base import Deed, Look, Request
 from engine_bridge.engines.entity_state.store_bound import Bound
@@ -178,9 +180,10 @@ class EntityActor(Actor):
                 raise self._stale(connection, item, f"It was not written: {told}.")
         return look
 
-    def _wrote(self, connection: sa.Connection, write: Any) -> bool:
+    def _wrote(self, connection: sa.Connection, write: Write) -> bool:
         try:
-            return connection.execute(self._sql.bound(write)).rowcount == 1
+            done = connection.execute(self._sql.bound(write))
+            return write.kind == "insert" or done.rowcount == 1
         except sa.exc.IntegrityError as error:
             if not _unique(error):
                 raise
@@ -195,7 +198,8 @@ class EntityActor(Actor):
             raise StaleError("It is not there any more; nothing was written.", "", str(error)) from None
         made = act_made.outcome(look, request_id)
         if made is not None:
-            raise _DoneBeforeError(made)
+            evidence = (*made.evidence, "It was done before: nothing was written again.")
+            raise _DoneBeforeError(msgspec.structs.replace(made, evidence=evidence))
         repeat = plan_observe.already(look) if staged.action == "mark_observed" else ""
         if repeat:
             evidence = (repeat, "It is recorded once; nothing was written again.")
@@ -279,27 +283,25 @@ class EntityActor(Actor):
         """Reads back what was committed: a cancellation from here on ends the waiting, not the reading."""
         began, reading = time.monotonic(), CancelToken(cancel.progress_through)
         while True:
-            outcome, changes = self._open.read(lambda c: self._found(c, item, request_id, before), reading)
-            waiting = bool(outcome.pending) and time.monotonic() - began < _TAKE_S
-            if cancel.cancelled or not waiting:
-                return Receipt(request_id=request_id, outcome=outcome, changes=changes, inverse=item.inverse)
-            cancel.progress_through(0, None, outcome.pending)
+            receipt = self._open.read(lambda c: self._found(c, item, request_id, before), reading)
+            pending = receipt.outcome.pending
+            if cancel.cancelled or not pending or time.monotonic() - began > _TAKE_S:
+                return receipt
+            cancel.progress_through(0, None, pending)
             cancel.wait(0.1)
 
-    def _found(
-        self, connection: sa.Connection, item: PlanItem, request_id: str, before: Look
-    ) -> tuple[Outcome, tuple[Change, ...]]:
+    def _found(self, connection: sa.Connection, item: PlanItem, request_id: str, before: Look) -> Receipt:
         try:
             now = self._look(connection, item.staged)
         except NotFoundError:
-            told = "It was written; since then somebody removed it."
-            return Outcome(verdict=Verdict.APPLIED, evidence=(told,)), ()
-        changes = _differences(before, now) or item.changes
-        made = act_made.outcome(now, request_id)
-        if made is not None:
-            return made, changes
-        said = "The transaction was committed; nothing in the database names this request."
-        return Outcome(verdict=Verdict.APPLIED, evidence=(said,)), changes
+            return _receipt(request_id, Verdict.APPLIED, "It was written; since then somebody removed it.")
+        said = ("The transaction was committed; nothing in the database names this request.",)
+        return Receipt(
+            request_id=request_id,
+            outcome=act_made.outcome(now, request_id) or Outcome(verdict=Verdict.APPLIED, evidence=said),
+            changes=_differences(before, now) or item.changes,
+            inverse=item.inverse or plan_move.back(before, now),
+        )
 
     def _asked(self, item: PlanItem, request_id: str, cancel: CancelToken) -> Receipt:
         """The way through the mapping's endpoint."""

@@ -76,6 +76,12 @@ def of_document(document: Document) -> Declared:
     ways: dict[str, list[Way]] = {}
     for edge in edges(document):
         ways.setdefault(edge.source, []).append(_way(edge))
+    for view in document.views:
+        # Past the claim: what somebody else did, or what is put right by hand, held none.
+        for step in view.workflow.steps:
+            known = {way.target for way in ways.get(step.status, ())}
+            if step.claim is not None and step.successful_state not in known:
+                ways[step.status].append(Way(step.successful_state, step.key, step.requesters))
     claims: dict[str, tuple[tuple[Step, Claim], ...]] = {}
     for view in document.views:
         for status, pairs in view.by_claim.items():

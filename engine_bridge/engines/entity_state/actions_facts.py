@@ -7,6 +7,7 @@ compare-and-swap.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal, Protocol
 
@@ -23,6 +24,7 @@ Strength = Literal["version", "xmin", "row", "history"]
 
 XMIN: Final = "xmin"
 _NEWER: Final = 20
+_SOME: Final = 5000
 
 
 class Reads(Protocol):
@@ -52,7 +54,7 @@ class Moved(msgspec.Struct, frozen=True):
         return str(self.metadata.get("request_id") or "")
 
     def __str__(self) -> str:
-        who = plain(self.actor or str(self.metadata.get("actor") or "somebody"), 80)
+        who = plain(self.actor or "somebody", 80)
         at = f" at {shown:%Y-%m-%d %H:%M:%S%z}" if (shown := moment(self.at_ns)) is not None else ""
         why = self.reason or self.metadata.get("reason")
         step = f"step {plain(self.step, 80)}" if self.step else ""
@@ -208,18 +210,27 @@ def moves(bound: Bound, reads: Reads, entity_id: str, limit: int, *where: Any) -
     return [_moved(row._mapping) for row in reads.all(statement)]
 
 
+_TAIL: Final = re.compile(r"\s*\[Playhead: (.*), ([0-9a-f-]{36})\]$", re.DOTALL)
+"""What a reason carries where the history keeps neither actor nor request (plan_transition.py)."""
+
+
 def _moved(row: Any) -> Moved:
     meta = as_object(row.get("_metadata"))
+    meta = meta if isinstance(meta, dict) else {}
+    reason, actor = _text(row.get("_reason")), _text(row.get("_actor"))
+    tail = _TAIL.search(reason or "")
+    if tail is not None and reason is not None:
+        reason, actor, meta = reason[: tail.start()], actor or tail[1], {"request_id": tail[2], **meta}
     return Moved(
         order=row["_order"],
         source=_text(row.get("_from_")),
         target=str(row["_to"]),
-        step=_text(row.get("_step")),
-        actor=_text(row.get("_actor")),
+        step=_text(row.get("_step")) or _text(meta.get("step")),
+        actor=actor or _text(meta.get("actor")),
         at_ns=row.get("_at") if isinstance(row.get("_at"), int) else None,
-        reason=_text(row.get("_reason")),
+        reason=reason,
         correlation_id=_text(row.get("_correlation_id")),
-        metadata=meta if isinstance(meta, dict) else {},
+        metadata=meta,
     )
 
 
@@ -290,6 +301,22 @@ def stale(preconditions: tuple[Precondition, ...], now: EntityFacts) -> list[str
         for p in preconditions
         if fresh.get(p.what) != p.value and (weak or p.what != "last history row")
     ]
+
+
+def statuses(bound: Bound, reads: Reads) -> tuple[str, ...]:
+    """Where nothing is declared: statuses of some entities."""
+    some = (
+        sa.select(bound.status.label("s"))
+        .select_from(bound.table)
+        .where(*bound.scope)
+        .limit(_SOME)
+        .subquery()
+    )
+    return tuple(
+        str(row[0])
+        for row in reads.all(sa.select(some.c.s).distinct().order_by(some.c.s))
+        if row[0] is not None
+    )
 
 
 def seen_order(preconditions: tuple[Precondition, ...]) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from engine_bridge.actions.command import act
-from engine_bridge.actions.model import ActionSpec, Change, Param, PlanItem, Precondition, Staged
+from engine_bridge.actions.model import ActionSpec, Change, Param, PlanItem, Precondition, Staged, Target
 from engine_bridge.engines.entity_state.act_sql import Sql, Write
 from engine_bridge.engines.entity_state.actions_declared import Declared
 from engine_bridge.engines.entity_state.actions_facts import EntityFacts, Reads
@@ -121,8 +121,16 @@ def finish(
         warnings=(*claim_in_flight(look), *deed.warnings),
         dedupes=deed.dedupes,
         reason_required=place.mapping.writes.require_reason,
-        copy_as={**_copies(look, pasted), "CLI": act(place.url, staged, spec)},
+        copy_as={**_copies(look, pasted), "CLI": act(place.url, _typed(look, staged), spec)},
     )
+
+
+def _typed(look: Look, staged: Staged) -> Staged:
+    """The target as type/id: ids of two workflows may be alike."""
+    if staged.target.kind != "run":
+        return staged
+    target = Target(kind="run", id=f"{look.bound.type}/{look.entity_id}")
+    return msgspec.structs.replace(staged, target=target)
 
 
 def _copies(look: Look, pasted: Deed) -> dict[str, str]:

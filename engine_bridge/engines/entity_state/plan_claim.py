@@ -65,5 +65,5 @@ def deed(look: Look, request: Request) -> Deed:
         args={"to": to},
         irreversible="The holder's claim is gone; another worker may claim it at once.",
         side_effects=(f"The move of {holder} loses, if it still comes. What it did elsewhere stays done.",),
-        race=plan_move.race(look.facts),
+        race=plan_move.race(look),
     )

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+import sqlalchemy as sa
 
 from engine_bridge.actions.model import Change, Param, ParamType, Staged
+from engine_bridge.engines.entity_state import actions_facts
 from engine_bridge.engines.entity_state.actions_facts import EntityFacts, Moved
 from engine_bridge.engines.entity_state.plan_base import Deed, Look, Request
-from engine_bridge.engines.entity_state.plan_transition import DEGRADE, MOVE, UNDO, Transition, writes
+from engine_bridge.engines.entity_state.plan_transition import (
+    DEGRADE,
+    MOVE,
+    UNDO,
+    Transition,
+    user_id,
+    writes,
+)
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS
+from engine_bridge.engines.entity_state.store_tables import BoundTable
 from engine_bridge.errors import RejectedError
 from engine_bridge.format import plain
 
@@ -27,22 +37,37 @@ _RACE: Final = {
 }
 
 
-def race(facts: EntityFacts) -> str:
+def race(look: Look) -> str:
     """How strong the compare-and-swap is."""
+    facts, history = look.facts, look.bound.history
+    if facts.strength == "history" and history is not None and not _indexed(history):
+        return "There is no unique index on entity and order of the history: two moves at once may both be written."
     return _RACE[facts.strength].format(token=plain(str(facts.token), 40), status=plain(facts.status, 80))
+
+
+def _indexed(history: BoundTable) -> bool:
+    wanted = {history.entity_id.name, history.order.name}
+    own: list[Any] = [index.columns for index in history.table.indexes if index.unique]
+    own += [
+        c.columns
+        for c in history.table.constraints
+        if isinstance(c, sa.UniqueConstraint | sa.PrimaryKeyConstraint)
+    ]
+    return any({column.name for column in columns} == wanted for columns in own)
 
 
 def effect(look: Look) -> tuple[str, str]:
     """What a move does now, and why it cannot be made; one of the two is empty."""
-    if not choices(look):
-        if look.place.mapping.writes.allow == "any":
-            return "", "No other status is known for it."
+    free = look.bound.observed and look.place.mapping.writes.allow == "any"
+    if not free and not choices(look):
         return "", _nowhere(look)
     return f"It leaves {plain(look.facts.status, 80)} for the status you choose; nothing else is done.", ""
 
 
 def _nowhere(look: Look) -> str:
     here = plain(look.facts.status, 80)
+    if look.place.mapping.writes.allow == "any":
+        return "No other status is known for it."
     if look.bound.observed and look.declared.empty:
         return f'Nothing is declared, and nobody was seen leaving {here}: allow = "any" in [writes] lets you choose.'
     return f'No declared step leads on from {here}: moves that no config declares need allow = "any" in [writes].'
@@ -59,6 +84,8 @@ def choices(look: Look) -> tuple[str, ...]:
 def known(look: Look) -> tuple[str, ...]:
     """The statuses in force for the entity's tenant."""
     by_tenant = look.bound.by_tenant
+    if look.bound.observed:
+        return actions_facts.statuses(look.bound, look.reads)
     return tuple(by_tenant.get(look.facts.tenant or "", by_tenant.get("", look.bound.statuses)))
 
 
@@ -67,8 +94,9 @@ def params(look: Look) -> tuple[Param, ...]:
     found = choices(look)
     ways = [str(way) for way in look.declared.ways.get(look.facts.status, ())]
     doc = f"Declared from here: {'; '.join(ways)}." if ways else "Nothing is declared from here."
-    to = Param(name="to", title="To", type=ParamType.CHOICE, choices=found, doc=doc)
-    return (to,)
+    if look.bound.observed and look.place.mapping.writes.allow == "any":
+        return (Param(name="to", title="To", doc=f"Seen so far: {', '.join(found)}."),)
+    return (Param(name="to", title="To", type=ParamType.CHOICE, choices=found, doc=doc),)
 
 
 def deed(look: Look, request: Request) -> Deed:
@@ -78,6 +106,8 @@ def deed(look: Look, request: Request) -> Deed:
         raise RejectedError("Choose the status to move to.")
     if to == facts.status:
         raise RejectedError(f"It stands on {plain(to, 80)} already.")
+    if look.text("left") and look.text("left") != str(facts.token):
+        raise RejectedError("It was changed since that move, so it is not undone.")
     way = look.declared.way(facts.status, to)
     if way is None and look.place.mapping.writes.allow != "any":
         raise RejectedError(
@@ -112,13 +142,22 @@ def moved(look: Look, request: Request, move: Transition, warnings: tuple[str, .
         writes=writes(look, move, request),
         title=f"Move {look.name} to {plain(move.to, 80)}",
         changes=changes(look, move.to),
-        args={"to": move.to},
+        args={"to": move.to} | ({"left": None} if "left" in look.args else {}),
         inverse=_inverse(look, move),
         irreversible="" if _inverse(look, move) else "It can be moved again by hand.",
         side_effects=(*not_run(look, move), *_events(look, move)),
-        warnings=warnings,
-        race=race(facts),
+        warnings=(*warnings, *_nobody(look, request)),
+        race=race(look),
     )
+
+
+def _nobody(look: Look, request: Request) -> tuple[str, ...]:
+    """Where actors are rows of a table, the operator may not be one."""
+    history = look.bound.history
+    link = history.actor_link if history is not None else None
+    if history is None or link is None or user_id(look, history, request) is not None:
+        return ()
+    return (f"{link.table} knows no {plain(look.who, 80)}: the history row names the operator in its text.",)
 
 
 def changes(look: Look, to: str) -> tuple[Change, ...]:
@@ -133,9 +172,17 @@ def changes(look: Look, to: str) -> tuple[Change, ...]:
 
 def _inverse(look: Look, move: Transition) -> Staged | None:
     """The move back, which the history row proves to be one; valid until somebody else moves it."""
-    if look.bound.history is None or move.step not in _BY_HAND or look.facts.status == NO_STATUS:
+    if look.bound.history is None or move.step not in (MOVE, DEGRADE) or look.facts.status == NO_STATUS:
         return None
     return msgspec.structs.replace(look.staged, action="undo_move", args={})
+
+
+def back(before: Look, now: Look) -> Staged | None:
+    """The move back where no history proves one: valid while the row is as this move left it."""
+    if before.bound.history is not None or before.staged.action != "move":
+        return None
+    args = {"to": before.facts.status, "left": str(now.facts.token)}
+    return msgspec.structs.replace(before.staged, args=args)
 
 
 def not_run(look: Look, move: Transition) -> tuple[str, ...]:

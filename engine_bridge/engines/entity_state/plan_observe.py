@@ -81,6 +81,6 @@ def deed(look: Look, request: Request) -> Deed:
             )
             if text
         ),
-        race=plan_move.race(look.facts),
+        race=plan_move.race(look),
         dedupes=bool(observation),
     )

@@ -138,6 +138,8 @@ def _metadata(look: Look, history: BoundTable, move: Transition, request: Reques
         found["version"] = look.facts.version + 1
     if column(history, "actor") is None or history.actor_link is not None:
         found["actor"] = request.who
+    if column(history, "step") is None:
+        found["step"] = move.step
     if column(history, "reason") is None and request.reason:
         found["reason"] = request.reason
     return found
@@ -145,36 +147,27 @@ def _metadata(look: Look, history: BoundTable, move: Transition, request: Reques
 
 def _reason(history: BoundTable, request: Request) -> str:
     """Where nothing else keeps them, the reason's text carries actor and request id."""
-    lacking = [
-        text
-        for name, text in (("actor", request.who), ("metadata", request.id))
-        if column(history, name) is None or (name == "actor" and history.actor_link is not None)
-    ]
-    if column(history, "metadata") is not None or not lacking:
+    if column(history, "metadata") is not None:
         return request.reason
-    return f"{request.reason} [Playhead: {', '.join(lacking)}]".strip()
+    return f"{request.reason} [Playhead: {request.who}, {request.id}]".strip()
 
 
 def _actor(look: Look, history: BoundTable, request: Request) -> Cell:
     """The operator's name, or the id of the user of that name where the column is a foreign key."""
-    target, link = column(history, "actor"), history.actor_link
-    if target is None or link is None:
-        return target, request.who
-    users = link_table(look, history)
-    known = users is not None and look.reads.one(
-        sa.select(users.c[link.id]).where(users.c[link.label] == request.who)
-    )
-    return target, known[0] if known else None
+    linked = history.actor_link is not None
+    return column(history, "actor"), user_id(look, history, request) if linked else request.who
 
 
-def link_table(look: Look, history: BoundTable) -> sa.TableClause | None:
-    """The table that a foreign key of an actor names."""
+def user_id(look: Look, history: BoundTable, request: Request) -> Any:
+    """The id under which the application knows the operator, None where it does not."""
     link = history.actor_link
     if link is None:
         return None
     schema, _, name = link.table.rpartition(".")
     columns: list[sa.ColumnClause[Any]] = [sa.column(link.id), sa.column(link.label)]
-    return sa.table(name, *columns, schema=schema or history.table.schema)
+    users = sa.table(name, *columns, schema=schema or history.table.schema)
+    found = look.reads.one(sa.select(users.c[link.id]).where(users.c[link.label] == request.who))
+    return found[0] if found else None
 
 
 def _own(look: Look, move: Transition, request: Request) -> Iterator[Write]:
