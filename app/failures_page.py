@@ -31,7 +31,7 @@ from widgets.failures.sieve import Sieve, Span
 from widgets.table.blocks import Fetch
 from widgets.table.empty import error_details
 
-_RESOURCE = "failures"  # the kind of a log's own rows, where they are resources that can be acted on
+_ROW = "failures"  # the kind of a log's own rows as targets
 _SCANNED = 1_000  # rows read at once where few of them are listed
 _AGAIN_MS = 2_000
 
@@ -121,14 +121,10 @@ class FailuresPage(PageController):
             group = self.view.group_table.current_item
             return _run_targets(dict.fromkeys(sorted(group.refs), group.sample.run_type)) if group else ()
         rows = self.view.table.selected_items() or [row for row in (self.view.current(),) if row]
-        if len(rows) == 1 and rows[0].id and self._own_rows():
+        if len(rows) == 1 and rows[0].id:
             row = rows[0]
-            return (Target(kind=_RESOURCE, id=row.id, title=row.run_type, ref=row.ref),)
+            return (Target(kind=_ROW, id=row.id, title=row.run_type, ref=row.ref),)
         return _run_targets({row.ref: row.run_type for row in rows})
-
-    def _own_rows(self) -> bool:
-        source = self.source()
-        return source is not None and source.info is not None and _RESOURCE in source.info.resource_kinds
 
     def targets_words(self) -> str:
         group = self.view.group_table.current_item if self.view.is_grouped else None
