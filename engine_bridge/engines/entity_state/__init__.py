@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from engine_bridge.bridge import Bridge, ConnectField, ConnectForm, Engine
 
 if TYPE_CHECKING:
+    from engine_bridge.actions.model import Actor
     from engine_bridge.configs import ConfigTools
 
 _URL_KEY: Final = re.compile(
@@ -19,6 +20,12 @@ def _bridge(url: str, secret: str | None) -> Bridge:
     from engine_bridge.engines.entity_state.bridge import EntityBridge
 
     return EntityBridge(url, secret)
+
+
+def _actor(url: str, secret: str | None) -> Actor:
+    from engine_bridge.engines.entity_state.act import EntityActor
+
+    return EntityActor(url, secret)
 
 
 def _configs() -> ConfigTools:
@@ -63,6 +70,7 @@ ENGINE: Final = Engine(
     title="Entities",
     schemes=("entity+sqlite", "entity+postgresql"),
     bridge=_bridge,
+    actor=_actor,
     sniff=_sniff,
     forms=(
         ConnectForm(

@@ -143,6 +143,10 @@ class Store:
         """(tenant, status) -> entities that may be seen; many short reads."""
         return checks.counts(self._connections, bound, cancel)
 
+    def slices(self, bound: Bound, cancel: CancelToken) -> Iterator[list[sa.ColumnElement[bool]]]:
+        """Conditions that cut a workflow's entities into spans that one short read can count."""
+        return checks.slices(self._connections, bound, cancel)
+
     def check_data(self, cancel: CancelToken) -> tuple[Finding, ...]:
         """Findings about the entities themselves: statuses that no config knows, by count. Reads every row."""
         return checks.of_data(self._connections, self.workflows, self.mapping, cancel)

@@ -13,7 +13,7 @@ from engine_bridge.engines.entity_state.engine.findings import suggest
 from engine_bridge.engines.entity_state.mapping import ActorLink, EntityMap, WorkflowMap
 from engine_bridge.engines.entity_state.mapping_load import Loaded
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
-from engine_bridge.engines.entity_state.store_states import declared
+from engine_bridge.engines.entity_state.store_states import declared, ways
 from engine_bridge.engines.entity_state.store_tables import (
     TIMES,
     BoundTable,
@@ -71,7 +71,8 @@ class _Binder:
         self._place, self._report, self._flow = place, report, flow
         self._unit = loaded.mapping.time.unit
         self._writes = loaded.mapping.writes.mode == "sql"
-        self.bound = Bound(flow, declared(flow, loaded.catalogue, tenant), tenant)
+        catalogue = loaded.catalogue
+        self.bound = Bound(flow, declared(flow, catalogue, tenant), tenant, ways(flow, catalogue, tenant))
         self._entity()
         if self.bound.usable:
             for name in _PARTS:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from engine_bridge.engines.entity_state.mapping import WorkflowMap
-from engine_bridge.engines.entity_state.store_states import Statuses, StatusInfo, union
+from engine_bridge.engines.entity_state.store_states import Statuses, StatusInfo, Ways, union
 from engine_bridge.engines.entity_state.store_tables import BoundTable, Expression, as_text, to_key
 from engine_bridge.errors import NotFoundError, UnsupportedError
 from engine_bridge.model import RunRef
@@ -29,8 +29,15 @@ class Bound:
     ``hidden``: row-level security is active and no tenant is set. ``problem``: why this workflow cannot be read.
     """
 
-    def __init__(self, map: WorkflowMap, by_tenant: dict[str, Statuses], tenant: str) -> None:
+    def __init__(
+        self,
+        map: WorkflowMap,
+        by_tenant: dict[str, Statuses],
+        tenant: str,
+        ways: dict[str, Ways] | None = None,
+    ) -> None:
         self.map = map
+        self._ways = ways or {}
         self.type = map.type
         self.rank = 0
         self.by_tenant = by_tenant
@@ -91,6 +98,11 @@ class Bound:
             return found
         return StatusInfo(status, "waiting" if self.observed else "unknown", declared=False)
 
+    def ways(self, status: str, tenant: str | None = None) -> tuple[str, ...]:
+        """The declared steps on a status, as a user reads them: ``pay (user, system)``."""
+        known = self._ways.get(tenant or "", self._ways.get("", {}))
+        return known.get(status, ())
+
     def where_role(self, wanted: Callable[[StatusInfo], bool]) -> sa.ColumnElement[bool]:
         """The exact condition that an entity's status has a meaning; unknown ones are asked about as such."""
         owners = [owner for owner in self.by_tenant if owner]
@@ -110,7 +122,10 @@ class Bound:
         if not wanted(rest):
             return self.status_in(fitting)
         others = [name for name, info in known.items() if not wanted(info)]
-        return sa.not_(self.status_in(others)) if others else sa.true()
+        if not others:
+            return sa.true()
+        column = self.status if self.status_column is None else self.status_column
+        return sa.or_(column.is_(None), sa.not_(self.status_in(others)))
 
     def status_in(self, names: Iterable[str]) -> sa.ColumnElement[bool]:
         """The condition that the status is one of some; by the column itself, so that its index serves."""

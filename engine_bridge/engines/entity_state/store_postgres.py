@@ -49,8 +49,8 @@ class _Text(TextLoader):
         return bytes(data).decode(errors="backslashreplace")
 
 
-def connector(place: Place, secret: str | None) -> Callable[[], Any]:
-    """A function that makes read-only connections. The password stays in its closure: no repr shows it.
+def connector(place: Place, secret: str | None, *, writing: bool = False) -> Callable[[], Any]:
+    """A function that connects, read-only unless ``writing``. The password stays in its closure: no repr shows it.
 
     Without a password of ours, libpq looks at PGPASSWORD and PGPASSFILE itself.
     """
@@ -59,6 +59,8 @@ def connector(place: Place, secret: str | None) -> Callable[[], Any]:
     arguments |= {"connect_timeout": CONNECT_S, **place.parameters}
 
     def connect() -> psycopg.Connection[Any]:
+        if writing:
+            return _connect(place.database, arguments)
         try:
             connection = _connect(place.database, arguments | {"options": _OPTIONS})
         except psycopg.OperationalError as error:

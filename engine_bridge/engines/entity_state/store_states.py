@@ -101,6 +101,34 @@ def declared(map: WorkflowMap, catalogue: Catalogue | None, tenant: str) -> dict
     return {"": listed} if listed else {}
 
 
+Ways = dict[str, tuple[str, ...]]
+"""By status, the steps that lead on from it, as a user reads them: ``pay (user, system)``."""
+
+
+def ways(map: WorkflowMap, catalogue: Catalogue | None, tenant: str) -> dict[str, Ways]:
+    """The declared ways on, by tenant as ``declared``."""
+    if catalogue is None or map.type not in catalogue.types:
+        found: dict[str, dict[str, None]] = {}
+        for move in map.transitions or ():
+            found.setdefault(move.source, {})[move.step or f"a move to {move.target}"] = None
+        return {"": {status: tuple(steps) for status, steps in found.items()}}
+    return {
+        owner: _document_ways(catalogue.get(map.type, owner or tenant or None))
+        for owner in declared(map, catalogue, tenant)
+    }
+
+
+def _document_ways(document: Document) -> Ways:
+    found: dict[str, dict[str, list[str]]] = {}
+    for view in document.views:
+        for step in view.workflow.steps:
+            found.setdefault(step.status, {}).setdefault(step.key, []).append(view.requester)
+    return {
+        status: tuple(f"{key} ({', '.join(who)})" for key, who in steps.items())
+        for status, steps in found.items()
+    }
+
+
 def union(by_tenant: dict[str, Statuses]) -> Statuses:
     """All statuses of all tenants; the base's meaning where several know one."""
     found: Statuses = {}

@@ -39,7 +39,15 @@ def reflect(connection: sa.Connection, name: str, schema: str | None) -> sa.Tabl
         for column in found.columns:
             if not isinstance(column.type, sa.String | sa.Integer):
                 column.type = sa.types.NullType()
+        found.info["rowid"] = _numbered(connection, table)
     return found
+
+
+def _numbered(connection: sa.Connection, table: str) -> bool:
+    """Whether an SQLite table numbers its rows: neither a view nor WITHOUT ROWID."""
+    asked = sa.text("SELECT type, wr FROM pragma_table_list WHERE name = :name")
+    row = connection.execute(asked, {"name": table}).first()
+    return row is not None and row[0] == "table" and not row[1]
 
 
 def is_time(column: sa.Column[Any], unit: str, sqlite: bool) -> bool:

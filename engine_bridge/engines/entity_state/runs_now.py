@@ -1,0 +1,112 @@
+"""Why an entity stands where it stands: one line, from its row, its newest move, its failures and its config."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from engine_bridge.format import duration
+from engine_bridge.model import Blocked, Evidence, Provenance
+
+if TYPE_CHECKING:
+    from engine_bridge.engines.entity_state.runs_rows import Entity
+
+_TEXT: Final = 120
+
+
+def now_text(entity: Entity) -> str:
+    """The line, most telling first; empty for one that ended well and has nothing odd about it."""
+    parts = [_odd(entity), _claim(entity), _failures(entity), _ended(entity)]
+    told = [part for part in parts if part]
+    if not told and not entity.info.terminal:
+        told = [part for part in (_waits(entity), _declared(entity)) if part][:1]
+    return " · ".join(told)
+
+
+def _odd(entity: Entity) -> str:
+    if entity.drifted and entity.latest is not None:
+        unknown = f"“{entity.status}” is in no config · " if entity.info.role == "unknown" else ""
+        return f"{unknown}history says {entity.latest.to} · changed by raw SQL"
+    return f"“{entity.status}” is in no config" if entity.info.role == "unknown" else ""
+
+
+def _claim(entity: Entity) -> str:
+    if entity.info.role != "claim":
+        return ""
+    since, dead = entity.claimed_since_ns, entity.dead_ns
+    who = f"claimed by {entity.claimed_by}" if entity.claimed_by is not None else "claimed"
+    if since is None:
+        return who
+    held = f"{who} for {duration(entity.now_ns - since)}"
+    return (
+        f"{held}, dead since {duration(entity.now_ns - dead)}" if entity.stuck and dead is not None else held
+    )
+
+
+def _failures(entity: Entity) -> str:
+    if entity.info.role == "bad" and entity.failures:
+        failure, is_open = entity.failures[0]
+        return _line(failure.type, failure.message) + ("" if is_open else " · resolved")
+    found = entity.open_failures
+    if not found or entity.info.terminal:
+        return ""
+    line = _line(found[0].type, found[0].message)
+    return line if len(found) == 1 else f"{line} · {len(found)} failures"
+
+
+def _line(type: str, message: str) -> str:
+    text = f"{type}: {message}".removesuffix(": ").removeprefix(": ")
+    return text if len(text) <= _TEXT else f"{text[: _TEXT - 1]}…"
+
+
+def _ended(entity: Entity) -> str:
+    if entity.info.role != "bad" or entity.failures:
+        return ""
+    step = entity.latest.step if entity.latest is not None else None
+    return f"ended badly by {step}" if step else "ended badly; no failure row says why"
+
+
+def _waits(entity: Entity) -> str:
+    if not entity.waits:
+        return ""
+    wait = entity.waits[0]
+    if wait.due_ns is None:
+        return f"{wait.step} is scheduled"
+    gap = wait.due_ns - entity.now_ns
+    if gap < 0:
+        why = f" · {wait.error}" if wait.error else ""
+        return f"{wait.step} was due {duration(-gap)} ago{why}"
+    return f"{wait.step} is due in {duration(gap)}"
+
+
+def _declared(entity: Entity) -> str:
+    steps = entity.bound.ways(entity.status, entity.tenant)
+    return f"waits for {', '.join(steps[:3])}{' …' if len(steps) > 3 else ''}" if steps else ""
+
+
+def blocked_on(entity: Entity) -> Blocked | None:
+    """What an open entity waits for: its claim, a delayed step, or whoever takes a declared step."""
+    if entity.info.neutral.closed or entity.info.role == "unknown":
+        return None
+    since = entity.since_ns
+    if entity.info.role == "claim":
+        rule = "it stands on a status of a claim"
+        return Blocked(
+            kind="step",
+            what=_claim(entity),
+            since_ns=entity.claimed_since_ns,
+            until_ns=entity.dead_ns,
+            evidence=(Evidence(rule=rule),),
+        )
+    if entity.waits:
+        due = entity.waits[0].due_ns
+        rule = "a row of the delayed steps is open"
+        return Blocked(
+            kind="timer", what=_waits(entity), since_ns=since, until_ns=due, provenance=Provenance.RECORDED,
+            evidence=(Evidence(rule=rule),),
+        )  # fmt: skip
+    declared = _declared(entity)
+    if not declared:
+        return None
+    rule = "the config declares these steps on its status"
+    what = declared.removeprefix("waits for ")
+    return Blocked(kind="signal", what=what, since_ns=since, evidence=(Evidence(rule=rule),))
