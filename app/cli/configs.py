@@ -95,12 +95,17 @@ def declared_json(declared: Declared) -> dict[str, Any]:
 def print_findings(found: Iterable[Finding]) -> None:
     """One line each, as compilers do: file:line:column, so that editors can jump there."""
     for f in found:
-        at = f"{f.file}:{f.line}:{f.column}" if f.line else f.file or "source"
+        at = f"{where(f)}:{f.column}" if f.line else where(f)
         line(
             f"{at}: {f.severity} {f.code} at {f.pointer or '/'}: {f.reason}. {f.fix}".replace(
                 "..", "."
             ).strip()
         )
+
+
+def where(found: Finding) -> str:
+    """``file:line``, or what is known of it."""
+    return f"{found.file}:{found.line}" if found.line else found.file or "source"
 
 
 def summary(report: LintReport) -> str:

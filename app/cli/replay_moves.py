@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.cli.configs import asked, many, tools_of, whole
+from app.cli.configs import asked, many, tools_of, where, whole
 from app.cli.options import query_of
 from app.cli.output import json_line, line, note, table
 from app.cli.session import find_run
@@ -54,9 +54,7 @@ def _types(place: Opened, code: tuple[str, ...]) -> list[str]:
         return found
     for error in report.findings:
         if error.severity == "error":
-            raise RejectedError(
-                f"The config cannot be used: {error.file}:{error.line}: {error.reason}.", error.fix
-            )
+            raise RejectedError(f"The config cannot be used: {where(error)}: {error.reason}.", error.fix)
     known = ", ".join(place.info.entity_types)
     raise UsageError("These configs declare no workflow of the source.", f"It has: {known}.")
 
