@@ -16,7 +16,7 @@ from app.entities_page_population import Populations
 from app.entities_page_ways import Ways
 from app.runs_page_cells import Cells
 from engine_bridge.actions.model import Target
-from engine_bridge.bridge import Page
+from engine_bridge.bridge import Field, Page
 from engine_bridge.errors import PlayheadError, QueryError
 from engine_bridge.focus import Focus
 from engine_bridge.format import count
@@ -24,7 +24,7 @@ from engine_bridge.model import Run, RunRef
 from engine_bridge.populations import Population
 from engine_bridge.query.ast import And, Node
 from engine_bridge.session import Session
-from widgets.entities.filters import states
+from widgets.entities.filters import knowing, states
 from widgets.entities.header import LINT
 from widgets.entities.page import EntitiesView
 from widgets.runs.clauses import clauses
@@ -44,6 +44,7 @@ class EntitiesPage(PageController):
         self.sheet_home = self.view.splitter
         self.offered = Offered()
         self.node: Node | None = None
+        self.fields: list[Field] = []
         self._loaded: tuple[str | None, Session | None, str, str] | None = None
         self._selected: frozenset[RunRef] = frozenset()
         self.rows = EntityList(self)
@@ -142,6 +143,7 @@ class EntitiesPage(PageController):
         before, self._loaded = self._loaded, self._wanted(source)
         session, type_ = self._loaded[1], self.type
         self.empties.stop()
+        self.empties.error = None
         same = before is not None and before[:3] == self._loaded[:3]
         keep = keep and self.view.showing_rows
         self._selected = frozenset(self.view.selected_refs()) if keep else frozenset()
@@ -159,7 +161,7 @@ class EntitiesPage(PageController):
             self.populations.load(session, type_)
         self._show_sort()
         self.view.filter_bar.set_text(self.context.focus.current.query)
-        if self._parse(source):
+        if self._parse():
             self._read(session, keep=keep)
 
     def _begin(self, source: Source) -> None:
@@ -167,18 +169,19 @@ class EntitiesPage(PageController):
         self.jobs.cancel_all()
         self.rows.sort = usual_sort(source.fields)
         self.view.model.clock.zone = self.context.settings.zone()
-        self.view.filter_bar.set_fields(source.fields)
+        self.fields = list(source.fields)
+        self.view.filter_bar.set_fields(self.fields)
         self.view.header.set_population(None)
         self.view.set_population(None, "Reading populations …")
 
-    def _parse(self, source: Source) -> bool:
+    def _parse(self) -> bool:
         query = self.context.focus.current.query
         self.node = None
         if query.strip():
             from engine_bridge.query import parse
 
             try:
-                self.node = parse(query, source.fields, self.context.settings.zone())
+                self.node = parse(query, self.fields, self.context.settings.zone())
             except QueryError as error:
                 self.empties.show_error(error)
                 return False
@@ -193,13 +196,12 @@ class EntitiesPage(PageController):
 
     def _typed(self) -> Node | None:
         """The filter, and that an entity is of the type on show."""
-        source = self.source()
-        if source is None or not any(field.name == "type" for field in source.fields):
+        if not any(field.name == "type" for field in self.fields):
             return self.node
         from engine_bridge.query import parse
         from engine_bridge.query.text import compare
 
-        only = parse(compare("type", self.type), source.fields)
+        only = parse(compare("type", self.type), self.fields)
         nodes = (*clauses(only), *clauses(self.node))
         return nodes[0] if len(nodes) == 1 else And(nodes)
 
@@ -220,11 +222,22 @@ class EntitiesPage(PageController):
         if self.view.showing_problem:
             self.view.show_rows()
         self.view.set_population(population, _NO_STATUS)
+        self._learn(population)
         self._show_header()
         self.moves.refresh()
         self.show_status()
         if not self.view.showing_rows and not self.view.model.rowCount() and self.empties.error is None:
             self._on_read(None)
+
+    def _learn(self, population: Population) -> None:
+        """Statuses that only the data know can be filtered by; a filter that was refused for one is tried again."""
+        known = knowing(self.fields, (node.status for node in population.nodes))
+        if known == self.fields:
+            return
+        self.fields = known
+        self.view.filter_bar.set_fields(known)
+        if isinstance(self.empties.error, QueryError):
+            self._load(self.source())
 
     def _on_no_population(self, error: PlayheadError) -> None:
         if self.populations.shown is None:
@@ -248,15 +261,16 @@ class EntitiesPage(PageController):
         self.moves.refresh()
         self.show_status()
         model = self.view.model
-        if self._problem:
-            self.empties.problem(self._problem)
+        if self.problem:
+            self.empties.problem(self.problem)
         elif model.rowCount() or model.blocks.resume is not None or self.rows.feed.busy:
             self.view.show_rows()
         else:
             self.empties.nothing()
 
     @property
-    def _problem(self) -> str:
+    def problem(self) -> str:
+        """Why no entity can be seen at all, "" when they can."""
         return self.populations.shown.problem if self.populations.shown is not None else ""
 
     # -- what the user does ---------------------------------------------------------------------------------
@@ -303,7 +317,9 @@ class EntitiesPage(PageController):
     def chosen_run(self) -> Run | None:
         """The entity of the current row, else the first selected one; None when nothing is chosen."""
         table = self.view.table
-        return table.current_run or next((run for run in table.selected_items() if isinstance(run, Run)), None)
+        return table.current_run or next(
+            (run for run in table.selected_items() if isinstance(run, Run)), None
+        )
 
     # -- actions --------------------------------------------------------------------------------------------
 
@@ -345,7 +361,7 @@ class EntitiesPage(PageController):
 
     def show_status(self) -> None:
         """Tells the status bar what is listed, how old the figures are, and what is staged."""
-        if self._problem or self.view.showing_problem or self.empties.error is not None:
+        if self.problem or self.view.showing_problem or self.empties.error is not None:
             return
         parts = [self._listed(), self.populations.age]
         self.status_changed.emit(" · ".join(part for part in parts if part))

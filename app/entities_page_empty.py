@@ -64,6 +64,8 @@ class Empties(QObject):
 
     def failed(self, error: PlayheadError) -> None:
         """Rows could not be read."""
+        if self._page.problem:
+            return
         if self._page.view.model.rowCount():
             self._page.context.report(error)
         else:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.entities_page import EntitiesPage
 
 MOVE: Final = "move"
+_KINDS: Final = (MOVE, "degrade")  # actions whose argument ``to`` is the status they lead to
 TO: Final = "to"
 _MOST: Final = 50  # moves staged one by one; more are a bulk job
 _LOOKED_UP: Final = 40  # staged entities that are not at hand and are asked for
@@ -42,7 +43,7 @@ class Moves(QObject):
 
     def show(self, offered: Offered) -> None:
         """Brings the draft of the source to graph and list."""
-        moves = [one for one in offered.draft if one.action == MOVE and one.target.ref is not None]
+        moves = [one for one in offered.draft if one.action in _KINDS and one.target.ref is not None]
         self.staged = {
             one.target.ref: str(one.args.get(TO, "")) for one in moves if one.target.ref is not None
         }
@@ -105,10 +106,9 @@ class Moves(QObject):
         population = self._page.populations.shown
         found = [self._page.view.model.find(target.ref) for target in targets]
         stand = {run.engine_status for run in found if run is not None}
-        declared = (
-            [node.status for node in population.nodes if node.declared] if population is not None else []
-        )
-        names = self._offered_names() or declared
+        nodes = population.nodes if population is not None else ()
+        declared = [node.status for node in nodes if node.declared]
+        names = self._offered_names() or declared or [node.status for node in nodes]
         made = [_choice(name, stand, population) for name in names if stand != {name}]
         return sorted(made, key=lambda choice: choice.group != "declared")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: What a button asks for: the page, and the command that then shows the right part of it.
 _PAGES: Final = {
-    "steps": ("run", ""),
+    "steps": ("run", "run.show_next"),
     "simulate": ("config", "config.show_simulation"),
     "impact": ("impact", ""),
     LINT: ("config", "config.show_findings"),
@@ -115,7 +115,8 @@ class Ways(QObject):
         if why:
             context.notify(f"Not now: {why}.")
         elif name == "steps" and run is not None:
-            context.focus.change(page="run", run=run.ref, position=None, step_id=None, field="next_steps")
+            context.focus.change(page="run", run=run.ref, position=None, step_id=None)
+            self._show_part(_PAGES[name][1])
         else:
             page, command = _PAGES[name]
             context.focus.change(page=page, type=self._page.type, query="")

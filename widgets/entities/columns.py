@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from engine_bridge.format import duration, duration_exact, plain, short_time, timestamp
+from engine_bridge.format import day, duration, duration_exact, moment, plain, short_time, timestamp
 from engine_bridge.model import Provenance, Run, RunRef
 from widgets.runs.columns import now_or_why
 from widgets.table.columns import Clock, Column
@@ -41,15 +41,23 @@ def _tenant(run: Run) -> str:
     return "" if value is None else str(value)
 
 
+def _brief(ns: int | None, clock: Clock) -> str:
+    """Time of day when it is today, the day otherwise: a narrow column, whose tooltip has it all."""
+    at, now = moment(ns, clock.zone), moment(clock.now_ns, clock.zone)
+    if at is None or now is None or at.date() == now.date():
+        return short_time(ns, clock.now_ns, clock.zone)
+    return day(ns, clock.zone) + (f" {at.year}" if at.year != now.year else "")
+
+
 def _time(name: str, title: str, *, hidden: bool = False, doc: str = "") -> Column:
     def text(run: Run, clock: Clock) -> str:
-        return short_time(getattr(run, f"{name}_ns"), clock.now_ns, clock.zone)
+        return _brief(getattr(run, f"{name}_ns"), clock)
 
     def full(run: Run, clock: Clock) -> str:
         return timestamp(getattr(run, f"{name}_ns"), clock.zone)
 
     return Column(
-        id=name, title=title, text=text, full=full, width=136, least=72, kind="muted", code=True, right=True,
+        id=name, title=title, text=text, full=full, width=96, least=72, kind="muted", code=True, right=True,
         hidden=hidden, field=name, value=lambda run: getattr(run, f"{name}_ns"), doc=doc,
     )  # fmt: skip
 
@@ -86,7 +94,7 @@ def columns(staged: Mapping[RunRef, str]) -> tuple[Column, ...]:
             value=lambda run: run.id,
         ),
         Column(
-            id="state", title="status", text=lambda r, c: plain(r.engine_status), width=250, least=176,
+            id="state", title="status", text=lambda r, c: plain(r.engine_status), width=260, least=200,
             field="state", value=lambda run: run.engine_status, tail=target,
             doc="The entity's own status, and where a staged move takes it",
         ),

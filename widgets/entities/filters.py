@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+import msgspec
+
+from engine_bridge.bridge import Field
 from engine_bridge.query.ast import Compare, Node
 from engine_bridge.query.text import quote
 from widgets.runs.clauses import asked, rewritten
 
 FIELD: Final = "state"
+
+
+def knowing(fields: Sequence[Field], statuses: Iterable[str]) -> list[Field]:
+    """Fields whose ``state`` may also be one of these: a status can be in the data that nobody knew of."""
+    known = list(fields)
+    for number, field in enumerate(known):
+        if field.name == FIELD and field.values:
+            values = tuple(dict.fromkeys((*field.values, *statuses)))
+            known[number] = msgspec.structs.replace(field, values=values)
+    return known
 
 
 def is_state(node: Node) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from engine_bridge.format import count, plain
 from engine_bridge.populations import Population
@@ -23,6 +24,7 @@ BADGES: Final = {
     "failures": ("failed", "failed", "with an open permanent failure"),
 }
 LINT: Final = "lint"
+_LEAST: Final = 320
 
 
 class Badge(QToolButton):
@@ -86,6 +88,9 @@ class EntitiesHeader(QWidget):
             "impact": self._button("Impact of a change…"),
         }
         self._menu = QMenu(self.title)
+        self._strip = QWidget(self)
+        self._column, self._top = QVBoxLayout(self), QHBoxLayout()
+        self._folded = False
         self._types: tuple[str, ...] = ()
         self._lay_out()
         self._connect()
@@ -96,20 +101,44 @@ class EntitiesHeader(QWidget):
         self.title.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         self.title.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.tenant.setEnabled(False)
+        # Of its own: what stands in it folds before it would widen the window.
+        self.setMinimumWidth(_LEAST)
         # The figures give way first: the header must never widen the window.
-        self.facts.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        row.addWidget(self.title)
-        row.addWidget(self.facts)
-        row.addWidget(self.tenant)
-        for badge in self.badges.values():
-            row.addWidget(badge)
-        row.addStretch(1)
+        self.facts.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        strip = QHBoxLayout(self._strip)
+        strip.setContentsMargins(0, 0, 0, 0)
+        strip.setSpacing(8)
+        for badge in (self.tenant, *self.badges.values()):
+            strip.addWidget(badge)
+        strip.addStretch(1)
+        self._top.setSpacing(8)
+        self._top.addWidget(self.title)
+        self._top.addWidget(self.facts, 1000)
+        self._top.addWidget(self._strip)
+        self._top.addStretch(1)
         for button in self.buttons.values():
-            row.addWidget(button)
-        row.setDirection(QBoxLayout.Direction.LeftToRight)
+            self._top.addWidget(button)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(6)
+        self._column.addLayout(self._top)
+
+    def _fold(self) -> None:
+        """Badges stand beside the figures, or below them where there is not enough room."""
+        wide = sum(
+            widget.sizeHint().width() + 12 for widget in (self.title, self.facts, *self.buttons.values())
+        )
+        folded = wide + self._strip.sizeHint().width() > self.width()
+        if folded == self._folded:
+            return
+        self._folded = folded
+        if folded:
+            self._column.addWidget(self._strip)
+        else:
+            self._top.insertWidget(2, self._strip)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fold()
 
     def _connect(self) -> None:
         for name, badge in self.badges.items():
@@ -153,6 +182,7 @@ class EntitiesHeader(QWidget):
         for name in BADGES:
             self._show_badge(name, population, chosen == name)
         self._show_lint(population, config_reason)
+        self._fold()
 
     def _show_tenant(self, tenant: str) -> None:
         if tenant:
