@@ -115,6 +115,7 @@ class Builders:
         self._progress = progress
         self._builders = [world.builder(world, workspace, self._reporter(world)) for world in worlds]
         self._percent = dict.fromkeys(worlds, 0)
+        self._text = {world: f"Starting the {world.name}'s engine" for world in worlds}
         self._finished = threading.Event()
 
     def _reporter(self, world: World) -> Report:
@@ -135,6 +136,7 @@ class Builders:
             threading.Thread(target=self._build, args=(builder,), name=f"demo {builder.world.name}")
             for builder in self._builders
         ]
+        self._show(self._builders[0].world, 0, "")
         try:
             for thread in threads:
                 thread.start()
@@ -170,10 +172,12 @@ class Builders:
 
     def _show(self, world: World, percent: int, text: str) -> None:
         self._percent[world] = percent
+        self._text[world] = text or self._text[world]
         whole = sum(each.weight for each in self._percent)
         share = sum(each.weight * done for each, done in self._percent.items()) / whole
-        if text:
-            self._progress(int(share), 100, text)
+        # What is told is of one world at a time: of the one that takes longest.
+        longest = max(self._percent, key=lambda each: (self._percent[each] < 100, each.weight))
+        self._progress(int(share), 100, self._text[longest])
 
 
 def _tail(child: Child) -> str:

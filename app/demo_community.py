@@ -18,7 +18,6 @@ class CommunityBuilder(Builder):
 
     def execute(self) -> None:
         """Has the worker execute the past."""
-        self.report(0, "Starting the community's engine")
         worker = self.spawn("past", "past", 1.0, "--users", str(self.size))
         self.until(lambda: not worker.alive)
 

@@ -25,7 +25,6 @@ class ShopBuilder(Builder):
 
     def execute(self) -> None:
         """Has the workers execute the past, now."""
-        self.report(0, "Starting the shop's engine")
         old = self._past("v1", DAYS, RELEASE_DAYS - 1)
         self.until(lambda: old in self.done)
         self._crash_workers()

@@ -20,7 +20,7 @@ Span = tuple[float, float]
 
 
 class Arrival(NamedTuple):
-    """An entity has come to a status, by the history row of this number (0: it is new)."""
+    """An entity has come to a status, by a kind of requester and the history row of this number (0: it is new)."""
 
     number: int
     kind: str
@@ -47,7 +47,7 @@ def habit_of(app: Community, arrival: Arrival) -> tuple[float, Act] | None:
     dice = random.Random(f"{arrival.number}/{arrival.entity}")
     habits = HABITS.get((arrival.kind, arrival.status), ())
     # What an operator has moved is waited for.
-    roll = 0 if arrival.by == "moved" and not app.past else dice.randrange(100)
+    roll = 0 if arrival.by == "operator" else dice.randrange(100)
     for habit in habits:
         roll -= habit.share
         if roll < 0:

@@ -54,15 +54,17 @@ class Timeline:
         news = sa.select(table).where(table.c.id > self._seen).order_by(table.c.id)
         for row in self.app.rows(news):
             self._seen = row.id
-            by = str((row.metadata or {}).get("kind", "moved"))
-            self._arrived(Arrival(row.id, row.workflow_type, row.entity_id, row.tenant_id, row.to_status, by))
+            by = row.requester_type or ""
+            # What was released after a refusal has been put off by whoever tried.
+            if by == "operator" or (row.metadata or {}).get("kind") != "released":
+                where = (row.workflow_type, row.entity_id, row.tenant_id, row.to_status)
+                self._arrived(Arrival(row.id, *where, by))
 
     def _born(self, kind: str, entity: str, tenant: str, status: str) -> None:
         self._arrived(Arrival(0, kind, entity, tenant, status))
 
     def _arrived(self, arrival: Arrival) -> None:
-        # What was released after a refusal has been put off by whoever tried.
-        if arrival.entity in self.scripted or arrival.by == "released":
+        if arrival.entity in self.scripted:
             return
         habit = habit_of(self.app, arrival)
         if habit is not None:
