@@ -90,6 +90,9 @@ def _print(report: ImpactReport, source: str | None) -> None:
             line("  No difference.")
         if not item.problem:
             _print_stranded(item, source)
+    counts = [found.count for item in report.items for found in item.stranded]
+    if len(report.items) > 1 and any(counts):
+        line(f"{many(sum(count or 0 for count in counts), 'entity')} in all would be stranded.")
     if not report.items:
         line("There is nothing to compare.")
 

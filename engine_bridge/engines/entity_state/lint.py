@@ -13,10 +13,10 @@ from engine_bridge import configs
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state.engine.catalogue import Catalogue, load_texts
 from engine_bridge.engines.entity_state.engine.document import Document
-from engine_bridge.engines.entity_state.engine.findings import Finding, suggest
+from engine_bridge.engines.entity_state.engine.findings import Finding, Place, suggest
 from engine_bridge.engines.entity_state.lint_graph import declare
 from engine_bridge.engines.entity_state.revisions import Reading, read
-from engine_bridge.query.text import compare
+from engine_bridge.query.text import compare, quote
 
 Counts = Mapping[tuple[str, str], Mapping[str, int]]
 Key = tuple[str, str | None]
@@ -105,33 +105,53 @@ def standing(counts: Counts, key: Key, keys: Iterable[Key]) -> tuple[Counter[str
 
 def listing(key: Key, status: str, left_out: Iterable[str] = ()) -> str:
     """The filter that lists the entities of a document on one status."""
-    name, tenant = key
+    return _listing(key[0], status, [key[1]], left_out)
+
+
+def _listing(name: str, status: str, tenants: list[str | None], left_out: Iterable[str]) -> str:
     parts = [compare("type", name), compare("state", status)]
-    if tenant is not None:
-        parts.append(compare("tenant", tenant))
-    parts += [compare("tenant", other, "!=") for other in left_out]
+    if None in tenants:
+        parts += [compare("tenant", other, "!=") for other in left_out]
+    elif len(tenants) == 1:
+        parts.append(compare("tenant", tenants[0]))
+    else:
+        parts.append(f"tenant in ({', '.join(map(quote, tenants))})")
     return " and ".join(parts)
 
 
 def homeless(configs_: Loaded, counts: Counts) -> list[configs.Finding]:
-    """A finding for each status that entities stand on and no config in force for them knows."""
-    found = []
+    """A finding for each status that entities stand on and no config in force for them knows.
+
+    Tenants whose configs have their list of statuses from one place are counted together.
+    """
+    lost: dict[tuple[Place, str, str], list[tuple[str | None, int]]] = {}
     for key, document in configs_.documents.items():
         known = statuses(document)
         whose = key if configs_.tenant is None else (key[0], configs_.tenant)
-        standing_, left_out = standing(counts, whose, configs_.catalogue.documents)
         place = document.place("status_types")
-        for status, count in sorted(standing_.items()):
+        for status, count in standing(counts, whose, configs_.catalogue.documents)[0].items():
             if count and status not in known:
-                shared = [t for t in left_out if counts[key[0], t].get(status)]
-                noun = "entity stands" if count == 1 else "entities stand"
-                found.append(
-                    configs.Finding(
-                        code="entities_on_unknown_status", severity="error",
-                        file=place.file, pointer=place.pointer, line=place.line, column=place.column,
-                        reason=f"{count} {noun} on the status “{status}”, which the config does not know",
-                        fix=suggest(status, known, "Keep the status, or move the entities first."),
-                        count=count, filter=listing(whose, status, shared),
-                    )
-                )  # fmt: skip
-    return found
+                lost.setdefault((place, key[0], status), []).append((whose[1], count))
+    return [_homeless(configs_, counts, *where, found) for where, found in lost.items()]
+
+
+def _homeless(
+    configs_: Loaded,
+    counts: Counts,
+    place: Place,
+    name: str,
+    status: str,
+    found: list[tuple[str | None, int]],
+) -> configs.Finding:
+    tenants, total = [tenant for tenant, _ in found], sum(count for _, count in found)
+    own = [t for other, t in configs_.catalogue.documents if other == name and t is not None]
+    others = [t for t in own if t not in tenants and counts.get((name, t), {}).get(status)]
+    known = statuses(configs_.catalogue.get(name, tenants[0]))
+    return configs.Finding(
+        code="entities_on_unknown_status", severity="error",
+        file=place.file, pointer=place.pointer, line=place.line, column=place.column,
+        reason=f"{total} {'entity stands' if total == 1 else 'entities stand'} on the status “{status}”, "
+        "which the config does not know",
+        fix=suggest(status, known, "Keep the status, or move the entities first."),
+        count=total, filter=_listing(name, status, tenants, sorted(others)),
+    )  # fmt: skip

@@ -232,6 +232,25 @@ def test_each_tenant_counts_where_its_config_is(folder: Folder) -> None:
     ]
 
 
+def test_tenants_that_share_the_list_of_statuses_are_counted_together(folder: Folder) -> None:
+    acme, initech = (
+        {"workflow_type": "order", "tenant": t, "owning_module": "x"} for t in ("acme", "initech")
+    )
+    counts = {("order", t): {"gone": n} for t, n in (("", 1), ("acme", 2), ("initech", 4), ("globex", 8))}
+    (found,) = folder.lint(SIMPLE, acme, initech, counts=counts).findings
+    assert (found.count, found.filter) == (15, 'type == "order" and state == "gone"')
+    knows = acme | {"status_types": [*SIMPLE["status_types"], "gone"]}
+    (some,) = [f for f in folder.lint(SIMPLE, knows, initech, counts=counts).findings if f.count]
+    assert (some.count, some.filter) == (13, 'type == "order" and state == "gone" and tenant != "acme"')
+    (two,) = folder.lint(
+        SIMPLE, acme, initech, counts={k: v for k, v in counts.items() if k[1] in ("acme", "initech")}
+    ).findings
+    assert (two.count, two.filter) == (
+        6,
+        'type == "order" and state == "gone" and tenant in ("acme", "initech")',
+    )
+
+
 def test_one_tenant_counts_its_own_entities_alone(folder: Folder) -> None:
     acme = folder.lint(SIMPLE, ACME, counts=COUNTS, tenant="acme")
     assert [f.count for f in acme.findings] == [2]
