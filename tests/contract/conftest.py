@@ -11,8 +11,9 @@ from engine_bridge.bridge import Bridge, Capability, SourceInfo
 from engine_bridge.cancel import CancelToken
 from tests.contract.sources import FACTORIES, Source
 from tests.engines.dbos.databases import made_postgresql, made_sqlite, orders_file, server
+from tests.engines.entity_state.fixtures import entity_server
 
-__all__ = ["made_postgresql", "made_sqlite", "orders_file", "server"]
+__all__ = ["entity_server", "made_postgresql", "made_sqlite", "orders_file", "server"]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from engine_bridge.bundle import export
 from engine_bridge.cancel import CancelToken
 from engine_bridge.session import Session
 from tests.engines.dbos.databases import bridge_url
+from tests.engines.entity_state import fixtures as entities
 from tests.fakes import FakeBridge
 
 
@@ -81,4 +82,32 @@ def bundle(request: pytest.FixtureRequest) -> Source:
     return Source(lambda: load_engine("bundle").bridge(f"bundle://{path}", None))
 
 
-FACTORIES = {"bundle": bundle, "fake": fake, "dbos-sqlite": dbos_sqlite, "dbos-postgresql": dbos_postgresql}
+def entity(shape: str) -> Callable[[pytest.FixtureRequest], Source]:
+    """Entities of one shape on SQLite."""
+
+    def make(request: pytest.FixtureRequest) -> Source:
+        made = entities.make_file(shape, request.getfixturevalue("tmp_path") / "entities")
+        path = made.path
+        assert path is not None
+        grow = (lambda: entities.grow(made)) if shape == "own" else None
+        return Source(lambda: load_engine("entity_state").bridge(made.url, None), grow, path.parent)
+
+    return make
+
+
+def entity_postgresql(request: pytest.FixtureRequest) -> Source:
+    made: entities.Sample = request.getfixturevalue("entity_server")
+    request.addfinalizer(lambda: entities.shrink(made))
+    return Source(lambda: load_engine("entity_state").bridge(made.url, None), lambda: entities.grow(made))
+
+
+FACTORIES = {
+    "bundle": bundle,
+    "fake": fake,
+    "dbos-sqlite": dbos_sqlite,
+    "dbos-postgresql": dbos_postgresql,
+    "entity-sqlite": entity("own"),
+    "entity-postgresql": entity_postgresql,
+    "entity-statesman": entity("statesman"),
+    "entity-django": entity("django"),
+}

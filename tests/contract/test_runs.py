@@ -219,14 +219,14 @@ def test_looking_writes_nothing(source: Source) -> None:
         return
     before = _print_of(source.watched)
     bridge = source.make()
-    bridge.open(NEVER)
-    look_at_everything(bridge)
+    info = bridge.open(NEVER)
+    look_at_everything(bridge, info.resource_kinds)
     assert _print_of(source.watched) == before
     bridge.close()
     assert _print_of(source.watched) == before
 
 
-def look_at_everything(bridge: Bridge) -> None:
+def look_at_everything(bridge: Bridge, kinds: tuple[str, ...] = ("queues", "versions")) -> None:
     """Every reading call once."""
     info_runs = bridge.runs(None, Sort(), None, "forward", 1000, NEVER).items
     bridge.fields(NEVER)
@@ -241,5 +241,5 @@ def look_at_everything(bridge: Bridge) -> None:
             bridge.payload(header.input.key, 0, -1, NEVER)
         bridge.related(run.ref, None, 20, NEVER)
         list(bridge.history(run.ref, NEVER))
-    for kind in ("queues", "versions"):
+    for kind in kinds:
         bridge.resources(kind, NEVER)

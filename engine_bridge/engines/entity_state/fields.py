@@ -13,6 +13,7 @@ from engine_bridge.engines.entity_state.keyset import SORTABLE
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import Bound
 from engine_bridge.engines.entity_state.store_tables import as_text
+from engine_bridge.model import Status
 
 _NEWEST: Final = 5_000
 _VALUES: Final = 200
@@ -75,7 +76,8 @@ def _values(store: Store, cancel: CancelToken) -> dict[str, tuple[str, ...]]:
             else:
                 found[name].add(value)
     return {
-        "status": tuple(status.value for status in STATUSES),
+        # The words of queues too, which no entity has: filters and saved views go from source to source.
+        "status": tuple(status.value for status in (*STATUSES, Status.QUEUED, Status.DELAYED)),
         "type": tuple(bound.type for bound in store.workflows),
         "state": tuple(states)[:_VALUES],
         **{name: tuple(sorted(values))[:_VALUES] for name, values in found.items()},

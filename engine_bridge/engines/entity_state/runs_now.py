@@ -62,7 +62,7 @@ def _ended(entity: Entity) -> str:
     if entity.info.role != "bad" or entity.failures:
         return ""
     step = entity.latest.step if entity.latest is not None else None
-    return f"ended badly by {step}" if step else "ended badly; no failure row says why"
+    return f"ended badly by {step}" if step else "ended badly; why was not recorded"
 
 
 def _waits(entity: Entity) -> str:

@@ -175,11 +175,8 @@ def _failure(entity: Entity) -> Failure | None:
         return None
     if entity.failures:
         return entity.failures[0][0]
-    told = (
-        f"by step {entity.latest.step}"
-        if entity.latest is not None and entity.latest.step
-        else "no failure row"
-    )
+    step = None if entity.latest is None else entity.latest.step
+    told = f"by step {step}" if step else "why was not recorded"
     return Failure(type=entity.status, message=told, time_ns=entity.since_ns)
 
 

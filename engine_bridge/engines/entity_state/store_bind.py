@@ -13,7 +13,7 @@ from engine_bridge.engines.entity_state.engine.findings import suggest
 from engine_bridge.engines.entity_state.mapping import ActorLink, EntityMap, WorkflowMap
 from engine_bridge.engines.entity_state.mapping_load import Loaded
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
-from engine_bridge.engines.entity_state.store_states import declared, ways
+from engine_bridge.engines.entity_state.store_states import complete, declared, ways
 from engine_bridge.engines.entity_state.store_tables import (
     TIMES,
     BoundTable,
@@ -72,7 +72,13 @@ class _Binder:
         self._unit = loaded.mapping.time.unit
         self._writes = loaded.mapping.writes.mode == "sql"
         catalogue = loaded.catalogue
-        self.bound = Bound(flow, declared(flow, catalogue, tenant), tenant, ways(flow, catalogue, tenant))
+        self.bound = Bound(
+            flow,
+            declared(flow, catalogue, tenant),
+            tenant,
+            ways(flow, catalogue, tenant),
+            complete(flow, catalogue),
+        )
         self._entity()
         if self.bound.usable:
             for name in _PARTS:

@@ -25,7 +25,7 @@ class Bound:
     ``status`` is an expression that gives text, whatever the column's type (and where the history is the state);
     ``status_column`` the column itself, None where the history is the state. ``history``, ``failures``, ``delayed``,
     ``outbox`` are None where there are none (or not readable). ``statuses``: everything declared, for any tenant;
-    ``by_tenant``: by tenant with an overlay of its own, "" for all others. ``observed``: nothing is declared.
+    ``by_tenant``: by tenant with an overlay of its own, "" for all others. ``observed``: nothing lists all statuses.
     ``hidden``: row-level security is active and no tenant is set. ``problem``: why this workflow cannot be read.
     """
 
@@ -35,6 +35,7 @@ class Bound:
         by_tenant: dict[str, Statuses],
         tenant: str,
         ways: dict[str, Ways] | None = None,
+        complete: bool = False,
     ) -> None:
         self.map = map
         self._ways = ways or {}
@@ -42,7 +43,7 @@ class Bound:
         self.rank = 0
         self.by_tenant = by_tenant
         self.statuses: Statuses = union(by_tenant)
-        self.observed = not by_tenant
+        self.observed = not complete
         self.source_tenant = tenant
         self.hidden = False
         self.enforced = False

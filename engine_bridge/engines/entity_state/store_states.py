@@ -118,6 +118,11 @@ def ways(map: WorkflowMap, catalogue: Catalogue | None, tenant: str) -> dict[str
     }
 
 
+def complete(map: WorkflowMap, catalogue: Catalogue | None) -> bool:
+    """Whether all statuses are declared: by a config, or by a mapping that lists its moves."""
+    return map.transitions is not None or (catalogue is not None and map.type in catalogue.types)
+
+
 def _document_ways(document: Document) -> Ways:
     found: dict[str, dict[str, list[str]]] = {}
     for view in document.views:

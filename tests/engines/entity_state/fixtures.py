@@ -61,6 +61,21 @@ def make_on_server(shape: str, server: Any, name: str, folder: Path) -> Sample:
     return Sample(sample.server_url(uri, mapping), mapping, sample.alchemy(uri))
 
 
+def grow(made: Sample) -> None:
+    """One more entity in our own tables, newer than all others: ``grown``."""
+    engine = made.engine()
+    sample.grow(engine)
+    engine.dispose()
+
+
+def shrink(made: Sample) -> None:
+    """Takes ``grown`` away again."""
+    engine = made.engine()
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM invoices WHERE id = 'grown'"))
+    engine.dispose()
+
+
 @pytest.fixture
 def entity_file(tmp_path: Path) -> Sample:
     """Our own tables on SQLite, everybody's own copy."""

@@ -1,7 +1,7 @@
 """Sample databases of entities: our own tables with every situation, and the shapes of other people's.
 
-``own`` holds two workflows. Invoices (ids as text) ``inv-001`` … stand on every status of their config; see ``INVOICES``
-for what is special about which. Users (integer ids) belong to the tenants acme (with an overlay) and globex.
+``own`` holds two workflows. Invoices (ids as text) ``inv-001`` … stand on every status of their config; ``INVOICES``
+says what is special about which. Users (integer ids) belong to the tenants acme (with an overlay) and globex.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -64,6 +65,7 @@ INVOICES = (
     Life("inv-019", _CLAIMED, "globex", claimed=("worker-9", 45)),  # dead
     Life("inv-020", (*_SENT, ("remind", "overdue", 120), ("override", "sent", 110))),
 )
+FIRST_USER = 101
 USERS: tuple[tuple[str, str], ...] = (
     ("new", "acme"), ("new", "globex"), ("pending_documents", "acme"), ("pending_documents", "globex"),
     ("review", "globex"), ("video_call", "acme"), ("active", "acme"), ("active", "globex"), ("rejected", "globex"),
@@ -136,8 +138,8 @@ def own(engine: sa.Engine, now: datetime | None = None) -> None:
     with engine.begin() as connection:
         for number, life in enumerate(INVOICES):
             _invoice(connection, invoices, shared, life, now, now - timedelta(minutes=400 - number))
-        for number, (status, tenant) in enumerate(USERS, 1):
-            _user(connection, users, shared, number, status, tenant, now - timedelta(minutes=90 - number))
+        for number, (status, tenant) in enumerate(USERS, FIRST_USER):
+            _user(connection, users, shared, number, status, tenant, now - timedelta(minutes=190 - number))
 
 
 def _invoice(
@@ -214,23 +216,43 @@ def _failed(
     connection: sa.Connection, shared: Tables, life: Life, status: str, type: str, message: str, resolved: bool,
     now: datetime,
 ) -> None:  # fmt: skip
+    about = {
+        "entity_type": "Invoice",
+        "entity_id": life.id,
+        "workflow_type": "invoice",
+        "tenant_id": life.tenant,
+    }
+    step = "send" if status == "approved" else "give_up"
     connection.execute(
         shared.failures.insert().values(
-            entity_type="Invoice",
-            entity_id=life.id,
-            workflow_type="invoice",
-            step_key="send" if status == "approved" else "give_up",
+            **about,
+            step_key=step,
             status=status,
             error_type=type,
             message=message,
             details={"gateway": "bank-1"},
             attempts=3,
             correlation_id=f"corr-{life.id}-f",
-            tenant_id=life.tenant,
             failed_at=now - timedelta(minutes=50),
             resolved_at=now - timedelta(minutes=5) if resolved else None,
         )
     )
+
+
+def _rejected(connection: sa.Connection, shared: Tables, id: int, tenant: str, at: datetime) -> None:
+    about = {
+        "entity_type": "User",
+        "entity_id": str(id),
+        "workflow_type": "registration",
+        "tenant_id": tenant,
+    }
+    failed = {
+        "step_key": "accept",
+        "status": "rejected",
+        "error_type": "Rejected",
+        "message": "papers are not valid",
+    }
+    connection.execute(shared.failures.insert().values(**about, **failed, attempts=1, failed_at=at))
 
 
 def _delay(connection: sa.Connection, shared: Tables, life: Life, now: datetime) -> None:
@@ -278,11 +300,13 @@ def _user(
             email=f"user{id}@{tenant}.example",
         )
     )
-    for count, (before, after) in enumerate(zip(way, way[1:], strict=False)):
+    for count, (before, after) in enumerate(pairwise(way)):
         _moved(
             connection, shared, "User", "registration", str(id), tenant, _STEPS[after], before, after, created,
             -1 - count, count,
         )  # fmt: skip
+    if status == "rejected":
+        _rejected(connection, shared, id, tenant, moved)
 
 
 def grow(engine: sa.Engine) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import sqlalchemy as sa
 
 _DJANGO = (
-    "CREATE TABLE helpdesk_ticket (id INTEGER PRIMARY KEY, title VARCHAR(80), state VARCHAR(50) NOT NULL, created {time})",
+    "CREATE TABLE helpdesk_ticket (id INTEGER PRIMARY KEY, title VARCHAR(80), state VARCHAR(50) NOT NULL, "
+    "created {time})",
     "CREATE TABLE auth_user (id INTEGER PRIMARY KEY, username VARCHAR(150) NOT NULL)",
     "CREATE TABLE django_fsm_log_statelog (id INTEGER PRIMARY KEY, timestamp {time} NOT NULL, by_id INTEGER, "
     "source_state VARCHAR(255), state VARCHAR(255) NOT NULL, transition VARCHAR(255) NOT NULL, "
@@ -56,7 +58,7 @@ def django(engine: sa.Engine, count: int = 16) -> None:
             connection.execute(
                 sa.text("INSERT INTO helpdesk_ticket VALUES (:id, :title, :state, :at)"), values
             )
-            for number, (before, after) in enumerate(zip(way, way[1:], strict=False)):
+            for number, (before, after) in enumerate(pairwise(way)):
                 for model in (7, 8):
                     row += 1
                     moved: dict[str, object] = {
