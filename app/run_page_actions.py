@@ -8,7 +8,8 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMenu
 
 from app.actions_specs import Offered
-from engine_bridge.actions.model import ParamType, Staged, Target
+from engine_bridge.actions.model import ActionSpec, ParamType, Staged, Target
+from engine_bridge.model import Run
 from widgets.actions.buttons import ActionButtons
 from widgets.actions.menu import add_actions
 from widgets.journal.entries import Entry
@@ -62,11 +63,8 @@ class RunActions(QObject):
     def show_offered(self, offered: Offered) -> None:
         """Buttons, and what is staged on this run."""
         self._offered = offered
-        rank = {name: number for number, name in enumerate(FIRST)}
-        found = sorted(offered.with_reasons(), key=lambda pair: rank.get(pair[0].id, len(rank)))
-        run = self._page.feed.history.run
-        awaited = run is not None and run.blocked_on is not None and run.blocked_on.kind == "signal"
-        self.buttons.set_actions(found, "signal" if awaited else "")
+        found = sorted(offered.with_reasons(), key=_rank)
+        self.buttons.set_actions(found, _wanted(self._page.feed.history.run))
         titles = {spec.id: spec.title.rstrip("… ") for spec in offered.specs}
         self._page.view.header.show_staged(tuple(titles.get(s.action, s.action) for s in offered.staged))
         self._show_stamps()
@@ -100,6 +98,21 @@ class RunActions(QObject):
             if any(param.type is ParamType.STEP for param in spec.params)
         ]
         add_actions(menu, actions, self._page.action_requested.emit)
+
+
+def _rank(offer: tuple[ActionSpec, str]) -> tuple[int, bool]:
+    """What engines call their common actions first; of the others, those that can be done now."""
+    spec, why = offer
+    return (FIRST.index(spec.id), False) if spec.id in FIRST else (len(FIRST), bool(why))
+
+
+def _wanted(run: Run | None) -> str:
+    """The action that the state of a run suggests."""
+    if run is None:
+        return ""
+    if run.extra.get("stuck"):
+        return "release_claim"
+    return "signal" if run.blocked_on is not None and run.blocked_on.kind == "signal" else ""
 
 
 def _words(entry: Entry) -> str:

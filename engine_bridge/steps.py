@@ -36,6 +36,7 @@ _MARKERS: Final = np.array(
     + [False] * (256 - len(STEP_KINDS))
 )
 _INFERRED: Final = code(Provenance.INFERRED)
+_STAY: Final = code(StepKind.STATUS)
 
 
 class Flag(IntFlag):
@@ -90,7 +91,8 @@ def spans_of(steps: Columns, events: Columns, run: Run | None, rows: NDArray[Any
     flags[planned != NO_TIME] |= np.uint8(Flag.PLANNED)
     flags[_MARKERS[kind]] |= np.uint8(Flag.MARKER)
     ordinal = _place_untimed(steps["first"][pick], start, end, flags, lambda: _clock(events, run))
-    _close(start, end, _CLOSED[status], flags)
+    # An entity may stand on a status in which something failed for good: it stands there until it leaves.
+    _close(start, end, _CLOSED[status] & (kind != _STAY), flags)
     row = np.arange(len(start), dtype=np.int32) if rows is None else np.asarray(rows, np.int32)
     return Spans(row, start, end, planned, status, kind, flags, steps["name"][pick].copy(), ordinal)
 

@@ -218,9 +218,9 @@ def test_another_source_has_a_log_of_its_own(log: Log, qtbot) -> None:
 def test_the_detail_tells_what_the_log_keeps(log: Log) -> None:
     log.page.view.table.selectRow(0)
     assert log.page.view.detail.text.splitlines()[-5:] == [
-        "state           open",
+        "failure         open",
         "tenant          acme",
         "correlation id  req-0",
         "attempts        3",
-        "status          rejected",
+        "status then     rejected",
     ]

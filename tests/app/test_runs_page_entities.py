@@ -68,6 +68,12 @@ def test_columns_are_those_of_entities(shown: Shown) -> None:
     assert not offered & {"queue", "partition", "priority", "dispatches", "schedule", "attempts", "parent"}
 
 
+def test_columns_have_their_own_widths(shown: Shown) -> None:
+    table = shown.page.view.table
+    number = [column.id for column in shown.page.view.model.columns].index("created")
+    assert table.columnWidth(number) == shown.page.view.model.columns[number].width
+
+
 def test_the_entity_s_own_status_and_how_long_it_stands_there(shown: Shown) -> None:
     assert shown.cells("state")[:3] == ["pending_documents", "active", "rejected"]
     shown.page.view.model.clock.now_ns = make_entity(0).updated_ns + 90 * 60_000_000_000

@@ -218,3 +218,12 @@ def test_the_history_tells_which_steps_changed() -> None:
 def test_a_step_is_found_by_its_id() -> None:
     history = history_of(step("x", "a", 0, 1), step("y", "b", 1, 2))
     assert (history.step_row("y"), history.step_row("x"), history.step_row("z")) == (1, 0, -1)
+
+
+def test_an_entity_stands_on_a_status_in_which_something_failed() -> None:
+    stay = Step(id="1", name="pending", kind=StepKind.STATUS, status=StepStatus.FAILED, start_ns=5)
+    history = History()
+    history.append(BatchBuilder().build(None, [], [stay]))
+    found = spans(history)
+    assert found.end.tolist() == [OPEN_END]
+    assert found.flags.tolist() == [int(Flag.OPEN)]

@@ -13,6 +13,8 @@ from widgets.failures.chain import chain_text
 from widgets.shell.label import ElidedLabel
 from widgets.theme import font
 
+_NAMES = {"status": "status then", "state": "status now"}
+
 
 class FailureDetail(QWidget):
     """Shows one FailureRow. ``opened`` carries it when its run is wanted."""
@@ -66,11 +68,11 @@ def facts(row: FailureRow, zone: tzinfo | None = None) -> str:
     """What the log says beyond the failure, a line each; "" where it says nothing."""
     lines = []
     if row.resolved is not None:
-        lines.append(("state", "resolved" if row.resolved else "open"))
+        lines.append(("failure", "resolved" if row.resolved else "open"))
     for name, value in row.attributes.items():
         if name.endswith("_ns") and isinstance(value, int):
             lines.append((name.removesuffix("_ns"), timestamp(value, zone)))
         elif value is not None:
-            lines.append((name.replace("_", " "), plain(str(value), 2_000)))
+            lines.append((_NAMES.get(name, name.replace("_", " ")), plain(str(value), 2_000)))
     width = max((len(name) for name, _ in lines), default=0)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)

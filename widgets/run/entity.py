@@ -14,6 +14,7 @@ from widgets.run.moment import Moment
 
 KIND: Final = "entity"
 WHY: Final = "why"
+_LONG_ID: Final = 16
 _STAY: Final = code(StepKind.STATUS)
 
 
@@ -78,15 +79,19 @@ def entity_parts(run: Run, moment: Moment) -> list[str]:
     return parts
 
 
-def move_words(event: Event) -> list[str]:
-    """Why, under which correlation id, and by whom something happened, as far as it was recorded."""
+def move_words(event: Event, *, whole: bool = False) -> list[str]:
+    """Why, by whom, and under which correlation id something happened, as far as it was recorded.
+
+    Long correlation ids are cut unless they are wanted ``whole``.
+    """
     facts: Mapping[str, Any] = event.attributes
     parts = [f"“{facts['reason']}”"] if facts.get("reason") else []
-    if facts.get("correlation_id"):
-        parts.append(str(facts["correlation_id"]))
     who = [str(facts[name]) for name in ("actor", "requester") if facts.get(name)]
     if who:
-        parts.append(who[0] if len(who) == 1 else f"{who[0]} ({who[1]})")
+        parts.append(who[0] if len(who) == 1 or who[0] == who[1] else f"{who[0]} ({who[1]})")
+    if facts.get("correlation_id"):
+        id_ = str(facts["correlation_id"])
+        parts.append(id_ if whole or len(id_) <= _LONG_ID else f"{id_[: _LONG_ID - 8]}…")
     return parts
 
 

@@ -198,7 +198,7 @@ class EventModel(QAbstractTableModel):
         if column == EVENT:
             return f"{event.kind.value}: {event.name}\n{provenance_text(event)}"
         if column == DETAIL:
-            return mask_text("\n".join(filter(None, (event.detail, *move_words(event)))))
+            return mask_text("\n".join(filter(None, (event.detail, *move_words(event, whole=True)))))
         return event.step_name or "" if column == STEP else ""
 
 

@@ -101,7 +101,8 @@ class PagedView(QTableView):
         self._fitting = False
 
     def _on_section_resized(self, number: int, old: int, new: int) -> None:
-        if not self._fitting and new > 0 and number < len(self.paged.columns):
+        # A column that is shown again comes back in a width of Qt's, not of the user's.
+        if not self._fitting and old > 0 and new > 0 and number < len(self.paged.columns):
             self._wanted[self.paged.columns[number].id] = new
 
     @property

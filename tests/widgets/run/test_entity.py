@@ -13,6 +13,7 @@ from engine_bridge.history import BatchBuilder, History
 from engine_bridge.model import Blocked, Run
 from tests.fakes import NOW
 from tests.fakes_lives import entity_history, make_entity
+from widgets.run.entity import move_words
 from widgets.run.event_model import DETAIL, EVENT, STEP
 from widgets.run.page import RunView
 
@@ -69,10 +70,17 @@ def test_a_move_tells_who_why_and_its_correlation_id(view: RunView) -> None:
     view.show_run(*history_of(STUCK))
     model = view.events.model
     assert [model.text(2, column) for column in (EVENT, STEP)] == ["step_3", "pending_documents"]
-    assert model.text(2, DETAIL) == "“documents came by mail” · req-3 · anna (admin) · from email_verified"
+    assert model.text(2, DETAIL) == "“documents came by mail” · anna (admin) · req-3 · from email_verified"
     assert "req-3" in model.tooltip(2, DETAIL)
     view.show_run(*history_of(STUCK), position=3)
     assert facts(view)["correlation_id"] == "req-3"
+
+
+def test_a_long_correlation_id_leaves_room() -> None:
+    _, history = history_of(STUCK)
+    event = msgspec.structs.replace(history.event(1), attributes={"correlation_id": "dded40d10247496abd40aa"})
+    assert move_words(event) == ["dded40d1…"]
+    assert move_words(event, whole=True) == ["dded40d10247496abd40aa"]
 
 
 def test_a_move_can_be_filtered_by_its_correlation_id(view: RunView) -> None:
