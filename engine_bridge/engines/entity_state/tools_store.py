@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from engine_bridge.bridge import Bridge, Sort
 from engine_bridge.cancel import CancelToken
@@ -28,7 +29,8 @@ from engine_bridge.query.ast import And, Compare, Node
 
 Counted = dict[tuple[str, str], dict[str, int]]
 
-_PAGE = 1_000
+HIDDEN: Final = "Row-level security hides its entities, and no tenant is set: nothing was counted."
+_PAGE: Final = 1_000
 
 
 def lint(store: Store, places: tuple[str, ...], tenant: str | None, cancel: CancelToken) -> LintReport:
@@ -71,8 +73,10 @@ def impact(
     else:
         _needed(store)
         before, after = (_over(own, side) if side.files or side.findings else own for side in (before, after))
-    counts, _ = count(store, cancel, {bound.type for bound in store.workflows}, tenant)
-    return compare(Loaded(before, tenant), Loaded(after, tenant), counts, cancel)
+    counts, hidden = count(store, cancel, {bound.type for bound in store.workflows}, tenant)
+    found = compare(Loaded(before, tenant), Loaded(after, tenant), counts, cancel)
+    items = (replace(i, notices=(*i.notices, HIDDEN)) if i.type in hidden else i for i in found.items)
+    return replace(found, items=tuple(items))
 
 
 def replay_moves(
@@ -82,6 +86,11 @@ def replay_moves(
     bound = store.workflow(type)
     if bound.history is None:
         raise UnsupportedError(f"{type} has no history table.", "There are no recorded moves to replay.")
+    if bound.hidden:
+        raise UnsupportedError(
+            f"Row-level security hides the entities of {type}, and no tenant is set.",
+            "Open the source with a tenant.",
+        )
     reading = _reading(store, places, cancel) if places else read(_needed(store), cancel)
     configs = usable(Loaded(reading, store.tenant or None), type)
     wanted = None if query is None else _matching(bridge, type, query, cancel)

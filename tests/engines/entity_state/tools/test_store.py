@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from engine_bridge.bridge import Bridge
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state import tools_store
+from engine_bridge.engines.entity_state.engine import Tables, enforce_tenants
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.errors import UnsupportedError, UsageError
-from tests.engines.entity_state import sample_configs
-from tests.engines.entity_state.fixtures import OpenStore, Sample, make_file
+from tests.engines.entity_state import sample, sample_configs
+from tests.engines.entity_state.fixtures import OpenStore, Sample, make_file, make_on_server
 from tests.engines.entity_state.tools.conftest import changed, renamed
 
 GO = CancelToken()
@@ -208,3 +209,44 @@ def test_without_a_history_nothing_can_be_replayed(tmp_path: Path, open_store: O
     with pytest.raises(UnsupportedError, match="job has no history table"):
         tools_store.replay_moves(NOBODY, store, (), "job", None, GO)
     assert tools_store.lint(store, (), None, GO).declared == ()
+
+
+@pytest.fixture(scope="module")
+def guarded(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    """Our own tables under FORCE ROW LEVEL SECURITY, opened by a role that is no superuser, owner or BYPASSRLS."""
+    made = make_on_server("own", server, "tools_tenants", tmp_path_factory.mktemp("tenants"))
+    engine = made.engine()
+    with engine.begin() as connection:
+        known = connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = 'tools_reader'")).first()
+        if known is None:
+            connection.exec_driver_sql("CREATE ROLE tools_reader LOGIN NOSUPERUSER NOBYPASSRLS")
+        connection.exec_driver_sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO tools_reader")
+        enforce_tenants(connection, [(table, "tenant_id") for table in (*sample.tables(), *Tables().all)])
+    engine.dispose()
+    return Sample(made.url.replace("//postgres@", "//tools_reader@", 1), made.mapping, made.alchemy)
+
+
+def test_under_row_level_security_each_tenant_counts_its_own(
+    guarded: Sample, open_store: OpenStore, place: Any
+) -> None:
+    changed_ = place(NO_SENDING)
+    for tenant, sending, moves in (("acme", 2, 35), ("globex", 1, 16)):
+        store = open_store(f"{guarded.url}&tenant={tenant}")
+        assert ("sending", sending) in homeless(store, changed_)
+        (item,) = [i for i in tools_store.impact(store, (), changed_, None, GO).items if i.type == "invoice"]
+        assert (item.tenant, item.stranded[0].count) == (tenant, sending)
+        assert tools_store.replay_moves(NOBODY, store, (), "invoice", None, GO).moves == moves
+
+
+def test_without_a_tenant_nobody_is_said_to_stand_anywhere(
+    guarded: Sample, open_store: OpenStore, place: Any
+) -> None:
+    store = open_store(guarded.url)
+    changed_ = place(NO_SENDING)
+    report = tools_store.lint(store, changed_, None, GO)
+    (told,) = [f for f in report.findings if f.code == "tenant_required"]
+    assert told.severity == "warning" and told.fix == "Open the source with a tenant." and told.count is None
+    (item,) = [i for i in tools_store.impact(store, (), changed_, None, GO).items if i.type == "invoice"]
+    assert item.stranded[0].count is None and tools_store.HIDDEN in item.notices
+    with pytest.raises(UnsupportedError, match="no tenant is set"):
+        tools_store.replay_moves(NOBODY, store, (), "invoice", None, GO)
