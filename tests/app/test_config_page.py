@@ -48,7 +48,6 @@ def made(qtbot) -> Iterator[Shown]:
     page = ConfigPage(context)
     show(context, page, qtbot)
     yield Shown(page, context, told, bridge)
-    qtbot.waitUntil(lambda: not page.view.lint.text.colours.busy)
     page.close()
     context.sources.close_all()
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from engine_bridge.format import plain
+from widgets.shell.label import plain_tooltip
 from widgets.theme import ROW, font
 
 FATES: Final = ("success", "rejection", "failure", "death")
@@ -47,13 +48,13 @@ class ChancesTable(QTableWidget):
         for row, step in enumerate((OTHERS, *self.steps)):
             title = QTableWidgetItem("all others" if step == OTHERS else plain(step, 80))
             title.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
-            title.setToolTip(plain(step))
+            title.setToolTip(plain_tooltip(plain(step)))
             self.setItem(row, 0, title)
             for column, fate in enumerate(FATES, 1):
                 weight = before.get(step, {}).get(fate)
                 item = QTableWidgetItem("" if weight is None else f"{weight:g}")
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                item.setToolTip(f"Weight of {fate} for {plain(step, 80)}")
+                item.setToolTip(plain_tooltip(f"Weight of {fate} for {plain(step, 80)}"))
                 self.setItem(row, column, item)
 
     def weights(self) -> Weights:

@@ -20,10 +20,20 @@ def where(finding: Finding) -> str:
     return f"{short(finding.file)}{line}" if finding.file else ""
 
 
+def sentences(finding: Finding) -> str:
+    """What is wrong, and what mends it."""
+    parts = (
+        text if text.endswith((".", "?", "!")) else f"{text}."
+        for text in (finding.reason, finding.fix)
+        if text
+    )
+    return " ".join(parts)
+
+
 def cells(finding: Finding, side: str = "") -> tuple[Cell, ...]:
     """The row of one finding; ``side`` of a comparison it is on."""
     glyph, tone = GLYPH.get(finding.severity, ("info", "waiting"))
-    whole = "\n".join(part for part in (finding.reason, finding.fix, finding.pointer) if part)
+    whole = f"{sentences(finding)}\n{finding.pointer or '/'}"
     number = "" if finding.count is None else count(finding.count)
     place = f"{finding.file}:{finding.line}:{finding.column}\n{finding.pointer or '/'}"
     return (

@@ -6,7 +6,7 @@ from typing import Final
 
 from widgets.entities.layout import COLUMN_GAP, NODE_W, Layout, Point, Route
 
-GAP: Final = 100.0  # px between two columns: room for the name of a step
+GAP: Final = 116.0  # px between two columns: room for the name of a step
 _PITCH: Final = NODE_W + COLUMN_GAP
 _MORE: Final = GAP - COLUMN_GAP
 

@@ -224,17 +224,25 @@ def verdict_of(item: Impact) -> tuple[str, str, str]:
     """Glyph, colour and words of what a change means."""
     if item.old is None and item.new is None:
         return "failed", "failed", "Nothing could be compared: see the findings of both sides."
-    if not item.migration:
-        same = "Nothing differs." if not item.changes else "Every status remains: no migration is needed."
-        return "completed", "completed", same
-    counted = [row.count for row in item.stranded if row.count is not None]
-    lost = count(len(item.stranded))
-    noun = "status is" if len(item.stranded) == 1 else "statuses are"
-    entities = sum(counted)
-    who = (
-        f"{count(entities)} {'entity' if entities == 1 else 'entities'}" if counted else "nobody was counted"
-    )
-    return "warning", "failed", f"A migration is needed: {lost} {noun} lost, {who} would be stranded."
+    stranded = _stranded_words(item)
+    if item.migration:
+        return "warning", "failed", f"A migration is needed: {stranded}."
+    if item.stranded:
+        return (
+            "warning",
+            "retrying",
+            f"Every status remains, but {stranded}: neither config knows where they stand.",
+        )
+    same = "Every status remains: no migration is needed." if item.changes else "Nothing differs."
+    return "completed", "completed", same
+
+
+def _stranded_words(item: Impact) -> str:
+    lost = f"{count(len(item.stranded))} {'status' if len(item.stranded) == 1 else 'statuses'}"
+    if any(row.count is None for row in item.stranded):
+        return f"{lost} would be unknown, and nobody was counted"
+    entities = sum(row.count or 0 for row in item.stranded)
+    return f"{count(entities)} {'entity' if entities == 1 else 'entities'} on {lost} would be stranded"
 
 
 def both(report: ImpactReport, type_: str) -> tuple[LintReport, dict[str, str]]:

@@ -18,11 +18,11 @@ from PySide6.QtWidgets import (
 
 from engine_bridge.configs import ConfigFile, Declared, Finding
 from engine_bridge.format import plain
-from widgets.configs.finding_table import FindingTable
+from widgets.configs.finding_table import FindingTable, sentences
 from widgets.configs.origins import MERGED, Document, Origins, documents
 from widgets.configs.text import ConfigText
 from widgets.run.labels import Text
-from widgets.shell.label import label
+from widgets.shell.label import label, plain_tooltip
 from widgets.table.empty import EmptyState
 
 
@@ -167,7 +167,7 @@ class LintPane(QSplitter):
         self._shown = document
         if document in self._documents:
             self.file.setCurrentIndex(self._documents.index(document))
-        self.file.setToolTip(plain(document.name))
+        self.file.setToolTip(plain_tooltip(plain(document.name)))
 
     def _mark(self) -> None:
         marks: dict[int, str] = {}
@@ -182,8 +182,7 @@ class LintPane(QSplitter):
 
     def _show_advice(self, finding: Finding | None) -> None:
         told = "Choose a finding to see where it is and what mends it." if self.table.findings else ""
-        whole = " ".join(filter(None, (finding.reason, finding.fix))) if finding is not None else told
-        self.advice.setText(plain(whole, 600))
+        self.advice.setText(plain(sentences(finding) if finding is not None else told, 600))
         self.entities.setVisible(finding is not None and bool(finding.filter))
 
     def _on_mark(self, line: int) -> None:

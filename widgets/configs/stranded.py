@@ -106,11 +106,12 @@ class StrandedPane(QWidget):
             self.table.setItem(number, column, item)
         box = QComboBox()
         box.setAccessibleName(f"Where entities on {plain(row.status, 80)} go")
-        names = dict.fromkeys((*((row.target,) if row.target else ()), *targets))
+        names = dict.fromkeys((row.target, *targets)) if row.target else {}
         box.addItems([plain(name, 120) for name in names])
         for at, name in enumerate(names):
             box.setItemData(at, name)
         box.setEnabled(bool(names))
+        box.setPlaceholderText("no suggestion")
         box.setMinimumContentsLength(10)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.currentIndexChanged.connect(lambda _: self._show_blocked())
@@ -119,14 +120,21 @@ class StrandedPane(QWidget):
         self.table.setCellWidget(number, 4, self._buttons(number, row))
 
     def _buttons(self, number: int, row: Stranded) -> QWidget:
-        stage, sql = QPushButton("Stage degrade…"), QPushButton("Copy SQL")
+        stage, listed, sql = (
+            QPushButton("Stage degrade…"),
+            QPushButton("Show entities"),
+            QPushButton("Copy SQL"),
+        )
         stage.setAccessibleName(f"Stage degrade of entities on {plain(row.status, 80)}")
         sql.setAccessibleName(f"Copy SQL for {plain(row.status, 80)}")
+        listed.setAccessibleName(f"Show entities on {plain(row.status, 80)}")
+        listed.setEnabled(bool(row.filter) and row.count != 0)
+        listed.clicked.connect(lambda _: self._list(number))
         stage.clicked.connect(partial(self.stage, number))
         sql.clicked.connect(partial(self.copy_sql, number))
         self.stage_buttons.append(stage)
         self.sql_buttons.append(sql)
-        return _padded(stage, sql)
+        return _padded(stage, listed, sql)
 
     def target(self, number: int) -> str:
         """The status chosen for a row."""
@@ -138,9 +146,8 @@ class StrandedPane(QWidget):
         if row.count == 0:
             return "no entity stands on it"
         if row.action is None:
-            return (
-                "there is no status to move them to" if not row.target else "this source cannot move entities"
-            )
+            apart = "nothing says where they belong: show them, and move them from their list"
+            return "this source cannot move entities" if row.target else apart
         return self.blocked
 
     def _show_blocked(self) -> None:
@@ -199,7 +206,7 @@ class StrandedPane(QWidget):
 
 def _enable(button: QPushButton, why: str) -> None:
     button.setEnabled(not why)
-    button.setToolTip(f"Not now: {why}." if why else "")
+    button.setToolTip(plain_tooltip(f"Not now: {why}." if why else ""))
 
 
 def _padded(*widgets: QWidget) -> QWidget:

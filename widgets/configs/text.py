@@ -110,9 +110,7 @@ class ConfigText(QPlainTextEdit):
     def show_text(self, text: str) -> None:
         """Shows another text from its start, without marks."""
         self.marks, self._strong = {}, 0
-        safe = safe_lines(text)
-        self.setPlainText(safe)
-        self.colours.begin(safe)
+        self.setPlainText(safe_lines(text))
         self._show_caret_line()
 
     def set_marks(self, marks: Mapping[int, str]) -> None:

@@ -40,9 +40,7 @@ def lint(qtbot: QtBot) -> LintPane:
     pane.resize(1000, 400)
     pane.show_report(FILES[:2], FINDINGS, declared("acme"))
     pane.show()
-    qtbot.waitUntil(lambda: not pane.text.colours.busy)
-    yield pane
-    qtbot.waitUntil(lambda: not pane.text.colours.busy)
+    return pane
 
 
 def test_errors_come_first_each_with_its_place(lint: LintPane) -> None:

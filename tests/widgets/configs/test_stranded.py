@@ -46,9 +46,9 @@ def test_another_target_goes_into_the_action_and_takes_the_sql_away(pane: Strand
 
 
 def test_rows_that_cannot_be_staged_say_why(pane: StrandedPane) -> None:
-    assert pane.stage_buttons[1].toolTip() == "Not now: no entity stands on it."
+    assert pane.stage_buttons[1].toolTip() == "<span>Not now: no entity stands on it.</span>"
     pane.show_rows(ROWS, TARGETS, "the mapping allows no writes")
-    assert pane.stage_buttons[0].toolTip() == "Not now: the mapping allows no writes."
+    assert pane.stage_buttons[0].toolTip() == "<span>Not now: the mapping allows no writes.</span>"
     assert not pane.stage_all.isEnabled()
     pane.show_rows((msgspec.structs.replace(ROWS[0], action=None, count=None),), TARGETS, "")
     assert pane.table.item(0, 1).text() == "not counted"

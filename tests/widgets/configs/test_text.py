@@ -7,8 +7,8 @@ from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from tests.fakes_configs import BASE_TEXT
-from widgets.configs.colours import json_colours
 from widgets.configs.text import ConfigText
+from widgets.theme import theme
 
 
 @pytest.fixture
@@ -18,7 +18,6 @@ def text(qtbot: QtBot) -> ConfigText:
     made.resize(500, 300)
     made.show_text(BASE_TEXT)
     made.show()
-    qtbot.waitUntil(lambda: not made.colours.busy)
     return made
 
 
@@ -59,9 +58,7 @@ def test_foreign_text_cannot_turn_itself_around(text: ConfigText) -> None:
     assert text.toPlainText() == '{"a": "\\u202egood\\x07"}'
 
 
-def test_colours_come_from_the_lexer(text: ConfigText) -> None:
-    spans = json_colours('{"a": 1,\n "b": "x"}')
-    assert (1, 3, "signal") in spans[0] and (6, 1, "retrying") in spans[0]
-    assert (6, 3, "completed") in spans[1]
+def test_names_and_values_have_their_colours(text: ConfigText) -> None:
     layout = text.document().findBlockByNumber(1).layout()
-    assert layout is not None and layout.formats()
+    found = [(f.start, f.format.foreground().color().name()) for f in layout.formats()]
+    assert found == [(2, theme().tokens["signal"]), (19, theme().tokens["completed"])]
