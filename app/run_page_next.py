@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QObject
@@ -9,6 +10,7 @@ from PySide6.QtCore import QObject
 from app.actions_specs import Offered
 from engine_bridge.actions.model import ActionSpec, Staged
 from engine_bridge.bridge import Capability
+from engine_bridge.errors import PlayheadError
 from engine_bridge.model import Run, RunRef
 from engine_bridge.populations import Resolution
 from widgets.run.next_steps import NextStepsPane, Offer
@@ -72,26 +74,54 @@ class NextSteps(QObject):
             self._ask(run)
 
     def _ask(self, run: Run) -> None:
-        source = self._page.source()
-        if source is None or source.session is None:
-            return
+        """Asks for the chosen requester, then for every other one: who could go on is what one comes to see."""
         self._asked = _state(run)
         requester, data = self._question
+        found: dict[str, Resolution] = {}
 
-        def arrived(found: Resolution) -> None:
-            self.pane.show_resolution(found)
-            self._tell_offers()
+        def arrived(one: Resolution) -> None:
+            if not found:
+                self._show(one)
+            found[one.requester] = one
+            left = [name for name in one.requesters if name not in found]
+            if left:
+                self._call(run.ref, left[0], data, arrived, self._page.context.report)
+            else:
+                self._surveyed(found)
 
-        self._page.jobs.run(
-            "next",
-            source.session,
-            "next_steps",
-            run.ref,
-            requester,
-            data,
-            on_result=arrived,
-            on_error=self.pane.show_error,
-        )
+        self._call(run.ref, requester, data, arrived, self.pane.show_error)
+
+    def _call(
+        self,
+        ref: RunRef,
+        requester: str,
+        data: dict[str, Any],
+        arrived: Callable[[Resolution], None],
+        failed: Callable[[PlayheadError], None],
+    ) -> None:
+        source = self._page.source()
+        if source is not None and source.session is not None:
+            self._page.jobs.run(
+                "next",
+                source.session,
+                "next_steps",
+                ref,
+                requester,
+                data,
+                on_result=arrived,
+                on_error=failed,
+            )
+
+    def _show(self, found: Resolution) -> None:
+        self.pane.show_resolution(found)
+        self._tell_offers()
+
+    def _surveyed(self, found: dict[str, Resolution]) -> None:
+        """Every requester was asked for; while nobody chose one, the first who can go on is shown."""
+        self.pane.set_survey({name: one.step for name, one in found.items()})
+        fitting = next((one for one in found.values() if one.step), None)
+        if not self._question[0] and fitting is not None:
+            self._show(fitting)
 
     def show_offered(self, offered: Offered) -> None:
         """What can be done to the entity now."""

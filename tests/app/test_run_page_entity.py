@@ -42,8 +42,11 @@ class Entity:
         self.qtbot.waitUntil(lambda: self.page.next_steps.pane.resolution is not None)
 
     def press(self, words: str) -> None:
-        found = {b.text(): b for b in self.page.next_steps.pane.findChildren(QPushButton) if b.isVisible()}
-        found[words].click()
+        pane = self.page.next_steps.pane
+        self.qtbot.waitUntil(
+            lambda: any(b.text() == words and b.isVisible() for b in pane.findChildren(QPushButton))
+        )
+        next(b for b in pane.findChildren(QPushButton) if b.text() == words and b.isVisible()).click()
 
 
 @pytest.fixture
@@ -63,20 +66,41 @@ def test_the_tab_asks_only_when_it_is_shown(entity: Entity) -> None:
     assert entity.page.view.right.is_shown("next")
     assert entity.bridge.asked == []
     entity.show_next()
-    assert entity.bridge.asked == [("user", {})]
+    assert entity.bridge.asked[0] == ("user", {})
     assert entity.page.next_steps.pane.headline.text().startswith("upload_documents applies")
 
 
-def test_another_entity_is_asked_about_anew(entity: Entity) -> None:
+def test_every_requester_is_asked_for_and_the_list_says_who_can_go_on(entity: Entity) -> None:
     entity.open(0)
     entity.show_next()
-    entity.page.next_steps.pane.requesters.setCurrentIndex(1)
-    entity.page.next_steps.pane.ask()
-    entity.qtbot.waitUntil(lambda: entity.bridge.asked[-1] == ("admin", {}))
+    box = entity.page.next_steps.pane.requesters
+    entity.qtbot.waitUntil(lambda: box.itemText(0) == "user  ·  upload_documents")
+    assert box.itemText(1) == "admin  ·  no step"
+    assert entity.bridge.asked == [("user", {}), ("admin", {})]
+
+
+def test_while_nobody_chose_the_first_who_can_go_on_is_shown(entity: Entity) -> None:
+    entity.bridge.users_can = False
+    entity.bridge.admins_need_data = False
+    entity.open(0)
+    entity.show_next()
+    pane = entity.page.next_steps.pane
+    entity.qtbot.waitUntil(lambda: pane.requester == "admin")
+    assert pane.headline.text().startswith("approve applies")
+    assert pane.table.row_text(0).startswith("approve")
+
+
+def test_a_chosen_requester_stays_and_another_entity_is_asked_about_anew(entity: Entity) -> None:
+    entity.open(0)
+    entity.show_next()
+    pane = entity.page.next_steps.pane
+    pane.requesters.setCurrentIndex(1)
+    pane.ask()
+    entity.qtbot.waitUntil(lambda: entity.bridge.asked[-2:] == [("admin", {}), ("user", {})])
+    assert pane.requester == "admin"
     entity.open(3)
-    entity.qtbot.waitUntil(lambda: entity.bridge.asked[-1] == ("user", {}))
-    entity.qtbot.waitUntil(lambda: entity.page.next_steps.pane.resolution is not None)
-    assert entity.page.next_steps.pane.resolution.ref == entity_ref(3)
+    entity.qtbot.waitUntil(lambda: entity.bridge.asked[-2:] == [("user", {}), ("admin", {})])
+    entity.qtbot.waitUntil(lambda: pane.resolution is not None and pane.resolution.ref == entity_ref(3))
 
 
 def test_a_move_to_a_target_is_staged_as_it_stands(entity: Entity) -> None:

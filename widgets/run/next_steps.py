@@ -57,6 +57,9 @@ class NextStepsPane(QScrollArea):
     def __init__(self) -> None:
         super().__init__()
         self._resolution: Resolution | None = None
+        self._candidates: list[Candidate] = []
+        self._offers: object = None
+        self._survey: dict[str, str] = {}
         self._move = self._retry = Offer()
         self.requesters = QComboBox()
         self.requesters.setAccessibleName("Requester")
@@ -135,30 +138,48 @@ class NextStepsPane(QScrollArea):
     def show_words(self, words: str, glyph: str = "clock", tone: str = "muted") -> None:
         """No resolution: why, in words."""
         self._resolution = None
+        self._survey = {}
         self.headline.setText(fmt.safe_lines(words))
         self.glyph.set_glyph(glyph, tone)
+        self._candidates = []
         self._show_rows(0)
         self.reasons.setText("")
         self.origin.setText("")
-        clear(self.buttons)
+        self._show_buttons(None)
 
     def show_error(self, error: PlayheadError) -> None:
         self.show_words(f"{error.message} {error.hint}".strip(), "warning", "failed")
 
     def show_resolution(self, found: Resolution) -> None:
         """What applies for the requester and data that were asked for."""
-        same = self._resolution is not None and self._resolution.ref == found.ref
-        chosen = self._candidate() if same else None
+        kept = (
+            self._candidate() if self._resolution is not None and self._resolution.ref == found.ref else None
+        )
         self._resolution = found
         self._show_requesters(found)
         self.fields.set_fields(found.fields)
         applies = bool(found.step)
         self.headline.setText(fmt.safe_lines(self._words(found)))
         self.glyph.set_glyph("completed" if applies else "warning", "completed" if applies else "retrying")
-        self._show_rows(len(found.candidates))
-        wanted = chosen.step if chosen is not None else found.step
-        self._choose(next((n for n, c in enumerate(found.candidates) if c.step == wanted), 0))
         self.origin.setText(fmt.plain(f"by {found.config}", 300) if found.config else "")
+        self._show_candidates(found.step or (kept.step if kept is not None else ""))
+
+    def set_survey(self, steps: dict[str, str]) -> None:
+        """Which step applies for each requester, "" for none: the list of requesters says so."""
+        self._survey = steps
+        if self._resolution is not None:
+            self._show_requesters(self._resolution)
+            chosen = self._candidate()
+            self._show_candidates(chosen.step if chosen is not None else "")
+
+    def _show_candidates(self, wanted: str) -> None:
+        """Lists the steps: those that apply, to this requester or another, before all others."""
+        found = self._resolution
+        reachable = set(self._survey.values())
+        listed = found.candidates if found is not None else ()
+        self._candidates = sorted(listed, key=lambda c: (not c.applies, c.step not in reachable))
+        self._show_rows(len(self._candidates))
+        self._choose(next((n for n, c in enumerate(self._candidates) if c.step == wanted), 0))
 
     def _show_rows(self, count: int) -> None:
         self.table.list_model.set_rows(count, self._cells)
@@ -181,14 +202,17 @@ class NextStepsPane(QScrollArea):
         if [self.requesters.itemData(n) for n in range(self.requesters.count())] != list(names):
             self.requesters.clear()
             for name in names:
-                self.requesters.addItem(fmt.plain(name, 60), name)
+                self.requesters.addItem("", name)
+        for number, name in enumerate(names):
+            step = self._survey.get(name)
+            told = "" if step is None else f"  ·  {step or 'no step'}"
+            self.requesters.setItemText(number, fmt.plain(f"{name}{told}", 80))
         self.requesters.setCurrentIndex(max(0, self.requesters.findData(found.requester)))
 
     def _cells(self, row: int) -> tuple[Cell, ...]:
-        found = self._resolution
-        if found is None or row >= len(found.candidates):
+        if row >= len(self._candidates):
             return (Cell(""),) * len(_COLUMNS)
-        one = found.candidates[row]
+        one = self._candidates[row]
         return (
             Cell(fmt.plain(one.step, 80), status="completed" if one.applies else "cancelled"),
             Cell(fmt.plain(_targets(one), 200), code=True),
@@ -200,13 +224,13 @@ class NextStepsPane(QScrollArea):
         )
 
     def _choose(self, row: int) -> None:
-        if self._resolution is not None and self._resolution.candidates:
+        if self._candidates:
             self.table.selectRow(row)
         self._show_candidate()
 
     def _candidate(self) -> Candidate | None:
-        row, found = self.table.currentIndex().row(), self._resolution
-        return found.candidates[row] if found is not None and 0 <= row < len(found.candidates) else None
+        row = self.table.currentIndex().row()
+        return self._candidates[row] if 0 <= row < len(self._candidates) else None
 
     def _show_candidate(self) -> None:
         one = self._candidate()
@@ -225,21 +249,27 @@ class NextStepsPane(QScrollArea):
             self._show_buttons(self._candidate())
 
     def _show_buttons(self, one: Candidate | None) -> None:
+        found = self._resolution
+        offers: list[tuple[str, str, Callable[[], None]]] = []
+        if one is not None and found is not None:
+            for target in one.targets:
+                move = partial(self.move_requested.emit, target)
+                offers.append((f"Move to {target}…", self._move.why_not(target), move))
+            again = partial(self.retry_requested.emit, (one.step, found.requester))
+            offers.append((f"Retry {one.step}…", self._retry.why_not(one.step), again))
+        shown = (found.requester if found is not None else "", [offer[:2] for offer in offers])
+        if shown != self._offers:  # the same buttons stay under the mouse
+            self._offers = shown
+            self._make_buttons(offers)
+
+    def _make_buttons(self, offers: list[tuple[str, str, Callable[[], None]]]) -> None:
         focused = self.focusWidget()
         name = focused.text() if isinstance(focused, QPushButton) else ""
         clear(self.buttons)
-        found = self._resolution
-        if one is None or found is None:
-            return
-        made = []
-        for target in one.targets:
-            why = self._move.why_not(target)
-            made.append(self._button(f"Move to {target}…", why, partial(self.move_requested.emit, target)))
-        again = partial(self.retry_requested.emit, (one.step, found.requester))
-        made.append(self._button(f"Retry {one.step}…", self._retry.why_not(one.step), again))
-        for button in made:
+        for offer in offers:
+            button = self._button(*offer)
             self.buttons.addWidget(button)
-            if button.text() == name:
+            if name and button.text() == name:
                 button.setFocus()
         self.buttons.addStretch(1)
 
