@@ -78,7 +78,10 @@ def read(store: Store, query: Any, buckets: int, cancel: CancelToken) -> Facets:
         _count(store, bound, where, tally, cancel)
     _sample(store, asked, tally, now_ns, cancel)
     note = "" if len(tally.points) < POINTS else f"durations of a sample of {POINTS:,} entities"
-    return tally.facets(exact=True, note=note)
+    hidden = [bound.type for bound, _ in asked if bound.hidden]
+    if hidden:
+        note = f"no tenant is set: {', '.join(hidden)} cannot be seen"
+    return tally.facets(exact=not hidden, note=note)
 
 
 def _count(store: Store, bound: Bound, where: Where, tally: _Tally, cancel: CancelToken) -> None:
@@ -130,7 +133,10 @@ def count(store: Store, query: Any, cancel: CancelToken) -> int:
             found += len(batch)
             cancel.progress(min(searched, total), total, "counting entities")
         return found
-    return sum(_counted(store, bound, where, cancel) for bound, where in asked)
+    found = sum(_counted(store, bound, where, cancel) for bound, where in asked)
+    if not found:
+        runs.refuse_hidden(bound for bound, _ in asked)
+    return found
 
 
 def _counted(store: Store, bound: Bound, where: Where, cancel: CancelToken) -> int:

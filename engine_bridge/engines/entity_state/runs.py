@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cmp_to_key
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from engine_bridge.engines.entity_state.runs_rows import Entity
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import KIND, Bound
 from engine_bridge.engines.entity_state.store_connect import Reader
-from engine_bridge.errors import NotFoundError
+from engine_bridge.errors import NotFoundError, PermissionDeniedError
 from engine_bridge.model import Run, RunRef
 
 SCAN_ROWS: Final = 1_000
@@ -54,11 +54,23 @@ def page(
         return _Scan(store, asked, key, start, forward, now_ns).page(limit, cancel)
     with store.reader(cancel) as read:
         found = rows(read, asked, key, start, forward, limit + 1, now_ns)
+        if not found and start is None:
+            refuse_hidden(bound for bound, _ in asked)
         more, found = len(found) > limit, found[:limit]
         beyond = start is not None and bool(rows(read, asked, key, start, not forward, 1, now_ns))
         enrich(read, found)
     shown = found if forward else found[::-1]
     return _page(key, shown, more if forward else beyond, beyond if forward else more)
+
+
+def refuse_hidden(bounds: Iterable[Bound]) -> None:
+    """For lists that found nothing. Raises PermissionDeniedError where rows may be there and cannot be seen."""
+    tables = dict.fromkeys(bound.table.name for bound in bounds if bound.hidden)
+    if tables:
+        raise PermissionDeniedError(
+            f"Row-level security is active and no tenant is set: rows of {', '.join(tables)} cannot be seen.",
+            "Add tenant=… to the URL.",
+        )
 
 
 def _page(key: Key, entities: list[Entity], below: bool, above: bool) -> Page:
@@ -175,6 +187,8 @@ class _Scan:
         shown = [_bare(entity) for entity in kept[:limit]]
         with self._store.reader(cancel) as read:
             enrich(read, shown)
+        if not shown and self._start is None and ended:
+            refuse_hidden(bound for bound, _ in self._asked)
         items = [runs_rows.run(entity) for entity in (shown if self._forward else shown[::-1])]
         onward = self._encoded(edge) if more and edge is not None else None
         back = self._key.encode(self._start) if self._start is not None else None
@@ -303,6 +317,8 @@ def find(store: Store, text: str, limit: int, cancel: CancelToken) -> list[Run]:
         for bound in bounds:
             found = read.all(_beginning(bound, wanted, store.dialect, limit))
             refs += sorted((bound.ref(row[0]) for row in found), key=lambda ref: (len(ref.run), ref.run))
+    if not refs:
+        refuse_hidden(bounds)
     chosen = list(dict.fromkeys(refs))[:limit]
     runs = {run.ref: run for run in by_refs(store, chosen, cancel)}
     return [runs[ref] for ref in chosen if ref in runs]
