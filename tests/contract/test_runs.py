@@ -192,6 +192,15 @@ def test_changes_tell_what_is_new(opened: Opened) -> None:
     assert opened.bridge.changes(start.mark, (gone,), NEVER).removed == (gone,)
 
 
+def test_every_caller_hears_of_every_change(opened: Opened) -> None:
+    if not opened.has(Capability.CHANGES) or opened.source.grow is None:
+        return
+    panel, list_ = (opened.bridge.changes(None, (), NEVER).mark for _ in range(2))
+    opened.source.grow()
+    for mark in (panel, list_):
+        assert "grown" in {run.id for run in opened.bridge.changes(mark, (), NEVER).changed}
+
+
 def test_closing_twice_and_before_opening_is_fine(source: Source) -> None:
     bridge = source.make()
     bridge.close()

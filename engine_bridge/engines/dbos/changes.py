@@ -16,7 +16,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos import rows
 from engine_bridge.engines.dbos.connect import Database, Reader
 from engine_bridge.engines.dbos.runs import Lister
-from engine_bridge.model import Run, RunRef
+from engine_bridge.model import RunRef
 
 LIMIT: Final = 500
 """Rows that one answer carries at most, beside the visible ones."""
@@ -35,11 +35,10 @@ class _Mark(msgspec.Struct):
 
 
 class Watch:
-    """Answers ``changes``. Thread-safe: what it remembers only spares the caller unchanged rows."""
+    """Answers ``changes``. Thread-safe, and for any number of callers: all it goes by is the caller's mark."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._seen: dict[RunRef, Run] = {}
 
     def since(
         self, lister: Lister, mark: bytes | None, visible: tuple[RunRef, ...], cancel: CancelToken
@@ -57,12 +56,10 @@ class Watch:
         touched = self._touched(old, cancel)
         ids = list(dict.fromkeys([ref.run for ref in visible] + created[:LIMIT] + touched))
         found = {run.ref: run for run in lister.by_ids(ids, cancel)}
-        changed = [run for run in found.values() if self._seen.get(run.ref) != run]
-        self._seen = found
         return Changes(
             mark=new_mark,
             moved=True,
-            changed=tuple(changed),
+            changed=tuple(found.values()),
             new=len(created),
             removed=tuple(ref for ref in visible if ref not in found),
         )

@@ -17,7 +17,7 @@ from engine_bridge.engines.entity_state import runs
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import Bound
 from engine_bridge.engines.entity_state.store_connect import Reader
-from engine_bridge.model import Run, RunRef
+from engine_bridge.model import RunRef
 
 LIMIT: Final = 500
 """Rows that one answer carries at most, beside the visible ones."""
@@ -42,11 +42,10 @@ class _Mark(msgspec.Struct):
 
 
 class Watch:
-    """Answers ``changes``. Thread-safe: what it remembers only spares the caller unchanged rows."""
+    """Answers ``changes``. Thread-safe, and for any number of callers: all it goes by is the caller's mark."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._seen: dict[RunRef, Run] = {}
 
     def since(self, mark: bytes | None, visible: tuple[RunRef, ...], cancel: CancelToken) -> Changes:
         """What happened since ``mark``; None, and marks of connections that are gone, start anew."""
@@ -67,12 +66,10 @@ class Watch:
                 touched += [bound.ref(id) for id in _touched(read, bound, place)]
         wanted = list(dict.fromkeys([*visible, *created[:LIMIT], *touched]))
         found = {run.ref: run for run in runs.by_refs(store, wanted, cancel)}
-        changed = [run for run in found.values() if self._seen.get(run.ref) != run]
-        self._seen = found
         return Changes(
             mark=now,
             moved=True,
-            changed=tuple(changed),
+            changed=tuple(found.values()),
             new=len(created),
             removed=tuple(ref for ref in visible if ref not in found),
         )
