@@ -28,8 +28,9 @@ _STREAMS: Final = ("tail", "live", "changes")
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One picture: its name, the page, which run (a field of ``Cast``), a position, commands to run first, and the
-    entity type to show."""
+    """One picture: its name, the page, which run (a field of ``Cast``, or an id), a position, and commands to run
+    first; of entities their type and a filter. ``act`` is what else a user would do on the page.
+    """
 
     name: str
     page: str
@@ -37,6 +38,20 @@ class Shot:
     position: int | None = None
     commands: tuple[str, ...] = ()
     type: str = ""
+    query: str = ""
+    act: Callable[[MainWindow], None] | None = None
+
+
+def _compare_next(window: MainWindow) -> None:
+    """Enters the demo's next release as the new config."""
+    from app.demo_community import MAPPING
+    from app.impact_page import ImpactPage
+
+    page = window.router.pages.get("impact")
+    if isinstance(page, ImpactPage):
+        page.view.old.set_places((str(MAPPING.parent / "registration.json"),))
+        page.view.new.set_places((str(MAPPING.parent / "next" / "registration.json"),))
+        page.compare()
 
 
 SHOTS: Final = (
@@ -51,15 +66,17 @@ SHOTS: Final = (
     Shot("palette", "runs", "", None, ("app.palette",)),
     Shot("keys", "run", "waiting", None, ("app.keys",)),
 )
+_STUCK: Final = "u-48213"
 ENTITY_SHOTS: Final = (
-    Shot("entities", "entities", type="registration"),
-    Shot("entities_claims", "entities", type="invoice"),
+    Shot("entities", "entities", type="registration", query="state == pending_documents and failures > 0"),
+    Shot("entities_claims", "entities", type="invoice", query="stuck"),
     Shot("entities_list", "runs"),
-    Shot("entity", "run", "troubled"),
+    Shot("entity", "run", _STUCK, None, ("run.show_events", "run.show_next")),
+    Shot("entity_graph", "run", _STUCK, None, ("run.show_failures", "run.show_graph")),
     Shot("entity_failures", "failures"),
     Shot("entity_resources", "resources"),
     Shot("config", "config", type="registration"),
-    Shot("impact", "impact", type="registration"),
+    Shot("impact", "impact", type="registration", act=_compare_next),
 )
 """For a source whose runs are entities; pages that it or this window lacks are left out."""
 
@@ -84,7 +101,6 @@ class Cast:
     waiting: Run
     failed: Run
     completed: Run
-    troubled: Run
 
 
 class Shooter:
@@ -112,19 +128,18 @@ class Shooter:
         """Draws each shot, yielding the files as they are written; those that suit the source unless some are given."""
         cast = cast_of(source)
         for shot in shots_of(source) if shots is None else shots:
-            run: Run | None = getattr(cast, shot.run) if shot.run else None
-            yield self._shoot(source, shot, None if run is None else run.ref, suffix)
+            yield self._shoot(source, shot, _ref_of(source, cast, shot.run), suffix)
 
     def _shoot(self, source: Source, shot: Shot, ref: RunRef | None, suffix: str) -> Path:
         window = self._window
         window.focus.set(Focus(page="welcome"))
         if shot.page != "welcome":
-            window.focus.set(
-                Focus(
-                    page=shot.page, source=source.key, run=ref, position=shot.position, type=shot.type or None
-                )
-            )
+            where = Focus(page=shot.page, source=source.key, run=ref, position=shot.position)
+            window.focus.set(where.with_(type=shot.type or None, query=shot.query))
         self.settle()
+        if shot.act is not None:
+            shot.act(window)
+            self.settle()
         for command in shot.commands:
             window.run_command(command)
             self.settle()
@@ -152,6 +167,16 @@ class Shooter:
             time.sleep(0.005)
 
 
+def _ref_of(source: Source, cast: Cast, name: str) -> RunRef | None:
+    if not name:
+        return None
+    run: Run | None = getattr(cast, name, None)
+    if run is None and source.session is not None:
+        found = source.session.call("find", name, 1).result(_OPEN_S)
+        run = found[0] if found else cast.waiting
+    return run.ref if run is not None else None
+
+
 def cast_of(source: Source) -> Cast:
     """Picks runs that have a story: one of each kind. Raises NotFoundError in an empty source."""
     runs = _newest(source)
@@ -168,7 +193,6 @@ def cast_of(source: Source) -> Cast:
         ),
         failed=best(lambda r: r.status.bad),
         completed=best(lambda r: r.status.closed and not r.status.bad),
-        troubled=best(lambda r: not r.status.closed and ":" in r.now),
     )
 
 

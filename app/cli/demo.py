@@ -93,6 +93,7 @@ def _draw(sources: Sequence[DemoSource]) -> None:
 
 
 def _list(source: DemoSource) -> None:
-    line(f"\n{source.title}")
+    line("")
+    line(source.title)
     with opened(source.url) as place:
         print_runs(list(pages(place, None, Sort(), 30)), Printer(reveal=False))

@@ -53,7 +53,7 @@ def fetch_from_archive(app: Community, call: Call) -> Result:
     app.work(0.3, 1.2)
     archive = _profile(call)["documents"]["archive"]
     if archive == ARCHIVE_GONE:
-        return failure("ArchiveGone", "vault-0 was shut down; what it held came by mail, on paper")
+        return failure("ArchiveGone", "vault-0 was shut down; its files came by mail")
     if archive == ARCHIVE_DOWN and app.past:
         return failure("ArchiveTimeout", "vault-2 did not answer within 30 s")
     return success()
