@@ -48,8 +48,8 @@ class EntitiesView(QWidget):
         self.scan = ScanBar(self)
         self.new_above = NewAbove(self.table)
         self.columns_button = QToolButton(self)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self._halves = QSplitter(Qt.Orientation.Vertical)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        self._halves = QSplitter(Qt.Orientation.Vertical, self)  # without a parent it would flash as a window
         self._rows = QStackedLayout()
         self._body = QStackedLayout()
         self._fresh = True
