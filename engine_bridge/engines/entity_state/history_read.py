@@ -19,6 +19,7 @@ from engine_bridge.engines.entity_state.history_rows import (
     Story,
 )
 from engine_bridge.engines.entity_state.row_parts import number, text
+from engine_bridge.engines.entity_state.revisions_force import in_force
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
 from engine_bridge.engines.entity_state.store_connect import Reader
@@ -62,7 +63,7 @@ def read_story(store: Store, ref: RunRef, cancel: CancelToken) -> Story:
     initial = bound.initial()
     story.initial = None if initial == NO_STATUS else initial
     story.notes = (*notes, *_said(bound, story))
-    return story
+    return in_force(story, store.catalogue, tenant or store.tenant or None, cancel)
 
 
 def _said(bound: Bound, story: Story) -> tuple[str, ...]:

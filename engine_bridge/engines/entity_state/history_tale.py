@@ -11,6 +11,7 @@ from typing import Any, Final
 from engine_bridge.engines.entity_state.history_beside import Aside, asides
 from engine_bridge.engines.entity_state.history_drafts import Draft, Stay, Tale
 from engine_bridge.engines.entity_state.history_rows import MoveRow, Story, run_code, stay_status
+from engine_bridge.engines.entity_state.revisions_force import FACT, IN_FORCE
 from engine_bridge.model import EventKind, Evidence, Provenance, Step, StepKind, StepStatus
 
 _NO_PLACE: Final = "?"
@@ -128,6 +129,9 @@ class _Telling:
         if row.source is None and source is not None:
             draft.fields = {"detail": Provenance.REBUILT}
             draft.evidence = (Evidence(rule="from", facts=("the status of the row before",)),)
+        if FACT in row.facts:
+            draft.fields = draft.fields | {FACT: Provenance.INFERRED}
+            draft.evidence += (Evidence(rule="config in force", facts=(IN_FORCE,)),)
         if row.bad:
             draft.evidence += (Evidence(rule="unreadable row", facts=(row.bad,)),)
         self._enter(stay, draft)

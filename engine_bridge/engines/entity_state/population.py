@@ -52,7 +52,8 @@ def read(store: Store, type: str, query: Node | None, cancel: CancelToken) -> Po
             type=type, table=_table(bound), total=None, problem=_NO_TENANT, as_of_ns=store.now_ns(cancel)
         )
     now_ns = store.now_ns(cancel)
-    parts = _read(store, Scope.of(store, bound, query, now_ns), now_ns, cancel)
+    scope = Scope.of(store, bound, query, now_ns, cancel)
+    parts = _read(store, scope, now_ns, cancel)
     declared = population_graph.declared(store, bound)
     flows = population_graph.joined(declared.flows, parts.observed)
     nodes = _nodes(bound, declared, parts)
@@ -75,7 +76,7 @@ def read(store: Store, type: str, query: Node | None, cancel: CancelToken) -> Po
         errors=errors,
         warnings=warnings,
         filters=_filters(bound),
-        notices=_notices(bound, parts),
+        notices=(*((scope.note,) if scope.note else ()), *_notices(bound, parts)),
         as_of_ns=now_ns,
     )
 
@@ -88,8 +89,6 @@ def _read(store: Store, scope: Scope, now_ns: int, cancel: CancelToken) -> _Part
     parts.failures = population_counts.open_failures(store, scope, cancel)
     cancel.progress(1, 3, "Comparing with the histories")
     parts.checked = population_checks.check(store, scope, parts.total, cancel)
-    if scope.bound.claimed_at is None:
-        population_checks.add_stuck(scope.bound, parts.counted, parts.checked, now_ns)
     cancel.progress(2, 3, "Counting moves")
     parts.observed = population_flows.observe(store, scope, parts.checked, cancel)
     return parts

@@ -11,7 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.entity_state.population_counts import Counted, Scope
+from engine_bridge.engines.entity_state.population_counts import Scope
 from engine_bridge.engines.entity_state.row_parts import labelled
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
@@ -24,14 +24,13 @@ SAMPLE: Final = 2_000
 """Entities of a larger one that are compared; also those whose stays are measured."""
 _BLOCKS: Final = 50
 _IDS: Final = 500
-_SECOND_NS: Final = 1_000_000_000
 
 
 @dataclass(slots=True)
 class Checked:
     """What the comparison found. ``entities`` were compared, ``exact``: all of them; ``dwell_of`` were measured.
 
-    ``moves`` counts (from, to) of the measured entities; ``entered`` maps each of them to its status and since when.
+    ``moves`` counts (from, to) of the measured entities.
     """
 
     entities: int = 0
@@ -42,7 +41,6 @@ class Checked:
     oldest: dict[str, int] = field(default_factory=dict)
     dwell: dict[str, int] = field(default_factory=dict)
     moves: Counter[tuple[str, str]] = field(default_factory=Counter)
-    entered: list[tuple[str, int | None]] = field(default_factory=list)
 
 
 def check(store: Store, scope: Scope, total: int, cancel: CancelToken) -> Checked:
@@ -107,7 +105,6 @@ def _measure(
     for id_, status in entities:
         rows = lives.get(str(id_), [])
         entered = rows[-1][2] if rows and rows[-1][1] == status else None
-        found.entered.append((status, entered))
         if compare and rows:
             found.drift[status] += bound.status_column is not None and rows[-1][1] != status
             _note_oldest(found, status, entered)
@@ -174,15 +171,3 @@ def _broken(scope: Scope, history: BoundTable, read: Reader) -> int:
         links = links.where(sa.exists(mine.correlate(history.table)))
     inner = links.subquery()
     return int(read.value(sa.select(sa.func.count()).select_from(inner).where(inner.c.c0 != inner.c.c1)))
-
-
-def add_stuck(bound: Bound, counted: dict[str, Counted], checked: Checked, now_ns: int) -> None:
-    """Dead claims where no column says since when: by the histories of the entities that were compared."""
-    for status, entered in checked.entered:
-        ttl = bound.role(status).ttl_s
-        if (
-            ttl is not None
-            and status in counted
-            and (entered is None or entered + int(ttl * _SECOND_NS) < now_ns)
-        ):
-            counted[status].stuck += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections import Counter
 from dataclasses import dataclass
@@ -10,16 +11,19 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.entity_state import filters, population_claims, runs
 from engine_bridge.engines.entity_state.row_parts import labelled, owned
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
 from engine_bridge.engines.entity_state.store_connect import Reader
-from engine_bridge.errors import UsageError
+from engine_bridge.format import count
 from engine_bridge.query.ast import Node
 
-_SECOND_NS: Final = 1_000_000_000
 FAILURES: Final = 20_000
 """Open failures that are counted, the newest."""
+WALKED: Final = 20_000
+"""Entities that are counted of a filter which SQL does not answer whole."""
+WALK_S: Final = 10.0
 
 
 @dataclass(slots=True)
@@ -33,40 +37,55 @@ class Counted:
 
 @dataclass(slots=True, frozen=True)
 class Scope:
-    """Which entities of a workflow are asked about. ``whole``: all that may be seen."""
+    """Which entities of a workflow are asked about. ``whole``: all that may be seen; ``note`` where some were cut."""
 
     bound: Bound
     where: tuple[sa.ColumnElement[bool], ...]
     whole: bool
+    note: str = ""
 
     @classmethod
-    def of(cls, store: Store, bound: Bound, query: Node | None, now_ns: int) -> Scope:
-        """The entities that match a filter. Raises UsageError for one that SQL cannot answer."""
+    def of(cls, store: Store, bound: Bound, query: Node | None, now_ns: int, cancel: CancelToken) -> Scope:
+        """The entities that match a filter; those that only a look at each can tell are walked through."""
         if query is None:
             return cls(bound, bound.scope, True)
-        from engine_bridge.engines.entity_state import filters
+        where = filters.where(bound, query, now_ns, store.dialect)
+        if where.never:
+            return cls(bound, (sa.false(),), False)
+        if where.residual is None:
+            return cls(bound, (*bound.scope, *where.conditions), False)
+        ids, whole = _walked(store, bound, where, now_ns, cancel)
+        note = "" if whole else f"Of the entities that match, the first {count(len(ids))} found are counted."
+        return cls(bound, (*bound.scope, bound.id.in_(ids)), False, note)
 
-        clause, rest = filters.clause(store, bound, query, now_ns)
-        if rest is not None:
-            raise UsageError(
-                "Populations cannot be filtered by this.", "Filter the list of entities instead."
-            )
-        return cls(bound, (*bound.scope, *([] if clause is None else [clause])), False)
+
+def _walked(
+    store: Store, bound: Bound, where: filters.Where, now_ns: int, cancel: CancelToken
+) -> tuple[list[Any], bool]:
+    """The ids of entities that match, and whether these are all; stops after ``WALK_S`` seconds."""
+    ids: list[Any] = []
+    until = time.monotonic() + WALK_S
+    for found, searched in runs.matching(store, [(bound, where)], now_ns, cancel):
+        ids += [entity.id for entity in found]
+        cancel.progress(searched, None, "Looking for entities that match")
+        if len(ids) >= WALKED or time.monotonic() > until:
+            return ids[:WALKED], False
+    return ids, True
 
 
 def by_status(store: Store, scope: Scope, now_ns: int, cancel: CancelToken) -> dict[str, Counted]:
     """Counts of every status that has entities, the largest first."""
     with store.reader(cancel) as read:
-        if _claims_need_rows(scope.bound, read):
-            rows = read.all(_counting(scope, []))
+        claims = population_claims.columns(scope.bound, now_ns)
+        if claims and _indexed(scope.bound, read):
             rows = _with_claims(
-                rows, read.all(_counting(scope, _claims(scope.bound, now_ns), only_claims=True))
+                read.all(_counting(scope, [])), read.all(_counting(scope, claims, only_claims=True))
             )
         else:
-            rows = read.all(_counting(scope, _claims(scope.bound, now_ns)))
+            rows = read.all(_counting(scope, claims))
     found: dict[str, Counted] = {}
-    for status, number, *claims in rows:
-        stuck, oldest = claims or (0, None)
+    for status, number, *held in rows:
+        stuck, oldest = held or (0, None)
         found[_name(status)] = Counted(number, int(stuck or 0), oldest)
     return dict(sorted(found.items(), key=lambda item: -item[1].count))
 
@@ -87,7 +106,7 @@ def _counting(scope: Scope, more: list[Any], only_claims: bool = False) -> sa.Se
         return _by_history(scope, more)
     statement = sa.select(*labelled(column, sa.func.count(), *more)).where(*scope.where)
     if only_claims:
-        statement = statement.where(bound.status_in(_claim_names(bound)))
+        statement = statement.where(bound.status_in(population_claims.names(bound)))
     return statement.group_by(column)
 
 
@@ -100,35 +119,13 @@ def _by_history(scope: Scope, more: list[Any]) -> sa.Select[Any]:
     return sa.select(*labelled(inner.c.status, sa.func.count(), *nothing)).group_by(inner.c.status)
 
 
-def _claim_names(bound: Bound) -> list[str]:
-    return [name for name, info in bound.statuses.items() if info.ttl_s is not None]
-
-
-def _claims(bound: Bound, now_ns: int) -> list[Any]:
-    """Dead claims, and since when the oldest is held; nothing where no column says since when."""
-    names = _claim_names(bound)
-    since, status = bound.claimed_at, bound.status_column
-    if since is None or status is None or not names:
-        return []
-    dead = []
-    for name in names:
-        ttl = bound.statuses[name].ttl_s or 0
-        limit = sa.literal(now_ns - int(ttl * _SECOND_NS), since.type)
-        dead.append(sa.and_(bound.status_in([name]), sa.or_(since.is_(None), since < limit)))
-    oldest = sa.case((bound.status_in(names), since), else_=None)
-    return [
-        sa.func.sum(sa.case((sa.or_(*dead), 1), else_=0)),
-        sa.type_coerce(sa.func.min(oldest), since.type),
-    ]
-
-
 _INDEXED: weakref.WeakKeyDictionary[Bound, bool] = weakref.WeakKeyDictionary()
 
 
-def _claims_need_rows(bound: Bound, read: Reader) -> bool:
-    """Whether counting alone is answered by an index on the status, so that claims are better asked about apart."""
+def _indexed(bound: Bound, read: Reader) -> bool:
+    """Whether an index on the status answers the counting alone, so that claims are better asked about apart."""
     column = bound.status_column
-    if column is None or not _claim_names(bound) or bound.claimed_at is None:
+    if column is None:
         return False
     if bound not in _INDEXED:
         found = sa.inspect(read.connection).get_indexes(bound.table.name, schema=bound.table.schema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,6 +47,16 @@ def story_template(server: Any) -> str:
     return "story_template"
 
 
+@pytest.fixture(scope="session")
+def story_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The filled sample in a file, to be copied."""
+    path = tmp_path_factory.mktemp("story") / "shop.sqlite"
+    db = connect(f"sqlite:///{path}")
+    filled(db)
+    db.dispose()
+    return path
+
+
 def filled(db: sa.Engine) -> Sample:
     """The sample with all its rows."""
     sample = Sample(db).create()
@@ -58,8 +69,8 @@ def filled(db: sa.Engine) -> Sample:
 def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
     """An engine on a database of one's own that holds the sample."""
     if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("story_file"), tmp_path / "shop.sqlite")
         engine = connect(f"sqlite:///{tmp_path / 'shop.sqlite'}")
-        filled(engine)
     else:
         template, server = request.getfixturevalue("story_template"), request.getfixturevalue("server")
         name = f"story_{uuid.uuid4().hex[:12]}"

@@ -174,7 +174,7 @@ def fill(sample: Sample) -> None:
     sample.moves(1, *STRAIGHT, correlation_id="c-shared")
     sample.invoice(2, "sending", claimed_by="worker-3", claimed_at=at(2))
     sample.moves(2, *STRAIGHT[:2])
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) + timedelta(hours=1)  # this sample is used for a while
     sample.invoice(3, "sending", claimed_by="worker-1", claimed_at=now)
     sample.moves(3, STRAIGHT[0])
     sample.moves(3, STRAIGHT[1], changed_at=now)
@@ -236,10 +236,15 @@ def fill_others(sample: Sample) -> None:
     sample.put(sample.tickets, {"id": 2, "status": "closed", "updated_at": at(2)})
 
 
-def write_mapping(folder: Path, text: str = MAPPING, configs: Iterable[dict[str, Any]] = (INVOICE,)) -> Path:
+def write_mapping(
+    folder: Path,
+    text: str = MAPPING,
+    configs: Iterable[dict[str, Any]] = (INVOICE,),
+    names: Iterable[str] = ("invoice.json",),
+) -> Path:
     """The mapping and its configs as files."""
-    for config in configs:
-        (folder / f"{config['workflow_type']}.json").write_text(json.dumps(config, indent=2))
+    for name, config in zip(names, configs, strict=True):
+        (folder / name).write_text(json.dumps(config, indent=2))
     path = folder / "shop.toml"
     path.write_text(text)
     return path
