@@ -123,11 +123,17 @@ def find_run(source: Opened, run_id: str | None) -> Run:
 
 
 def find_exactly(source: Opened, run_id: str) -> Run:
-    """The run of a whole id: what is written to is never guessed. Raises NotFoundError naming what begins like it."""
+    """The run of a whole id, or of type/id: what is written to is never guessed.
+
+    Raises NotFoundError naming what begins like it, UsageError where runs of several types have that id.
+    """
     found: list[Run] = call(source, "find", run_id, 6)
-    for run in found:
-        if run.id == run_id:
-            return _full(source, run)
+    whole = [run for run in found if run_id in (run.id, f"{run.type}/{run.id}")]
+    if len(whole) > 1:
+        names = ", ".join(plain(f"{run.type}/{run.id}", 60) for run in whole)
+        raise UsageError(f"Several runs have the id {plain(run_id)!r}.", f"Say which: {names}.")
+    if whole:
+        return _full(source, whole[0])
     near = ", ".join(plain(run.id, 60) for run in found[:5])
     hint = f"Beginning like it: {near}." if near else "`playhead runs SOURCE` lists them."
     raise NotFoundError(f"No run {plain(run_id)!r}.", hint)

@@ -130,7 +130,9 @@ class Writer:
             diagnostic: Any = getattr(cause, "diag", None)
             detail = str(getattr(diagnostic, "message_primary", None) or "")
             return PermissionDeniedError(
-                f"{title} does not let you write this: {detail}.", "Ask for the grant.", detail
+                f"{title} does not let you write this: {detail}.",
+                "A grant is missing, or a policy forbids it.",
+                detail,
             )
         if "readonly database" in str(cause):
             return PermissionDeniedError(

@@ -69,6 +69,11 @@ class Look:
         return self.staged.args
 
     @property
+    def tenant(self) -> str | None:
+        """Whose rows are written: the entity's tenant, else the source's."""
+        return self.facts.tenant or self.place.tenant or None
+
+    @property
     def name(self) -> str:
         """The entity, to be read."""
         return f"{self.bound.type}/{plain(self.entity_id, 120)}"

@@ -155,7 +155,7 @@ def _enter(look: Look, key: str, requester: str, request: Request) -> Write:
         "requester": requester,
         "step": key,
         "expected_status": look.facts.status,
-        "tenant": look.facts.tenant,
+        "tenant": look.tenant,
         "due_at": NOW,
         "created_at": NOW,
     }

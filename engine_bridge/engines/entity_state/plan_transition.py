@@ -115,7 +115,7 @@ def _history(look: Look, history: BoundTable, move: Transition, request: Request
             _actor(look, history, request),
             cell("reason", _reason(history, request)),
             cell("correlation_id", request.id),
-            cell("tenant", facts.tenant),
+            cell("tenant", look.tenant),
             as_json(column(history, "metadata"), _metadata(look, history, move, request)),
             cell("at", NOW),
             *flag,
@@ -194,7 +194,7 @@ def _event(look: Look, outbox: BoundTable, move: Transition, request: Request) -
             (column(outbox, "entity_id"), outbox.key(look.entity_id)),
             as_json(column(outbox, "payload"), payload),
             as_json(column(outbox, "envelope"), envelope(look, request)),
-            (column(outbox, "tenant"), facts.tenant),
+            (column(outbox, "tenant"), look.tenant),
             (column(outbox, "created_at"), NOW),
         ],
     )
@@ -205,7 +205,7 @@ def envelope(look: Look, request: Request, requester: str = OPERATOR) -> dict[st
     return {
         "correlation_id": request.id,
         "requester_type": requester,
-        "tenant_id": look.facts.tenant,
+        "tenant_id": look.tenant,
         "user_id": request.who,
     }
 
@@ -224,7 +224,7 @@ def _failure(look: Look, failures: BoundTable, move: Transition, request: Reques
             cell("error_type", move.kind),
             cell("message", request.reason or None),
             cell("correlation_id", request.id),
-            cell("tenant", look.facts.tenant),
+            cell("tenant", look.tenant),
             cell("at", NOW),
         ],
     )

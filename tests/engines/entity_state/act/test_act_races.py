@@ -64,9 +64,9 @@ def check(place: Place, told: list[dict[str, Any]]) -> None:
 
 
 def test_four_operators_on_three_rows(own: Place) -> None:
-    told = race(own, 4, 25, 3)
+    told = race(own, 4, 12, 2)
     check(own, told)
-    assert sum(len(one["applied"]) for one in told) > 20
+    assert sum(len(one["applied"]) for one in told) > 10
 
 
 @pytest.mark.long
@@ -85,7 +85,7 @@ def test_xmin_holds_against_everybody_at_once(places: Any, kind: str) -> None:
     place.sample.mapping.write_text(text)
     place.sql("UPDATE invoices SET version = 0")
     assert "xmin" in place.operator().plan("inv-001", "move", to="approved").race
-    told = race(place, 3, 25, 2)
+    told = race(place, 3, 12, 2)
     applied = sum(len(one["applied"]) for one in told)
     rows = place.sql(
         "SELECT entity_id, from_status, to_status FROM workflow_history WHERE entity_id LIKE 'race-%' ORDER BY id"
