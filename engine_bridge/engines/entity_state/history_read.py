@@ -18,8 +18,8 @@ from engine_bridge.engines.entity_state.history_rows import (
     MoveRow,
     Story,
 )
-from engine_bridge.engines.entity_state.row_parts import number, text
 from engine_bridge.engines.entity_state.revisions_force import in_force
+from engine_bridge.engines.entity_state.row_parts import number, text
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
 from engine_bridge.engines.entity_state.store_connect import Reader

@@ -47,9 +47,10 @@ class Commit(NamedTuple):
 class Git:
     """One repository, from one of its folders."""
 
-    def __init__(self, folder: Path, cancel: CancelToken) -> None:
+    def __init__(self, folder: Path, cancel: CancelToken, timeout_s: float | None = None) -> None:
         self.folder = folder
         self.cancel = cancel
+        self.timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
 
     @classmethod
     def at(cls, revision: str, path: str, cancel: CancelToken) -> tuple[Git, str, Item]:
@@ -82,19 +83,19 @@ class Git:
 
     def items(self, names: list[str]) -> list[Item | None]:
         """Kind and size of objects, None where there is none."""
-        answer = self._ask("cat-file", "--batch-check", given=_lines(names)).splitlines()
+        answer = self.ask("cat-file", "--batch-check", given=_lines(names)).splitlines()
         return [_item(name, line) for name, line in zip(names, answer, strict=True)]
 
     def names(self, tree: str) -> list[str]:
         """Paths of all files in a folder, relative to it; those that no line can hold are left out."""
-        listed = self._ask("ls-tree", "-r", "-z", "--name-only", tree).split(b"\0")
+        listed = self.ask("ls-tree", "-r", "-z", "--name-only", tree).split(b"\0")
         return [name for part in listed if part and "\n" not in (name := os.fsdecode(part))]
 
     def blobs(self, names: list[str], largest: int) -> list[bytes]:
         """Contents of files; one that is larger answers ``largest`` + 1 bytes of nothing."""
         sizes = self.items(names)
         small = [name for name, item in zip(names, sizes, strict=True) if item and item.size <= largest]
-        answer = memoryview(self._ask("cat-file", "--batch", given=_lines(small)) if small else b"")
+        answer = memoryview(self.ask("cat-file", "--batch", given=_lines(small)) if small else b"")
         found: dict[str, bytes] = {}
         for name in small:
             head, _, _ = bytes(answer[:200]).partition(b"\n")
@@ -103,7 +104,8 @@ class Git:
             answer = answer[len(head) + size + 2 :]
         return [found.get(name, bytes(largest + 1)) for name in names]
 
-    def _ask(self, *arguments: str, given: bytes = b"") -> bytes:
+    def ask(self, *arguments: str, given: bytes = b"") -> bytes:
+        """What git prints. Raises GitError where it fails."""
         code, out, err = self._run(*arguments, given=given)
         if code:
             said = err.decode("utf-8", "replace").strip().splitlines()
@@ -123,22 +125,22 @@ class Git:
             ) from None
         forget = self.cancel.add_hook(process.kill)
         try:
-            out, err = process.communicate(given, TIMEOUT_S)
+            out, err = process.communicate(given, self.timeout_s)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-            raise GitError(f"git did not answer in {TIMEOUT_S:.0f} s", "Try again.") from None
+            raise GitError(f"git did not answer in {self.timeout_s:g} s", "Try again.") from None
         finally:
             forget()
         self.cancel.raise_if_cancelled()
         return process.returncode, out, err
 
 
-def commits(path: Path, cancel: CancelToken) -> tuple[Commit, ...]:
-    """The commits that touched a file, newest first; none where it is in no repository."""
-    git = Git(_existing(path.absolute().parent), cancel)
+def commits(path: Path, cancel: CancelToken, timeout_s: float = TIMEOUT_S) -> tuple[Commit, ...]:
+    """The commits that touched a file, newest first; none where it is in no repository, or git does not answer."""
+    git = Git(_existing(path.absolute().parent), cancel, timeout_s)
     try:
-        listed = git._ask("log", "-z", "--follow", "--format=%H %ct %s", "--", str(path.absolute()))
+        listed = git.ask("log", "-z", "--format=%H %ct %s", "--", str(path.absolute()))
     except GitError:
         return ()
     rows = (part.decode("utf-8", "replace").split(" ", 2) for part in listed.split(b"\0") if part)

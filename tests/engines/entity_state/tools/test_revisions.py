@@ -149,7 +149,7 @@ def test_a_git_that_hangs_is_given_up(repository: Folder, monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(revisions_git, "TIMEOUT_S", 0.1)
     ((code, reason, _),) = why(of("HEAD:order.json"))
-    assert (code, reason) == ("unreadable", "git did not answer in 0 s")
+    assert (code, reason) == ("unreadable", "git did not answer in 0.1 s")
 
 
 def test_options_never_reach_git_by_a_place(repository: Folder) -> None:
