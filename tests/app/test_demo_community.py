@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from app.demo_community import MAPPING
+from app.demo import Demo
+from app.demo_community import COMMUNITY, MAPPING
 from engine_bridge.engines.entity_state.engine import load
 from tests.app.demo_sample import NOW, small_past
 
@@ -117,6 +119,24 @@ def test_every_way_of_the_engine_was_gone(db: sqlite3.Connection) -> None:
     assert one(db, "SELECT count(*) FROM workflow_outbox WHERE published_at IS NULL") == (0,)
 
 
-def test_nobody_s_payload_is_in_the_log(tmp_path: Path) -> None:
+def test_nobody_s_payload_is_in_the_log() -> None:
     text = (small_past().folder / "logs" / "community-past.log").read_text()
     assert "@" not in text and "Traceback" not in text
+
+
+def _cpu_s() -> float:
+    """Seconds that child processes which have ended have computed: the same on a busy machine."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_it_is_made_in_seconds_and_says_how_far_it_is(tmp_path: Path) -> None:
+    seen: list[tuple[int, int, str]] = []
+    demo = Demo(worlds=(COMMUNITY,))
+    began = _cpu_s()
+    demo.prepare(tmp_path / "demo", lambda *step: seen.append(step))
+    demo.stop()
+    assert _cpu_s() - began < 10
+    percents = [done for done, _, _ in seen]
+    assert percents == sorted(percents) and percents[-1] == 100 and len(set(percents)) > 20
+    assert {text for _, _, text in seen} >= {"The community's past is being executed", "The demo is ready"}

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
+from app import appearance
 from app.demo import Demo
 from app.demo_community import COMMUNITY, MAPPING
 from app.journal import journal
+from app.settings import Settings
+from app.window import MainWindow
 from tests.app.cli.conftest import Run, playhead
 from tests.app.demo_sample import small_past
 from tests.app.test_demo import until
@@ -139,3 +144,59 @@ def test_lint_and_impact_stop_the_next_release_with_the_exact_count(
     assert impact.code == 1
     stranded = [s for item in impact.document["items"] for s in item["stranded"]]
     assert sum(s["count"] for s in stranded if s["status"] == "documents_uploaded") == count
+
+
+def test_the_same_in_the_window_which_shows_it_going_on(
+    qtbot: QtBot, qapp: QApplication, community: Community
+) -> None:
+    appearance.apply("dark")
+    window = MainWindow(Settings())
+    qtbot.addWidget(window)
+    window.resize(1500, 950)
+    window.show()
+    key = window.actions_of_sources.open(community.url)
+
+    def see(what: Callable[[], object]) -> None:
+        qtbot.waitUntil(lambda: bool(what()), timeout=20_000)
+
+    see(lambda: window.focus.current.page == "entities")
+    window.focus.change(query=f"id == {STUCK}", type="registration")
+    page = window.router.pages.get("entities")
+    see(lambda: page.view.model.rowCount() == 1)
+    assert "vault-0 was shut down" in page.view.model.item(0).now
+    page.view.table.select_rows([0])
+    see(lambda: len(window.desk.offered.targets) == 1 and window.desk.offered.specs)
+    window.run_command("entities.move")
+    page.moves.bar.chosen.emit("pending_approval")
+    see(lambda: window.desk.review.plan is not None)
+    window.desk.unlocks.unlock(key, 600)
+    window.desk.review.view.reason.setText(REASON)
+    see(lambda: window.desk.review.blocked() == "")
+    community.demo.start()
+    window.run_command("action.execute")
+    see(lambda: page.view.model.rowCount() == 1 and page.view.model.item(0).engine_status == "active")
+    window.close()
+    assert [move[2] for move in community.moves(STUCK)[-2:]] == ["pending_approval", "active"]
+    assert [(row.kind.value, row.reason) for row in journal().rows()] == [("outcome", ""), ("intent", REASON)]
+
+
+def test_what_the_worker_must_set_aside_to_start_is_as_it_was(playhead: Run, community: Community) -> None:
+    before = community.rows("SELECT status, version, updated_at FROM users WHERE id = 'u-46871'")
+    assert before[0][0] == "on_hold"
+    ((users,),) = community.rows("SELECT count(*) FROM users")
+    community.demo.start()
+    until(lambda: community.rows("SELECT count(*) FROM users")[0][0] > users)
+    assert community.rows("SELECT status, version, updated_at FROM users WHERE id = 'u-46871'") == before
+    move = (
+        "act",
+        community.url,
+        "u-46871",
+        "move",
+        "to=pending_approval",
+        "--yes",
+        "--reason",
+        "never a status",
+    )
+    answer = playhead(*move)
+    assert answer.code == 0, answer.err
+    until(lambda: community.status("u-46871") == "active")
