@@ -57,10 +57,11 @@ class ParamField(QWidget):
         self.editor.setAccessibleDescription(plain(param.doc))
         self.editor.setToolTip(plain_tooltip(safe_lines(param.doc)))
         self.note = label(self._note(), color="muted", size=11, wrap=True)
-        self.note.setVisible(bool(self.note.text()))
         self.error = label(color="failed", size=11, wrap=True)
         self.error.hide()
         self._column.addWidget(self.note)
+        if not self.note.text():
+            self.note.hide()
         self._column.addWidget(self.error)
 
     def _note(self) -> str:

@@ -35,7 +35,8 @@ class ActionForm(QWidget):
         self.plan_button = QPushButton(plan_title)
         self.plan_button.setProperty("primary", "true")
         self.plan_button.setDefault(True)
-        self.stage_button.setVisible(stage)
+        if not stage:
+            self.stage_button.hide()
         self.stage_button.clicked.connect(lambda: self._send(self.stage_requested))
         self.plan_button.clicked.connect(lambda: self._send(self.plan_requested))
         self._timer = QTimer(self)

@@ -63,7 +63,7 @@ class PlanCard(QWidget):
     def _buttons(self, can_edit: bool) -> None:
         row = QHBoxLayout()
         row.setSpacing(6)
-        self.copy_button = QToolButton()
+        self.copy_button = QToolButton(self)
         self.copy_button.setText("Copy as")
         self.copy_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.copy_button)
@@ -71,7 +71,8 @@ class PlanCard(QWidget):
             if kind in self.item.copy_as:
                 menu.addAction(kind).triggered.connect(lambda _=False, k=kind: self.copy(k))
         self.copy_button.setMenu(menu)
-        self.copy_button.setVisible(bool(menu.actions()))
+        if menu.isEmpty():  # never shown here: without a parent it would be a window of its own for a moment
+            self.copy_button.hide()
         row.addWidget(self.copy_button)
         row.addStretch(1)
         edit, remove = QPushButton("Edit…"), QPushButton("Remove")

@@ -63,6 +63,7 @@ class NextStepsPane(QScrollArea):
         self._move = self._retry = Offer()
         self.requesters = QComboBox()
         self.requesters.setAccessibleName("Requester")
+        self.requesters.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.fields = DataFields()
         self.glyph = Glyph(size=16)
         self.headline = label(size=13, bold=True, wrap=True)
