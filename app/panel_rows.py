@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from app.context import Source
-from app.pages import PAGES, PageSpec, missing
+from app.pages import PAGES, PageSpec, home, missing
 from app.saved import SavedView
 from engine_bridge.focus import Focus
 from engine_bridge.format import count, plain
@@ -78,9 +78,20 @@ def _page(spec: PageSpec, source: Source | None, focus: Focus, counts: Mapping[s
         spec.title,
         spec.name,
         "" if number is None else count(number),
-        current=spec.name == ("runs" if focus.page == "run" else focus.page),
+        current=spec.name == _listing(focus, source),
         reason=reason,
         warn=spec.name == "failures" and bool(number),
+    )
+
+
+def _listing(focus: Focus, source: Source | None) -> str:
+    """The page on the screen; for a run's page the one that lists it."""
+    if focus.page != "run":
+        return focus.page
+    return (
+        "entities"
+        if focus.run is not None and focus.run.kind == "entity" and home(source) == "entities"
+        else "runs"
     )
 
 
@@ -92,12 +103,14 @@ def crumbs(focus: Focus, source: Source | None) -> list[Crumb]:
         return [Crumb("Welcome", Focus())]
     there = Focus(page="runs", source=focus.source)
     parts = [Crumb(source.title, there)]
-    page = "runs" if focus.page == "run" else focus.page
+    page, type_ = _listing(focus, source), focus.type
     parts.append(Crumb(page, there.with_(page=page)))
-    if focus.type and focus.page != "run":
-        parts.append(Crumb(focus.type, there.with_(page=page, type=focus.type)))
+    if focus.page == "run":
+        type_ = focus.run.group if focus.run is not None and page == "entities" else None
+    if type_:
+        parts.append(Crumb(type_, there.with_(page=page, type=type_)))
     if focus.query and page in ("runs", "entities"):
-        parts.append(Crumb(focus.query, there.with_(page=page, type=focus.type, query=focus.query)))
+        parts.append(Crumb(focus.query, there.with_(page=page, type=type_, query=focus.query)))
     if focus.page == "run" and focus.run is not None:
         parts.append(Crumb(str(focus.run), focus))
     return parts

@@ -206,7 +206,10 @@ class EntitiesHeader(QWidget):
         badge.show_badge(glyph, state, f"{name} {least}{count(number)}", tip, chosen=chosen)
 
     def _show_lint(self, population: Population, config_reason: str) -> None:
-        badge, found = self.badges[LINT], population.errors + population.warnings
+        # What stands on a status that no config knows is a finding, too.
+        lost = sum(node.role == "unknown" and node.count > 0 for node in population.nodes)
+        badge, errors = self.badges[LINT], population.errors + lost
+        found = errors + population.warnings
         if not population.config and not found:
             badge.hide()
             return
@@ -215,11 +218,9 @@ class EntitiesHeader(QWidget):
             badge.show_badge("completed", "completed", "lint clean", f"The config has no finding. {tip}")
             return
         words = f"{count(found)} {'finding' if found == 1 else 'findings'}"
-        kinds = f"{count(population.errors)} errors, {count(population.warnings)} warnings"
-        state = "failed" if population.errors else "retrying"
-        badge.show_badge(
-            "failed" if population.errors else "warning", state, words, f"{kinds} in the config. {tip}"
-        )
+        kinds = f"{count(errors)} errors, {count(population.warnings)} warnings"
+        state = "failed" if errors else "retrying"
+        badge.show_badge("failed" if errors else "warning", state, words, f"{kinds}. {tip}")
 
     def set_reasons(self, reasons: dict[str, str]) -> None:
         """Why a button leads nowhere now, by its name; "" where it does lead somewhere."""

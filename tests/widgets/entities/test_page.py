@@ -106,14 +106,19 @@ def test_the_header_tells_figures_and_what_is_wrong(view: EntitiesView) -> None:
     assert header.badges["drift"].accessibleName().endswith("shown in the list")
     assert header.badges["stuck"].text().strip() == "stuck 16"
     assert header.badges["failures"].isHidden()
-    assert header.badges["lint"].text().strip() == "lint clean"
+    assert header.badges["lint"].text().strip() == "1 finding"
     assert header.tenant.text().strip() == "tenant acme-energy"
+
+
+def test_a_config_that_knows_every_status_is_clean(view: EntitiesView) -> None:
+    view.header.set_population(registration(30))
+    assert view.header.badges["lint"].text().strip() == "lint clean"
 
 
 def test_findings_and_samples_are_told(view: EntitiesView) -> None:
     population = msgspec.structs.replace(registration(), errors=1, warnings=2, exact=False)
     view.header.set_population(population)
-    assert view.header.badges["lint"].text().strip() == "3 findings"
+    assert view.header.badges["lint"].text().strip() == "4 findings"
     assert view.header.badges["drift"].text().strip() == "drift ≥ 15"
     view.set_population(msgspec.structs.replace(population, notices=("Two files are broken.",)))
     assert view.notices.isVisible()
