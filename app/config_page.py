@@ -26,6 +26,11 @@ _REPLAY = "replay"
 _SIMULATE = "simulate"
 
 
+def entity_page(source: Source | None) -> str:
+    """The page that lists a source's entities."""
+    return "entities" if source is not None and not source.can(Capability.POPULATION) else "runs"
+
+
 class ConfigPage(PageController):
     """Shows one workflow type of the focused source's configs, as one tenant sees it."""
 
@@ -249,7 +254,7 @@ class ConfigPage(PageController):
 
     def show_entities(self, query: str) -> None:
         """Goes to the list of the entities that a finding is about."""
-        self.context.focus.change(page="runs", query=query)
+        self.context.focus.change(page=entity_page(self.source()), query=query)
 
     def show_impact(self) -> None:
         """Goes to the impact page of this workflow type."""

@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.commands import Command
+from app.config_page import entity_page
 from app.context import Context, PageController, Source
 from engine_bridge.actions.model import Staged
 from engine_bridge.bridge import Capability
@@ -195,7 +196,7 @@ class ImpactPage(PageController):
 
     def show_entities(self, query: str) -> None:
         """Goes to the list of the entities of a filter."""
-        self.context.focus.change(page="runs", query=query)
+        self.context.focus.change(page=entity_page(self.source()), query=query)
 
     def commands(self) -> list[Command]:
         view = self.view

@@ -101,7 +101,7 @@ def test_findings_from_the_keyboard(shown: Shown) -> None:
     )
     shown.run("config.entities")
     focus = shown.context.focus.current
-    assert (focus.page, focus.query) == ("runs", FINDINGS[2].filter)
+    assert (focus.page, focus.query) == ("entities", FINDINGS[2].filter)
 
 
 def test_a_command_that_cannot_run_says_why(made: Shown) -> None:

@@ -115,7 +115,8 @@ def test_each_tenant_is_an_item_and_the_worst_is_shown_first(shown: Shown) -> No
     other = msgspec.structs.replace(item, tenant="acme")
     shown.bridge.impact_report = ImpactReport(items=(mild, other))
     shown.compare()
-    assert shown.view.items.currentText() == "registration · acme"
+    assert shown.view.items.currentText() == "registration · acme · 12 stranded"
+    assert shown.view.items.itemText(0) == "registration"
     shown.view.items.activated.emit(0)
     assert shown.view.verdict.text == "Nothing differs."
 

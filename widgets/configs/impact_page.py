@@ -182,7 +182,7 @@ class ImpactView(QWidget):
     def _name_items(self, items: Sequence[Impact], number: int) -> None:
         with QSignalBlocker(self.items):
             self.items.clear()
-            self.items.addItems([item_words(item) for item in items])
+            self.items.addItems([f"{item_words(item)}{_lost_words(item)}" for item in items])
             self.items.setCurrentIndex(number)
         self.items.setVisible(bool(items))
 
@@ -218,6 +218,11 @@ class ImpactView(QWidget):
 def item_words(item: Impact) -> str:
     """ "registration · acme"."""
     return f"{plain(item.type, 60)} · {plain(item.tenant, 60)}" if item.tenant else plain(item.type, 60)
+
+
+def _lost_words(item: Impact) -> str:
+    entities = sum(row.count or 0 for row in item.stranded)
+    return f" · {count(entities)} stranded" if entities else ""
 
 
 def verdict_of(item: Impact) -> tuple[str, str, str]:

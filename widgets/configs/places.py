@@ -72,7 +72,7 @@ class Places:
             return ""
         begin = self._starts[line - 1]
         end = self._starts[line] if line < len(self._starts) else 1 << 60
-        offset = begin + column - 1
+        offset = min(begin + column, end) - 1
         first = next((spot for spot in self.spots if spot.start >= begin), None)
         if first is not None and offset < first.start < end:
             return first.pointer

@@ -27,7 +27,7 @@ from widgets.shell.label import plain_tooltip
 from widgets.theme import font
 
 _HEIGHT = 34  # px: rows hold buttons
-_TITLES = ("status", "entities", "move to", "why there", "")
+_TITLES = ("status", "entities", "move to", "", "why there")
 
 
 def retargeted(row: Stranded, target: str) -> Staged | None:
@@ -73,9 +73,9 @@ class StrandedPane(QWidget):
         header = table.horizontalHeader()
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(4, QHeaderView.ResizeMode.ResizeToContents)
-        for column, width in enumerate((220, 80, 240)):
+        header.setSectionResizeMode(3, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(4, QHeaderView.ResizeMode.Stretch)
+        for column, width in enumerate((180, 76, 190)):
             table.setColumnWidth(column, width)
         under = QHBoxLayout()
         under.addWidget(self.note)
@@ -98,7 +98,7 @@ class StrandedPane(QWidget):
 
     def _fill(self, number: int, row: Stranded, targets: Sequence[str]) -> None:
         counted = "not counted" if row.count is None else count(row.count)
-        for column, text in ((0, row.status), (1, counted), (3, row.why)):
+        for column, text in ((0, row.status), (1, counted), (4, row.why)):
             item = QTableWidgetItem(plain(text))
             item.setToolTip(plain_tooltip(text))
             if column < 2:
@@ -117,7 +117,7 @@ class StrandedPane(QWidget):
         box.currentIndexChanged.connect(lambda _: self._show_blocked())
         self.targets.append(box)
         self.table.setCellWidget(number, 2, _padded(box))
-        self.table.setCellWidget(number, 4, self._buttons(number, row))
+        self.table.setCellWidget(number, 3, self._buttons(number, row))
 
     def _buttons(self, number: int, row: Stranded) -> QWidget:
         stage, listed, sql = (
