@@ -121,6 +121,14 @@ def _print_stranded(item: Impact, source: str | None) -> None:
 def _print_way_out(found: Stranded, source: str | None) -> None:
     line(f"  {found.sql}")
     if source is not None and found.action is not None:
-        to = shlex.quote(f"to={found.target}")
-        which = shlex.quote(found.filter)
-        line(f"  playhead act {shlex.quote(source)} {found.action.action} {to} --filter {which}")
+        given = (f"{name}={value}" for name, value in found.action.args.items() if value)
+        words = [source, found.action.action, *given, "--filter", found.filter]
+        line(f"  playhead act {' '.join(map(_quoted, words))}")
+
+
+def _quoted(word: str) -> str:
+    """A word for the shell, on one line (bash and zsh know ``$'…'``)."""
+    if "\n" not in word:
+        return shlex.quote(word)
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return f"$'{escaped}'"

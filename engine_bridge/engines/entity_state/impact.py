@@ -155,7 +155,7 @@ def _stranded(
         found.append(
             Stranded(
                 status=status, count=count, target=to, why=why, filter=listing(key, status, others),
-                action=degrade(key, status, to, count) if to and count != 0 else None,
+                action=degrade(key, status, to, count, after) if to and after and count != 0 else None,
                 sql=update(before, key, status, to, others) if to else "",
             )
         )  # fmt: skip

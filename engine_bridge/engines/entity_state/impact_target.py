@@ -67,11 +67,14 @@ def _nearest(status: str, declared: Iterable[Edge], new: dict[str, str], *, forw
     return ""
 
 
-def degrade(key: tuple[str, str | None], status: str, to: str, count: int | None) -> Staged:
-    """The bulk action that moves all entities on one status; its targets are those of the filter beside it."""
+def degrade(key: tuple[str, str | None], status: str, to: str, count: int | None, after: Document) -> Staged:
+    """The bulk action that moves all entities on one status; its targets are those of the filter beside it.
+
+    It names the config that does not know the status: only that makes them stranded.
+    """
     many = "entities" if count is None else "1 entity" if count == 1 else f"{count} entities"
     target = Target(kind="run", id="", title=f"{many} of {key[0]} on {status}")
-    return Staged(target=target, action=ACTION, args={"to": to, "reason": ""})
+    return Staged(target=target, action=ACTION, args={"to": to, "config": "\n".join(after.files)})
 
 
 def update(

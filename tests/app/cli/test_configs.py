@@ -147,7 +147,7 @@ def test_impact_as_json(here: Path, playhead: Run) -> None:
         "filter": 'type == "order" and state == "shipping"', "action": None,
         "sql": 'UPDATE "orders" SET "status" = \'checked\', "version" = "version" + 1 WHERE "status" = \'shipping\';',
     }  # fmt: skip
-    assert item["stranded"][0]["action"]["args"] == {"to": "checked", "reason": ""}
+    assert item["stranded"][0]["action"]["args"] == {"to": "checked", "config": "new.json"}
     assert item["old"]["merged"]["status_types"] == SIMPLE["status_types"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from app.opening import Opened
 from engine_bridge.bridge import Capability
 from tests.app.cli.conftest import Run
 from tests.engines.entity_state.fixtures import Sample, make_file
+from tests.engines.entity_state.sample import FIRST_USER
 from tests.engines.entity_state.sample_configs import INVOICE
 from tests.engines.entity_state.tools.conftest import changed, renamed
 
@@ -57,14 +59,17 @@ def test_the_filter_of_a_finding_lists_its_entities(sample: Sample, playhead: Ru
     (call,) = [f for f in own if "video_call" in f["filter"]]
     assert call["filter"].endswith('tenant != "acme"')
     listed = playhead("runs", sample.url, "--filter", call["filter"], "--json").lines
-    assert [run["id"] for run in listed] == ["10"]
+    assert [run["id"] for run in listed] == [str(FIRST_USER + 9)]  # globex, on acme's status
 
 
 def test_and_by_impact_with_the_exact_count(sample: Sample, playhead: Run) -> None:
     answer = playhead("impact", "new.json", "--source", sample.url)
     assert answer.code == 1
     assert "  4 entities would be stranded." in answer.out.splitlines()
-    assert "sending" in answer.out and "  playhead act " in answer.out
+    (way,) = [text for text in answer.out.splitlines() if text.startswith("  playhead act ")]
+    planned = playhead(*shlex.split(way)[1:], "--plan", "--json").document
+    assert (planned["runnable"], planned["refused"], planned["sent"]) == (3, {}, False)
+    assert {i["changes"][0]["after"] for i in planned["items"]} == {"approved"}
     found = playhead("impact", "app/invoice.json", "new.json", "--source", sample.url, "--json").document
     (item,) = found["items"]
     assert [(s["status"], s["count"], s["target"]) for s in item["stranded"]] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,10 +74,13 @@ def test_a_removed_status_strands_exactly_those_on_it(folder: Folder) -> None:
     assert (found.status, found.count, found.target) == ("shipping", 5, "checked")
     assert found.why == "the release of the claim that step ship held"
     assert found.filter == 'type == "order" and state == "shipping"'
+    assert found.action is not None
+    config = found.action.args.pop("config")
+    assert config.startswith(str(folder.path)) and "shipping" not in Path(config).read_text()
     assert found.action == Staged(
         target=Target(kind="run", id="", title="5 entities of order on shipping"),
         action="degrade",
-        args={"to": "checked", "reason": ""},
+        args={"to": "checked"},
     )
     assert found.sql == (
         'UPDATE "orders" SET "status" = \'checked\', "version" = "version" + 1 WHERE "status" = \'shipping\';'
