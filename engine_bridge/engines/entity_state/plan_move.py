@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
 
 from engine_bridge.actions.model import Change, Param, ParamType, Staged
-from engine_bridge.engines.entity_state import actions_facts
+from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.entity_state import actions_facts, revisions
 from engine_bridge.engines.entity_state.actions_facts import EntityFacts, Moved
+from engine_bridge.engines.entity_state.engine.catalogue import load_texts
+from engine_bridge.engines.entity_state.engine.errors import UnknownWorkflowError
 from engine_bridge.engines.entity_state.plan_base import Deed, Look, Request
 from engine_bridge.engines.entity_state.plan_transition import (
     DEGRADE,
@@ -24,6 +32,7 @@ from engine_bridge.engines.entity_state.store_tables import BoundTable
 from engine_bridge.errors import RejectedError
 from engine_bridge.format import plain
 
+_KEPT_S: Final = 10
 _BY_HAND: Final = (MOVE, DEGRADE, UNDO)
 _RACE: Final = {
     "version": "Compare-and-swap on version {token} and status {status}: whoever moves it first wins, and then nothing "
@@ -259,16 +268,16 @@ def degrade_params(look: Look) -> tuple[Param, ...]:
             name="config",
             title="New config",
             required=False,
-            doc="The path of the config that no longer knows its status; not needed where the present one does not.",
+            doc="Path or REV:path of a config that no longer knows its status; needed where the one in force does.",
         ),
     )
 
 
 def degrade(look: Look, request: Request) -> Deed:
     """Raises RejectedError where the status is not lost, or the target is none."""
-    to, path, here = look.text("to"), look.text("config"), look.facts.status
+    to, path, here = look.text("to"), _absolute(look.text("config")), look.facts.status
     statuses = _of_file(look, path) if path else set(known(look))
-    config = plain(path, 200) if path else "the config in force"
+    config = ", ".join(plain(line, 200) for line in path.splitlines()) or "the config in force"
     if not to or to not in statuses:
         raise RejectedError(
             f"{config} does not know the status {plain(to, 80)!r}.", "Choose one that it knows."
@@ -278,20 +287,31 @@ def degrade(look: Look, request: Request) -> Deed:
         raise RejectedError(f"{config} knows {plain(here, 80)}: it is not stranded.", hint)
     lost = here not in statuses
     warnings = () if lost else (f"{config} knows {plain(here, 80)}: it is not stranded.",)
-    return moved(look, request, Transition(to, DEGRADE, notes={"config": path} if path else {}), warnings)
+    deed = moved(look, request, Transition(to, DEGRADE, notes={"config": path} if path else {}), warnings)
+    return replace(deed, args={"to": to, "config": path or None})
 
 
-def _of_file(look: Look, path: str) -> set[str]:
-    from pathlib import Path
+def _absolute(places: str) -> str:
+    """Files by their whole paths: a job may go on in another folder."""
+    return "\n".join(
+        str(Path(line).absolute()) if Path(line).exists() else line for line in places.splitlines()
+    )
 
-    from engine_bridge.engines.entity_state.engine.catalogue import load
-    from engine_bridge.engines.entity_state.engine.errors import UnknownWorkflowError
 
-    configs = [Path(path), *(Path(own) for own in look.bound.map.configs)]
-    for chosen in (configs[:1], configs):
-        try:
-            document = load(chosen).get(look.bound.type, look.facts.tenant)
-        except UnknownWorkflowError:
-            continue
-        return set(document.workflow.status_types)
-    raise RejectedError(f"{plain(path, 200)} is no config of {look.bound.type}.")
+def _of_file(look: Look, places: str) -> set[str]:
+    """The statuses of a config elsewhere: paths or ``REV:path``, one a line; what it leaves open is in the own ones."""
+    texts, own = (
+        _texts(places, int(time.monotonic()) // _KEPT_S),
+        _texts("\n".join(look.bound.map.configs), 0),
+    )
+    for chosen in (texts, texts + own):
+        with suppress(UnknownWorkflowError):
+            return set(load_texts(chosen).get(look.bound.type, look.tenant).workflow.status_types)
+    raise RejectedError(f"{plain(places, 200)} is no config of {look.bound.type}.")
+
+
+@lru_cache(maxsize=8)
+def _texts(places: str, _period: int) -> tuple[tuple[str, str], ...]:
+    """Files, read once for the thousands of plans of one bulk job."""
+    found = revisions.read(tuple(line for line in places.splitlines() if line.strip()), CancelToken())
+    return tuple((file.name, file.text) for file in found.files)

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from engine_bridge.actions.model import Target, Verdict
-from tests.engines.entity_state.act.tools import Place, target_of
+from engine_bridge.engines.entity_state import impact, lint
+from engine_bridge.engines.entity_state.engine import Context, Engine, Janitors, Poller, UseCases, load
+from engine_bridge.engines.entity_state.engine import Verdict as DeadVerdict
+from engine_bridge.engines.entity_state.engine.database import prepare_sqlite
+from tests.engines.entity_state.act.tools import NEVER, Place, target_of
 
 
 def test_a_move_writes_status_version_history_and_event(own: Place) -> None:
@@ -196,6 +200,44 @@ def test_a_new_config_that_lost_a_status_allows_to_degrade(own: Place) -> None:
     item = ann.plan("inv-009", "degrade", to="sent", config=str(new))
     assert not item.refused
     assert ann.execute(item).outcome.verdict is Verdict.APPLIED and own.status("inv-009")[0] == "sent"
+
+
+def test_what_the_impact_of_a_config_proposes_can_be_done(own: Place) -> None:
+    folder = own.sample.mapping.parent
+    old = json.loads((folder / "invoice.json").read_text())
+    steps = [s for s in old["steps"] if "overdue" not in (s["status"], s["successful_state"])]
+    new = old | {"status_types": [s for s in old["status_types"] if s != "overdue"], "steps": steps}
+    (folder / "new.json").write_text(json.dumps(new))
+    places = [lint.loaded((str(folder / name),), NEVER) for name in ("invoice.json", "new.json")]
+    (item,) = impact.compare(*places, {("invoice", ""): {"overdue": 1}}, NEVER).items
+    (found,) = item.stranded
+    assert found.action is not None
+    ann = own.operator()
+    plan = ann.plan("inv-009", found.action.action, **found.action.args)
+    assert not plan.refused and ann.execute(plan).outcome.verdict is Verdict.APPLIED
+    assert own.status("inv-009")[0] == found.target
+    assert "not stranded" in ann.plan("inv-007", found.action.action, **found.action.args).refused
+
+
+def test_the_applications_own_worker_takes_a_retried_step(own: Place) -> None:
+    """The reference engine's poller, on the row that an operator entered."""
+    ann = own.operator()
+    ann.act("inv-017", "degrade", to="sent")
+    item = ann.plan("inv-009", "retry_step", step="pay_late", requester="user")
+    ann.execute(item, request := "1c1e3f7a-4a3c-4d1e-9a55-5b7b6f0f7d01")
+    janitors, database = Janitors(), own.sample.engine()
+    janitors.register("billing")(lambda dead: DeadVerdict("back", "never sent"))
+    if own.dialect == "sqlite":
+        prepare_sqlite(database)
+    catalogue = load([own.sample.mapping.parent / "invoice.json"])
+    engine = Engine(database, catalogue, UseCases(), janitors=janitors)
+    assert Poller(engine).poll(Context("tick", "cron", tenant_id="acme")) == 1
+    database.dispose()
+    assert own.status("inv-009")[0] == "paid"
+    assert own.history("inv-009")[-1] == ("pay_late", "overdue", "paid", "ann")
+    settled = ann.settle(item, request)
+    assert settled.verdict is Verdict.APPLIED and not settled.pending
+    assert "ann moved it overdue → paid" in settled.evidence[0]
 
 
 def test_through_journal_and_child_process(own: Place, run_journal: Any) -> None:
