@@ -22,7 +22,7 @@ from engine_bridge.focus import Focus
 from engine_bridge.format import count
 from engine_bridge.model import Run, RunRef
 from engine_bridge.populations import Population
-from engine_bridge.query.ast import And, Node
+from engine_bridge.query.ast import And, Compare, Node
 from engine_bridge.session import Session
 from widgets.entities.filters import knowing, states
 from widgets.entities.header import LINT
@@ -198,12 +198,8 @@ class EntitiesPage(PageController):
         """The filter, and that an entity is of the type on show."""
         if not any(field.name == "type" for field in self.fields):
             return self.node
-        from engine_bridge.query import parse
-        from engine_bridge.query.text import compare
-
-        only = parse(compare("type", self.type), self.fields)
-        nodes = (*clauses(only), *clauses(self.node))
-        return nodes[0] if len(nodes) == 1 else And(nodes)
+        only = Compare("type", "==", self.type)
+        return only if self.node is None else And((only, *clauses(self.node)))
 
     def moved(self) -> None:
         """The source changed: figures and staged moves follow."""

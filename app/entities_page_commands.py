@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.commands import Command
+from app.runs_page_commands import cell_commands
 
 if TYPE_CHECKING:
     from app.entities_page import EntitiesPage
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def commands(page: EntitiesPage) -> list[Command]:
     """What a user can do on the entities page; moves first, for the status bar teaches the first ones."""
-    return [*_moves(page), *_graph(page), *_list(page), *_rows(page), *_cells(page)]
+    return [*_moves(page), *_graph(page), *_list(page), *_rows(page), *cell_commands(page.cells, page.name)]
 
 
 def _moves(page: EntitiesPage) -> list[Command]:
@@ -123,17 +124,4 @@ def _rows(page: EntitiesPage) -> list[Command]:
         row("copy_cell", "Copy Cell", page.cells.copy_cell, "Ctrl+C", icon="copy"),
         row("copy_row", "Copy Rows", page.cells.copy_row, "Ctrl+Shift+C", icon="copy"),
         row("copy_id", "Copy Entity Id", page.cells.copy_id, "I", icon="copy"),
-    ]
-
-
-def _cells(page: EntitiesPage) -> list[Command]:
-    cells = page.cells
-
-    def cell(name: str, title: str, run: Callable[[], None], key: str) -> Command:
-        return Command(f"entities.{name}", title, run, (key,), cells.unfit, scope=page.name, icon="filter")
-
-    return [
-        cell("filter_by", "Filter by This Cell", cells.filter_by, "="),
-        cell("filter_and", "Filter: and This Cell", cells.filter_and, "+"),
-        cell("filter_not", "Filter: and Not This Cell", cells.filter_not, "-"),
     ]

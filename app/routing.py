@@ -25,6 +25,7 @@ _WORDS: Final = {
     "run …": "Reading the run",
     "anchors …": "Measuring the list",
     "count …": "Counting runs",
+    "population …": "Counting entities by status",
     "facets …": "Counting by status",
     "changes …": "Looking for changes",
     "history …": "Reading the history",

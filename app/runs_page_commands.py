@@ -10,11 +10,12 @@ from app.commands import Command
 
 if TYPE_CHECKING:
     from app.runs_page import RunsPage
+    from app.runs_page_cells import Cells
 
 
 def commands(page: RunsPage) -> list[Command]:
     """What a user can do on the runs page."""
-    return [*_list_commands(page), *_row_commands(page), *_cell_commands(page)]
+    return [*_list_commands(page), *_row_commands(page), *cell_commands(page.cells, page.name)]
 
 
 def _list_commands(page: RunsPage) -> list[Command]:
@@ -64,14 +65,14 @@ def _row_commands(page: RunsPage) -> list[Command]:
     ]
 
 
-def _cell_commands(page: RunsPage) -> list[Command]:
-    cells = page.cells
+def cell_commands(cells: Cells, scope: str) -> list[Command]:
+    """Filters by the current cell of a list, on the page ``scope``."""
 
     def cell(name: str, title: str, run: Callable[[], None], key: str) -> Command:
-        return Command(name, title, run, (key,), cells.unfit, scope="runs", icon="filter")
+        return Command(f"{scope}.{name}", title, run, (key,), cells.unfit, scope=scope, icon="filter")
 
     return [
-        cell("runs.filter_by", "Filter by This Cell", cells.filter_by, "="),
-        cell("runs.filter_and", "Filter: and This Cell", cells.filter_and, "+"),
-        cell("runs.filter_not", "Filter: and Not This Cell", cells.filter_not, "-"),
+        cell("filter_by", "Filter by This Cell", cells.filter_by, "="),
+        cell("filter_and", "Filter: and This Cell", cells.filter_and, "+"),
+        cell("filter_not", "Filter: and Not This Cell", cells.filter_not, "-"),
     ]
