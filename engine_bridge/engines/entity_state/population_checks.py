@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state.population_counts import Scope
-from engine_bridge.engines.entity_state.row_parts import labelled
+from engine_bridge.engines.entity_state.row_parts import labelled, of_entity
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
 from engine_bridge.engines.entity_state.store_connect import Reader
@@ -165,9 +165,6 @@ def _broken(scope: Scope, history: BoundTable, read: Reader) -> int:
     before = sa.func.lag(history.to).over(partition_by=history.entity_id, order_by=history.order)
     links = sa.select(*labelled(history.from_, before)).where(*history.rows)
     if scope.where:
-        mine = (
-            sa.select(sa.literal_column("1")).select_from(scope.bound.table).where(history.link, *scope.where)
-        )
-        links = links.where(sa.exists(mine.correlate(history.table)))
+        links = links.where(of_entity(scope.bound, history, scope.where))
     inner = links.subquery()
     return int(read.value(sa.select(sa.func.count()).select_from(inner).where(inner.c.c0 != inner.c.c1)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import weakref
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -77,20 +78,19 @@ def by_status(store: Store, scope: Scope, now_ns: int, cancel: CancelToken) -> d
     """Counts of every status that has entities, the largest first."""
     with store.reader(cancel) as read:
         claims = population_claims.columns(scope.bound, now_ns)
-        if claims and _indexed(scope.bound, read):
-            rows = _with_claims(
-                read.all(_counting(scope, [])), read.all(_counting(scope, claims, only_claims=True))
-            )
+        if claims and (store.dialect == "postgresql" or _indexed(scope.bound, read)):
+            rows, held = read.all(_counting(scope, [])), read.all(_counting(scope, claims, only_claims=True))
+            rows = _with_claims(rows, held)
         else:
             rows = read.all(_counting(scope, claims))
     found: dict[str, Counted] = {}
-    for status, number, *held in rows:
-        stuck, oldest = held or (0, None)
+    for status, number, *claimed in rows:
+        stuck, oldest = claimed or (0, None)
         found[_name(status)] = Counted(number, int(stuck or 0), oldest)
     return dict(sorted(found.items(), key=lambda item: -item[1].count))
 
 
-def _with_claims(rows: Any, claims: Any) -> list[tuple[Any, ...]]:
+def _with_claims(rows: Any, claims: Any) -> Sequence[Any]:
     known = {row[0]: tuple(row[2:]) for row in claims}
     return [(row[0], row[1], *known.get(row[0], (0, None))) for row in rows]
 
@@ -123,7 +123,10 @@ _INDEXED: weakref.WeakKeyDictionary[Bound, bool] = weakref.WeakKeyDictionary()
 
 
 def _indexed(bound: Bound, read: Reader) -> bool:
-    """Whether an index on the status answers the counting alone, so that claims are better asked about apart."""
+    """Whether an index on the status answers the counting alone, so that claims are better asked about apart.
+
+    PostgreSQL counts in parallel only what does not look into other tables.
+    """
     column = bound.status_column
     if column is None:
         return False

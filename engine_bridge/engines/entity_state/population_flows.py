@@ -20,7 +20,7 @@ from sqlalchemy.sql.operators import custom_op
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state.population_checks import Checked
 from engine_bridge.engines.entity_state.population_counts import Scope
-from engine_bridge.engines.entity_state.row_parts import labelled
+from engine_bridge.engines.entity_state.row_parts import labelled, of_entity
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_connect import Reader
 from engine_bridge.engines.entity_state.store_tables import BoundTable, family
@@ -132,10 +132,7 @@ def _grouped(
     statement = sa.select(*labelled(*by, sa.func.count())).select_from(history.table).where(*where)
     statement = statement.where(*(_by_scan(dialect, rule) for rule in history.scope))
     if not scope.whole or (scope.where and history.tenant is None):
-        mine = (
-            sa.select(sa.literal_column("1")).select_from(scope.bound.table).where(history.link, *scope.where)
-        )
-        statement = statement.where(sa.exists(mine.correlate(history.table)))
+        statement = statement.where(of_entity(scope.bound, history, scope.where))
     found: Counter[_Key] = Counter()
     for source, target, step, requester, number in read.all(statement.group_by(*present)):
         found[_text(source), _text(target), _text(step), _text(requester)] += number

@@ -67,7 +67,9 @@ def read(store: Store, cancel: CancelToken) -> list[Resource]:
 
 def condition(bound: Bound) -> sa.ColumnElement[bool] | None:
     """The condition that an entity is claimed; None where this type knows no claims."""
-    parts = [column.is_not(None) for column in (bound.claimed_by, bound.claimed_at) if column is not None]
+    parts: list[sa.ColumnElement[bool]] = [
+        column.is_not(None) for column in (bound.claimed_by, bound.claimed_at) if column is not None
+    ]
     if any(info.role == "claim" for info in bound.statuses.values()):
         parts.append(bound.where_role(lambda info: info.role == "claim"))
     return sa.or_(*parts) if parts else None

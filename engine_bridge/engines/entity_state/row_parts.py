@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,14 +16,19 @@ def labelled(*columns: Any) -> list[Any]:
     return [(sa.null() if column is None else column).label(f"c{n}") for n, column in enumerate(columns)]
 
 
+def of_entity(bound: Bound, table: BoundTable, where: Iterable[Any]) -> sa.ColumnElement[bool]:
+    """The condition that a row beside the entities belongs to one that satisfies some conditions."""
+    mine: sa.Select[Any] = (
+        sa.select(sa.literal_column("1")).select_from(bound.table).where(table.link, *where)
+    )
+    return sa.exists(mine.correlate(table.table))
+
+
 def owned(bound: Bound, table: BoundTable) -> list[sa.ColumnElement[bool]]:
     """The conditions that rows beside the entities may be seen: where they name no tenant, their entity's counts."""
     conditions = list(table.scope)
     if bound.scope and table.tenant is None:
-        mine: sa.Select[Any] = (
-            sa.select(sa.literal_column("1")).select_from(bound.table).where(table.link, *bound.scope)
-        )
-        conditions.append(sa.exists(mine.correlate(table.table)))
+        conditions.append(of_entity(bound, table, bound.scope))
     return conditions
 
 
