@@ -37,12 +37,12 @@ _OFFERED = frozenset(Capability) - {
     Capability.CONFIG,
     Capability.DEFINITION,
     Capability.POPULATION,
-    Capability.REPLAY,
 }
 
 if TYPE_CHECKING:
     from engine_bridge.actions.model import ActionSpec, PlanItem, Staged, Target
     from engine_bridge.engines.dbos.plan_base import Place
+    from engine_bridge.replay.model import ReplayInput, RunnerSpec
 
 
 class DbosBridge(Bridge):
@@ -169,6 +169,16 @@ class DbosBridge(Bridge):
 
     def resources(self, kind: str, cancel: CancelToken) -> list[Resource]:
         return resources.read(self._db, kind, cancel)
+
+    def replayer(self, cancel: CancelToken) -> RunnerSpec:
+        from engine_bridge.engines.dbos import replay_input
+
+        return replay_input.SPEC
+
+    def replay_input(self, ref: RunRef, cancel: CancelToken) -> ReplayInput:
+        from engine_bridge.engines.dbos import replay_input
+
+        return replay_input.read(self._db, ref, cancel)
 
     def now_ns(self, cancel: CancelToken) -> int:
         return self._db.now_ns(cancel)
