@@ -73,9 +73,9 @@ class EventModel(QAbstractTableModel):
         return self._with_day
 
     @property
-    def by_days(self) -> bool:
-        """Whether this is an entity's life of several days."""
-        return self._with_day and self._history is not None and is_entity(self._history.run)
+    def of_entity(self) -> bool:
+        """Whether this is an entity's life."""
+        return self._history is not None and is_entity(self._history.run)
 
     def grow(self) -> None:
         """Takes events that the history gained; what is shown stays where it is."""
@@ -185,7 +185,7 @@ class EventModel(QAbstractTableModel):
 
     def _time(self, ns: int | None) -> str:
         # An entity's moves are days apart: what matters is read at a glance, the exact time is in the tooltip.
-        clock = fmt.clock(ns, self._zone, digits=0 if self.by_days else 3)
+        clock = fmt.clock(ns, self._zone, digits=0 if self.of_entity else 3)
         return f"{fmt.day(ns, self._zone)} {clock}" if self._with_day and clock else clock
 
     def tooltip(self, row: int, column: int) -> str:

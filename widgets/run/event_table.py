@@ -23,7 +23,7 @@ from widgets.theme import ROW
 
 _WIDTHS = (56, 112, 156, 150)
 _DAY_WIDTH = 160
-_SHORT_WIDTHS = (40, 126)  # of number and time in an entity's life, whose detail says most
+_SHORT_WIDTH, _SHORT_DAY_WIDTH = 78, 126  # of an entity's times, for their detail says most
 
 
 class EventTable(QTableView):
@@ -98,8 +98,8 @@ class EventTable(QTableView):
         self._fitting = True
         number, time, kind, step = _WIDTHS
         time = _DAY_WIDTH if self.events.with_day else time
-        if self.events.by_days:
-            number, time = _SHORT_WIDTHS
+        if self.events.of_entity:
+            number, time = 40, _SHORT_DAY_WIDTH if self.events.with_day else _SHORT_WIDTH
         rest = self.viewport().width() - number - time
         kind = min(kind, max(100, rest // 3))
         step = max(60, min(260, (rest - kind) * 2 // 5))
