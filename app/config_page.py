@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,16 +38,15 @@ class ConfigPage(PageController):
     name = "config"
     title = "Config"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, view: ConfigView | None = None) -> None:
         super().__init__(context)
-        self.view = ConfigView()
+        self.view = view = view or ConfigView()
         self.report: LintReport | None = None
         self.tenant = ""
         self.dialog: QFileDialog | None = None
         self._loaded: tuple[str | None, Session | None] = (None, None)
         self._error: PlayheadError | None = None
         self._work = Work(context.sources, context.report, self)
-        view = self.view
         view.header.type_chosen.connect(lambda name: context.focus.change(type=name))
         view.header.tenant_chosen.connect(self.show_tenant)
         view.header.wanted.connect(self._run_command)
@@ -60,6 +60,13 @@ class ConfigPage(PageController):
         self.jobs.busy.connect(self._on_busy)
         self.jobs.given_up.connect(self._on_given_up)
         context.sources.changed.connect(self._on_source)
+
+    @classmethod
+    def build(cls, context: Context) -> Iterator[PageController | None]:
+        view = ConfigView(whole=False)
+        for _ in view.pieces:
+            yield None
+        yield cls(context, view)
 
     @property
     def widget(self) -> QWidget:

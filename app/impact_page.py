@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -36,14 +37,13 @@ class ImpactPage(PageController):
     name = "impact"
     title = "Impact"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, view: ImpactView | None = None) -> None:
         super().__init__(context)
-        self.view = ImpactView()
+        self.view = view = view or ImpactView()
         self.report: ImpactReport | None = None
         self._number = 0
         self._loaded: tuple[str | None, Session | None] = (None, None)
         self._error: PlayheadError | None = None
-        view = self.view
         view.compare_requested.connect(self.compare)
         view.cancel_requested.connect(lambda: self._give_up(_SLOT))
         view.item_chosen.connect(self.show_number)
@@ -55,6 +55,13 @@ class ImpactPage(PageController):
         self.jobs.busy.connect(self._on_busy)
         self.jobs.given_up.connect(self._on_given_up)
         context.sources.changed.connect(self._on_source)
+
+    @classmethod
+    def build(cls, context: Context) -> Iterator[PageController | None]:
+        view = ImpactView(whole=False)
+        for _ in view.pieces:
+            yield None
+        yield cls(context, view)
 
     @property
     def widget(self) -> QWidget:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from PySide6.QtCore import QEvent, QSignalBlocker, Qt, Signal
@@ -35,59 +35,72 @@ PANES: Final = ("stranded", "changes", "findings")
 
 
 class ImpactView(QWidget):
-    """``compare_requested`` comes from the button and from Enter; ``item_chosen`` carries a number of the report."""
+    """``compare_requested`` comes from the button and from Enter; ``item_chosen`` carries a number of the report.
+
+    Unless it is made ``whole``, the caller goes through ``pieces``: each makes a part, and none takes a frame's time.
+    """
 
     compare_requested = Signal()
     cancel_requested = Signal()
     item_chosen = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, whole: bool = True) -> None:
         super().__init__(parent)
         self.setAccessibleName("Impact of a change")
-        self.old, self.new = PlacePicker("Old configs"), PlacePicker("New configs")
-        self.items = QComboBox()
-        self.compare = QPushButton("Compare")
-        self.progress = ProgressLine()
-        self.verdict, self.glyph = Text(least=200), Glyph()
-        self.notices = label(color="muted", wrap=True)
-        self.old_graph, self.new_graph = ConfigGraph("Old graph"), ConfigGraph("New graph")
-        self.stranded, self.changes, self.lint = StrandedPane(), ChangeTable(), LintPane()
-        self.empty = EmptyState()
         self.impact: Impact | None = None
-        self._lay_out()
+        self.pieces = self._build()
+        if whole:
+            for _ in self.pieces:
+                pass
+
+    def _build(self) -> Iterator[None]:
+        # From the outside in: a style sheet makes every change of parent dear, and dearer the more is below it.
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(16, 12, 16, 0)
+        whole.setSpacing(8)
+        self.old, self.new = PlacePicker("Old configs"), PlacePicker("New configs")
+        self.compare, self.progress = QPushButton("Compare"), ProgressLine()
+        top = QHBoxLayout()
+        whole.addLayout(top)
+        self._lay_out_pickers(top)
+        whole.addWidget(self.progress)
+        yield
+        self._stack, self._content, self.empty = QStackedWidget(), QWidget(), EmptyState()
+        whole.addWidget(self._stack, 1)
+        self._stack.addWidget(self._content)
+        self._stack.addWidget(self.empty)
+        self._stack.setCurrentWidget(self.empty)
+        column = QVBoxLayout(self._content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        self.items, self.verdict, self.glyph = QComboBox(), Text(least=200), Glyph()
+        self.notices = label(color="muted", wrap=True)
+        summary = QHBoxLayout()
+        column.addLayout(summary)
+        self._lay_out_summary(summary)
+        column.addWidget(self.notices)
+        split = QSplitter(Qt.Orientation.Vertical)
+        column.addWidget(split, 1)
+        self._lay_out_split(split)
+        yield
+        self.stranded, self.changes = StrandedPane(), ChangeTable()
+        self.panes.add(Pane("stranded", "Stranded", self.stranded))
+        self.panes.add(Pane("changes", "Changes", self.changes))
+        yield
+        self.lint = LintPane()
+        self.panes.add(Pane("findings", "Findings", self.lint))
+        self._connect()
+
+    def _connect(self) -> None:
         self.home = self.new
         self.compare.clicked.connect(self.compare_requested)
         for picker in (self.old, self.new):
             picker.entered.connect(self.compare_requested)
         self.progress.cancelled.connect(self.cancel_requested)
         self.items.activated.connect(lambda row: self.item_chosen.emit(row))
-        self._stack.setCurrentWidget(self.empty)
 
-    def _lay_out(self) -> None:
-        self.items.setAccessibleName("Workflow type and tenant")
-        self.items.setMaximumWidth(300)
-        self.items.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    def _lay_out_pickers(self, row: QHBoxLayout) -> None:
         self.compare.setProperty("primary", "true")
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addLayout(self._summary())
-        column.addWidget(self.notices)
-        column.addWidget(self._splitter(), 1)
-        self._content = content
-        self._stack = QStackedWidget()
-        self._stack.addWidget(content)
-        self._stack.addWidget(self.empty)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(16, 12, 16, 0)
-        whole.setSpacing(8)
-        whole.addLayout(self._pickers())
-        whole.addWidget(self.progress)
-        whole.addWidget(self._stack, 1)
-
-    def _pickers(self) -> QHBoxLayout:
-        row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(label("Impact of a change", size=18, bold=True))
         row.addSpacing(12)
@@ -95,33 +108,29 @@ class ImpactView(QWidget):
             row.addWidget(label(title, color="muted"))
             row.addWidget(picker, 1)
         row.addWidget(self.compare)
-        return row
 
-    def _summary(self) -> QHBoxLayout:
-        row = QHBoxLayout()
+    def _lay_out_summary(self, row: QHBoxLayout) -> None:
+        self.items.setAccessibleName("Workflow type and tenant")
+        self.items.setMaximumWidth(300)
+        self.items.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         row.setSpacing(8)
         row.addWidget(self.items)
         row.addWidget(self.glyph)
         row.addWidget(self.verdict)
         row.addStretch(1)
-        return row
 
-    def _splitter(self) -> QSplitter:
-        self.graphs = QSplitter(Qt.Orientation.Vertical)
-        for title, graph in (("Old", self.old_graph), ("New", self.new_graph)):
-            self.graphs.addWidget(_titled(title, graph))
-        self.panes = Panes("What changes", [])
-        for name, widget in zip(PANES, (self.stranded, self.changes, self.lint), strict=True):
-            self.panes.add(Pane(name, name.capitalize(), widget))
-        split = QSplitter(Qt.Orientation.Vertical)
+    def _lay_out_split(self, split: QSplitter) -> None:
+        self.graphs, self.panes = QSplitter(Qt.Orientation.Vertical), Panes("What changes", [])
         split.addWidget(self.graphs)
         split.addWidget(self.panes)
+        self.old_graph, self.new_graph = ConfigGraph("Old graph"), ConfigGraph("New graph")
+        for title, graph in (("Old", self.old_graph), ("New", self.new_graph)):
+            self.graphs.addWidget(_titled(title, graph))
         split.setSizes([420, 300])
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 2)
         for splitter in (self.graphs, split):
             splitter.setChildrenCollapsible(False)
-        return split
 
     @property
     def shows_impact(self) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Final
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from engine_bridge.configs import ConfigFile, Declared, Finding, LintReport, Simulation
@@ -25,53 +26,66 @@ PANES: Final = ("findings", "paths", "simulation", "replay")
 
 
 class ConfigView(QWidget):
-    """Shows a lint report's workflow type as one tenant sees it."""
+    """Shows a lint report's workflow type as one tenant sees it.
 
-    tenant_chosen = Signal(object)
+    Unless it is made ``whole``, the caller goes through ``pieces``: each makes a part, and none takes a frame's time.
+    """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, whole: bool = True) -> None:
         super().__init__(parent)
         self.setAccessibleName("Config")
-        self.header = ConfigHeader()
-        self.graph = ConfigGraph()
-        self.lint, self.paths = LintPane(), PathsPane()
-        self.simulation, self.replay = SimulationPane(), ReplayPane()
-        self.empty = EmptyState()
         self.declared: Declared | None = None
         self.files: tuple[ConfigFile, ...] = ()
         self._way: dict[str, tuple[str, ...]] = {}
-        self._lay_out()
+        self.pieces = self._build()
+        if whole:
+            for _ in self.pieces:
+                pass
+
+    def _build(self) -> Iterator[None]:
+        # From the outside in: a style sheet makes every change of parent dear, and dearer the more is below it.
+        self._stack, self._content, self.empty = QStackedWidget(self), QWidget(), EmptyState()
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self._stack)
+        self._stack.addWidget(self._content)
+        self._stack.addWidget(self.empty)
+        self.show_empty()
+        column = QVBoxLayout(self._content)
+        column.setContentsMargins(16, 12, 16, 0)
+        column.setSpacing(10)
+        self.header, self.split = ConfigHeader(), QSplitter(Qt.Orientation.Vertical)
+        column.addWidget(self.header)
+        column.addWidget(self.split, 1)
+        self.graph, self.panes = ConfigGraph(), Panes("Config", [])
+        self.split.addWidget(self.graph)
+        self.split.addWidget(self.panes)
+        yield
+        self.lint = LintPane()
+        self.panes.add(Pane("findings", "Findings", self.lint))
+        yield
+        self.paths = PathsPane()
+        self.panes.add(Pane("paths", "Paths", self.paths))
+        yield
+        self.simulation = SimulationPane()
+        yield
+        self.panes.add(Pane("simulation", "Simulation", self.simulation))
+        yield
+        self.replay = ReplayPane()
+        yield
+        self.panes.add(Pane("replay", "Replay", self.replay))
+        self._connect()
+
+    def _connect(self) -> None:
+        self.split.setStretchFactor(0, 2)
+        self.split.setStretchFactor(1, 3)
+        self.split.setSizes([300, 460])
+        self.split.setChildrenCollapsible(False)
         self.home = self.lint.table
         self.graph.toggled.connect(lambda told: self.go_to_status(told[0]))
         self.paths.way_chosen.connect(lambda way: self._show_way("paths", way))
         self.simulation.life_chosen.connect(lambda life: self._show_way("simulation", life))
         self.panes.currentChanged.connect(lambda _: self._show_overlay())
-        self.show_empty()
-
-    def _lay_out(self) -> None:
-        self.panes = Panes("Config", [])
-        for name, widget in zip(PANES, (self.lint, self.paths, self.simulation, self.replay), strict=True):
-            self.panes.add(Pane(name, name.capitalize(), widget))
-        self.split = QSplitter(Qt.Orientation.Vertical)
-        self.split.addWidget(self.graph)
-        self.split.addWidget(self.panes)
-        self.split.setStretchFactor(0, 2)
-        self.split.setStretchFactor(1, 3)
-        self.split.setSizes([300, 460])
-        self.split.setChildrenCollapsible(False)
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(16, 12, 16, 0)
-        column.setSpacing(10)
-        column.addWidget(self.header)
-        column.addWidget(self.split, 1)
-        self._stack = QStackedWidget(self)
-        self._stack.addWidget(content)
-        self._stack.addWidget(self.empty)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(self._stack)
-        self._content = content
 
     @property
     def shows_config(self) -> bool:

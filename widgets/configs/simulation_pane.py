@@ -56,7 +56,9 @@ class SimulationPane(QSplitter):
         self.seed.setAccessibleName("Seed")
         self.seed.setToolTip("The same seed gives the same lives.")
         self.run.setProperty("primary", "true")
-        left = QWidget()
+        left, right = QWidget(), QWidget()
+        self.addWidget(left)
+        self.addWidget(right)
         form = QGridLayout(left)
         form.setContentsMargins(0, 8, 8, 8)
         for column, (title, widget) in enumerate((("Lives", self.lives), ("Seed", self.seed))):
@@ -65,25 +67,23 @@ class SimulationPane(QSplitter):
         form.addWidget(self.run, 0, 4)
         form.setColumnStretch(1, 1)
         form.setColumnStretch(3, 1)
-        form.addWidget(
-            label("What becomes of each step: weights, the usual ones where empty", color="muted"), 1, 0, 1, 5
-        )
+        told = label("What becomes of each step: weights, the usual ones where empty", color="muted")
+        form.addWidget(told, 1, 0, 1, 5)
         form.addWidget(self.chances, 2, 0, 1, 5)
-        right = QWidget()
-        rows = QVBoxLayout(right)
+        self._lay_out_results(QVBoxLayout(right))
+        self.setSizes([460, 800])
+        self.setChildrenCollapsible(False)
+
+    def _lay_out_results(self, rows: QVBoxLayout) -> None:
         rows.setContentsMargins(8, 8, 0, 8)
         rows.addWidget(self.note)
         rows.addWidget(self.progress)
         tables = QSplitter(Qt.Orientation.Horizontal)
+        rows.addWidget(tables, 1)
         tables.addWidget(self.ends)
         tables.addWidget(self.samples)
         tables.setSizes([420, 420])
         tables.setChildrenCollapsible(False)
-        rows.addWidget(tables, 1)
-        self.addWidget(left)
-        self.addWidget(right)
-        self.setSizes([460, 800])
-        self.setChildrenCollapsible(False)
 
     def set_steps(self, steps: Sequence[str]) -> None:
         """The steps that chances can be given for."""
