@@ -130,7 +130,7 @@ class EntityActor(Actor):
         kind = self._kind(item.staged)
         try:
             self._allowed(item, kind)
-            if kind.dedupes and plan_retry.endpoint(self._aimed(item.staged, cancel)):
+            if kind.http and plan_retry.endpoint(self._aimed(item.staged, cancel)):
                 return self._asked(item, request_id, cancel)
             found = self._run(lambda c: self._written(c, item, request_id), (request_id,), cancel)
         except CancelledError:
@@ -150,7 +150,7 @@ class EntityActor(Actor):
         return kind
 
     def _allowed(self, item: PlanItem, kind: Kind) -> None:
-        why = actions_rights.off(self._source.mapping, http=kind.dedupes)
+        why = actions_rights.off(self._source.mapping, http=kind.http)
         if why:
             raise RejectedError(f"Nothing is written: {why}")
         if self._source.mapping.writes.require_reason and not self.signature.reason.strip():
@@ -255,7 +255,7 @@ class EntityActor(Actor):
 
     def _in_one(self, item: PlanItem) -> bool:
         kind = actions.kind_of(item.staged)
-        return kind is not None and not (kind.dedupes and self._source.mapping.writes.mode != "sql")
+        return kind is not None and not (kind.http and self._source.mapping.writes.mode != "sql")
 
     def _chunk(self, connection: sa.Connection, asked: list[tuple[PlanItem, str]]) -> list[Look | Exception]:
         found: list[Look | Exception] = []
@@ -339,7 +339,7 @@ class EntityActor(Actor):
         made = act_made.outcome(look, intent.request_id)
         if made is not None:
             return made
-        if kind.dedupes and plan_retry.endpoint(look):
+        if kind.http and plan_retry.endpoint(look):
             return _unknown(
                 "The application's endpoint may have been asked; its history does not name this request."
             )

@@ -6,11 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine_bridge.actions.model import Change, Outcome, Verdict
+from engine_bridge.actions.model import Outcome, Verdict
 from engine_bridge.engines.entity_state import actions_facts, plan_failure
 from engine_bridge.engines.entity_state.actions_facts import Moved, column
 from engine_bridge.engines.entity_state.plan_base import Look
-from engine_bridge.errors import RejectedError
 
 _PENDING = "no worker has taken the step yet"
 
@@ -89,11 +88,6 @@ def _applied(*evidence: str) -> Outcome:
     return Outcome(verdict=Verdict.APPLIED, evidence=evidence)
 
 
-def changes(look: Look) -> tuple[Change, ...]:
-    """The status as it is now."""
-    return (Change(what="status", before="", after=look.facts.status),)
-
-
 def lost(look: Look, seen: str | None, changed: list[str]) -> tuple[str, ...]:
     """Who was first, and what changed: the history rows since the plan was made, then the bare facts."""
     since = (
@@ -109,8 +103,3 @@ def lost(look: Look, seen: str | None, changed: list[str]) -> tuple[str, ...]:
         "No history row says who: it was changed past the application (raw SQL, or a claim's columns).",
         *changed,
     )
-
-
-def refused(why: str) -> RejectedError:
-    """Nothing was written."""
-    return RejectedError(f"Nothing was written: {why}")

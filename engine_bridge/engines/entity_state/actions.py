@@ -45,7 +45,8 @@ def _entity(look: Look) -> tuple[Precondition, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One action. ``effect`` answers (what it does now, why it cannot); ``writes`` is the right it needs."""
+    """One action. ``effect`` answers (what it does now, why it cannot); ``writes`` is the right it needs; ``http``: it
+    may go through the mapping's endpoint."""
 
     title: str
     effect: Callable[[Look], tuple[str, str]]
@@ -54,6 +55,7 @@ class Kind:
     seen: Callable[[Look], tuple[Precondition, ...]] = _entity
     writes: str = "move"
     dedupes: bool = False
+    http: bool = False
     glyph: str = ""
 
 
@@ -63,7 +65,7 @@ _RELEASE: Final = Kind(
     "Release the claim…", plan_claim.effect, plan_claim.deed, plan_claim.params, glyph="unlock"
 )
 _RETRY: Final = Kind(
-    "Retry a step…", plan_retry.effect, plan_retry.deed, plan_retry.params, writes="delayed", dedupes=True,
+    "Retry a step…", plan_retry.effect, plan_retry.deed, plan_retry.params, writes="delayed", dedupes=True, http=True,
     glyph="running",
 )  # fmt: skip
 _OBSERVE: Final = Kind(
@@ -177,9 +179,8 @@ def _spec(source: Source, look: Look, kind: Kind) -> ActionSpec:
 
 def effect_of(source: Source, look: Look, kind: Kind) -> tuple[str, str]:
     """What an action does now, and why it is disabled; one of the two is empty."""
-    http = kind is _RETRY
-    why = actions_rights.off(source.mapping, http=http)
-    if not why and not (http and plan_retry.endpoint(look)):
+    why = actions_rights.off(source.mapping, http=kind.http)
+    if not why and not (kind.http and plan_retry.endpoint(look)):
         why = source.lacking(look.bound, look.reads, kind.writes)
     return ("", why) if why else kind.effect(look)
 
