@@ -21,11 +21,12 @@ MOST: Final = 20_000
 """Failures that are counted at most: the newest."""
 
 _PAGE: Final = 250  # counting so many takes a few milliseconds
+_TOLD: Final = 2_000  # rows between two looks at what was counted
 _AGAIN_MS: Final = 2_000
 
 
 class Tallies(QObject):
-    """One count at a time, beside the list. ``counted`` comes after each page."""
+    """One count at a time, beside the list. ``counted`` comes when more is known."""
 
     counted = Signal()
 
@@ -98,7 +99,8 @@ class Tallies(QObject):
         tally.add(page.items)
         ended = page.after is None
         tally.whole = ended
-        if self.shown is None or self.shown is tally or ended or tally.read >= MOST:
+        first, growing = self.shown is None, self.shown is tally and tally.read % _TOLD == 0
+        if first or growing or ended or tally.read >= MOST:
             # A recount replaces what is shown only when it is through.
             self.shown = tally
             self.counted.emit()
