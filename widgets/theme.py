@@ -170,6 +170,7 @@ def _palette(t: Theme) -> QPalette:
 
 def _style_sheet(t: Theme) -> str:
     rules = resources.path("themes", "style.qss").read_text("utf-8")
+    rules = rules.replace("@themes", resources.path("themes").as_posix())
     for token, value in sorted(t.tokens.items(), key=lambda item: -len(item[0])):
         rules = rules.replace(f"@{token}", value)
     return rules
