@@ -16,12 +16,11 @@ from engine_bridge.bridge import FailureRow, Field, FieldType, Page
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state import filters, payloads, resource_ids, runs_enrich, runs_rows
 from engine_bridge.engines.entity_state.failures_log import BATCH, Line, Log, decoded, encoded
-from engine_bridge.engines.entity_state.row_parts import number, text
+from engine_bridge.engines.entity_state.row_parts import key_of, number, text
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import Bound
 from engine_bridge.engines.entity_state.store_connect import Reader
 from engine_bridge.engines.entity_state.store_tables import as_text
-from engine_bridge.errors import NotFoundError
 from engine_bridge.model import Failure, Run, Status
 from engine_bridge.query.ast import And, Compare, Node, Not, Or, Text
 from engine_bridge.query.predicate import value_test
@@ -123,7 +122,7 @@ class _Search:
     def _runs(self, read: Reader, lines: Sequence[Line]) -> dict[tuple[str, str], Run]:
         wanted: dict[Bound, dict[Any, None]] = {}
         for line in lines:
-            key = _key(line.bound, line.values["entity_id"])
+            key = key_of(line.bound, line.values["entity_id"])
             if key is not None:
                 wanted.setdefault(line.bound, {})[key] = None
         entities = []
@@ -190,13 +189,6 @@ def _gone(row: FailureRow) -> Run:
         engine_status="",
         engine=runs_rows.ENGINE,
     )
-
-
-def _key(bound: Bound, entity: Any) -> Any:
-    try:
-        return bound.key(str(entity))
-    except NotFoundError:
-        return None
 
 
 def _row(line: Line, run: Run | None) -> FailureRow:

@@ -19,7 +19,7 @@ from engine_bridge.engines.entity_state.history_rows import (
     Story,
 )
 from engine_bridge.engines.entity_state.revisions_force import in_force
-from engine_bridge.engines.entity_state.row_parts import number, text
+from engine_bridge.engines.entity_state.row_parts import named, number, text
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
 from engine_bridge.engines.entity_state.store_connect import Reader
@@ -123,8 +123,7 @@ class _Source:
         self._ref = ref
 
     def _of_entity(self, table: BoundTable) -> sa.Select[Any]:
-        mine = table.entity_id == table.key(self._ref.run)
-        return sa.select().select_from(table.table).where(mine, *table.rows)
+        return sa.select().select_from(table.table).where(named(table, self._ref.run), *table.rows)
 
     def _payload(self, column: Any) -> dict[str, Any]:
         """Columns of a payload: its size, and its text up to a length."""

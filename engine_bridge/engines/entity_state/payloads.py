@@ -13,6 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.entity_state.row_parts import named
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import Bound
 from engine_bridge.engines.entity_state.store_tables import BoundTable, Expression, to_key
@@ -82,7 +83,7 @@ def _entity(bound: Bound, ids: list[str]) -> _Found:
 def _history(bound: Bound, ids: list[str]) -> _Found:
     entity_id, order = ids
     table = _present(bound.history)
-    where = [table.entity_id == table.key(entity_id), table.order == to_key(table.order, order)]
+    where = [named(table, entity_id), table.order == to_key(table.order, order)]
     return table.metadata, table.table, [*where, *table.rows, *_visible(bound, entity_id)]
 
 

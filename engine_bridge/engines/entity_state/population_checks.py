@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state.population_counts import Scope
-from engine_bridge.engines.entity_state.row_parts import labelled, of_entity
+from engine_bridge.engines.entity_state.row_parts import keys, labelled, of_entity
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
 from engine_bridge.engines.entity_state.store_connect import Reader
@@ -87,8 +87,8 @@ def _lives(history: BoundTable, read: Reader, ids: Sequence[Any]) -> dict[str, l
     chosen = labelled(history.entity_id, history.from_, history.to, history.at)
     statement = sa.select(*chosen).where(*history.rows).order_by(history.entity_id, history.order)
     for at in range(0, len(ids), _IDS):
-        keys = [history.key(id_) for id_ in ids[at : at + _IDS]]
-        for entity, source, target, moment in read.all(statement.where(history.entity_id.in_(keys))):
+        some = history.entity_id.in_(keys(history, ids[at : at + _IDS]))
+        for entity, source, target, moment in read.all(statement.where(some)):
             row = (None if source is None else str(source), str(target), moment)
             found.setdefault(str(entity), []).append(row)
     return found

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state import filters, population_claims, runs
-from engine_bridge.engines.entity_state.row_parts import labelled, owned
+from engine_bridge.engines.entity_state.row_parts import key_of, labelled, owned
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
 from engine_bridge.engines.entity_state.store_connect import Reader
@@ -174,16 +174,7 @@ def _statuses(scope: Scope, read: Reader, entities: list[Any]) -> dict[str, str]
     bound = scope.bound
     found: dict[str, str] = {}
     for at in range(0, len(entities), _IDS):
-        keys = [key for entity in entities[at : at + _IDS] if (key := _key(bound, entity)) is not None]
+        keys = [key for entity in entities[at : at + _IDS] if (key := key_of(bound, entity)) is not None]
         statement = sa.select(*labelled(bound.id, bound.status)).where(bound.id.in_(keys), *scope.where)
         found |= {str(id_): _name(status) for id_, status in read.all(statement)}
     return found
-
-
-def _key(bound: Bound, entity: Any) -> Any:
-    from engine_bridge.errors import NotFoundError
-
-    try:
-        return bound.key(str(entity))
-    except NotFoundError:
-        return None

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from engine_bridge.bridge import Relation, Relations
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state import runs
-from engine_bridge.engines.entity_state.row_parts import labelled, text
+from engine_bridge.engines.entity_state.row_parts import key_of, labelled, named, text
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import Bound
 from engine_bridge.engines.entity_state.store_connect import Reader
@@ -70,7 +70,7 @@ def _correlations(bound: Bound, read: Reader, ref: RunRef) -> list[str]:
     found: dict[str, None] = {}
     for table, order in _correlated(bound):
         column = as_text(table.correlation_id)
-        mine = [table.entity_id == table.key(ref.run), column.is_not(None), *table.rows]
+        mine = [named(table, ref.run), column.is_not(None), *table.rows]
         rows = read.all(sa.select(column).where(*mine).order_by(order.desc()).limit(20 * MOST_IDS))
         found |= dict.fromkeys(str(row[0]) for row in rows if row[0])
     return list(found)[:MOST_IDS]
@@ -97,7 +97,7 @@ def _others(
     for part in parts:
         for entity, id_ in read.all(part.limit(_MOST_ROWS)):
             if not (bound.type == ref.group and str(entity) == ref.run):
-                seen.setdefault(_key(bound, entity), str(id_))
+                seen.setdefault(key_of(bound, entity), str(id_))
     seen.pop(None, None)
     return _existing(bound, read, seen, after, limit)
 
@@ -117,10 +117,3 @@ def _existing(
             where.append(bound.id > to_key(bound.id, after))
         found += [row[0] for row in read.all(sa.select(bound.id).where(*where))]
     return [(text(key) or "", seen[key]) for key in sorted(found)[:limit]]
-
-
-def _key(bound: Bound, entity: Any) -> Any:
-    try:
-        return bound.key(str(entity))
-    except NotFoundError:
-        return None

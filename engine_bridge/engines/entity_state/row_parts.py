@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 
 from engine_bridge.engines.entity_state.store_bound import Bound
 from engine_bridge.engines.entity_state.store_tables import BoundTable
+from engine_bridge.errors import NotFoundError
 
 
 def labelled(*columns: Any) -> list[Any]:
@@ -22,6 +24,32 @@ def of_entity(bound: Bound, table: BoundTable, where: Iterable[Any]) -> sa.Colum
         sa.select(sa.literal_column("1")).select_from(bound.table).where(table.link, *where)
     )
     return sa.exists(mine.correlate(table.table))
+
+
+def named(table: BoundTable, entity_id: Any) -> sa.ColumnElement[bool]:
+    """The condition that a row is one entity's; false where its id cannot stand in that table's column."""
+    try:
+        mine: sa.ColumnElement[bool] = table.entity_id == table.key(entity_id)
+    except ValueError:
+        return sa.false()
+    return mine
+
+
+def keys(table: BoundTable, entity_ids: Iterable[Any]) -> list[Any]:
+    """Ids as a table beside the entities keeps them, without those that it cannot."""
+    found = []
+    for entity_id in entity_ids:
+        with suppress(ValueError):
+            found.append(table.key(entity_id))
+    return found
+
+
+def key_of(bound: Bound, entity_id: Any) -> Any:
+    """An id of a table beside the entities as theirs; None for one that no entity can have."""
+    try:
+        return bound.key(str(entity_id))
+    except NotFoundError:
+        return None
 
 
 def owned(bound: Bound, table: BoundTable) -> list[sa.ColumnElement[bool]]:

@@ -16,6 +16,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state.history import read_tale
 from engine_bridge.engines.entity_state.history_drafts import Tale
 from engine_bridge.engines.entity_state.history_teller import SHELF, Teller
+from engine_bridge.engines.entity_state.row_parts import named
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_connect import Reader
 from engine_bridge.engines.entity_state.store_tables import BoundTable
@@ -113,9 +114,9 @@ class _Look:
 
     def _count(self, read: Reader, table: BoundTable) -> _Print:
         names = [name for name in _MARKS if name in table.names]
-        seen = [sa.func.max(sa.type_coerce(getattr(table, name), sa.types.NullType())) for name in names]
+        seen = [sa.func.max(sa.cast(getattr(table, name), sa.Text)) for name in names]
         counted = [sa.func.count(getattr(table, name)) for name in names]
-        mine = table.entity_id == table.key(self._ref.run)
+        mine = named(table, self._ref.run)
         row = read.one(
             sa.select(sa.func.count(), *seen, *counted).select_from(table.table).where(mine, *table.rows)
         )

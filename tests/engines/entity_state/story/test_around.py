@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+import uuid
 
-from engine_bridge.engines.entity_state import payloads, related, resolution, runs, search
+import pytest
+import sqlalchemy as sa
+
+from engine_bridge.engines.entity_state import payloads, population, related, resolution, runs, search
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.errors import NotFoundError, UsageError
 from engine_bridge.model import RunRef
 from engine_bridge.populations import Candidate, Resolution
 from tests.engines.entity_state.engine.shop import INVOICE
-from tests.engines.entity_state.story.conftest import NEVER, OpenStore, invoice
-from tests.engines.entity_state.story.data import MAPPING, Sample
+from tests.engines.entity_state.story.conftest import NEVER, OpenStore, invoice, whole
+from tests.engines.entity_state.story.data import MAPPING, Sample, at
 
 
 def test_entities_of_the_same_request_are_related(store: Store, sample: Sample) -> None:
@@ -169,3 +172,44 @@ def test_transitions_of_the_mapping_apply_to_everybody(store: Store) -> None:
         "Nothing declares"
         in resolution.next_steps(store, RunRef("entity", "ticket", "1"), "", {}, NEVER).problem
     )
+
+
+def test_ids_of_other_kinds_are_tied_to_text(open_store: OpenStore, sample: Sample) -> None:
+    """An entity table by UUID beside a history that keeps ids as text, and one of texts beside integers."""
+    orders = sa.Table(
+        "jobs", sa.MetaData(), sa.Column("id", sa.Uuid, primary_key=True), sa.Column("status", sa.Text)
+    )
+    codes = sa.Table(
+        "codes", sa.MetaData(), sa.Column("id", sa.Text, primary_key=True), sa.Column("status", sa.Text)
+    )
+    for table in (orders, codes):
+        table.metadata.create_all(sample.db)
+    key = uuid.UUID("6f1c2b0e-0d5a-4c3b-9b8e-2f4f5f6a7b8c")
+    sample.put(orders, {"id": key, "status": "done"})
+    sample.put(codes, {"id": "7", "status": "b"}, {"id": "seven", "status": "a"})
+    row = {"entity_type": "job", "workflow_type": "job", "step_key": "go", "changed_at": at(1)}
+    stored = str(key) if sample.db.dialect.name == "postgresql" else key.hex
+    sample.put(sample.own.history, row | {"entity_id": stored, "from_status": "new", "to_status": "done"})
+    sample.put(
+        sample.statelog,
+        {"object_id": 7, "content_type_id": 9, "source_state": "a", "state": "b", "timestamp": at(1)},
+    )
+    mapping = """
+version = 1
+name = "odd"
+[[workflow]]
+type = "job"
+profile = "own"
+entity = { table = "jobs", name = "job" }
+[[workflow]]
+type = "code"
+profile = "django_fsm_log"
+entity = { table = "codes", status = "status" }
+history = { discriminator = { content_type_id = 9 } }
+"""
+    store = open_store(mapping=mapping, configs=(), names=())
+    for type, id, length in (("job", stored, 2), ("code", "7", 2), ("code", "seven", 1)):
+        assert len(whole(store, RunRef("entity", type, id))) == length
+    for type, total in (("job", 1), ("code", 2)):
+        found = population.read(store, type, None, NEVER)
+        assert found.total == total and sum(flow.count for flow in found.flows) == 1 and found.drift == 0
