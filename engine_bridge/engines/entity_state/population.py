@@ -120,7 +120,7 @@ def _ends(flows: tuple[Flow, ...]) -> list[str]:
 
 
 def _node(bound: Bound, known: StatusNode | None, status: str, parts: _Parts) -> StatusNode:
-    info = bound.role(status)
+    info = bound.statuses.get(status) or bound.role(status)
     counted, checked = parts.counted.get(status, Counted()), parts.checked
     findings = known.findings if known is not None else ()
     if known is None and not bound.observed and counted.count:

@@ -38,21 +38,37 @@ def document(store: Store, type: str, tenant: str | None) -> Document | None:
 
 
 def declared(store: Store, bound: Bound) -> DeclaredGraph:
-    """The declared graph of a workflow type, for the source's tenant."""
-    found = document(store, bound.type, None)
-    if found is not None and store.catalogue is not None:
-        named = " + ".join(Path(file).name for file in found.files)
-        nodes = lint_graph.nodes(found, store.catalogue.findings)
-        return DeclaredGraph(tuple(_roled(bound, node) for node in nodes), lint_graph.flows(found), named)
+    """The declared graph of a workflow type, for the source's tenant, or for all."""
+    found = _documents(store, bound.type)
+    if found and store.catalogue is not None:
+        named = " + ".join(Path(file).name for file in found[0].files)
+        nodes: dict[str, StatusNode] = {}
+        flows: dict[tuple[str, str], Flow] = {}
+        for one in found:
+            for node in lint_graph.nodes(one, store.catalogue.findings):
+                nodes.setdefault(node.status, _roled(bound, node))
+            for flow in lint_graph.flows(one):
+                flows.setdefault((flow.source, flow.target), flow)
+        return DeclaredGraph(tuple(nodes.values()), tuple(flows.values()), named)
     if bound.observed:
         return DeclaredGraph()
     flows = _flows(bound.map.transitions or ())
     return DeclaredGraph(_nodes(bound, flows), flows, Path(store.mapping.path).name)
 
 
+def _documents(store: Store, type: str) -> list[Document]:
+    """The config in force for the source's tenant; without one, the base and what the overlays add to it."""
+    first = document(store, type, None)
+    if first is None or store.catalogue is None or store.tenant:
+        return [] if first is None else [first]
+    mine = [found for (name, _), found in store.catalogue.documents.items() if name == type]
+    return [first, *(found for found in mine if found is not first)]
+
+
 def _roled(bound: Bound, node: StatusNode) -> StatusNode:
     """The mapping may say what a status of a config means."""
-    return msgspec.structs.replace(node, role=bound.role(node.status).role)
+    known = bound.statuses.get(node.status)
+    return node if known is None else msgspec.structs.replace(node, role=known.role)
 
 
 def _flows(transitions: tuple[Transition, ...]) -> tuple[Flow, ...]:

@@ -177,3 +177,25 @@ def test_a_fresh_claim_is_not_stuck(store: Store, sample: Sample) -> None:
     late = at(2) + timedelta(days=20_000)
     sample.run(sa.update(sample.invoices).where(sample.invoices.c.id == 2).values(claimed_at=late))
     assert read(store).stuck == 0
+
+
+def test_what_overlays_add_is_declared(open_store: OpenStore, sample: Sample) -> None:
+    statuses = [*INVOICE["status_types"], "returned"]
+    back = {"key": "send_back", "status": "sent", "requesters": ["admin"], "successful_state": "draft"}
+    again = {"key": "return", "status": "sent", "requesters": ["user"], "successful_state": "returned"}
+    gone = {"key": "bin", "status": "returned", "requesters": ["user"], "successful_state": "void"}
+    overlay = {
+        "workflow_type": "invoice",
+        "tenant": "t2",
+        "status_types": statuses,
+        "steps": [back, again, gone],
+    }
+    mapping = MAPPING.replace('["invoice.json"]', '["invoice.json", "overlay.json"]')
+    sample.invoice(40, "returned", "t2")
+    store = open_store(mapping=mapping, configs=(INVOICE, overlay), names=("invoice.json", "overlay.json"))
+    found = read(store)
+    assert flow(found, "sent", "draft").declared and flow(found, "sent", "draft").count == 1
+    assert node(found, "returned").declared and node(found, "returned").role == "waiting"
+    assert found.unknown == 1  # limbo alone: returned is known to whom it belongs
+    sample.invoice(41, "returned", "t1")
+    assert read(store).unknown == 2
