@@ -16,6 +16,5 @@ def scrubbed(scratch: str, more: Mapping[str, str] | None = None) -> dict[str, s
     """The environment of a runner: a short list of names, its own folder for temporary files, and what the user set."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     kept |= {name: value for name, value in os.environ.items() if name.startswith("LC_")}
-    return (
-        kept | {"TMPDIR": scratch, "TEMP": scratch, "TMP": scratch, "PLAYHEAD_REPLAY": "1"} | dict(more or {})
-    )
+    folder = {name: scratch for name in ("TMPDIR", "TEMP", "TMP") if scratch}
+    return kept | folder | {"PLAYHEAD_REPLAY": "1"} | dict(more or {})
