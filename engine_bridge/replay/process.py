@@ -20,7 +20,7 @@ from engine_bridge.errors import PlayheadError, UsageError
 from engine_bridge.replay.compose import compose
 from engine_bridge.replay.environment import scrubbed
 from engine_bridge.replay.model import RunnerSpec
-from engine_bridge.replay.protocol import LONGEST, AnyMessage, Command, Job, Log, decoder, encoder
+from engine_bridge.replay.protocol import LONGEST, AnyMessage, Command, Hello, Job, Log, decoder, encoder
 
 KEPT_OUTPUT: Final = 256 << 10
 """Bytes of what user code prints that are kept; the rest is counted."""
@@ -44,6 +44,8 @@ class RunnerProcess:
         self.python = python
         self.environment = dict(environment or {})
         self.inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self.hello: Hello | None = None
+        self._spoke = threading.Event()
         self.scratch = Path(tempfile.mkdtemp(prefix="playhead-replay-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._threads: list[threading.Thread] = []
@@ -100,11 +102,16 @@ class RunnerProcess:
                 self.kill()
                 break
             try:
-                self.inbox.put(decoder.decode(line))
+                message = decoder.decode(line)
+                if isinstance(message, Hello):
+                    self.hello = message
+                    self._spoke.set()
+                self.inbox.put(message)
             except msgspec.MsgspecError as error:
                 reason = f"it sent what is no message ({error})"
                 self.kill()
                 break
+        self._spoke.set()
         self.inbox.put(Gone(process.wait(), reason))
 
     def _read_output(self, stream: IO[bytes]) -> None:
@@ -123,6 +130,11 @@ class RunnerProcess:
             kept, dropped = kept + len(data[: max(room, 0)]), dropped + max(0, len(data) - max(room, 0))
         if dropped:
             self.inbox.put(Log(f"… {dropped:,} more bytes were printed and dropped", "log", "warning"))
+
+    def wait_hello(self, timeout: float) -> Hello | None:
+        """Its first word, without taking it from the inbox; None when it is gone or silent. Blocks."""
+        self._spoke.wait(timeout)
+        return self.hello
 
     @property
     def alive(self) -> bool:
@@ -181,6 +193,13 @@ class Warm:
             with suppress(PlayheadError):
                 process.start()
                 self._ready = process
+
+    def hello(self, timeout: float = 60.0) -> Hello | None:
+        """What a runner of this interpreter is and denies, before it knows any user code. Blocks; None: it failed."""
+        self.prepare()
+        with self._lock:
+            process = self._ready
+        return process.wait_hello(timeout) if process is not None else None
 
     def take(self) -> RunnerProcess | None:
         """The ready runner, which is now the caller's; None when there is none."""
