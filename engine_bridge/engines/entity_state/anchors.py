@@ -39,6 +39,10 @@ def read(store: Store, query: Any, sort: Sort, every: int, cancel: CancelToken) 
     return anchors
 
 
+def _number(value: int) -> Any:
+    return sa.bindparam(None, value, sa.Integer(), literal_execute=True, unique=True)
+
+
 class _Hopper:
     def __init__(self, store: Store, key: Key, asked: runs.Wheres, cancel: CancelToken) -> None:
         self._store, self._key, self._asked, self._cancel = store, key, asked, cancel
@@ -77,17 +81,18 @@ class _Hopper:
         for conditions, order in self._key.ranges(bound, at, forward=True):
             base = sa.select(*columns).select_from(bound.table)
             base = base.where(*bound.scope, *where.conditions, *conditions)
-            row = read.one(base.order_by(*order).limit(1).offset(skip))
+            # Planned with their values: SQLite sorts everything where it does not know how little is asked for.
+            row = read.one(base.order_by(*order).limit(_number(1)).offset(_number(skip)))
             if row is not None:
                 return Cursor(row[1], self._key.common(bound, row[1]), bound.rank, row[0], after=False)
-            counted = base.limit(skip + 1).subquery()
+            counted = base.limit(_number(skip + 1)).subquery()
             skip -= read.value(sa.select(sa.func.count()).select_from(counted)) or 0
         return None
 
     def _between(self, read: Reader, bound: Bound, where: Where, at: Cursor | None, edge: Cursor) -> int:
         total = 0
         for ahead, _ in self._key.ranges(bound, at, forward=True):
-            for behind, _ in self._key.ranges(bound, edge, forward=False):
+            for behind, _ in self._key.ranges(bound, edge, forward=False, name="edge"):
                 statement = sa.select(sa.func.count()).select_from(bound.table)
                 total += read.value(statement.where(*bound.scope, *where.conditions, *ahead, *behind)) or 0
         return total

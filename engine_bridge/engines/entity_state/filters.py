@@ -6,7 +6,7 @@ A correlation id matches when any history or failure row of the entity has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,12 +16,14 @@ from engine_bridge.engines.entity_state import filters_columns
 from engine_bridge.engines.entity_state.runs_rows import CORRELATIONS
 from engine_bridge.engines.entity_state.store_bound import Bound
 from engine_bridge.model import Run
-from engine_bridge.query.ast import And, Compare, Node, Not, Or, Text
+from engine_bridge.query.ast import Ago, And, Compare, Day, Node, Not, Or, Text
 from engine_bridge.query.predicate import DEFAULT, Predicate, Test, predicate, value_test
 from engine_bridge.query.sql import Clause, split
 
 _ALIASES: Final = {("attributes", "tenant"): "tenant", ("attributes", "label"): "label"}
 _MARK: Final = "correlation "
+_RELATIVE: Final = ("age", "here_for", "running_for", "stuck")
+_KEPT: Final = 64
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Where:
     """A filter for one workflow, split. ``never``: none of its entities can match.
 
     ``needs`` are the fields that the residual looks at: they decide what must be read. ``marks`` are the comparisons
-    of correlation ids in it, by the names that stand for them.
+    of correlation ids in it, by the names that stand for them. ``key`` names the pushed part among prepared statements;
+    None where it holds the time of the question.
     """
 
     clause: Clause | None = None
@@ -37,6 +40,7 @@ class Where:
     needs: frozenset[str] = field(default_factory=frozenset)
     never: bool = False
     marks: dict[str, Compare] = field(default_factory=dict)
+    key: Hashable = "all"
 
     @property
     def conditions(self) -> tuple[Clause, ...]:
@@ -45,7 +49,7 @@ class Where:
 
     def also(self, clause: Clause) -> Where:
         """The same with one more condition."""
-        return replace(self, clause=clause if self.clause is None else and_(self.clause, clause))
+        return replace(self, clause=clause if self.clause is None else and_(self.clause, clause), key=None)
 
     def predicate(self, now_ns: int) -> Predicate:
         """The rest as a function of a run."""
@@ -59,6 +63,18 @@ def where(bound: Bound, query: Node | None, now_ns: int, dialect: str) -> Where:
     """Splits a filter for one workflow."""
     if query is None:
         return Where()
+    known: Where | None = bound.kept.get(query)
+    if known is not None:
+        return known
+    made = _split(bound, query, now_ns, dialect)
+    if made.key is not None:
+        if len(bound.kept) >= _KEPT:
+            bound.kept.clear()
+        bound.kept[query] = made
+    return made
+
+
+def _split(bound: Bound, query: Node, now_ns: int, dialect: str) -> Where:
     marks: dict[str, Compare] = {}
     folded = _folded(query, bound, now_ns, marks)
     if isinstance(folded, bool):
@@ -67,7 +83,20 @@ def where(bound: Bound, query: Node | None, now_ns: int, dialect: str) -> Where:
     columns |= {name: filters_columns.correlation(bound, node) for name, node in marks.items()}
     clause, residual = split(folded, columns, now_ns)
     needs = frozenset() if residual is None else frozenset(_fields(residual))
-    return Where(clause, residual, needs, marks=marks)
+    return Where(clause, residual, needs, marks=marks, key=query if _timeless(query) else None)
+
+
+def _timeless(node: Node) -> bool:
+    match node:
+        case Compare():
+            values = node.value if isinstance(node.value, tuple) else (node.value,)
+            relative = any(isinstance(value, Ago | Day) for value in values)
+            return not relative and node.field not in _RELATIVE
+        case Not(inner):
+            return _timeless(inner)
+        case And(nodes) | Or(nodes):
+            return all(_timeless(inner) for inner in nodes)
+    return True
 
 
 def _folded(node: Node, bound: Bound, now_ns: int, marks: dict[str, Compare]) -> Node | bool:

@@ -156,9 +156,10 @@ def _state(bound: Bound, node: Compare) -> Clause | None:
 def _id(bound: Bound, node: Compare, dialect: str) -> Clause | None:
     if node.op == "==" and isinstance(node.value, str):
         try:
-            return bound.id == bound.key(node.value)
+            same: Clause = bound.id == bound.key(node.value)
         except NotFoundError:
             return sa.false()
+        return same
     head = str(node.value).partition("*")[0].partition("?")[0]
     if node.op == "~" and head and dialect == "sqlite" and family(bound.id) == "text":
         return sa.and_(bound.id >= head, bound.id < head + chr(0x10FFFF))

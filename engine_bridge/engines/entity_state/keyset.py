@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from engine_bridge.bridge import Sort
 from engine_bridge.engines.entity_state.store_bound import Bound
 from engine_bridge.engines.entity_state.store_tables import Expression, as_text
-from engine_bridge.engines.entity_state.store_time import Instant
+from engine_bridge.engines.entity_state.store_time import Instant, decoder
 from engine_bridge.errors import UsageError
 
 TOP: Final = b"top"
@@ -76,6 +76,11 @@ class Key:
             return column
         return sa.collate(as_text(column) if isinstance(column, sa.Column) else column, "C")
 
+    def decoder(self, bound: Bound) -> Callable[[Any], int | None] | None:
+        """How a server's times become nanoseconds, which its cursors hold; None for values that stay as they are."""
+        column = _COLUMNS[self.field](bound) if self.field in _TIMES else None
+        return None if column is None or self._dialect == "sqlite" else decoder(column.type)
+
     def common(self, bound: Bound, value: Any) -> Any:
         """A stored value as it is compared between workflows."""
         column = _COLUMNS[self.field](bound) if self.field in _COLUMNS else None
@@ -115,48 +120,66 @@ class Key:
             id = owner.key(id)
         return Cursor(value, common, rank, id, bool(after))
 
-    def ranges(self, bound: Bound, cursor: Cursor | None, *, forward: bool) -> Ranges:
-        """Where to look in one workflow, in order: (conditions, ordering) pairs whose rows follow each other."""
+    def given(self, bound: Bound, cursor: Cursor | None, name: str = "key") -> dict[str, Any]:
+        """The values of a cursor for the parameters of ``ranges``."""
+        if cursor is None:
+            return {}
+        own = bound.rank == cursor.rank
+        value = cursor.value if own or cursor.value is None else self.stored(bound, cursor.common)
+        return {f"{name}_value": value, f"{name}_id": cursor.id if own else None}
+
+    def shape(self, bound: Bound, cursor: Cursor | None) -> tuple[Any, ...]:
+        """What the statements of ``ranges`` depend on, besides the cursor's values."""
+        return () if cursor is None else (cursor.rank, cursor.value is None, cursor.after)
+
+    def ranges(self, bound: Bound, cursor: Cursor | None, *, forward: bool, name: str = "key") -> Ranges:
+        """Where to look in one workflow, in order: (conditions, ordering) pairs whose rows follow each other.
+
+        The cursor's values are parameters called after ``name`` (see ``given``), with these values as defaults.
+        """
         down = self.descending if forward else not self.descending
         by_id = [bound.id.desc() if down else bound.id.asc()]
         value = self.value(bound)
         if value is None:
-            return self._unvalued(bound, cursor, down, forward, by_id)
+            return self._unvalued(bound, cursor, down, forward, by_id, name)
         order = [value.desc() if down else value.asc(), *by_id]
         first: list[Any] = [value.is_not(None)]
         last: list[Any] = [value.is_(None)]
         if cursor is not None and cursor.value is not None:
-            first.append(self._beyond(bound, value, cursor, down, forward))
+            first.append(self._beyond(bound, value, cursor, down, forward, name))
             return [(first, order), (last, by_id)] if forward else [(first, order)]
         if cursor is not None:
-            last.append(self._side(bound, cursor, down, forward))
+            last.append(self._side(bound, cursor, down, forward, name))
             return [(last, by_id)] if forward else [(last, by_id), (first, order)]
         return [(first, order), (last, by_id)] if forward else [(last, by_id), (first, order)]
 
     def _unvalued(
-        self, bound: Bound, cursor: Cursor | None, down: bool, forward: bool, by_id: list[Any]
+        self, bound: Bound, cursor: Cursor | None, down: bool, forward: bool, by_id: list[Any], name: str
     ) -> Ranges:
         if cursor is None:
             return [([], by_id)]
         if cursor.value is not None:
             return [([], by_id)] if forward else []
-        return [([self._side(bound, cursor, down, forward)], by_id)]
+        return [([self._side(bound, cursor, down, forward, name)], by_id)]
 
-    def _beyond(self, bound: Bound, value: Expression, cursor: Cursor, down: bool, forward: bool) -> Any:
+    def _beyond(
+        self, bound: Bound, value: Expression, cursor: Cursor, down: bool, forward: bool, name: str
+    ) -> Any:
         own = bound.rank == cursor.rank
-        edge = sa.literal(cursor.value if own else self.stored(bound, cursor.common), value.type)
+        given = self.given(bound, cursor, name)
+        edge = sa.bindparam(f"{name}_value", given[f"{name}_value"], value.type)
         inner = value < edge if down else value > edge
         if not own:
             outer = value <= edge if down else value >= edge
             return outer if _later(bound.rank, cursor.rank, down) else inner
         outer = value <= edge if down else value >= edge
         # `k <= v AND (k < v OR id < i)` and not a row value: the first half is what an index serves.
-        return sa.and_(outer, sa.or_(inner, self._side(bound, cursor, down, forward)))
+        return sa.and_(outer, sa.or_(inner, self._side(bound, cursor, down, forward, name)))
 
-    def _side(self, bound: Bound, cursor: Cursor, down: bool, forward: bool) -> Any:
+    def _side(self, bound: Bound, cursor: Cursor, down: bool, forward: bool, name: str) -> Any:
         if bound.rank != cursor.rank:
             return sa.true() if _later(bound.rank, cursor.rank, down) else sa.false()
-        edge = sa.literal(cursor.id, bound.id.type)
+        edge = sa.bindparam(f"{name}_id", cursor.id, bound.id.type)
         if cursor.after != forward:
             return bound.id <= edge if down else bound.id >= edge
         return bound.id < edge if down else bound.id > edge

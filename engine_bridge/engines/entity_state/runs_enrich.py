@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from engine_bridge.engines.entity_state.runs_rows import Entity, Latest, Wait
 from engine_bridge.engines.entity_state.store_bound import Bound
 from engine_bridge.engines.entity_state.store_connect import Reader
 from engine_bridge.engines.entity_state.store_tables import BoundTable, as_text
+from engine_bridge.engines.entity_state.store_time import decoder
 from engine_bridge.model import Failure
 
 _CHUNK: Final = 500
@@ -23,6 +25,9 @@ FAILURES: Final = frozenset({"failures", "error", "now"})
 WAITS: Final = frozenset({"now", "blocked_on"})
 ALL: Final = HISTORY | FAILURES | WAITS
 
+_Fill = Callable[[BoundTable, Any, Mapping[str, Entity]], None]
+_Make = Callable[[BoundTable, list[Any]], sa.Select[Any]]
+
 
 def enrich(read: Reader, entities: Sequence[Entity], needs: frozenset[str] = ALL) -> None:
     """Reads what the given fields need, into the entities."""
@@ -30,36 +35,33 @@ def enrich(read: Reader, entities: Sequence[Entity], needs: frozenset[str] = ALL
     for entity in entities:
         groups.setdefault(entity.bound, []).append(entity)
     for bound, mine in groups.items():
-        parts = (
-            (bound.history, HISTORY, _latest),
-            (bound.failures, FAILURES, _failures),
-            (bound.delayed, WAITS, _waits),
-        )
-        for table, fields, fill in parts:
+        for name, fields, make, fill in _PARTS:
+            table: BoundTable | None = getattr(bound, name)
             if table is not None and needs & fields:
-                _fill(read, table, mine, fill)
-        for table in (bound.history, bound.failures) if "correlation_id" in needs else ():
-            if table is not None and table.correlation_id is not None:
-                _fill(read, table, mine, _correlations)
+                _fill(read, bound, name, table, mine, make, fill)
 
 
 def _fill(
-    read: Reader,
-    table: BoundTable,
-    entities: list[Entity],
-    fill: Callable[[Reader, BoundTable, list[Any], dict[str, Entity]], None],
+    read: Reader, bound: Bound, name: str, table: BoundTable, entities: list[Entity], make: _Make, fill: _Fill
 ) -> None:
     for at in range(0, len(entities), _CHUNK):
         by_id = {str(entity.id): entity for entity in entities[at : at + _CHUNK]}
         keys = list(_keys(table, by_id))
         if keys:
-            fill(read, table, keys, by_id)
+            given = {f"k{n}": key for n, key in enumerate(keys)}
+            asked = partial(_asked, table, make, len(keys))
+            fill(table, read.fetch((make.__name__, bound.type, name, len(keys)), asked, given), by_id)
 
 
-def _keys(table: BoundTable, by_id: dict[str, Entity]) -> Iterable[Any]:
+def _asked(table: BoundTable, make: _Make, number: int) -> sa.Select[Any]:
+    return make(table, [sa.bindparam(f"k{n}", None, table.entity_id.type) for n in range(number)])
+
+
+def _keys(table: BoundTable, by_id: Mapping[str, Entity]) -> Iterable[Any]:
+    to_key = table.converter()
     for entity in by_id.values():
         try:
-            yield table.key(entity.id)
+            yield to_key(entity.id)
         except ValueError:
             continue  # an id that the other table's column cannot hold has no rows there
 
@@ -69,56 +71,87 @@ def _columns(table: BoundTable, *names: str) -> list[Any]:
     return [(sa.null() if column is None else column).label(f"c{n}") for n, column in enumerate(chosen)]
 
 
-def _latest(read: Reader, table: BoundTable, keys: list[Any], by_id: dict[str, Entity]) -> None:
+def _latest(table: BoundTable, marks: list[Any]) -> sa.Select[Any]:
     columns = _columns(table, "entity_id", "to", "at", "step", "actor", "requester", "correlation_id")
-    mine = (table.entity_id.in_(keys), *table.rows)
+    mine = (table.entity_id.in_(marks), *table.rows)
     if table.latest_flag is not None:
-        statement = sa.select(*columns).where(*mine, table.latest_flag.is_(True))
-    else:
-        newest = (
-            sa.select(table.entity_id.label("entity"), sa.func.max(table.order).label("newest"))
-            .where(*mine)
-            .group_by(table.entity_id)
-            .subquery()
-        )
-        both = sa.and_(table.entity_id == newest.c.entity, table.order == newest.c.newest)
-        statement = sa.select(*columns).join_from(table.table, newest, both).where(*table.rows)
-    for id, to, at, step, actor, requester, correlation in read.all(statement):
-        texts = (_text(step), _text(actor), _text(requester), _text(correlation))
-        by_id[str(id)].latest = Latest(_text(to), at, *texts)
+        return sa.select(*columns).where(*mine, table.latest_flag.is_(True))
+    newest = sa.select(table.entity_id.label("entity"), sa.func.max(table.order).label("newest"))
+    each = newest.where(*mine).group_by(table.entity_id).subquery()
+    if table.order.primary_key and len(table.table.primary_key) == 1:
+        return sa.select(*columns).join_from(table.table, each, table.order == each.c.newest)
+    both = sa.and_(table.entity_id == each.c.entity, table.order == each.c.newest)
+    return sa.select(*columns).join_from(table.table, each, both).where(*table.rows)
 
 
-def _failures(read: Reader, table: BoundTable, keys: list[Any], by_id: dict[str, Entity]) -> None:
-    names = ("entity_id", "error_type", "message", "at", "resolved_at", "step")
-    columns = _columns(table, *names)
+def _fill_latest(table: BoundTable, rows: Any, by_id: Mapping[str, Entity]) -> None:
+    decode = _times(table.at)
+    for id, to, at, *texts in rows:
+        entity = by_id.get(str(id))
+        if entity is not None:
+            told = (None if text is None else str(text) for text in texts)
+            entity.latest = Latest(None if to is None else str(to), decode(at), *told)
+
+
+def _failures(table: BoundTable, marks: list[Any]) -> sa.Select[Any]:
+    columns = _columns(table, "entity_id", "error_type", "message", "at", "resolved_at", "step")
     if table.message is not None:
         columns[2] = sa.func.substr(as_text(table.message), 1, _MESSAGE).label("c2")
-    statement = sa.select(*columns).where(table.entity_id.in_(keys), *table.rows)
-    statement = statement.order_by(table.entity_id, table.id.desc())
-    for id, type, message, at, resolved, step in read.all(statement):
-        failure = Failure(
-            type=_text(type) or _text(step) or "failure", message=_text(message) or "", time_ns=at
-        )
-        by_id[str(id)].failures.append((failure, resolved is None))
+    statement = sa.select(*columns).where(table.entity_id.in_(marks), *table.rows)
+    return statement.order_by(table.entity_id, table.id.desc())
 
 
-def _waits(read: Reader, table: BoundTable, keys: list[Any], by_id: dict[str, Entity]) -> None:
+def _fill_failures(table: BoundTable, rows: Any, by_id: Mapping[str, Entity]) -> None:
+    decode = _times(table.at)
+    for id, kind, message, at, resolved, step in rows:
+        entity = by_id.get(str(id))
+        if entity is not None:
+            type = str(kind or step or "failure")
+            failure = Failure(type=type, message="" if message is None else str(message), time_ns=decode(at))
+            entity.failures.append((failure, resolved is None))
+
+
+def _waits(table: BoundTable, marks: list[Any]) -> sa.Select[Any]:
     statement = sa.select(*_columns(table, "entity_id", "step", "due_at", "last_error"))
-    statement = statement.where(table.entity_id.in_(keys), *table.rows)
+    statement = statement.where(table.entity_id.in_(marks), *table.rows)
     if table.done_at is not None:
         statement = statement.where(table.done_at.is_(None))
-    for id, step, due, error in read.all(
-        statement.order_by(table.due_at if table.due_at is not None else table.id)
-    ):
-        by_id[str(id)].waits.append(Wait(_text(step) or "a delayed step", due, _text(error)))
+    return statement.order_by(table.due_at if table.due_at is not None else table.id)
 
 
-def _correlations(read: Reader, table: BoundTable, keys: list[Any], by_id: dict[str, Entity]) -> None:
+def _fill_waits(table: BoundTable, rows: Any, by_id: Mapping[str, Entity]) -> None:
+    decode = _times(table.due_at)
+    for id, step, due, error in rows:
+        entity = by_id.get(str(id))
+        if entity is not None:
+            name = "a delayed step" if step is None else str(step)
+            entity.waits.append(Wait(name, decode(due), None if error is None else str(error)))
+
+
+def _correlations(table: BoundTable, marks: list[Any]) -> sa.Select[Any]:
     statement = sa.select(*_columns(table, "entity_id", "correlation_id")).distinct()
-    for id, correlation in read.all(statement.where(table.entity_id.in_(keys), *table.rows)):
-        if correlation is not None:
-            by_id[str(id)].correlations.append(str(correlation))
+    return statement.where(table.entity_id.in_(marks), *table.rows)
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+def _fill_correlations(table: BoundTable, rows: Any, by_id: Mapping[str, Entity]) -> None:
+    for id, correlation in rows:
+        entity = by_id.get(str(id))
+        if entity is not None and correlation is not None:
+            entity.correlations.append(str(correlation))
+
+
+def _times(column: sa.Column[Any] | None) -> Callable[[Any], int | None]:
+    if column is None:
+        return lambda value: None
+    decode = decoder(column.type)
+    return lambda value: None if value is None else decode(value)
+
+
+_CORRELATION: Final = frozenset({"correlation_id"})
+_PARTS: Final[tuple[tuple[str, frozenset[str], _Make, _Fill], ...]] = (
+    ("history", HISTORY, _latest, _fill_latest),
+    ("failures", FAILURES, _failures, _fill_failures),
+    ("delayed", WAITS, _waits, _fill_waits),
+    ("history", _CORRELATION, _correlations, _fill_correlations),
+    ("failures", _CORRELATION, _correlations, _fill_correlations),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from engine_bridge.format import duration
@@ -11,15 +12,24 @@ if TYPE_CHECKING:
     from engine_bridge.engines.entity_state.runs_rows import Entity
 
 _TEXT: Final = 120
+_CLAIM: Final = (Evidence(rule="it stands on a status of a claim"),)
+_DELAYED: Final = (Evidence(rule="a row of the delayed steps is open"),)
+_CONFIG: Final = (Evidence(rule="the config declares these steps on its status"),)
 
 
 def now_text(entity: Entity) -> str:
     """The line, most telling first; empty for one that ended well and has nothing odd about it."""
-    parts = [_odd(entity), _claim(entity), _failures(entity), _ended(entity)]
+    role = entity.info.role
+    parts = [
+        _odd(entity) if entity.drifted or role == "unknown" else "",
+        _claim(entity) if role == "claim" else "",
+        _failures(entity) if entity.failures else "",
+        _ended(entity) if role == "bad" else "",
+    ]
     told = [part for part in parts if part]
-    if not told and not entity.info.terminal:
-        told = [part for part in (_waits(entity), _declared(entity)) if part][:1]
-    return " · ".join(told)
+    if told or entity.info.terminal:
+        return " · ".join(told)
+    return _waits(entity) or _declared(entity)
 
 
 def _odd(entity: Entity) -> str:
@@ -30,8 +40,6 @@ def _odd(entity: Entity) -> str:
 
 
 def _claim(entity: Entity) -> str:
-    if entity.info.role != "claim":
-        return ""
     since, dead = entity.claimed_since_ns, entity.dead_ns
     who = f"claimed by {entity.claimed_by}" if entity.claimed_by is not None else "claimed"
     if since is None:
@@ -59,7 +67,7 @@ def _line(type: str, message: str) -> str:
 
 
 def _ended(entity: Entity) -> str:
-    if entity.info.role != "bad" or entity.failures:
+    if entity.failures:
         return ""
     step = entity.latest.step if entity.latest is not None else None
     return f"ended badly by {step}" if step else "ended badly; why was not recorded"
@@ -80,33 +88,35 @@ def _waits(entity: Entity) -> str:
 
 def _declared(entity: Entity) -> str:
     steps = entity.bound.ways(entity.status, entity.tenant)
-    return f"waits for {', '.join(steps[:3])}{' …' if len(steps) > 3 else ''}" if steps else ""
+    return _waiting(steps) if steps else ""
+
+
+@lru_cache(maxsize=1_000)
+def _waiting(steps: tuple[str, ...]) -> str:
+    return f"waits for {', '.join(steps[:3])}{' …' if len(steps) > 3 else ''}"
 
 
 def blocked_on(entity: Entity) -> Blocked | None:
     """What an open entity waits for: its claim, a delayed step, or whoever takes a declared step."""
-    if entity.info.neutral.closed or entity.info.role == "unknown":
-        return None
     since = entity.since_ns
+    if entity.info.role == "unknown":
+        return None
     if entity.info.role == "claim":
-        rule = "it stands on a status of a claim"
         return Blocked(
             kind="step",
             what=_claim(entity),
             since_ns=entity.claimed_since_ns,
             until_ns=entity.dead_ns,
-            evidence=(Evidence(rule=rule),),
+            evidence=_CLAIM,
         )
     if entity.waits:
         due = entity.waits[0].due_ns
-        rule = "a row of the delayed steps is open"
         return Blocked(
             kind="timer", what=_waits(entity), since_ns=since, until_ns=due, provenance=Provenance.RECORDED,
-            evidence=(Evidence(rule=rule),),
+            evidence=_DELAYED,
         )  # fmt: skip
     declared = _declared(entity)
     if not declared:
         return None
-    rule = "the config declares these steps on its status"
     what = declared.removeprefix("waits for ")
-    return Blocked(kind="signal", what=what, since_ns=since, evidence=(Evidence(rule=rule),))
+    return Blocked(kind="signal", what=what, since_ns=since, evidence=_CONFIG)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,12 +12,15 @@ from engine_bridge.engines.entity_state.runs_now import blocked_on, now_text
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
 from engine_bridge.engines.entity_state.store_states import StatusInfo
 from engine_bridge.engines.entity_state.store_tables import as_text
+from engine_bridge.engines.entity_state.store_time import decoder
 from engine_bridge.model import Evidence, Failure, Provenance, Run, Status
 
 ENGINE: Final = "entity_state"
 CORRELATIONS: Final = "correlation_ids"
 """The extra of a scanned run that holds all its correlation ids."""
 _S: Final = 1_000_000_000
+_TIMES: Final = (("claimed_at", 6), ("created_at", 7), ("updated_at", 8))
+_REBUILT: Final = Provenance.REBUILT
 
 
 @dataclass(slots=True)
@@ -46,6 +49,9 @@ class Entity:
     """One row of an entity table, ``key`` its value in the order of a list, and what stands beside it.
 
     ``failures`` are its failures, newest first, (failure, open); ``now_ns`` the engine's clock when it was read.
+    The second half is made of the first by ``settle``: ``drifted``, its newest history row says another status;
+    ``since_ns``, since when it stands there, as far as it is known; ``claimed_since_ns`` and ``dead_ns``, since when it
+    is claimed and when the claim outlives its time to live (None: no claim); ``stuck``, it has.
     """
 
     bound: Bound
@@ -58,57 +64,39 @@ class Entity:
     claimed_ns: int | None
     created_ns: int | None
     updated_ns: int | None
-    key: Any = None
+    key: Any
+    now_ns: int
+    info: StatusInfo
     latest: Latest | None = None
     failures: list[tuple[Failure, bool]] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
     correlations: list[str] = field(default_factory=list)
-    now_ns: int = 0
+    drifted: bool = False
+    since_ns: int | None = None
+    claimed_since_ns: int | None = None
+    dead_ns: int | None = None
+    stuck: bool = False
+    open_failures: list[Failure] = field(default_factory=list)
 
-    @property
-    def info(self) -> StatusInfo:
-        """What its status means."""
-        return self.bound.role(self.status, self.tenant)
+    def settle(self) -> None:
+        """Works out what follows from what was read."""
+        latest, bound = self.latest, self.bound
+        self.drifted = latest is not None and latest.to != self.status and bound.status_column is not None
+        self.since_ns = self._since(latest)
+        if self.failures:
+            self.open_failures = [failure for failure, is_open in self.failures if is_open]
+        if self.info.role == "claim":
+            self.claimed_since_ns = self.since_ns if self.claimed_ns is None else self.claimed_ns
+            if self.claimed_since_ns is not None and self.info.ttl_s is not None:
+                self.dead_ns = self.claimed_since_ns + int(self.info.ttl_s * _S)
+                self.stuck = self.dead_ns < self.now_ns
 
-    @property
-    def drifted(self) -> bool:
-        """Whether its newest history row says another status: somebody changed it without one."""
-        if self.latest is None or self.bound.status_column is None:
-            return False
-        return self.latest.to != self.status
-
-    @property
-    def since_ns(self) -> int | None:
-        """Since when it stands on its status, as far as it is known."""
-        if self.latest is not None and not self.drifted and self.latest.at_ns is not None:
-            return self.latest.at_ns
-        if self.latest is None and self.bound.history is not None and self.created_ns is not None:
+    def _since(self, latest: Latest | None) -> int | None:
+        if latest is not None and latest.at_ns is not None and not self.drifted:
+            return latest.at_ns
+        if latest is None and self.bound.history is not None and self.created_ns is not None:
             return self.created_ns
         return self.created_ns if self.updated_ns is None else self.updated_ns
-
-    @property
-    def claimed_since_ns(self) -> int | None:
-        """Since when it is claimed; None where it is not, or nobody wrote it down."""
-        if self.info.role != "claim":
-            return None
-        return self.since_ns if self.claimed_ns is None else self.claimed_ns
-
-    @property
-    def dead_ns(self) -> int | None:
-        """When its claim outlives its time to live; None without a claim."""
-        since, ttl = self.claimed_since_ns, self.info.ttl_s
-        return None if since is None or ttl is None else since + int(ttl * _S)
-
-    @property
-    def stuck(self) -> bool:
-        """Whether its claim is older than its time to live."""
-        dead = self.dead_ns
-        return dead is not None and dead < self.now_ns
-
-    @property
-    def open_failures(self) -> list[Failure]:
-        """Failures that nobody resolved, newest first."""
-        return [failure for failure, is_open in self.failures if is_open]
 
 
 def listed(bound: Bound) -> list[Any]:
@@ -126,15 +114,33 @@ def entity(bound: Bound, row: Sequence[Any], now_ns: int) -> Entity:
     id, status, version, tenant, label, by, claimed, created, updated, *key = row
     shown = NO_STATUS if status is None else str(status)
     owner = None if tenant is None else str(tenant)
-    made = Entity(bound, id, shown, version, owner, label, by, claimed, created, updated, now_ns=now_ns)
-    made.key = key[0] if key else None
+    value = key[0] if key else None
+    info = bound.role(shown, owner)
+    return Entity(bound, id, shown, version, owner, label, by, claimed, created, updated, value, now_ns, info)
+
+
+def entities(bound: Bound, rows: Sequence[Sequence[Any]], now_ns: int) -> list[Entity]:
+    """The same of rows as the driver gives them, all with a key."""
+    times: list[tuple[int, Callable[[Any], int | None]]] = []
+    for name, place in _TIMES:
+        column = getattr(bound, name)
+        if column is not None:
+            times.append((place, decoder(column.type)))
+    made = []
+    for row in rows:
+        values = list(row)
+        for place, decode in times:
+            if values[place] is not None:
+                values[place] = decode(values[place])
+        made.append(entity(bound, values, now_ns))
     return made
 
 
 def run(entity: Entity) -> Run:
     """The header of an entity."""
+    entity.settle()
     info, since, failure = entity.info, entity.since_ns, _failure(entity)
-    status = info.neutral
+    status, created, updated = info.neutral, entity.created_ns, entity.updated_ns
     return Run(
         ref=entity.bound.ref(entity.id),
         id=str(entity.id),
@@ -142,20 +148,20 @@ def run(entity: Entity) -> Run:
         status=status,
         engine_status=entity.status,
         engine=ENGINE,
-        created_ns=entity.created_ns,
-        started_ns=entity.created_ns,
-        ended_ns=_end(entity) if status.closed else None,
-        updated_ns=entity.updated_ns if entity.updated_ns is not None else since,
+        created_ns=created,
+        started_ns=created,
+        ended_ns=_end(entity) if info.terminal else None,
+        updated_ns=since if updated is None else updated,
         version=None if entity.version is None else str(entity.version),
         worker=None if entity.claimed_by is None else str(entity.claimed_by),
         now=now_text(entity),
         error=None if failure is None else f"{failure.type}: {failure.message}".removesuffix(": "),
         failure=failure,
-        blocked_on=blocked_on(entity),
+        blocked_on=None if info.terminal else blocked_on(entity),
         attributes=_attributes(entity),
         extra=_extra(entity),
         provenance=_provenance(entity),
-        evidence=_evidence(entity),
+        evidence=_evidence(entity) if entity.drifted or entity.stuck else (),
     )
 
 
@@ -168,9 +174,8 @@ def _end(entity: Entity) -> int:
 
 def _failure(entity: Entity) -> Failure | None:
     """An open failure, or why an ended entity ended badly."""
-    unresolved = entity.open_failures
-    if unresolved and not entity.info.terminal:
-        return unresolved[0]
+    if entity.open_failures and not entity.info.terminal:
+        return entity.open_failures[0]
     if entity.info.neutral is not Status.FAILED:
         return None
     if entity.failures:
@@ -181,42 +186,48 @@ def _failure(entity: Entity) -> Failure | None:
 
 
 def _attributes(entity: Entity) -> dict[str, Any]:
-    latest = entity.latest
-    found = {
-        "tenant": entity.tenant,
-        "label": None if entity.label is None else str(entity.label),
-        "correlation_id": None if latest is None else latest.correlation_id,
-    }
-    return {name: value for name, value in found.items() if value is not None}
+    found = {}
+    if entity.tenant is not None:
+        found["tenant"] = entity.tenant
+    if entity.label is not None:
+        found["label"] = str(entity.label)
+    if entity.latest is not None and entity.latest.correlation_id is not None:
+        found["correlation_id"] = entity.latest.correlation_id
+    return found
 
 
 def _extra(entity: Entity) -> dict[str, Any]:
-    latest, dead = entity.latest, entity.dead_ns
-    found: dict[str, Any] = {
-        "since_ns": entity.since_ns,
-        "role": entity.info.role,
-        "drift": entity.drifted or None,
-        "history_says": latest.to if latest is not None and entity.drifted else None,
-        "unknown": entity.info.role == "unknown" or None,
-        "stuck": entity.stuck or None,
-        "claimed_ns": entity.claimed_ns,
-        "dead_ns": dead,
-        "failures": len(entity.open_failures) or None,
-        "last_step": None if latest is None else latest.step,
-        "last_actor": None if latest is None else latest.actor,
-        CORRELATIONS: entity.correlations or None,
-    }
-    return {name: value for name, value in found.items() if value is not None}
+    latest, role = entity.latest, entity.info.role
+    found: dict[str, Any] = {"role": role}
+    if entity.since_ns is not None:
+        found["since_ns"] = entity.since_ns
+    if entity.drifted and latest is not None:
+        found |= {"drift": True, "history_says": latest.to}
+    if role == "unknown":
+        found["unknown"] = True
+    if entity.stuck:
+        found["stuck"] = True
+    if entity.claimed_ns is not None:
+        found["claimed_ns"] = entity.claimed_ns
+    if entity.dead_ns is not None:
+        found["dead_ns"] = entity.dead_ns
+    if entity.open_failures:
+        found["failures"] = len(entity.open_failures)
+    if latest is not None:
+        found |= {"last_step": latest.step, "last_actor": latest.actor}
+    if entity.correlations:
+        found[CORRELATIONS] = entity.correlations
+    return found
 
 
 def _provenance(entity: Entity) -> dict[str, Provenance]:
-    found = {}
+    found: dict[str, Provenance] = {}
     if entity.created_ns is not None:
-        found["started"] = Provenance.REBUILT
-    if entity.info.neutral.closed:
-        found["ended"] = Provenance.REBUILT
+        found["started"] = _REBUILT
+    if entity.info.terminal:
+        found["ended"] = _REBUILT
     if entity.updated_ns is None:
-        found["updated"] = Provenance.REBUILT
+        found["updated"] = _REBUILT
     if entity.drifted or entity.stuck:
         found["now"] = Provenance.INFERRED
     return found

@@ -26,7 +26,8 @@ class Bound:
     ``status_column`` the column itself, None where the history is the state. ``history``, ``failures``, ``delayed``,
     ``outbox`` are None where there are none (or not readable). ``statuses``: everything declared, for any tenant;
     ``by_tenant``: by tenant with an overlay of its own, "" for all others. ``observed``: nothing lists all statuses.
-    ``hidden``: row-level security is active and no tenant is set. ``problem``: why this workflow cannot be read.
+    ``kept``: what was worked out for filters. ``enforced``: row-level security is active; ``hidden``: and no tenant
+    is set. ``problem``: why this workflow cannot be read.
     """
 
     def __init__(
@@ -41,8 +42,11 @@ class Bound:
         self._ways = ways or {}
         self.type = map.type
         self.rank = 0
+        self.kept: dict[Any, Any] = {}
         self.by_tenant = by_tenant
         self.statuses: Statuses = union(by_tenant)
+        self._base = by_tenant.get("", self.statuses)
+        self._overlaid = any(by_tenant)
         self.observed = not complete
         self.source_tenant = tenant
         self.hidden = False
@@ -93,8 +97,8 @@ class Bound:
 
     def role(self, status: str, tenant: str | None = None) -> StatusInfo:
         """What a status means for an entity of a tenant."""
-        known = self.by_tenant.get(tenant or "", self.by_tenant.get("", self.statuses))
-        found = known.get(status)
+        known = self.by_tenant.get(tenant) if tenant and self._overlaid else None
+        found = (self._base if known is None else known).get(status)
         if found is not None:
             return found
         return StatusInfo(status, "waiting" if self.observed else "unknown", declared=False)

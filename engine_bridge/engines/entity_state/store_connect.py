@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from sqlalchemy.pool import QueuePool
 
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state import store_errors
+from engine_bridge.engines.entity_state.store_prepared import Statements
 from engine_bridge.engines.entity_state.store_sqlite import SqliteFile
 from engine_bridge.engines.entity_state.url import Place
 from engine_bridge.errors import BusyError, CancelledError, ConnectError, PlayheadError
@@ -44,10 +45,14 @@ class Reader:
                 raise self._owner.translate(error, self._cancel) from None
         return self._tolerantly(lambda: self.connection.execute(statement, params or {}).fetchall())
 
-    def fetch(self, sql: str, params: Any) -> Rows:
-        """All rows of a rendered statement (``Connections.render``), as plain tuples of what the driver gives."""
+    def fetch(
+        self, key: Hashable, make: Callable[[], sa.Select[Any]], given: Mapping[str, Any] | None = None
+    ) -> Rows:
+        """All rows of a prepared statement, as plain tuples of what the driver gives."""
         self._cancel.raise_if_cancelled()
+        prepared = self._owner.statements.get(key, make)
         driver: Any = self.connection.connection.driver_connection
+        sql, params = prepared.sql, prepared.parameters(given or {})
         try:
             return list(driver.execute(sql, params).fetchall())
         except (*store_errors.CAUGHT, self._owner.driver_error) as error:
@@ -87,6 +92,7 @@ class Connections:
         self.file = None if place.path is None else SqliteFile(place.path)
         self.tenant = place.tenant
         self.generation = 0
+        self.statements: Statements
         self._lock = threading.RLock()
         self._engine: sa.Engine | None = None
         self._kept: Any = None
@@ -247,6 +253,7 @@ class Connections:
             if self.file is not None and not self.file.copied and store_errors.is_hot_journal(error):
                 raise _HotJournalError("A writer died in the middle of a transaction.") from None
             raise self.translate(error, cancel) from None
+        self.statements = Statements(engine.dialect)
         return engine
 
     def _make_engine(self) -> sa.Engine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -77,6 +77,11 @@ def family(column: sa.Column[Any]) -> str:
         if isinstance(column.type, kind):
             return name
     return "text"
+
+
+def converter(column: sa.Column[Any]) -> Callable[[Any], Any]:
+    """A function that makes values of a column of ids, of texts and of other tables' ids. Raises ValueError."""
+    return str if family(column) == "text" else lambda value: to_key(column, str(value))
 
 
 def to_key(column: sa.Column[Any], text: str) -> Any:
@@ -157,6 +162,10 @@ class BoundTable:
             self.link = own == sa.cast(entity_id, sa.Text)
         else:
             self.link = sa.cast(own, sa.Text) == as_text(entity_id)
+
+    def converter(self) -> Callable[[Any], Any]:
+        """``key`` for many ids."""
+        return converter(self.entity_id)
 
     def key(self, entity_id: Any) -> Any:
         """An entity's id (text, or its column's value) as this table keeps it. Raises ValueError."""

@@ -7,7 +7,7 @@ times of an IANA zone), ``epoch_ms``, ``epoch_s``. PostgreSQL keeps microseconds
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -91,6 +91,25 @@ def _written(moment: datetime, shape: str) -> str:
     elif digits == "a" and moment.microsecond:
         text += f".{micro}"
     return text + shape[2:]
+
+
+def decoder(kind: Any) -> Callable[[Any], int | None]:
+    """A function that makes nanoseconds of what the driver gives for a column of a type; None it need not be given."""
+    unit = kind.unit
+    zone = zone_of(unit)
+    if zone is None:
+        return lambda value: to_ns(value, unit)
+    parse, epoch, day = datetime.fromisoformat, _EPOCH, 86_400_000_000_000
+
+    def decode(value: Any) -> int | None:
+        try:
+            moment = parse(value) if isinstance(value, str) else value
+            gap = (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)) - epoch
+        except (ValueError, AttributeError, OverflowError):
+            return to_ns(value, unit)
+        return gap.days * day + gap.seconds * 1_000_000_000 + gap.microseconds * 1_000
+
+    return decode
 
 
 _TEXT: Final = re.compile(r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d:\d\d(?:\.(\d+))?(Z|\+00:00)?$")
