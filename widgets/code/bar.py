@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from widgets.actions.notes import Note
@@ -23,6 +23,7 @@ class ReplayBar(QWidget):
         self._title.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._stale = Link("", least=60)
         self._stale.activated.connect(lambda: self.asked.emit("again"))
+        self._stale.hide()
         self._project = Text(tone="muted", size=11, elide=Qt.TextElideMode.ElideMiddle, least=40, most=260)
         self.again = _button("Replay again", "Run the code against the history once more")
         self.again.clicked.connect(lambda: self.asked.emit("again"))
@@ -38,6 +39,8 @@ class ReplayBar(QWidget):
         for widget in (self._stale, self._project, self.again, self.cancel, self.more):
             row.addWidget(widget)
         self.setAccessibleName("Replay")
+        self.setAutoFillBackground(True)
+        self.setBackgroundRole(QPalette.ColorRole.Base)
 
     @property
     def text(self) -> str:

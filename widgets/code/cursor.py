@@ -63,8 +63,8 @@ def previous_line(trace: Trace, at: Cursor, *, over: bool = False) -> Cursor | M
 
 def hit_of(trace: Trace, at: Cursor) -> LineHit | None:
     """The executed line under a cursor; None at a step."""
-    hits = trace.lines.get(at.step + 1, ()) if at.line != AT_STEP else ()
-    return hits[at.line] if at.line < len(hits) else None
+    hits = trace.lines.get(at.step + 1, ())
+    return hits[at.line] if 0 <= at.line < len(hits) else None
 
 
 def locals_at(trace: Trace, at: Cursor) -> tuple[dict[str, Picture], dict[str, Picture] | None]:

@@ -9,7 +9,7 @@ from typing import Final
 from engine_bridge.format import count
 from engine_bridge.replay.model import Drift, End, Now, Outcome, Place
 
-GOOD: Final = (Outcome.SAME, Outcome.STOPPED)
+NOWHERE: Final = Place()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Ending:
     title: str
     text: str = ""
     hint: str = ""
-    place: Place = Place()
+    place: Place = NOWHERE
     stack: str = ""
 
 

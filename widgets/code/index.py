@@ -16,6 +16,8 @@ class TraceIndex:
         self._at: dict[str, dict[int, list[int]]] = {}
         self.drifts: dict[str, dict[int, str]] = {}
         self.names: dict[str, str] = {}
+        self._lines: dict[str, tuple[int, frozenset[int]]] = {}
+        self._hits: dict[str, tuple[object, dict[int, int]]] = {}
 
     def take(self) -> None:
         """Reads the steps that came since the last time."""
@@ -39,14 +41,23 @@ class TraceIndex:
 
     def lines(self, file: str) -> frozenset[int]:
         """Lines on which a step stands."""
-        return frozenset(self._at.get(file, ()))
+        known = self._lines.get(file)
+        if known is None or known[0] != self._taken:
+            known = self._lines[file] = (self._taken, frozenset(self._at.get(file, ())))
+        return known[1]
 
     def hits(self, file: str) -> dict[int, int]:
         """How often each line ran where the runner counted, else how many steps stand on it."""
         end = self._trace.end
-        if end is not None and file in end.coverage:
-            return {int(line): times for line, times in end.coverage[file].items()}
-        return {line: len(steps) for line, steps in self._at.get(file, {}).items()}
+        state = (self._taken, end is None)
+        known = self._hits.get(file)
+        if known is None or known[0] != state:
+            counted = end.coverage.get(file) if end is not None else None
+            found = {line: len(steps) for line, steps in self._at.get(file, {}).items()}
+            if counted is not None:
+                found = {int(line): times for line, times in counted.items()}
+            known = self._hits[file] = (state, found)
+        return known[1]
 
     def next_at(self, file: str, line: int, after: int, direction: int = 1) -> int:
         """The next step (or the one before) that stands on a line, around the end; -1 when none does."""

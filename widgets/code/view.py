@@ -17,7 +17,7 @@ from widgets.theme import Theme, font
 
 _PAD: Final = 8
 _MARK: Final = 14  # px, glyph of a mark
-_HITS: Final = 5  # characters kept for the count of hits
+_HITS: Final = 4  # characters kept for the count of hits
 MARKS: Final[dict[str, tuple[str, str]]] = {
     # glyph, and the state whose colour it takes
     "divergence": ("failed", "failed"),

@@ -35,13 +35,19 @@ class Files:
     def _look(self, file: str) -> str:
         if any(file.startswith(folder) for folder in self._engine):
             return "engine"
-        if any(file.startswith(folder) for folder in self._user):
+        # A project's environment often lies in the project.
+        inside = next((file[len(folder) :] for folder in self._user if file.startswith(folder)), None)
+        if inside is not None and not _is_library(inside):
             return "user"
-        if "site-packages" in file or "dist-packages" in file:
+        if _is_library(file):
             return "library"
         if file == _OURS or file.startswith((_STANDARD, "<")):
             return "std"
         return "user"
+
+
+def _is_library(path: str) -> bool:
+    return "site-packages" in path or "dist-packages" in path
 
 
 def frame_record(frame: types.FrameType, kind: str, locals_: bool, paint: Any) -> dict[str, Any]:

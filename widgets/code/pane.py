@@ -1,0 +1,445 @@
+"""The code pane: source, stack, locals and record at the playhead, all of one recorded replay. GUI thread."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from engine_bridge.errors import PlayheadError
+from engine_bridge.format import count
+from engine_bridge.history import History
+from engine_bridge.model import PayloadRef
+from engine_bridge.replay.model import End, Frame, Picture, Place, TraceStep
+from engine_bridge.replay.trace import Trace
+from widgets import glyphs
+from widgets.code.bar import Band, ReplayBar
+from widgets.code.before import locals_before
+from widgets.code.card import StepCard
+from widgets.code.cursor import (
+    AT_STEP,
+    Cursor,
+    Missing,
+    hit_of,
+    locals_at,
+    next_line,
+    previous_line,
+)
+from widgets.code.ends import ending
+from widgets.code.files import FileTabs
+from widgets.code.index import TraceIndex
+from widgets.code.intro import Intro
+from widgets.code.locals import named
+from widgets.code.locals_view import LocalsView
+from widgets.code.output import Output
+from widgets.code.record import record_of
+from widgets.code.source import CodeSource
+from widgets.code.stack_view import StackView
+from widgets.code.store import SourceStore
+from widgets.code.view import CodeView
+from widgets.run.labels import Text
+
+_NOWHERE: Final = TraceStep(n=0, name="")
+_EMPTY: Final = CodeSource("")
+_RESULT_MS: Final = 120  # the playhead must rest so long before the record's result is read
+
+
+class CodePane(QWidget):
+    """Shows a trace at a position, and emits what the user wants.
+
+    ``position_requested`` carries a position of the history; ``lines_requested`` the number of the step on the way to
+    which every line is wanted; ``payload_requested`` a PayloadRef whose first bytes are; ``step_opened`` a step id;
+    ``asked`` "replay", "again", "cancel", "project", "forget" or "sides"; ``noticed`` a word for the status bar.
+    """
+
+    position_requested = Signal(object)
+    lines_requested = Signal(object)
+    payload_requested = Signal(object)
+    step_opened = Signal(object)
+    asked = Signal(object)
+    noticed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._trace: Trace | None = None
+        self._index = TraceIndex(Trace(""))
+        self._history: History | None = None
+        self._position: int | None = None
+        self._entry = Place()
+        self._cursor = Cursor(-1)
+        self._target: Cursor | None = None
+        self._frame: Frame | None = None
+        self._file = ""
+        self._line = 0
+        self._loose = False
+        self._walk: tuple[int, bool] | None = None
+        self.store = SourceStore(self)
+        self.store.loaded.connect(self._on_loaded)
+        self.store.coloured.connect(self._on_coloured)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_RESULT_MS)
+        self._rest.timeout.connect(self._ask_result)
+        self._build()
+        self._connect()
+
+    def _build(self) -> None:
+        self.intro, self.bar, self.band, self.output = Intro(), ReplayBar(), Band(), Output()
+        self.files, self.code, self.stack = FileTabs(), CodeView(), StackView()
+        self.card, self.locals = StepCard(), LocalsView()
+        self.no_source = Text(tone="muted", least=40)
+        self.heading = Text(tone="muted", size=11)
+        self._pages = QStackedWidget(self)
+        _column(self).addWidget(self._pages)
+        content = QWidget()
+        self._pages.addWidget(self.intro)
+        self._pages.addWidget(content)
+        column = _column(content)
+        column.addWidget(self.bar)
+        column.addWidget(self.band)
+        self.split = _splitter(Qt.Orientation.Horizontal)
+        column.addWidget(self.split, 1)
+        left, right = QWidget(), QWidget()
+        self.split.addWidget(left)
+        self.split.addWidget(right)
+        self.upright = _splitter(Qt.Orientation.Vertical)
+        main = _column(left)
+        main.addWidget(self.files)
+        main.addWidget(self.no_source)
+        main.addWidget(self.upright, 1)
+        for widget in (self.code, self.stack, self.output):
+            self.upright.addWidget(widget)
+        self.upright.setSizes([420, 120, 140])
+        self.upright.setStretchFactor(0, 1)
+        side = _column(right)
+        side.addWidget(self.card)
+        head = QHBoxLayout()
+        head.setContentsMargins(10, 2, 8, 2)
+        head.addWidget(self.heading)
+        head.addStretch(1)
+        side.addLayout(head)
+        side.addWidget(self.locals, 1)
+        for part in (content, left, right):
+            part.setAutoFillBackground(True)
+            part.setBackgroundRole(QPalette.ColorRole.Base)
+        self.split.setSizes([430, 250])
+        self.split.setStretchFactor(0, 3)
+        self.split.setStretchFactor(1, 2)
+
+    def _connect(self) -> None:
+        self.intro.asked.connect(self.asked)
+        self.bar.asked.connect(self._on_bar)
+        self.band.asked.connect(self._on_band)
+        self.files.file_chosen.connect(self._on_file)
+        self.code.line_picked.connect(self.go_to_line)
+        self.stack.frame_chosen.connect(self._on_frame)
+        self.card.opened.connect(self._on_card)
+
+    # -- what is shown ------------------------------------------------------------------------------------
+
+    @property
+    def trace(self) -> Trace | None:
+        return self._trace
+
+    @property
+    def at(self) -> Cursor:
+        """The step in force and, between two steps, the line."""
+        return self._cursor
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The file and line that are shown at the playhead."""
+        return self._file, self._line
+
+    def show_intro(self) -> None:
+        """There is no recording; ``intro`` says what to do."""
+        self._trace, self._walk, self._target = None, None, None
+        self._rest.stop()
+        self._pages.setCurrentIndex(0)
+
+    def set_trace(self, trace: Trace, history: History | None) -> None:
+        """A recording, which may still grow; files are read anew."""
+        self.store.forget()
+        self._trace, self._history = trace, history
+        self._index = TraceIndex(trace)
+        self._walk, self._target, self._file, self._line = None, None, "", 0
+        self._entry = Place()
+        self.files.clear()
+        self.output.clear_all()
+        self.band.show_note("failed", "failed", "", ())
+        self._pages.setCurrentIndex(1)
+        self.grew()
+        if trace.end is not None:
+            self.finished(trace.end)
+
+    def set_entry(self, place: Place) -> None:
+        """Where the workflow begins: shown before its first step."""
+        self._entry = place
+        if self._cursor.step < 0:
+            self._show()
+
+    def grew(self) -> None:
+        """Steps were added to the trace."""
+        self._index.take()
+        self.files.set_files(self._index.files)
+        if self._trace is not None and self._cursor.line == AT_STEP:
+            self._cursor = Cursor(self._trace.at(self._position))
+        self._show()
+
+    def finished(self, end: End) -> None:
+        """The replay is over: its end in the bar, and what is to be done in the band."""
+        words = ending(end)
+        self.bar.show_words(words.glyph, words.tone, words.title)
+        text = f"{words.text}\n{words.hint}".strip() if words.text else ""
+        links = ["place"] if words.place.line and words.text else []
+        links += ["sides"] if end.divergence is not None else []
+        links += ["stack"] if words.stack else []
+        self.band.show_note(words.glyph, words.tone, text, tuple(links))
+        self.output.set_stack(words.stack)
+        self.grew()
+
+    def set_history(self, history: History | None) -> None:
+        """The history grew or was read again: results and names may be there now."""
+        self._history = history
+
+    def set_position(self, position: int | None) -> None:
+        """Moves the playhead (None: LIVE): line, stack, locals and record at once."""
+        self._position = position
+        trace = self._trace
+        if trace is None:
+            return
+        target, self._target = self._target, None
+        at = Cursor(trace.at(position))
+        if target is not None and (target.step < 0 or trace.position(target.step) == position):
+            at = target
+        self._cursor, self._frame = at, None
+        self._show()
+
+    def set_reveal(self, on: bool) -> None:
+        """Shows or masks what looks like a secret."""
+        self.locals.set_reveal(on)
+        self.card.set_reveal(on)
+
+    def lines_arrived(self, n: int) -> None:
+        """The lines on the way to a step are in the trace: the walk that wanted them goes on."""
+        walk, self._walk = self._walk, None
+        if walk is not None and self._trace is not None and n in self._trace.lines:
+            self.step_line(walk[0], over=walk[1])
+
+    # -- the moment ---------------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        trace = self._trace
+        if trace is None:
+            return
+        index = self._cursor.step
+        if index >= len(trace.steps):
+            index = len(trace.steps) - 1
+        hit = hit_of(trace, self._cursor)
+        frame = self._frame if self._frame is not None else None if hit is not None else self._frame_of(index)
+        self._show_card(index)
+        if index >= 0:
+            self.stack.show_step(trace.steps[index], self._index.names, frame)
+        else:
+            self.stack.show_step(_NOWHERE, {}, None)
+        if hit is not None and self._frame is None:
+            now, before = locals_at(trace, self._cursor)
+            self._show_locals(now, before, hit.function)
+            self._show_place(hit.file, hit.line)
+        elif frame is not None:
+            self._show_locals(named(frame.locals), locals_before(trace, index, frame), frame.function)
+            self._show_place(frame.file, frame.line)
+        else:
+            self._show_locals({}, None, "")
+            self._show_loose(index)
+
+    def _frame_of(self, index: int) -> Frame | None:
+        """The user's frame of a step: on its stack, else on that of the task that waits for it."""
+        trace = self._trace
+        if trace is None or index < 0:
+            return None
+        step = trace.steps[index]
+        tasks = (task for task in step.tasks if task.step_id and task.step_id == step.step_id)
+        waiting = (f for task in tasks for f in task.frames if f.kind == "user")
+        return trace.frame(index) or next(waiting, None)
+
+    def _show_loose(self, index: int) -> None:
+        """No line is known for the step: that of the step before, or the workflow's head."""
+        trace = self._trace
+        before = range(index - 1, -1, -1) if trace is not None else range(0)
+        frame = next((f for f in map(self._frame_of, before) if f is not None), None)
+        if frame is not None:
+            self._show_place(frame.file, frame.line, loose=True)
+        else:
+            self._show_place(self._entry.file, self._entry.line, loose=True)
+
+    def _show_card(self, index: int) -> None:
+        trace = self._trace
+        if trace is None or index < 0:
+            self.card.show_words("Before the first step", "no step has been reached here")
+            return
+        step = trace.steps[index]
+        record = record_of(step, self._history, trace.end)
+        glyph = glyphs.state_glyph(record.state) if record.state != "muted" else "step"
+        total = max(len(trace.steps), trace.end.steps if trace.end is not None else 0)
+        self.card.show_step(step, index + 1, total, glyph, record.state, record.words)
+        if self.card.set_result(record.result):
+            self._rest.start()
+
+    def _ask_result(self) -> None:
+        ref: PayloadRef | None = self.card.ref
+        if ref is not None and self.isVisible():
+            self.payload_requested.emit(ref)
+
+    def _show_locals(self, now: dict[str, Picture], before: dict[str, Picture] | None, function: str) -> None:
+        self.locals.show_locals(now, before)
+        changes = self.locals.locals_model.tree.changes
+        where = f"event {count(self._position)}" if self._position is not None else "the newest event"
+        if self._cursor.line != AT_STEP and self._trace is not None:
+            lines = len(self._trace.lines.get(self._cursor.step + 1, ()))
+            where = f"line {self._cursor.line + 1} of {lines} after this step"
+        parts = (f"LOCALS at {where}", function, f"{changes} changed" if changes else "")
+        self.heading.set_text(" · ".join(part for part in parts if part))
+
+    # -- source -------------------------------------------------------------------------------------------
+
+    def _show_place(self, file: str, line: int, *, loose: bool = False) -> None:
+        self._file, self._line, self._loose = file, line, loose
+        if file:
+            self.files.show_file(file)
+        self._show_file(file)
+
+    def _show_file(self, file: str) -> None:
+        found = self.store.get(file) if file else None
+        self.no_source.setVisible(isinstance(found, PlayheadError) or not file)
+        if isinstance(found, CodeSource):
+            self.code.show_source(found)
+        else:
+            self.code.show_source(_EMPTY)
+            words = f"{found.message} {found.hint}".strip() if isinstance(found, PlayheadError) else ""
+            self.no_source.set_text(words or ("" if file else "No line of your code is known here."))
+        here = file == self._file
+        self.code.set_hits(self._index.hits(file), self._index.lines(file))
+        self.code.set_marks(self._marks(file))
+        self.code.set_current(self._line if here else 0, loose=self._loose)
+
+    def _marks(self, file: str) -> dict[int, tuple[str, str]]:
+        marks = {line: ("drift", words) for line, words in self._index.drifts.get(file, {}).items()}
+        end = self._trace.end if self._trace is not None else None
+        if end is None:
+            return marks
+        if end.now is not None and end.now.at.file == file:
+            marks[end.now.at.line] = ("now", f"the run is here now: {end.now.what}")
+        for blocked in end.blocked:
+            if blocked.at.file == file:
+                marks[blocked.at.line] = ("blocked", f"a side effect was stopped: {blocked.what}")
+        if end.divergence is not None and end.divergence.at.file == file:
+            found = end.divergence
+            marks[found.at.line] = ("divergence", f"expected {found.expected}, got {found.actual}")
+        marks.pop(0, None)
+        return marks
+
+    def _on_loaded(self, file: str) -> None:
+        if self.files.files and self.files.currentIndex() >= 0:
+            shown = self.files.files[self.files.currentIndex()]
+            if shown == file:
+                self._show_file(file)
+
+    def _on_coloured(self, file: str) -> None:
+        source = self.code.source
+        if isinstance(source, CodeSource) and source.file == file:
+            self.code.viewport().update()
+
+    def _on_file(self, file: str) -> None:
+        self._show_file(file)
+
+    # -- intent -------------------------------------------------------------------------------------------
+
+    def _on_frame(self, frame: Frame) -> None:
+        self._frame = frame
+        self._show()
+
+    def _on_card(self) -> None:
+        trace = self._trace
+        if trace is not None and 0 <= self._cursor.step < len(trace.steps):
+            step_id = trace.steps[self._cursor.step].step_id
+            if step_id:
+                self.step_opened.emit(step_id)
+
+    def _on_bar(self, what: str) -> None:
+        if what == "output":
+            self.output.toggle()
+        else:
+            self.asked.emit(what)
+
+    def _on_band(self, what: str) -> None:
+        end = self._trace.end if self._trace is not None else None
+        if what == "stack":
+            self.output.show_stack()
+        elif what == "sides":
+            self.asked.emit("sides")
+        elif end is not None:
+            self.show_place(ending(end).place)
+
+    def show_place(self, place: Place) -> None:
+        """Brings a line of the code in sight; the playhead stays where it is."""
+        if place.file:
+            self.files.show_file(place.file)
+            self._show_file(place.file)
+            self.code.set_current(place.line, loose=True)
+
+    def go_to_line(self, line: int, direction: int = 1) -> None:
+        """Moves the playhead to the next step that stands on a line of the file that is shown."""
+        source, trace = self.code.source, self._trace
+        if trace is None or not isinstance(source, CodeSource):
+            return
+        found = self._index.next_at(source.file, line, self._cursor.step, direction)
+        if found < 0:
+            ran = self._index.hits(source.file).get(line, 0)
+            words = f"ran {count(ran)} times between steps" if ran else "was not reached"
+            self.noticed.emit(f"No step stands on line {line}: it {words}.")
+            return
+        self._go(Cursor(found))
+
+    def step_line(self, direction: int, *, over: bool = False) -> None:
+        """To the next (+1) or previous (-1) executed line; ``over`` stays out of functions called on the way."""
+        trace = self._trace
+        if trace is None:
+            return
+        walk = next_line if direction > 0 else previous_line
+        found = walk(trace, self._cursor, over=over)
+        if isinstance(found, Missing):
+            self._walk = (direction, over)
+            self.lines_requested.emit(found.n)
+        elif found is None:
+            self.noticed.emit(f"The recording {'ends' if direction > 0 else 'begins'} here.")
+        else:
+            self._go(found)
+
+    def _go(self, at: Cursor) -> None:
+        trace = self._trace
+        if trace is None:
+            return
+        position = trace.position(at.step) if at.step >= 0 else self._position
+        if position == self._position or at.step < 0:
+            self._cursor, self._frame = at, None
+            self._show()
+        else:
+            self._target = at
+            self.position_requested.emit(position)
+
+
+def _splitter(orientation: Qt.Orientation) -> QSplitter:
+    splitter = QSplitter(orientation)
+    splitter.setHandleWidth(1)
+    splitter.setChildrenCollapsible(False)
+    return splitter
+
+
+def _column(widget: QWidget) -> QVBoxLayout:
+    layout = QVBoxLayout(widget)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    return layout

@@ -1,0 +1,40 @@
+"""What a history holds at a step of the trace, in words. Pure; no Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine_bridge.history import History
+from engine_bridge.model import PayloadRef, Step
+from engine_bridge.replay.model import End, TraceStep
+from widgets.code.ends import now_words
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """``state`` gives the glyph and colour (of a step's status, or a token)."""
+
+    state: str
+    words: str
+    result: PayloadRef | None = None
+
+
+def record_of(step: TraceStep, history: History | None, end: End | None) -> Record:
+    """The recorded step beside what the code asked for."""
+    found = _step(step, history)
+    if step.recorded is None:
+        now = end.now if end is not None else None
+        if now is not None and now.step_id == step.step_id:
+            return Record("waiting", f"not recorded yet: the run {now_words(now)}")
+        return Record("waiting", "not recorded yet")
+    if found is None:
+        return Record("muted", f"recorded as {step.recorded}")
+    same = step.recorded in (step.name, found.name)
+    state = found.status.value if same else "failed"
+    words = f"{found.status.value} as recorded" if same else f"history has {step.recorded} here"
+    return Record(state, words, found.output or found.error)
+
+
+def _step(step: TraceStep, history: History | None) -> Step | None:
+    row = history.step_row(step.step_id) if history is not None and step.step_id else -1
+    return history.step(row) if history is not None and row >= 0 else None
