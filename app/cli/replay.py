@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
@@ -20,8 +21,29 @@ from app.opening import Opened
 from engine_bridge.bridge import Capability
 from engine_bridge.errors import UnsupportedError
 
-KINDS: Final = {Capability.CONFIG: "app.cli.replay_moves:replay_moves"}
+KINDS: Final = {
+    Capability.CONFIG: "app.cli.replay_moves:replay_moves",
+    Capability.REPLAY: "app.cli.replay_runs:replay_runs",
+}
 """Who replays what a source with a capability recorded: a function of (Opened, Asked) that answers the exit code."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """How the code is run, where it is run. ``sample`` None: all that match; ``jobs`` 0: as many as cores."""
+
+    python: str = ""
+    modules: tuple[str, ...] = ()
+    sample: int | None = None
+    jobs: int = 0
+    yes: bool = False
+    junit: Path | None = None
+    strict_drift: bool = False
+
+    def given(self) -> list[str]:
+        """The options that were given, as they are typed."""
+        names = {"modules": "--module", "strict_drift": "--strict-drift"}
+        return [names.get(key, f"--{key}") for key, value in vars(self).items() if value]
 
 
 @dataclass(frozen=True)
@@ -32,6 +54,42 @@ class Asked:
     filter_text: str
     code: tuple[str, ...]
     as_json: bool
+    running: Running = Running()
+
+
+def _running_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of sources whose code is run."""
+    options = (
+        click.option(
+            "--python", default="", metavar="PATH", help="The interpreter. Default: the project's own."
+        ),
+        click.option(
+            "--module",
+            "modules",
+            multiple=True,
+            metavar="M",
+            help="A module to import, or a .py file. May be repeated.",
+        ),
+        click.option(
+            "--sample", type=click.IntRange(1), metavar="N", help="The newest N runs of each workflow type."
+        ),
+        click.option(
+            "--jobs", type=click.IntRange(0), default=0, metavar="N", help="Processes. Default: one per core."
+        ),
+        click.option(
+            "--yes", is_flag=True, help="Run the code without asking: you trust it and the source's payloads."
+        ),
+        click.option("--strict-drift", is_flag=True, help="Exit code 1 for drift too."),
+        click.option(
+            "--junit",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="Write JUnit XML to FILE.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -42,19 +100,22 @@ class Asked:
     "--code",
     multiple=True,
     metavar="PLACE",
-    help="What to replay against: a path, or REV:path in git. May be given several times.",
+    help="What to replay against: a file or folder; for configs also REV:path in git, and several times.",
 )
+@_running_options
 @json_option
 def replay(
-    source: str, runs: tuple[str, ...], filter_text: str, code: tuple[str, ...], as_json: bool
+    source: str, runs: tuple[str, ...], filter_text: str, code: tuple[str, ...], as_json: bool, **running: Any
 ) -> None:
-    """Replay recorded RUNs of SOURCE (all without RUN and --filter) against a version of its code.
+    """Replay recorded RUNs of SOURCE against a version of its code: what would break if it were deployed?
 
-    The moves of entities are replayed against configs; without --code, against the source's own of today. Exit code 0:
-    no divergence, 1: divergences.
+    Where the code is Python, it is run in a process that can neither write nor reach the network, up to where each run
+    stands; without RUN and --filter, all open runs. The moves of entities are replayed against configs, of all
+    entities; without --code, against the source's own of today. Exit code 0: no divergence, 1: divergences, or runs
+    that could not be replayed.
     """
     with opened(source) as place:
-        code_ = _kind(place)(place, Asked(runs, filter_text, code, as_json))
+        code_ = _kind(place)(place, Asked(runs, filter_text, code, as_json, Running(**running)))
     sys.exit(code_)
 
 
@@ -64,4 +125,5 @@ def _kind(place: Opened) -> Callable[[Opened, Asked], int]:
             module, name = target.split(":")
             found: Callable[[Opened, Asked], int] = getattr(import_module(module), name)
             return found
-    raise UnsupportedError("Nothing of this source can be replayed.", "It declares no configs.")
+    why = place.info.missing.get(Capability.REPLAY) or "neither code nor configs make what it records"
+    raise UnsupportedError(f"Nothing of this source can be replayed: {why}.")

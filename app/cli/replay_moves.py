@@ -22,6 +22,9 @@ _NAMED = 5
 def replay_moves(place: Opened, what: Asked) -> int:
     """Replays, prints, and answers 1 where an entity diverged or the replay was stopped."""
     tools_of(place)
+    given = what.running.given()
+    if given:
+        raise UsageError(f"{given[0]} is for sources whose code is run.", "Configs are read, not run.")
     filters = _filters(place, what)
     found: list[ReplayReport] = []
     for type_, text in filters.items():

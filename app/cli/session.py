@@ -21,25 +21,32 @@ from engine_bridge.model import Run
 from engine_bridge.session import Call
 
 _QUIET_S: Final = 0.2
+_AGAIN_S: Final = 0.05
+_BAR: Final = 24
 
 
 class Progress:
     """One line on a terminal's stderr for what lasts longer than 200 ms; nothing when it is not a terminal."""
 
     def __init__(self) -> None:
-        self._since = time.monotonic()
+        self._due = time.monotonic() + _QUIET_S
         self._shown = False
         self._on = sys.stderr.isatty()
 
     def __call__(self, done: int, total: int | None, text: str) -> None:
-        if self._on and time.monotonic() - self._since > _QUIET_S:
-            share = f"{done} of {total}" if total else str(done) if done else ""
+        if self._on and time.monotonic() > self._due:
+            share = f"{_bar(done / total)} {done} of {total}" if total else str(done) if done else ""
             click.echo(f"\r\x1b[K{plain(text)} {share}", err=True, nl=False)
-            self._shown = True
+            self._shown, self._due = True, time.monotonic() + _AGAIN_S
 
     def clear(self) -> None:
         if self._shown:
             click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def _bar(share: float) -> str:
+    full = round(_BAR * min(max(share, 0), 1))
+    return "━" * full + "─" * (_BAR - full)
 
 
 def wait(call: Call) -> Any:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from app.cli.output import note
 from app.cli.session import Progress
 from engine_bridge.cancel import CancelToken
 
 T = TypeVar("T")
+_STOPPING: Final = "Stopping. What was sent already is read back first."
 
 
-def work(task: Callable[[CancelToken], T]) -> T:
+def work(task: Callable[[CancelToken], T], stopping: str = _STOPPING) -> T:
     """Runs ``task`` with progress on the terminal. Raises what it raised; Ctrl+C only cancels its token."""
     progress = Progress()
     token = CancelToken(progress)
@@ -33,7 +34,7 @@ def work(task: Callable[[CancelToken], T]) -> T:
             thread.join(0.2)
         except KeyboardInterrupt:
             progress.clear()
-            note("Stopping. What was sent already is read back first.")
+            note(stopping)
             token.cancel()
     progress.clear()
     if failed:

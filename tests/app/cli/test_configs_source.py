@@ -150,19 +150,19 @@ def test_what_cannot_be_replayed(
     assert answer.err.startswith(f"playhead: {message}")
 
 
-def test_a_source_without_configs_says_so(orders: Path, playhead: Run) -> None:
+def test_a_source_without_configs_says_so(orders: Path, shop: Path, playhead: Run) -> None:
     for command in (("lint", "--source", str(orders)), ("impact", "x.json", "--source", str(orders))):
         answer = playhead(*command)
         assert answer.code == 1
         assert "This source has no configs" in answer.err
-    answer = playhead("replay", str(orders))
-    assert answer.code == 1 and "Nothing of this source can be replayed." in answer.err
+    answer = playhead("replay", f"shop://{shop}")
+    assert answer.code == 1 and "Nothing of this source can be replayed" in answer.err
 
 
 def test_another_kind_of_replay_stands_beside(
     orders: Path, playhead: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(replay_command.KINDS, Capability.RUNS, f"{__name__}:replay_all")
+    monkeypatch.setitem(replay_command.KINDS, Capability.REPLAY, f"{__name__}:replay_all")
     answer = playhead("replay", str(orders), "a", "b", "--code", "x", "--filter", "f")
     assert (answer.code, answer.out) == (7, "('a', 'b') f ('x',) False\n")
 

@@ -1,0 +1,98 @@
+"""The gate's report on a terminal: a table for each class of findings, the gravest first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.cli.output import line, table
+from engine_bridge.format import count
+from engine_bridge.replay.gate_report import GateReport, Group, Section
+from engine_bridge.replay.junit import event
+from engine_bridge.replay.model import Place
+
+_TITLES = {
+    Section.DIVERGED: "Diverged: the code does not do what the history says",
+    Section.BLOCKED: "Blocked: the workflow's own code tried what only a step may do",
+    Section.FAILED: "Not replayed: the code could not run them",
+    Section.DRIFT: "Drift: the engine would pass it in silence",
+    Section.WAITING: "What waiting runs wait on",
+}
+_HEADS = {
+    Section.DIVERGED: ("  runs", "what", "where", "the history has", "the code has", "such as"),
+    Section.DRIFT: ("  runs", "what", "where", "recorded", "replayed", "such as"),
+    Section.WAITING: ("  runs", "what", "where", "for", "such as"),
+}
+_BROKEN = ("  runs", "what", "where", "why", "such as")
+
+
+def print_report(report: GateReport, strict_drift: bool) -> None:
+    """Everything, the verdict last."""
+    line(_head(report))
+    for section in Section:
+        groups = report.of(section)
+        if groups:
+            line("")
+            line(f"{_TITLES[section]}:")
+            rows = [_row(group, report) for group in groups]
+            table(_HEADS.get(section, _BROKEN), rows, right=frozenset({0}))
+    line("")
+    line(verdict(report, strict_drift))
+    for lack in report.runner.lacks:
+        line(f"Not denied here: {lack}")
+
+
+def _head(report: GateReport) -> str:
+    runner = report.runner
+    by = f" by Python {runner.python} with {runner.engine} {runner.library}" if runner.python else ""
+    processes = f"{report.processes} processes" if report.processes != 1 else "1 process"
+    return f"{many(len(report.results))} against {report.code}{by}: {report.took_s:.1f} s in {processes}."
+
+
+def _row(group: Group, report: GateReport) -> tuple[str, ...]:
+    head = (f"  {count(group.count)}", group.what, where(group.at))
+    if group.section in (Section.DIVERGED, Section.DRIFT):
+        shown = (
+            (group.expected, group.actual)
+            if group.expected or group.actual
+            else ("differs", "from run to run")
+        )
+        return (*head, *shown, _example(group, report))
+    return (*head, group.actual, _example(group, report))
+
+
+def _example(group: Group, report: GateReport) -> str:
+    result = report.results[group.runs[0]]
+    at = f" at {event(result)}" if group.section is Section.DIVERGED and result.divergence is not None else ""
+    return f"{result.run_id}{at}"
+
+
+def where(place: Place) -> str:
+    """file:line, from the working folder where the file is below it."""
+    if not place.file:
+        return "-"
+    path = Path(place.file)
+    here = Path.cwd()
+    name = str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else place.file
+    return f"{name}:{place.line}" if place.line else name
+
+
+def many(runs: int) -> str:
+    return f"{count(runs)} run" if runs == 1 else f"{count(runs)} runs"
+
+
+def verdict(report: GateReport, strict_drift: bool) -> str:
+    """One sentence: may it be deployed?"""
+    if report.error:
+        hint = f" {report.hint}" if report.hint else ""
+        return f"The code could not be loaded: {report.error}{hint}"
+    if not report.complete:
+        return f"Stopped: {many(len(report.results))} were replayed."
+    if not report.results:
+        return "No run was chosen: nothing was replayed."
+    totals = report.totals()
+    broken = sum(1 for result in report.results if result.bad)
+    drifted = f" {many(totals['drift'])} drifted." if totals["drift"] else ""
+    if broken:
+        return f"{count(broken)} of {many(len(report.results))} would break with this code.{drifted}"
+    failed = " Drift counts as a failure here." if strict_drift and totals["drift"] else ""
+    return f"All {many(len(report.results))} go on as recorded.{drifted}{failed}"
