@@ -6,10 +6,11 @@ before it: leaping there, and counting what was passed, closes in on the n-th.
 
 from __future__ import annotations
 
-from functools import cmp_to_key
+from functools import cmp_to_key, partial
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.sql import operators
 
 from engine_bridge.bridge import Sort
 from engine_bridge.cancel import CancelToken
@@ -39,55 +40,90 @@ def read(store: Store, query: Any, sort: Sort, every: int, cancel: CancelToken) 
     return anchors
 
 
-def _number(value: int) -> Any:
-    return sa.bindparam(None, value, sa.Integer(), literal_execute=True, unique=True)
-
-
 class _Hopper:
+    """Finds places ahead; workflows take part by how many entities they have, until they have no more."""
+
     def __init__(self, store: Store, key: Key, asked: runs.Wheres, cancel: CancelToken) -> None:
-        self._store, self._key, self._asked, self._cancel = store, key, asked, cancel
+        self._store, self._key, self._cancel = store, key, cancel
+        self._sizes = {bound: self._size(bound, where) if len(asked) > 1 else 1 for bound, where in asked}
+        self._asked = [(bound, where) for bound, where in asked if self._sizes[bound]]
+
+    def _size(self, bound: Bound, where: Where) -> int:
+        statement = sa.select(sa.func.count()).select_from(bound.table)
+        found: int = self._store.all(statement.where(*bound.scope, *where.conditions), self._cancel)[0][0]
+        return found
 
     def next(self, at: Cursor | None, left: int) -> Cursor | None:
         """The cursor before the entity that has ``left`` others between itself and ``at``; None at the end."""
-        if len(self._asked) == 1:
-            with self._store.reader(self._cancel) as read:
-                return self._ahead(read, *self._asked[0], at, left)
-        while left > _NEAR:
+        while left > _NEAR and len(self._asked) > 1:
             with self._store.reader(self._cancel) as read:
                 found = self._leap(read, at, left)
             if found is None:
                 return None
             at, left = found[0], left - found[1]
         with self._store.reader(self._cancel) as read:
+            if len(self._asked) == 1:
+                return self._ahead(read, *self._asked[0], at, left)
             near = runs.rows(read, self._asked, self._key, at, True, left + 1, 0)
         return runs.cursor_of(self._key, near[left], after=False) if len(near) > left else None
 
     def _leap(self, read: Reader, at: Cursor | None, left: int) -> tuple[Cursor, int] | None:
         """A cursor with at most ``left`` entities before it, and their number; None beyond the end."""
-        share = left // len(self._asked)
-        ahead = [self._ahead(read, bound, where, at, share) for bound, where in self._asked]
-        there = [cursor for cursor in ahead if cursor is not None]
+        total = sum(self._sizes[bound] for bound, _ in self._asked)
+        there = []
+        for bound, where in self._asked:
+            share = left * self._sizes[bound] // total
+            found = self._ahead(read, bound, where, at, share)
+            there += [found] if found is not None else []
         if not there:
             return None
         nearest = min(there, key=cmp_to_key(self._compare))
-        return nearest, sum(self._between(read, bound, where, at, nearest) for bound, where in self._asked)
+        passed = sum(self._between(read, bound, where, at, nearest) for bound, where in self._asked)
+        # Where only those of no share lie ahead, one step at least.
+        return (nearest, passed) if passed else self._one(read, at)
+
+    def _one(self, read: Reader, at: Cursor | None) -> tuple[Cursor, int] | None:
+        near = runs.rows(read, self._asked, self._key, at, True, _NEAR + 1, 0)
+        if len(near) <= _NEAR:
+            return None
+        return runs.cursor_of(self._key, near[_NEAR], after=False), _NEAR
 
     def _compare(self, one: Cursor, other: Cursor) -> int:
         return self._key.before(forward=True)((one.common, one.rank), (other.common, other.rank))
 
     def _ahead(self, read: Reader, bound: Bound, where: Where, at: Cursor | None, skip: int) -> Cursor | None:
-        value = self._key.value(bound)
-        columns = [bound.id, (sa.null() if value is None else value).label("sort_key")]
-        for conditions, order in self._key.ranges(bound, at, forward=True):
-            base = sa.select(*columns).select_from(bound.table)
-            base = base.where(*bound.scope, *where.conditions, *conditions)
-            # Planned with their values: SQLite sorts everything where it does not know how little is asked for.
-            row = read.one(base.order_by(*order).limit(_number(1)).offset(_number(skip)))
-            if row is not None:
-                return Cursor(row[1], self._key.common(bound, row[1]), bound.rank, row[0], after=False)
-            counted = base.limit(_number(skip + 1)).subquery()
-            skip -= read.value(sa.select(sa.func.count()).select_from(counted)) or 0
+        """The cursor before the entity that has ``skip`` others of its workflow before itself; None at the end."""
+        for number, (conditions, order) in enumerate(self._key.ranges(bound, at, forward=True)):
+            name = where.key and (
+                "hop", bound.type, where.key, self._key.field, self._key.descending, self._key.shape(bound, at), number,
+                skip,
+            )  # fmt: skip
+            make = partial(self._hop, bound, where, conditions, order, skip + 1)
+            rows = read.fetch(name, make, self._key.given(bound, at))
+            passed = rows[0][2] if rows else 0
+            if passed > skip:
+                id, value, _ = rows[0]
+                decode = self._key.decoder(bound)
+                value = decode(value) if decode is not None and value is not None else value
+                return Cursor(value, self._key.common(bound, value), bound.rank, id, after=False)
+            skip -= passed
         return None
+
+    def _hop(
+        self, bound: Bound, where: Where, conditions: list[Any], order: list[Any], number: int
+    ) -> sa.Select[Any]:
+        """The last of some rows, with how many they are: SQLite sorts everything where it sees an OFFSET."""
+        value = self._key.value(bound)
+        columns = [bound.id.label("id"), (sa.null() if value is None else value).label("sort_key")]
+        some = (
+            sa.select(*columns).select_from(bound.table).where(*bound.scope, *where.conditions, *conditions)
+        )
+        some = some.order_by(*order).limit(sa.literal(number, sa.Integer(), literal_execute=True))
+        inner = some.subquery()
+        down = order[-1].modifier is operators.desc_op
+        back = [inner.c.id] if value is None or len(order) == 1 else [inner.c.sort_key, inner.c.id]
+        last = [column.asc() if down else column.desc() for column in back]
+        return sa.select(inner.c.id, inner.c.sort_key, sa.func.count().over()).order_by(*last).limit(_ONE)
 
     def _between(self, read: Reader, bound: Bound, where: Where, at: Cursor | None, edge: Cursor) -> int:
         total = 0
@@ -96,3 +132,6 @@ class _Hopper:
                 statement = sa.select(sa.func.count()).select_from(bound.table)
                 total += read.value(statement.where(*bound.scope, *where.conditions, *ahead, *behind)) or 0
         return total
+
+
+_ONE: Final[Any] = sa.literal_column("1")

@@ -132,6 +132,17 @@ class Key:
         """What the statements of ``ranges`` depend on, besides the cursor's values."""
         return () if cursor is None else (cursor.rank, cursor.value is None, cursor.after)
 
+    def parts(self, bound: Bound, cursor: Cursor | None, *, forward: bool) -> int:
+        """How many ``ranges`` there are."""
+        if self._missing(bound):
+            return 1 if cursor is None or cursor.value is None or forward else 0
+        if cursor is None:
+            return 2
+        return 2 if forward == (cursor.value is not None) else 1
+
+    def _missing(self, bound: Bound) -> bool:
+        return self.field in _BY_RANK or _COLUMNS[self.field](bound) is None
+
     def ranges(self, bound: Bound, cursor: Cursor | None, *, forward: bool, name: str = "key") -> Ranges:
         """Where to look in one workflow, in order: (conditions, ordering) pairs whose rows follow each other.
 

@@ -118,13 +118,12 @@ def _rows_of(
 ) -> list[Entity]:
     found: list[Any] = []
     given = key.given(bound, start)
-    for number, (conditions, order) in enumerate(key.ranges(bound, start, forward=forward)):
+    for number in range(key.parts(bound, start, forward=forward)):
         most = limit - len(found)
         name = where.key and (
             "page", bound.type, where.key, key.field, key.descending, key.shape(bound, start), forward, number, most,
         )  # fmt: skip
-        make = partial(_select, bound, where, key, conditions, order, most)
-        found += read.fetch(name, make, given)
+        found += read.fetch(name, partial(_select, bound, where, key, start, forward, number, most), given)
         if len(found) >= limit:
             break
     made = runs_rows.entities(bound, found, now_ns)
@@ -136,8 +135,15 @@ def _rows_of(
 
 
 def _select(
-    bound: Bound, where: filters.Where, key: Key, conditions: list[Any], order: list[Any], limit: int
+    bound: Bound,
+    where: filters.Where,
+    key: Key,
+    start: Cursor | None,
+    forward: bool,
+    number: int,
+    limit: int,
 ) -> sa.Select[Any]:
+    conditions, order = key.ranges(bound, start, forward=forward)[number]
     value = key.value(bound)
     columns = [*runs_rows.listed(bound), (sa.null() if value is None else value).label("sort_key")]
     statement = sa.select(*columns).select_from(bound.table)
@@ -222,7 +228,7 @@ class _Scan:
 
 
 def _bare(entity: Entity) -> Entity:
-    entity.latest, entity.failures, entity.waits, entity.correlations = None, [], [], []
+    entity.latest, entity.failures, entity.waits, entity.correlations = None, (), (), ()
     return entity
 
 

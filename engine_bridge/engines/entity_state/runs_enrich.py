@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -35,35 +35,33 @@ def enrich(read: Reader, entities: Sequence[Entity], needs: frozenset[str] = ALL
     for entity in entities:
         groups.setdefault(entity.bound, []).append(entity)
     for bound, mine in groups.items():
-        for name, fields, make, fill in _PARTS:
-            table: BoundTable | None = getattr(bound, name)
-            if table is not None and needs & fields:
-                _fill(read, bound, name, table, mine, make, fill)
-
-
-def _fill(
-    read: Reader, bound: Bound, name: str, table: BoundTable, entities: list[Entity], make: _Make, fill: _Fill
-) -> None:
-    for at in range(0, len(entities), _CHUNK):
-        by_id = {str(entity.id): entity for entity in entities[at : at + _CHUNK]}
-        keys = list(_keys(table, by_id))
-        if keys:
-            given = {f"k{n}": key for n, key in enumerate(keys)}
-            asked = partial(_asked, table, make, len(keys))
-            fill(table, read.fetch((make.__name__, bound.type, name, len(keys)), asked, given), by_id)
+        for at in range(0, len(mine), _CHUNK):
+            by_id = {str(entity.id): entity for entity in mine[at : at + _CHUNK]}
+            for name, fields, make, fill in _PARTS:
+                table: BoundTable | None = getattr(bound, name)
+                if table is not None and needs & fields:
+                    keys = _keys(table, by_id)
+                    asked = partial(_asked, table, make, len(keys))
+                    kind = (make.__name__, bound.type, name, len(keys))
+                    fill(table, read.fetch(kind, asked, keys), by_id)
 
 
 def _asked(table: BoundTable, make: _Make, number: int) -> sa.Select[Any]:
     return make(table, [sa.bindparam(f"k{n}", None, table.entity_id.type) for n in range(number)])
 
 
-def _keys(table: BoundTable, by_id: Mapping[str, Entity]) -> Iterable[Any]:
+def _keys(table: BoundTable, by_id: Mapping[str, Entity]) -> dict[str, Any]:
+    """The ids as parameters, in the table's own type."""
     to_key = table.converter()
-    for entity in by_id.values():
+    if to_key is str:
+        return {f"k{n}": id for n, id in enumerate(by_id)}
+    found: list[Any] = []
+    for id in by_id:
         try:
-            yield to_key(entity.id)
+            found.append(to_key(id))
         except ValueError:
             continue  # an id that the other table's column cannot hold has no rows there
+    return {f"k{n}": key for n, key in enumerate(found)}
 
 
 def _columns(table: BoundTable, *names: str) -> list[Any]:
@@ -73,6 +71,8 @@ def _columns(table: BoundTable, *names: str) -> list[Any]:
 
 def _latest(table: BoundTable, marks: list[Any]) -> sa.Select[Any]:
     columns = _columns(table, "entity_id", "to", "at", "step", "actor", "requester", "correlation_id")
+    for place in (1, 3, 4, 5, 6):
+        columns[place] = _as_text(columns[place])
     mine = (table.entity_id.in_(marks), *table.rows)
     if table.latest_flag is not None:
         return sa.select(*columns).where(*mine, table.latest_flag.is_(True))
@@ -84,13 +84,18 @@ def _latest(table: BoundTable, marks: list[Any]) -> sa.Select[Any]:
     return sa.select(*columns).join_from(table.table, each, both).where(*table.rows)
 
 
+def _as_text(labelled: Any) -> Any:
+    """A column as text: itself where the database says that it is."""
+    text = isinstance(labelled.type, sa.String) and not isinstance(labelled.type, sa.Enum)
+    return labelled if text else sa.cast(labelled.element, sa.Text).label(labelled.name)
+
+
 def _fill_latest(table: BoundTable, rows: Any, by_id: Mapping[str, Entity]) -> None:
     decode = _times(table.at)
-    for id, to, at, *texts in rows:
-        entity = by_id.get(str(id))
+    for id, to, at, step, actor, requester, correlation in rows:
+        entity = by_id.get(id if type(id) is str else str(id))
         if entity is not None:
-            told = (None if text is None else str(text) for text in texts)
-            entity.latest = Latest(None if to is None else str(to), decode(at), *told)
+            entity.latest = Latest(to, decode(at), step, actor, requester, correlation)
 
 
 def _failures(table: BoundTable, marks: list[Any]) -> sa.Select[Any]:
@@ -108,7 +113,7 @@ def _fill_failures(table: BoundTable, rows: Any, by_id: Mapping[str, Entity]) ->
         if entity is not None:
             type = str(kind or step or "failure")
             failure = Failure(type=type, message="" if message is None else str(message), time_ns=decode(at))
-            entity.failures.append((failure, resolved is None))
+            entity.failures = (*entity.failures, (failure, resolved is None))
 
 
 def _waits(table: BoundTable, marks: list[Any]) -> sa.Select[Any]:
@@ -125,7 +130,7 @@ def _fill_waits(table: BoundTable, rows: Any, by_id: Mapping[str, Entity]) -> No
         entity = by_id.get(str(id))
         if entity is not None:
             name = "a delayed step" if step is None else str(step)
-            entity.waits.append(Wait(name, decode(due), None if error is None else str(error)))
+            entity.waits = (*entity.waits, Wait(name, decode(due), None if error is None else str(error)))
 
 
 def _correlations(table: BoundTable, marks: list[Any]) -> sa.Select[Any]:
@@ -137,7 +142,7 @@ def _fill_correlations(table: BoundTable, rows: Any, by_id: Mapping[str, Entity]
     for id, correlation in rows:
         entity = by_id.get(str(id))
         if entity is not None and correlation is not None:
-            entity.correlations.append(str(correlation))
+            entity.correlations = (*entity.correlations, str(correlation))
 
 
 def _times(column: sa.Column[Any] | None) -> Callable[[Any], int | None]:

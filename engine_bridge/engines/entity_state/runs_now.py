@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from engine_bridge.format import duration
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     from engine_bridge.engines.entity_state.runs_rows import Entity
 
 _TEXT: Final = 120
+_TELLING: Final = ("unknown", "claim", "bad")
 _CLAIM: Final = (Evidence(rule="it stands on a status of a claim"),)
 _DELAYED: Final = (Evidence(rule="a row of the delayed steps is open"),)
 _CONFIG: Final = (Evidence(rule="the config declares these steps on its status"),)
@@ -20,12 +20,14 @@ _CONFIG: Final = (Evidence(rule="the config declares these steps on its status")
 def now_text(entity: Entity) -> str:
     """The line, most telling first; empty for one that ended well and has nothing odd about it."""
     role = entity.info.role
-    parts = [
+    if not (entity.drifted or entity.failures or role in _TELLING):
+        return "" if entity.info.terminal else _waits(entity) or _declared(entity)
+    parts = (
         _odd(entity) if entity.drifted or role == "unknown" else "",
         _claim(entity) if role == "claim" else "",
         _failures(entity) if entity.failures else "",
         _ended(entity) if role == "bad" else "",
-    ]
+    )
     told = [part for part in parts if part]
     if told or entity.info.terminal:
         return " · ".join(told)
@@ -88,12 +90,7 @@ def _waits(entity: Entity) -> str:
 
 def _declared(entity: Entity) -> str:
     steps = entity.bound.ways(entity.status, entity.tenant)
-    return _waiting(steps) if steps else ""
-
-
-@lru_cache(maxsize=1_000)
-def _waiting(steps: tuple[str, ...]) -> str:
-    return f"waits for {', '.join(steps[:3])}{' …' if len(steps) > 3 else ''}"
+    return f"waits for {steps}" if steps else ""
 
 
 def blocked_on(entity: Entity) -> Blocked | None:
@@ -115,8 +112,7 @@ def blocked_on(entity: Entity) -> Blocked | None:
             kind="timer", what=_waits(entity), since_ns=since, until_ns=due, provenance=Provenance.RECORDED,
             evidence=_DELAYED,
         )  # fmt: skip
-    declared = _declared(entity)
-    if not declared:
+    what = entity.bound.ways(entity.status, entity.tenant)
+    if not what:
         return None
-    what = declared.removeprefix("waits for ")
     return Blocked(kind="signal", what=what, since_ns=since, evidence=_CONFIG)

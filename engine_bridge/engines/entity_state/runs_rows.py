@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 
 from engine_bridge.engines.entity_state.runs_now import blocked_on, now_text
-from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
+from engine_bridge.engines.entity_state.store_bound import KIND, NO_STATUS, Bound
 from engine_bridge.engines.entity_state.store_states import StatusInfo
 from engine_bridge.engines.entity_state.store_tables import as_text
 from engine_bridge.engines.entity_state.store_time import decoder
-from engine_bridge.model import Evidence, Failure, Provenance, Run, Status
+from engine_bridge.model import Evidence, Failure, Provenance, Run, RunRef, Status
 
 ENGINE: Final = "entity_state"
 CORRELATIONS: Final = "correlation_ids"
 """The extra of a scanned run that holds all its correlation ids."""
 _S: Final = 1_000_000_000
-_TIMES: Final = (("claimed_at", 6), ("created_at", 7), ("updated_at", 8))
-_REBUILT: Final = Provenance.REBUILT
 
 
-@dataclass(slots=True)
-class Latest:
+class Latest(msgspec.Struct, gc=False):
     """The newest history row of an entity."""
 
     to: str | None
@@ -35,8 +33,7 @@ class Latest:
     correlation_id: str | None = None
 
 
-@dataclass(slots=True)
-class Wait:
+class Wait(msgspec.Struct, gc=False):
     """A step to be taken later."""
 
     step: str
@@ -44,8 +41,7 @@ class Wait:
     error: str | None = None
 
 
-@dataclass(slots=True)
-class Entity:
+class Entity(msgspec.Struct, gc=False, eq=False):
     """One row of an entity table, ``key`` its value in the order of a list, and what stands beside it.
 
     ``failures`` are its failures, newest first, (failure, open); ``now_ns`` the engine's clock when it was read.
@@ -68,15 +64,15 @@ class Entity:
     now_ns: int
     info: StatusInfo
     latest: Latest | None = None
-    failures: list[tuple[Failure, bool]] = field(default_factory=list)
-    waits: list[Wait] = field(default_factory=list)
-    correlations: list[str] = field(default_factory=list)
+    failures: Sequence[tuple[Failure, bool]] = ()
+    waits: Sequence[Wait] = ()
+    correlations: Sequence[str] = ()
     drifted: bool = False
     since_ns: int | None = None
     claimed_since_ns: int | None = None
     dead_ns: int | None = None
     stuck: bool = False
-    open_failures: list[Failure] = field(default_factory=list)
+    open_failures: Sequence[Failure] = ()
 
     def settle(self) -> None:
         """Works out what follows from what was read."""
@@ -121,43 +117,51 @@ def entity(bound: Bound, row: Sequence[Any], now_ns: int) -> Entity:
 
 def entities(bound: Bound, rows: Sequence[Sequence[Any]], now_ns: int) -> list[Entity]:
     """The same of rows as the driver gives them, all with a key."""
-    times: list[tuple[int, Callable[[Any], int | None]]] = []
-    for name, place in _TIMES:
-        column = getattr(bound, name)
-        if column is not None:
-            times.append((place, decoder(column.type)))
+    columns = (bound.claimed_at, bound.created_at, bound.updated_at)
+    claimed_ns, created_ns, updated_ns = (None if one is None else decoder(one.type) for one in columns)
+    infos: dict[Any, StatusInfo] = {}
     made = []
-    for row in rows:
-        values = list(row)
-        for place, decode in times:
-            if values[place] is not None:
-                values[place] = decode(values[place])
-        made.append(entity(bound, values, now_ns))
+    for id, status, version, tenant, label, by, claimed, created, updated, key in rows:
+        info = infos.get((status, tenant))
+        shown = NO_STATUS if status is None else str(status)
+        owner = None if tenant is None else str(tenant)
+        if info is None:
+            info = infos[status, tenant] = bound.role(shown, owner)
+        if claimed is not None and claimed_ns is not None:
+            claimed = claimed_ns(claimed)
+        if created is not None and created_ns is not None:
+            created = created_ns(created)
+        if updated is not None and updated_ns is not None:
+            updated = updated_ns(updated)
+        made.append(
+            Entity(bound, id, shown, version, owner, label, by, claimed, created, updated, key, now_ns, info)
+        )
     return made
 
 
 def run(entity: Entity) -> Run:
     """The header of an entity."""
     entity.settle()
-    info, since, failure = entity.info, entity.since_ns, _failure(entity)
-    status, created, updated = info.neutral, entity.created_ns, entity.updated_ns
+    info, since, id, type = entity.info, entity.since_ns, str(entity.id), entity.bound.type
+    status, created, updated, ended = info.neutral, entity.created_ns, entity.updated_ns, info.terminal
+    failure = _failure(entity) if entity.failures or status is Status.FAILED else None
     return Run(
-        ref=entity.bound.ref(entity.id),
-        id=str(entity.id),
-        type=entity.bound.type,
+        ref=RunRef(KIND, type, id),
+        id=id,
+        type=type,
         status=status,
         engine_status=entity.status,
         engine=ENGINE,
         created_ns=created,
         started_ns=created,
-        ended_ns=_end(entity) if info.terminal else None,
+        ended_ns=_end(entity) if ended else None,
         updated_ns=since if updated is None else updated,
         version=None if entity.version is None else str(entity.version),
         worker=None if entity.claimed_by is None else str(entity.claimed_by),
         now=now_text(entity),
         error=None if failure is None else f"{failure.type}: {failure.message}".removesuffix(": "),
         failure=failure,
-        blocked_on=None if info.terminal else blocked_on(entity),
+        blocked_on=None if ended else blocked_on(entity),
         attributes=_attributes(entity),
         extra=_extra(entity),
         provenance=_provenance(entity),
@@ -202,7 +206,7 @@ def _extra(entity: Entity) -> dict[str, Any]:
     if entity.since_ns is not None:
         found["since_ns"] = entity.since_ns
     if entity.drifted and latest is not None:
-        found |= {"drift": True, "history_says": latest.to}
+        found["drift"], found["history_says"] = True, latest.to
     if role == "unknown":
         found["unknown"] = True
     if entity.stuck:
@@ -214,23 +218,26 @@ def _extra(entity: Entity) -> dict[str, Any]:
     if entity.open_failures:
         found["failures"] = len(entity.open_failures)
     if latest is not None:
-        found |= {"last_step": latest.step, "last_actor": latest.actor}
+        found["last_step"], found["last_actor"] = latest.step, latest.actor
     if entity.correlations:
-        found[CORRELATIONS] = entity.correlations
+        found[CORRELATIONS] = list(entity.correlations)
     return found
 
 
 def _provenance(entity: Entity) -> dict[str, Provenance]:
-    found: dict[str, Provenance] = {}
-    if entity.created_ns is not None:
-        found["started"] = _REBUILT
-    if entity.info.terminal:
-        found["ended"] = _REBUILT
-    if entity.updated_ns is None:
-        found["updated"] = _REBUILT
-    if entity.drifted or entity.stuck:
-        found["now"] = Provenance.INFERRED
-    return found
+    return _provenances(
+        entity.created_ns is not None,
+        entity.info.terminal,
+        entity.updated_ns is None,
+        entity.drifted or entity.stuck,
+    )
+
+
+@cache
+def _provenances(started: bool, ended: bool, updated: bool, now: bool) -> dict[str, Provenance]:
+    given = {"started": started, "ended": ended, "updated": updated}
+    found = {name: Provenance.REBUILT for name, yes in given.items() if yes}
+    return found | {"now": Provenance.INFERRED} if now else found
 
 
 def _evidence(entity: Entity) -> tuple[Evidence, ...]:

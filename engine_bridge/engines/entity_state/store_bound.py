@@ -47,6 +47,7 @@ class Bound:
         self.statuses: Statuses = union(by_tenant)
         self._base = by_tenant.get("", self.statuses)
         self._overlaid = any(by_tenant)
+        self._base_ways: Ways = self._ways.get("", {})
         self.observed = not complete
         self.source_tenant = tenant
         self.hidden = False
@@ -103,10 +104,10 @@ class Bound:
             return found
         return StatusInfo(status, "waiting" if self.observed else "unknown", declared=False)
 
-    def ways(self, status: str, tenant: str | None = None) -> tuple[str, ...]:
-        """The declared steps on a status, as a user reads them: ``pay (user, system)``."""
-        known = self._ways.get(tenant or "", self._ways.get("", {}))
-        return known.get(status, ())
+    def ways(self, status: str, tenant: str | None = None) -> str:
+        """The declared steps on a status, as a user reads them: ``pay (user, system)``; "" without."""
+        known = self._ways.get(tenant) if tenant and self._overlaid else None
+        return (self._base_ways if known is None else known).get(status, "")
 
     def where_role(self, wanted: Callable[[StatusInfo], bool]) -> sa.ColumnElement[bool]:
         """The exact condition that an entity's status has a meaning; unknown ones are asked about as such."""

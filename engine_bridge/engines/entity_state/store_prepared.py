@@ -38,7 +38,7 @@ class Prepared:
 
     def parameters(self, given: Mapping[str, Any]) -> Any:
         """What the driver takes: a list in the order of the marks, or a mapping."""
-        values = {**self._values, **self._processed(given)}
+        values = {**self._values, **(self._processed(given) if self._process else given)}
         return values if self._positions is None else [values[name] for name in self._positions]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal
 
 from engine_bridge.engines.entity_state.engine.catalogue import Catalogue
@@ -24,7 +25,7 @@ _NEUTRAL: Final[dict[str, Status]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StatusInfo:
     """One status. ``ttl_s``: how long a claim may hold it; ``declared`` False: seen in the data only."""
 
@@ -33,12 +34,12 @@ class StatusInfo:
     ttl_s: float | None = None
     declared: bool = True
 
-    @property
+    @cached_property
     def neutral(self) -> Status:
         """The engine-neutral status of an entity that stands here."""
         return _NEUTRAL.get(self.role, Status.RUNNING)
 
-    @property
+    @cached_property
     def terminal(self) -> bool:
         """Whether the life ends here."""
         return self.role in ("good", "bad", "cancelled")
@@ -101,8 +102,9 @@ def declared(map: WorkflowMap, catalogue: Catalogue | None, tenant: str) -> dict
     return {"": listed} if listed else {}
 
 
-Ways = dict[str, tuple[str, ...]]
-"""By status, the steps that lead on from it, as a user reads them: ``pay (user, system)``."""
+Ways = dict[str, str]
+"""By status, the steps that lead on from it, as a user reads them: ``pay (user, system), remind (cron)``."""
+_SHOWN: Final = 3
 
 
 def ways(map: WorkflowMap, catalogue: Catalogue | None, tenant: str) -> dict[str, Ways]:
@@ -111,7 +113,7 @@ def ways(map: WorkflowMap, catalogue: Catalogue | None, tenant: str) -> dict[str
         found: dict[str, dict[str, None]] = {}
         for move in map.transitions or ():
             found.setdefault(move.source, {})[move.step or f"a move to {move.target}"] = None
-        return {"": {status: tuple(steps) for status, steps in found.items()}}
+        return {"": {status: _listed(list(steps)) for status, steps in found.items()}}
     return {
         owner: _document_ways(catalogue.get(map.type, owner or tenant or None))
         for owner in declared(map, catalogue, tenant)
@@ -129,9 +131,13 @@ def _document_ways(document: Document) -> Ways:
         for step in view.workflow.steps:
             found.setdefault(step.status, {}).setdefault(step.key, []).append(view.requester)
     return {
-        status: tuple(f"{key} ({', '.join(who)})" for key, who in steps.items())
+        status: _listed([f"{key} ({', '.join(who)})" for key, who in steps.items()])
         for status, steps in found.items()
     }
+
+
+def _listed(steps: list[str]) -> str:
+    return f"{', '.join(steps[:_SHOWN])}{' …' if len(steps) > _SHOWN else ''}"
 
 
 def union(by_tenant: dict[str, Statuses]) -> Statuses:

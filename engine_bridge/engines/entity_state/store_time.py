@@ -99,15 +99,17 @@ def decoder(kind: Any) -> Callable[[Any], int | None]:
     zone = zone_of(unit)
     if zone is None:
         return lambda value: to_ns(value, unit)
-    parse, epoch, day = datetime.fromisoformat, _EPOCH, 86_400_000_000_000
+    if zone is not UTC:
+        return lambda value: to_ns(value, unit)
+    parse, start, naive_start, day = datetime.fromisoformat, _EPOCH, _EPOCH.replace(tzinfo=None), 86_400
 
     def decode(value: Any) -> int | None:
         try:
-            moment = parse(value) if isinstance(value, str) else value
-            gap = (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)) - epoch
-        except (ValueError, AttributeError, OverflowError):
+            moment = parse(value) if type(value) is str else value
+            gap = moment - (naive_start if moment.tzinfo is None else start)
+        except (ValueError, AttributeError, OverflowError, TypeError):
             return to_ns(value, unit)
-        return gap.days * day + gap.seconds * 1_000_000_000 + gap.microseconds * 1_000
+        return ((gap.days * day + gap.seconds) * 1_000_000 + gap.microseconds) * 1_000
 
     return decode
 
