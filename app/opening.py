@@ -140,7 +140,7 @@ def open_session(target: Target, on_progress: Progress, on_call: Callable[[Call]
     """
     engine, url = engine_of(target.url)
     secret = target.secret.reveal() if target.secret else secrets.find(target.url)
-    session = Session(functools.partial(engine.bridge, url, secret), host=engine.host)
+    session = Session(functools.partial(engine.bridge, url, secret), host=engine.host_of(url))
     try:
         call = session.open(on_progress)
         on_call(call)

@@ -433,12 +433,13 @@ class ConnectForm:
 class Engine:
     """What an engine's package registers under the entry point group ``playhead.engines``.
 
-    ``schemes`` are the URL schemes it opens; ``sniff`` looks at the head (16 KiB at most) of a file and answers
-    the URL to open it by when it is one of its own, else None, without opening connections; ``bridge`` imports
-    lazily and makes an unopened bridge of a URL (and a password from the keyring, or None); ``host`` says where
-    its sessions run; ``actor`` makes an unopened actor, which writes, of the same URL (picklable as a partial);
-    ``forms`` feed the connect dialog; ``absolute`` makes a URL mean the same from every working folder; ``configs``
-    makes the tools for config files, where the engine's workflows are declared in files.
+    ``schemes`` are the URL schemes it opens; ``sniff`` looks at the head (16 KiB at most) of a file and answers the
+    URL to open it by when it is one of its own, else None, without opening connections; ``bridge`` imports lazily
+    and makes an unopened bridge of a URL (and a password from the keyring, or None); ``host`` says where its
+    sessions run, and ``hosts`` where those of single schemes do; ``actor`` makes an unopened actor, which writes,
+    of the same URL (picklable as a partial); ``forms`` feed the connect dialog; ``absolute`` makes a URL mean the
+    same from every working folder; ``configs`` makes the tools for config files, where the engine's workflows are
+    declared in files.
     """
 
     name: str
@@ -449,9 +450,14 @@ class Engine:
     forms: tuple[ConnectForm, ...] = ()
     file_patterns: tuple[str, ...] = ()
     host: Literal["thread", "process"] = "thread"
+    hosts: dict[str, Literal["thread", "process"]] = field(default_factory=dict)
     actor: Callable[[str, str | None], Actor] | None = None
     absolute: Callable[[str], str] = lambda url: url
     configs: Callable[[], ConfigTools] | None = None
+
+    def host_of(self, url: str) -> Literal["thread", "process"]:
+        """Where sessions of a URL run."""
+        return self.hosts.get(url.partition("://")[0].lower(), self.host)
 
 
 @cache

@@ -11,7 +11,9 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
@@ -32,10 +34,17 @@ class Hosted(Protocol):
 
 
 class ProcessHost:
-    """Runs a bridge in one child process and starts a new one when it died."""
+    """Runs a bridge in one child process and starts a new one when it died.
 
-    def __init__(self, factory: Callable[[], Hosted]) -> None:
+    With ``reopens``, a new child's bridge is opened before its first call, when its predecessor's was open; the calls
+    that came meanwhile wait for that, and fail as it fails.
+    """
+
+    def __init__(self, factory: Callable[[], Hosted], *, reopens: bool = False) -> None:
         self._factory = factory
+        self._reopens = reopens
+        self._was_open = False
+        self._opening: Call | None = None
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
         self._calls: dict[int, tuple[Call, OnItem | None, Connection]] = {}
@@ -50,13 +59,47 @@ class ProcessHost:
             with self._lock:
                 if self._closed:
                     raise CancelledError("The source was closed.")
-                pipe = self._ensure()
-                self._calls[number] = (call, on_item, pipe)
-                pipe.send((number, "call", call.method, args))
+                opening = self._to_wait_for(call)
+                if opening is None:
+                    self._send(number, call, args, on_item)
         except (OSError, CancelledError) as error:
             call.fail(error if isinstance(error, CancelledError) else _died())
             return
-        call.token.add_hook(lambda: self._cancel(number))
+        if opening is None:
+            call.token.add_hook(lambda: self._cancel(number))
+        else:
+            call.token.add_hook(lambda: call.fail(CancelledError()))
+            opening.when_done(lambda done: self._after(done, call, args, on_item))
+
+    def _send(self, number: int, call: Call, args: tuple[Any, ...], on_item: OnItem | None) -> None:
+        pipe = self._ensure()
+        self._calls[number] = (call, on_item, pipe)
+        pipe.send((number, "call", call.method, args))
+
+    def _to_wait_for(self, call: Call) -> Call | None:
+        """The opening of a new child's bridge that a call has to wait for, if any. Under the lock."""
+        if call.method == "open":
+            call.when_done(self._opened)
+            return None
+        if self._opening is None and self._was_open and not self.alive:
+            opening = Call("open", CancelToken())
+            self._send(next(self._ids), opening, (), None)
+            self._opening = opening
+        return self._opening
+
+    def _opened(self, call: Call) -> None:
+        if call.error is None:
+            self._was_open = self._reopens
+
+    def _after(self, opening: Call, call: Call, args: tuple[Any, ...], on_item: OnItem | None) -> None:
+        """Starts a call that waited, unless it was cancelled meanwhile."""
+        with self._lock:
+            if self._opening is opening:
+                self._opening = None
+        if opening.error is not None:
+            call.fail(opening.error)
+        elif not call.done:
+            self.start(call, args, on_item)
 
     def _ensure(self) -> Connection:
         if self._pipe is not None and self._process.is_alive():
@@ -181,4 +224,16 @@ def serve(pipe: Connection, factory: Callable[[], Hosted]) -> None:
         threading.Thread(target=work, args=(number, Call(message[2], token), message[3]), daemon=True).start()
     for token in list(tokens.values()):
         token.cancel()
-    bridge.close()
+    _end(bridge)
+
+
+def _end(bridge: Hosted) -> None:
+    """Closes the bridge and ends the process at once: some clients abort while the interpreter finalises."""
+    try:
+        bridge.close()
+    except Exception:  # noqa: BLE001  nobody is left to be told but the log
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)

@@ -2,7 +2,7 @@
 
 Every call returns a :class:`Call` at once. Results, items and progress arrive in a worker thread; the
 application hands them to the GUI thread. A session outlives errors of single calls; when a child
-process dies, its open calls fail with ConnectError and the next call starts a new one.
+process dies, its open calls fail with ConnectError and the next call starts a new one, whose bridge is opened first.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Session:
         from engine_bridge.host import ProcessHost
 
         self.info: SourceInfo | None = None
-        self._host: Host = ThreadHost(factory()) if host == "thread" else ProcessHost(factory)
+        self._host: Host = ThreadHost(factory()) if host == "thread" else ProcessHost(factory, reopens=True)
         self._closed = False
 
     def open(self, on_progress: Progress | None = None) -> Call:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
-from engine_bridge.bridge import Sort
+from engine_bridge.bridge import Sort, SourceInfo
+from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError, ConnectError, NotFoundError
 from engine_bridge.history import History
-from engine_bridge.model import Status, StepStatus
+from engine_bridge.model import Run, RunRef, Status, StepStatus
 from engine_bridge.playback import neighbour, state_at
 from engine_bridge.session import Session
 from tests.fakes import FakeBridge, ref
@@ -61,3 +65,63 @@ def test_a_child_that_dies_fails_its_own_calls_and_the_next_one_works() -> None:
         assert session.open().result(20).engine == "fake"
     finally:
         session.close()
+
+
+class OpenedOnly(FakeBridge):
+    """Answers only when it was opened, and a marked file lets it open no more."""
+
+    def __init__(self, marked: str) -> None:
+        super().__init__(40)
+        self._marked = Path(marked)
+        self._opened = False
+
+    def open(self, cancel: CancelToken) -> SourceInfo:
+        cancel.wait(0.3)
+        if self._marked.exists():
+            raise ConnectError("The server is gone.")
+        self._opened = True
+        return super().open(cancel)
+
+    def run(self, ref: RunRef, cancel: CancelToken) -> Run:
+        if not self._opened:
+            raise ConnectError("It was never opened.")
+        return super().run(ref, cancel)
+
+
+@pytest.fixture
+def crashing(tmp_path: Path) -> Iterator[tuple[Session, Path]]:
+    """An open session whose child has just died, and the file that keeps the next from opening."""
+    session = Session(functools.partial(OpenedOnly, str(tmp_path / "gone")), host="process")
+    assert session.open().result(20).engine == "fake"
+    child = next(p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline()))
+    child.kill()
+    # Waiting by its id would take the child's end away from multiprocessing.
+    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    yield session, tmp_path / "gone"
+    session.close()
+
+
+def test_the_bridge_of_a_new_child_is_opened_before_its_first_call(crashing: tuple[Session, Path]) -> None:
+    session, _ = crashing
+    calls = [session.call("run", ref(f"run-000{number}")) for number in range(3)]
+    assert [call.result(20).id for call in calls] == ["run-0000", "run-0001", "run-0002"]
+    assert session.call("run", ref("run-0003")).result(20).id == "run-0003"
+
+
+def test_calls_fail_as_the_opening_of_a_new_child_fails(crashing: tuple[Session, Path]) -> None:
+    session, gone = crashing
+    gone.touch()
+    calls = [session.call("run", ref(f"run-000{number}")) for number in range(2)]
+    for call in calls:
+        with pytest.raises(ConnectError, match="server is gone"):
+            call.result(20)
+
+
+def test_a_call_that_waits_for_a_new_child_can_be_cancelled(crashing: tuple[Session, Path]) -> None:
+    session, _ = crashing
+    call = session.call("run", ref("run-0000"))
+    call.cancel()
+    with pytest.raises(CancelledError):
+        call.result(20)
+    assert session.call("run", ref("run-0001")).result(20).id == "run-0001"
