@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,10 +93,10 @@ def crashing(tmp_path: Path) -> Iterator[tuple[Session, Path]]:
     session = Session(functools.partial(OpenedOnly, str(tmp_path / "gone")), host="process")
     assert session.open().result(20).engine == "fake"
     child = next(p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline()))
+    under_way = session.stream("tail", ref("run-0000"), 0, on_item=lambda item: None)
     child.kill()
-    # Waiting by its id would take the child's end away from multiprocessing.
-    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
-        time.sleep(0.01)
+    with pytest.raises(ConnectError, match="ended unexpectedly"):
+        under_way.result(20)
     yield session, tmp_path / "gone"
     session.close()
 
