@@ -74,6 +74,8 @@ class StepKind(StrEnum):
     PATCH = "patch"
     STATUS = "status"  # an entity's stay in one status
     CONTROL = "control"  # the run acts on other runs, or reads about them
+    SIGNAL = "signal"  # a signal received: a moment, whoever waited for it
+    UPDATE = "update"  # a request that the run answers
     OTHER = "other"
 
 

@@ -43,6 +43,8 @@ KIND: Final[dict[str, str]] = {
     StepKind.PATCH: "patch",
     StepKind.STATUS: "status",
     StepKind.CONTROL: "control",
+    StepKind.SIGNAL: "signal",
+    StepKind.UPDATE: "control",
     StepKind.OTHER: "unknown",
 }
 EVENT: Final[dict[str, tuple[str, str]]] = {

@@ -20,12 +20,14 @@ _KIND_NOTES = {
     StepKind.STREAM: "stream",
     StepKind.PATCH: "patch",
     StepKind.CONTROL: "control",
+    StepKind.SIGNAL: "signal",
+    StepKind.UPDATE: "update",
 }
 
 
 def is_moment(kind: StepKind) -> bool:
     """Whether steps of a kind happen at once, so that a glyph shows them."""
-    return kind in (StepKind.EVENT_SET, StepKind.STREAM, StepKind.PATCH, StepKind.SIGNAL_SEND)
+    return kind in (StepKind.EVENT_SET, StepKind.STREAM, StepKind.PATCH, StepKind.SIGNAL_SEND, StepKind.SIGNAL)
 
 
 def kind_note(kind: StepKind) -> str:

@@ -1,0 +1,1 @@
+"""Temporal: exported histories, servers, and dev-server databases."""
