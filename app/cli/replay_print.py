@@ -22,6 +22,7 @@ _HEADS = {
     Section.DRIFT: ("  runs", "what", "where", "recorded", "replayed", "such as"),
     Section.WAITING: ("  runs", "what", "where", "for", "such as"),
 }
+_TOLD = 12  # lines of a traceback
 _BROKEN = ("  runs", "what", "where", "why", "such as")
 
 
@@ -36,6 +37,9 @@ def print_report(report: GateReport, strict_drift: bool) -> None:
             rows = [_row(group, report) for group in groups]
             table(_HEADS.get(section, _BROKEN), rows, right=frozenset({0}))
     line("")
+    if report.error and report.detail:
+        for text in report.detail.splitlines()[-_TOLD:]:
+            line(f"  {text}")
     line(verdict(report, strict_drift))
     for lack in report.runner.lacks:
         line(f"Not denied here: {lack}")

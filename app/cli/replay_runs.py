@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from app import gate_setup
 from app.cli.output import json_line, note
-from app.cli.replay_consent import Agreed, agree
 from app.cli.replay_print import print_report
 from app.cli.session import call, find_run
 from app.cli.working import work
+from app.gate_setup import Found, Place, Ready, Wanted
 from app.opening import Opened, source_id
-from app.replay_state import projects_file
-from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import UsageError
 from engine_bridge.replay import gate_runs, junit
-from engine_bridge.replay.gate import GateJob, run_gate
-from engine_bridge.replay.gate_report import GateReport, to_json
+from engine_bridge.replay.gate_report import to_json
 from engine_bridge.replay.gate_runs import Chosen
-from engine_bridge.replay.model import Project, RunnerSpec
-from engine_bridge.replay.project import (
-    check_python,
-    chosen,
-    last_project,
-    load_project,
-    new_project,
-    save_project,
-)
+from engine_bridge.replay.model import Project
 
 if TYPE_CHECKING:
     from app.cli.replay import Asked
@@ -36,97 +29,66 @@ _STOPPING = "Stopping. What was replayed so far is told."
 
 def replay_runs(place: Opened, what: Asked) -> int:
     """Replays, prints, and answers 1 where a deploy would break runs or it could not be found out."""
-    spec: RunnerSpec = call(place, "replayer")
-    source = source_id(place.target.url)
-    project = project_of(what, source, spec)
-    runs = _runs(place, what)
-    agreed = agree(place, project, source, runs, what.running.yes)
-    if not what.running.yes:
-        save_project(projects_file(), source, project)
-    report = _gate(place, what, spec, project, runs, agreed)
-    strict = what.running.strict_drift
+    running = what.running
+    ready = _ready(place, what)
+    if not running.yes:
+        ready = work(lambda token: gate_setup.ask(ready, token), "Stopping.")
+        _agree(ready)
+    report = work(
+        lambda token: gate_setup.run(ready, token, jobs=running.jobs, trusted=running.yes), _STOPPING
+    )
     if what.as_json:
-        json_line(to_json(report, strict))
+        json_line(to_json(report, running.strict_drift))
     else:
-        print_report(report, strict)
-    if what.running.junit is not None:
-        junit.write(report, what.running.junit, strict)
-        note(f"Wrote {what.running.junit}.")
-    return int(not report.passed(strict))
+        print_report(report, running.strict_drift)
+    if running.junit is not None:
+        junit.write(report, running.junit, running.strict_drift)
+        note(f"Wrote {running.junit}.")
+    return int(not report.passed(running.strict_drift))
 
 
-def _gate(
-    place: Opened, what: Asked, spec: RunnerSpec, project: Project, runs: list[Chosen], agreed: Agreed
-) -> GateReport:
-    job = GateJob(spec=spec, project=project, parallel=what.running.jobs, total=len(runs))
+def _ready(place: Opened, what: Asked) -> Ready:
+    if len(what.code) > 1:
+        raise UsageError("Runs are replayed against one version of the code.", "Give --code once.")
+    code = what.code[0] if what.code else ""
+    wanted = Wanted(code, what.running.python, what.running.modules, what.filter_text, what.running.sample)
+    source = Place(place.session, place.info, place.fields, source_id(place.target.url))
+    spec = call(place, "replayer")
+    project = gate_setup.checked(_project(gate_setup.find(source, wanted, spec), wanted))
+    return Ready(source, spec, project, tuple(_runs(place, what)))
 
-    def task(token: CancelToken) -> GateReport:
-        read = agreed.only(gate_runs.inputs(place.session, runs, token))
-        return run_gate(job, read, token)
 
-    return work(task, _STOPPING)
+def _project(found: Found, wanted: Wanted) -> Project:
+    if not found.project.modules:
+        some = " ".join(f"--module {_short(name, Path(wanted.code))}" for name in found.choices[:8])
+        raise UsageError("It is not clear which modules to import.", f"Choose some of: {some}")
+    if not wanted.python:
+        note(f"Interpreter: {found.project.python} ({found.how}).")
+    return found.project
 
 
 def _runs(place: Opened, what: Asked) -> list[Chosen]:
     """The runs named, else those of the filter, else the open ones."""
-    filter_text = what.filter_text or ("" if what.runs else gate_runs.open_filter(place.fields))
+    if what.runs and what.filter_text:
+        raise UsageError("Name runs, or give a --filter.")
     if what.runs:
-        if what.filter_text:
-            raise UsageError("Name runs, or give a --filter.")
         found = [gate_runs.chosen(find_run(place, run)) for run in dict.fromkeys(what.runs)]
         return list(dict.fromkeys(found))
-    return work(
-        lambda token: gate_runs.choose(place.session, place.fields, filter_text, what.running.sample, token),
-        "Stopping.",
-    )
+    text = what.filter_text or gate_runs.open_filter(place.fields)
+    sample = what.running.sample
+    return work(lambda token: gate_runs.choose(place.session, place.fields, text, sample, token), "Stopping.")
 
 
-def project_of(what: Asked, source: str, spec: RunnerSpec) -> Project:
-    """The code to run: as asked, else as saved for the source, else as found. Raises UsageError."""
-    code = _code(what, source)
-    saved = load_project(projects_file(), source, code)
-    python, names = _absolute(what.running.python), what.running.modules
-    if saved is not None and not names:
-        project = saved
-    else:
-        project = _new(code, spec, python or (saved.python if saved is not None else ""), names)
-    checked = check_python(python or project.python, str(code.parent if code.is_file() else code))
-    return Project(
-        code=project.code, python=checked.python, modules=project.modules, paths=project.paths, cwd=project.cwd,
-        options=project.options,
-    )  # fmt: skip
-
-
-def _code(what: Asked, source: str) -> Path:
-    if len(what.code) > 1:
-        raise UsageError("Runs are replayed against one version of the code.", "Give --code once.")
-    if what.code:
-        return Path(what.code[0]).expanduser()
-    last = last_project(projects_file(), source)
-    if last is None:
-        raise UsageError("Name the code to replay against.", "--code PATH: the workflows' file or folder.")
-    return Path(last.code)
-
-
-def _new(code: Path, spec: RunnerSpec, python: str, names: tuple[str, ...]) -> Project:
-    project, found, modules = new_project(code, spec.library, python)
-    if found is not None:
-        note(f"Interpreter: {found.python} ({found.how}).")
-    if names:
-        own = chosen(code, names)
-        return Project(
-            code=project.code, python=project.python, modules=own.modules, paths=own.paths, cwd=own.cwd
-        )
-    if not project.modules:
-        some = " ".join(f"--module {_short(name, code)}" for name in modules.choices[:8])
-        raise UsageError(f"It is not clear what to import: {modules.how}.", f"Choose some of: {some}")
-    return project
-
-
-def _absolute(python: str) -> str:
-    """A path means the same from every folder; a bare name is looked up on the PATH. Links are kept: they matter."""
-    path = Path(python).expanduser()
-    return str(path.absolute()) if len(path.parts) > 1 else python
+def _agree(ready: Ready) -> None:
+    """Asks for what was not agreed to before. Raises UsageError where nobody can be asked, Abort for a no."""
+    if ready.agreed:
+        return
+    for text in gate_setup.question(ready):
+        note(text)
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody agreed to run this code yet.", "Run it once on a terminal, or add --yes.")
+    click.confirm("Run it?", abort=True, err=True)
+    ready.agree()
 
 
 def _short(name: str, code: Path) -> str:

@@ -8,10 +8,11 @@ import msgspec
 
 from engine_bridge.replay.gate_report import Drifted, Result, Runner, result_of
 from engine_bridge.replay.model import Drift, End, Outcome, Place, Project, ReplayInput, RunnerSpec, TraceStep
-from engine_bridge.replay.protocol import AnyMessage, Begin, Busy, Ended, Hello, Loaded, Step
+from engine_bridge.replay.protocol import AnyMessage, Begin, Busy, Ended, Hello, Loaded, Log, Step
 from engine_bridge.replay.supervisor import Limits, Replay
 
 _NEXT = (Outcome.CRASHED, Outcome.HUNG, Outcome.FAILED)
+_SAID = 4_000  # characters of what code prints while it is imported
 _PROCESS = (Outcome.CRASHED, Outcome.HUNG)
 
 
@@ -25,7 +26,8 @@ class Case(msgspec.Struct, frozen=True):
 class Batch:
     """Replays some runs in one process.
 
-    After ``run``, ``left`` are those for another process: not begun, or under way when it died. ``unloadable`` is the error, hint and details of code that could not even be imported.
+    After ``run``, ``left`` are those for another process: not begun, or under way when it died. ``unloadable`` is the
+    error, hint and details of code that could not even be imported.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Batch:
         self._loaded = False
         self._ended = False
         self._begun = ""
+        self._said = ""
         self._steps: dict[str, TraceStep] = {}
         self._at = Place()
 
@@ -78,6 +81,8 @@ class Batch:
             )  # fmt: skip
         elif isinstance(message, Loaded):
             self._loaded = True
+        elif isinstance(message, Log) and not self._loaded:
+            self._said = (self._said + message.text)[-_SAID:]
 
     def _stepped(self, step: TraceStep) -> None:
         self._steps[step.step_id] = step
@@ -86,7 +91,8 @@ class Batch:
     def _on_end(self, end: End) -> None:
         case = self._cases[end.run_id]
         if not self._loaded and end.outcome in _NEXT:
-            self.unloadable = (end.error or "The runner ended.", end.hint, end.stack)
+            if not self.unloadable[0]:
+                self.unloadable = (end.error or "The runner ended.", end.hint, end.stack or self._said)
         elif self._ended and end.outcome in (_PROCESS if end.run_id == self._begun else _NEXT):
             # The runs before it may have brought the process down: only the first of a process answers for its end.
             self.left.append(case)
