@@ -11,6 +11,7 @@ from widgets.runs.columns import now_or_why
 from widgets.table.columns import Clock, Column
 
 CHECK: Final = "check"
+_TICK_NS: Final = 2_000_000_000
 
 
 def stands_since(run: Run) -> int | None:
@@ -24,8 +25,15 @@ def stands_since(run: Run) -> int | None:
 
 
 def _here_for(run: Run, clock: Clock) -> int | None:
+    """Never below zero: the list's clock ticks once a second, and rows come between two ticks."""
     since = stands_since(run)
-    return None if since is None else clock.now_ns - since
+    return None if since is None else max(0, clock.now_ns - since)
+
+
+def _ahead(since_ns: int | None, clock: Clock) -> str:
+    """What is told of a row from the future of the source's clock."""
+    early = 0 if since_ns is None else since_ns - clock.now_ns
+    return f" ({duration(early)} ahead of the source's clock)" if early > _TICK_NS else ""
 
 
 def _tone(run: Run) -> str:
@@ -85,7 +93,7 @@ def columns(staged: Mapping[RunRef, str]) -> tuple[Column, ...]:
     def here_exact(run: Run, clock: Clock) -> str:
         since = stands_since(run)
         told = f", since {timestamp(since, clock.zone)}" if since is not None else ""
-        return duration_exact(_here_for(run, clock)) + told
+        return duration_exact(_here_for(run, clock)) + told + _ahead(since, clock)
 
     return (
         Column(id=CHECK, title="", text=lambda r, c: "", width=32, check=True, doc="Selected rows (Space)"),

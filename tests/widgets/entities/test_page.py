@@ -50,6 +50,15 @@ def test_a_row_says_where_it_stands_since_when_and_why(view: EntitiesView) -> No
     assert texts(view, 0)["now"] == "history says documents_uploaded · changed by raw SQL"
 
 
+def test_a_row_newer_than_the_last_tick_is_not_here_for_less_than_nothing(view: EntitiesView) -> None:
+    run, column = view.model.item(15), next(c for c in view.model.columns if c.id == "here_for")
+    since = stands_since(run)
+    assert since is not None
+    just = Clock(now_ns=since - 277_000_000)
+    assert not column.text(run, just).startswith("-") and "ahead" not in column.whole(run, just)
+    assert "(1 h ahead of the source's clock)" in column.whole(run, Clock(now_ns=since - 3_600_000_000_000))
+
+
 def test_staged_moves_stand_behind_the_status(view: EntitiesView) -> None:
     run = view.model.item(2)
     view.table.set_staged({run.ref: "active"})
