@@ -11,6 +11,7 @@ from app.again import Again
 from app.context import Source
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import plain
+from engine_bridge.query.doubts import doubt
 from widgets.table.empty import error_details
 
 if TYPE_CHECKING:
@@ -40,9 +41,8 @@ class Empties(QObject):
         """The list is read, and empty."""
         page = self._page
         if page.context.focus.current.query:
-            self._show(
-                "No entity matches this filter", "It may be too narrow, or what it asks for is past.", _CLEAR
-            )
+            told = doubt(page.node, page.fields) or "It may be too narrow, or what it asks for is past."
+            self._show("No entity matches this filter", plain(told, 400), _CLEAR)
             return
         shown = page.populations.shown
         table = plain(shown.table, 60) if shown is not None and shown.table else "The table"

@@ -21,9 +21,10 @@ from engine_bridge.actions.model import Target
 from engine_bridge.bridge import Capability, Changes, Page, Sort
 from engine_bridge.errors import PlayheadError, QueryError
 from engine_bridge.focus import Focus
-from engine_bridge.format import count
+from engine_bridge.format import count, plain
 from engine_bridge.model import Run, RunRef
 from engine_bridge.query.ast import Node
+from engine_bridge.query.doubts import doubt
 from engine_bridge.session import Session
 from widgets.runs.clauses import statuses, time_range, type_of, with_statuses, with_time_range, with_type
 from widgets.runs.page import RunsView
@@ -279,9 +280,11 @@ class RunsPage(PageController):
             self.view.show_rows()
             return
         if self.context.focus.current.query:
+            source = self.source()
+            told = plain(doubt(self.node, source.fields), 400) if source is not None else ""
             self._show_nothing(
                 "No run matches this filter",
-                "It may be too narrow, or its time range past.",
+                told or "It may be too narrow, or its time range past.",
                 ("clear", "Clear filter"),
             )
         else:

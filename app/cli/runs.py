@@ -16,13 +16,14 @@ from app.cli.options import (
     sort_of,
     source_argument,
 )
-from app.cli.output import Printer, json_line, line, table
+from app.cli.output import Printer, json_line, line, note, table
 from app.cli.session import call, opened
 from app.opening import Opened
 from engine_bridge import format as fmt
 from engine_bridge.bridge import Page, Sort
 from engine_bridge.model import Run
 from engine_bridge.query.ast import Node
+from engine_bridge.query.doubts import doubt
 
 _PAGE = 500
 
@@ -42,11 +43,18 @@ def runs(
     with opened(source) as place:
         query, sort = query_of(place, filter_text), sort_of(sort_text, place.fields)
         found = pages(place, query, sort, limit)
+        some = False
         if as_json:
             for run in found:
+                some = True
                 json_line(printer.run(run))
         else:
-            print_runs(list(found), printer)
+            rows = list(found)
+            some = bool(rows)
+            print_runs(rows, printer)
+        doubted = "" if some else doubt(query, place.fields)
+        if doubted:
+            note(doubted)
 
 
 def pages(place: Opened, query: Node | None, sort: Sort, limit: int) -> Iterator[Run]:
@@ -69,7 +77,7 @@ def print_runs(found: list[Run], printer: Printer) -> None:
     now = time.time_ns()
     rows = [
         (
-            run.status.value,
+            run.status_words,
             run.type,
             run.id,
             printer.text(run.now or run.error or "") or "",
