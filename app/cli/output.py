@@ -112,6 +112,7 @@ class Printer:
             "provenance": event.provenance.value,
             "failure": self.failure(event.failure),
             "run_id": _id(event.ref),
+            "attributes": builtin(self.tree(event.attributes)),
         }
 
     def failure(self, failure: Failure | None) -> dict[str, Any] | None:

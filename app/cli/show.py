@@ -15,6 +15,7 @@ from engine_bridge.history import History
 from engine_bridge.model import PayloadRef, Run, RunRef, Step
 
 _PAYLOAD_BYTES = 8 << 20
+_WHO = ("actor", "requester", "reason", "correlation_id")
 
 
 @click.command()
@@ -86,7 +87,9 @@ def decoded(place: Opened, ref: PayloadRef, printer: Printer) -> Any:
 
 def print_run(run: Run, history: History, printer: Printer) -> None:
     line(f"{run.type}  {run.id}")
-    line(f"status    {run.status.value} ({run.engine_status})")
+    line(
+        f"status    {run.status_words} ({run.status.value if run.ref.kind == 'entity' else run.engine_status})"
+    )
     for title, ns in (("created", run.created_ns), ("started", run.started_ns), ("ended", run.ended_ns)):
         mark = f"  ({run.provenance[title + '_ns'].value})" if title + "_ns" in run.provenance else ""
         line(f"{title:<9} {fmt.timestamp(ns) or '-'}{mark if ns is not None else ''}")
@@ -97,12 +100,33 @@ def print_run(run: Run, history: History, printer: Printer) -> None:
             line(f"{title:<9} {text}")
     if run.error:
         line(f"error     {printer.text(run.error)}")
+    if run.now and run.now != run.error:
+        line(f"now       {printer.text(run.now)}")
     if run.blocked_on is not None:
         _print_blocked(run, printer)
     for note in history.notes:
         line(f"note      {note}")
     click.echo()
     _print_steps(history, printer)
+    _print_moves(history, printer)
+
+
+def _print_moves(history: History, printer: Printer) -> None:
+    """Who did what, and why, where the events themselves tell."""
+    told = [event for event in history.all_events() if any(event.attributes.get(name) for name in _WHO)]
+    if not told:
+        return
+    click.echo()
+    rows = [
+        (
+            fmt.timestamp(event.time_ns).partition(".")[0],
+            event.name,
+            printer.text(event.detail) or "",
+            *(printer.text(str(event.attributes.get(name) or "")) or "" for name in _WHO),
+        )
+        for event in told
+    ]
+    table(("time", "event", "detail", *(name.replace("_", " ") for name in _WHO)), rows)
 
 
 def _print_blocked(run: Run, printer: Printer) -> None:
@@ -113,7 +137,7 @@ def _print_blocked(run: Run, printer: Printer) -> None:
     since = f", since {fmt.timestamp(blocked.since_ns)}" if blocked.since_ns else ""
     line(f"blocked   on {printer.text(blocked.what)}{since}{until} ({blocked.provenance.value})")
     for evidence in blocked.evidence:
-        line(f"          because {evidence.rule}: {'; '.join(evidence.facts)}")
+        line(f"          because {': '.join(filter(None, (evidence.rule, '; '.join(evidence.facts))))}")
 
 
 def _print_steps(history: History, printer: Printer) -> None:
