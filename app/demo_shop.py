@@ -11,6 +11,7 @@ from app.demo_build import Builder
 from app.demo_child import Child
 from app.demo_shift import DAYS, RELEASE_DAYS, shift
 from app.demo_world import World
+from resources.demo.releases import MODULES
 
 PAST_PACE = 0.2
 CRASH_PACE = 0.3
@@ -76,4 +77,5 @@ SHOP: Final = World(
     builder=ShopBuilder,
     size=350,
     weight=9.0,
+    modules=tuple(f"resources.demo.{name}" for name in (*MODULES, "returns")),
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 VERSION = 2
 NEEDED_BYTES = 60_000_000
+MARKER = "playhead-demo.json"
 _ADVICE = "Choose another folder with --workspace, or free some space."
 
 
@@ -36,7 +37,7 @@ class Workspace:
         self.folder = folder.expanduser().resolve()
         self.worlds = tuple(worlds)
         self.logs = self.folder / "logs"
-        self._marker = self.folder / "playhead-demo.json"
+        self._marker = self.folder / MARKER
         self._lock: int | None = None
         self._anchors: list[sqlite3.Connection] = []
 

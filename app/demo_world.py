@@ -23,7 +23,7 @@ class World:
     """An application with an engine, a SQLite file and worker processes (``python -m module FILE --mode live``).
 
     ``proof`` is a table that has rows in every complete past. ``address`` makes the URL of the file; ``weight`` is how
-    long the past takes, compared with the others'.
+    long the past takes, compared with the others'. ``modules`` hold its workflows, where these can be replayed.
     """
 
     name: str
@@ -34,3 +34,4 @@ class World:
     builder: type[Builder]
     size: int
     weight: float
+    modules: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from app.actions_specs import Offered
 from app.again import Again
 from app.commands import Command
 from app.context import Context, PageController
+from app.replay_page import RunReplay
 from app.run_page_actions import RunActions
 from app.run_page_children import Children
 from app.run_page_commands import commands
@@ -51,6 +52,7 @@ class RunPage(PageController):
         self.player = Player(self)
         self.children_in_place = Children(self)
         self.payloads = Payloads(self)
+        self.replay = RunReplay(self)
         self._loaded: tuple[str | None, Session | None, RunRef | None] | None = None
         self._relations: list[Relation] = []
         self._relations_after: bytes | None = None
@@ -140,7 +142,8 @@ class RunPage(PageController):
         self._again.stop()
         self._pause()
         self.children_in_place.clear()
-        for slot in ("payload", "relations"):
+        self.replay.leave()
+        for slot in ("payload", "relations", "code payload"):
             self.jobs.cancel(slot)
         focus, source = self.context.focus.current, self.source()
         session = source.session if source is not None else None
@@ -192,6 +195,7 @@ class RunPage(PageController):
     def close(self) -> None:
         self._again.stop()
         self._pause()
+        self.replay.close()
         super().close()
 
     # -- what arrives -------------------------------------------------------------------------------------
@@ -200,6 +204,7 @@ class RunPage(PageController):
         focus = self.context.focus.current
         self.view.set_history(self.feed.history, position=focus.position, step_id=focus.step_id)
         self.view.set_notes(self._notes)
+        self.replay.opened()
         self._ticker.start()
         self.actions.tell_targets()
         self.next_steps.look()
@@ -211,6 +216,7 @@ class RunPage(PageController):
 
     def _on_grown(self) -> None:
         self.view.refresh()
+        self.replay.grown()
         self.actions.tell_targets()
         self.next_steps.look()
         self.status_changed.emit(self.view.status_text())
@@ -220,6 +226,7 @@ class RunPage(PageController):
         source = self.source()
         if source is not None and not source.can(Capability.RELATIONS):
             self._load_relations()
+        self.replay.read()
 
     def _on_restarted(self, reason: str) -> None:
         self.player.stop()

@@ -55,6 +55,11 @@ class RunFeed(QObject):
         self._retry.timeout.connect(self._tail)
 
     @property
+    def complete(self) -> bool:
+        """Whether all that was recorded when it was opened has been read."""
+        return self._complete
+
+    @property
     def now_ns(self) -> int:
         """The engine's clock, carried on by ours since its last word."""
         return time.time_ns() + self._clock_offset_ns

@@ -28,6 +28,12 @@ class Trace:
         # Concurrent steps are called in another order than they were recorded: the playhead only moves on.
         self._positions.append(max(before, self._position(step, history)))
 
+    def join(self, history: History) -> None:
+        """Places every step anew: the history has been read on, or again, since the steps were added."""
+        steps, self.steps, self._positions = self.steps, [], []
+        for step in steps:
+            self.add(step, history)
+
     @staticmethod
     def _position(step: TraceStep, history: History | None) -> int:
         if step.position is not None:

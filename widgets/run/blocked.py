@@ -137,6 +137,7 @@ class BlockedLine(QWidget):
 
     run_opened = Signal(object)
     step_selected = Signal(object)
+    place_chosen = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -145,6 +146,9 @@ class BlockedLine(QWidget):
         self._what = Link(code=True, least=120, most=640)
         self._what.activated.connect(self._follow)
         self._since = Text(least=260)
+        self._place = Link(code=True, least=120, most=420)
+        self._place.activated.connect(self.place_chosen)
+        self._place.hide()
         self._how = Text(tone="muted", most=96)
         self._how.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._evidence = Link("Evidence", least=120)
@@ -152,7 +156,7 @@ class BlockedLine(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 5, 12, 5)
         layout.setSpacing(10)
-        for widget in (self._title, self._what, self._since):
+        for widget in (self._title, self._what, self._place, self._since):
             layout.addWidget(widget)
         layout.addWidget(self._how, 1)
         layout.addWidget(self._evidence)
@@ -162,8 +166,13 @@ class BlockedLine(QWidget):
     @property
     def text(self) -> str:
         """The whole line as words."""
-        parts = (self._title, self._what, self._since, self._how)
+        parts = (self._title, self._what, self._place, self._since, self._how)
         return " ".join(part.text for part in parts if part.text)
+
+    def show_place(self, words: str) -> None:
+        """The line of the user's code that waits ("waits at orders.py:122 in recv"); "" when it is not known."""
+        self._place.set_text(words)
+        self._place.setVisible(bool(words))
 
     def show_blocked(self, blocked: Blocked | None, moment: Moment) -> None:
         """Shows what the run waits for at the moment, or hides the line."""

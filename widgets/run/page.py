@@ -16,6 +16,7 @@ from engine_bridge.codes import PROVENANCES
 from engine_bridge.errors import PlayheadError
 from engine_bridge.history import History
 from engine_bridge.model import Event, Run
+from widgets.code.pane import CodePane
 from widgets.graph import GraphView
 from widgets.run.blocked import BlockedLine
 from widgets.run.detail import EVENT, RUN, STEP, DetailPane
@@ -98,6 +99,10 @@ class RunView(QWidget):
         self.right.add(Pane("detail", "Detail", self.detail))
         self.graph = GraphView()
         self.right.add(Pane("graph", "Graph", self.graph))
+        yield
+        self.code = CodePane()
+        self.right.add(Pane("code", "Code", self.code))
+        self.right.set_shown("code", False)
         yield
         lower.setSizes([600, 700])
         self.split.setStretchFactor(0, 2)
@@ -227,6 +232,7 @@ class RunView(QWidget):
         self.timeline.set_position(self._position)
         self.graph.set_position(self._position)
         self.events.set_position(self._position)
+        self.code.set_position(self._position)
         self.transport.set_live(self._position is None)
         self._show_moment()
 

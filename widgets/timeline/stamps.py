@@ -1,4 +1,4 @@
-"""What operators did to the run, and what is staged on it: dotted lines with a glyph at the foot. GUI thread."""
+"""What operators did to the run or staged on it, and what a replay found: dotted lines with a glyph. GUI thread."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _FOOT: Final = 10
 
 def paint_stamps(painter: QPainter, state: TimelineState, plot: QRect) -> None:
     """The stamps in sight; painter at the canvas' origin."""
-    color = paints().tokens["playhead"]
     ratio = painter.device().devicePixelRatioF()
-    for stamp in state.stamps[:_MOST]:
+    for stamp in (*state.findings[:_MOST], *state.stamps[:_MOST]):
+        color = paints().tokens[stamp.tone or "playhead"]
         x = state.scale.x_of(stamp.time_ns)
         if not 0 <= x <= state.scale.width:
             continue
@@ -30,7 +30,7 @@ def paint_stamps(painter: QPainter, state: TimelineState, plot: QRect) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(paints().tokens["panel"])
         painter.drawEllipse(foot, _SIZE / 2 + 2, _SIZE / 2 + 2)
-        name = "pin" if stamp.staged else "operator"
+        name = stamp.glyph or ("pin" if stamp.staged else "operator")
         corner = foot - QPointF(_SIZE / 2, _SIZE / 2)
         painter.drawPixmap(corner, glyphs.pixmap(name, color.name(), _SIZE, ratio))
         if stamp.staged:
@@ -55,5 +55,6 @@ def stamp_at(state: TimelineState, plot: QRect, x: float, y: float) -> Stamp | N
     """The stamp whose glyph is at a point of the canvas."""
     if y < plot.bottom() - _FOOT - _SIZE:
         return None
-    near = [s for s in state.stamps if abs(plot.x() + state.scale.x_of(s.time_ns) - x) <= _SIZE / 2 + 2]
+    stamps = (*state.findings, *state.stamps)
+    near = [s for s in stamps if abs(plot.x() + state.scale.x_of(s.time_ns) - x) <= _SIZE / 2 + 2]
     return near[-1] if near else None

@@ -34,11 +34,16 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """An operator's mark: when, what to say of it, and whether it is only staged (then ``words`` stand beside it)."""
+    """A mark across all lanes: when, what to say of it, and whether it is only staged (then ``words`` stand beside it).
+
+    ``glyph`` and ``tone`` "" are those of an operator.
+    """
 
     time_ns: int
     words: str
     staged: bool = False
+    glyph: str = ""
+    tone: str = ""
 
 
 class TimelineState:
@@ -63,6 +68,7 @@ class TimelineState:
         self.fitted = True
         self.range_px: tuple[float, float] | None = None
         self.stamps: tuple[Stamp, ...] = ()
+        self.findings: tuple[Stamp, ...] = ()
         self.clock_ns: int | None = None
         self._laid_out: object = None
         self._steps: dict[tuple[int, int, int, int], Step] = {}

@@ -137,6 +137,12 @@ class TimelineView(QWidget):
             self.state.stamps = stamps
             self.canvas.update()
 
+    def set_findings(self, findings: tuple[Stamp, ...]) -> None:
+        """Where a replay of the run parts from its history."""
+        if findings != self.state.findings:
+            self.state.findings = findings
+            self.canvas.update()
+
     def set_child(self, step_id: str, history: History | None) -> None:
         """Opens a child run's lanes under the step's lane, or closes them (None)."""
         if self.state.history is None:

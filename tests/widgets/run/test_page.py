@@ -263,11 +263,11 @@ def test_an_error_replaces_the_page_and_offers_a_way_out(view: RunView, qtbot: Q
 
 
 def test_tabs_come_from_a_list(view: RunView) -> None:
-    view.right.add(Pane("code", "Code", QWidget()))
-    view.right.show_pane("code")
-    assert view.right.current_id == "code"
-    with pytest.raises(ValueError, match="code"):
-        view.right.add(Pane("code", "Code", QWidget()))
+    view.right.add(Pane("more", "More", QWidget()))
+    view.right.show_pane("more")
+    assert view.right.current_id == "more"
+    with pytest.raises(ValueError, match="more"):
+        view.right.add(Pane("more", "More", QWidget()))
 
 
 def test_fields_offer_copy_and_filters(view: RunView, qtbot: QtBot) -> None:
