@@ -114,8 +114,9 @@ class Watch(QObject):
         def counted(facets: Facets) -> None:
             watched.cost_s = time.monotonic() - now
             bad = sum(facets.by_status.get(status, 0) for status in ("failed", "timed_out", "terminated"))
+            failures = bad if facets.failures is None else facets.failures
             self._sources.set_counts(
-                source.key, {"runs": facets.total, "failures": bad} if facets.exact else {}
+                source.key, {"runs": facets.total, "failures": failures} if facets.exact else {}
             )
 
         self._jobs.run(

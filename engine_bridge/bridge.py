@@ -148,7 +148,11 @@ class DurationPoint(_Value, frozen=True):
 
 
 class Facets(_Value, frozen=True):
-    """Counts for the chips and charts. ``exact`` is False when they cover only ``of`` rows."""
+    """Counts for the chips and charts. ``exact`` is False when they cover only ``of`` rows.
+
+    ``failures``: without a filter, how many rows of the source's own failure log nobody has settled; None where
+    the failure log is that of failed runs.
+    """
 
     by_status: dict[str, int] = {}
     by_type: dict[str, int] = {}
@@ -158,6 +162,7 @@ class Facets(_Value, frozen=True):
     total: int = 0
     exact: bool = True
     note: str = ""
+    failures: int | None = None
 
 
 class Changes(_Value, frozen=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -70,7 +71,7 @@ def counts(connections: Connections, bound: Bound, cancel: CancelToken) -> dict[
     """(tenant, status) -> entities that may be seen; many short reads. The tenant is "" where there is none."""
     tenant = sa.literal("") if bound.tenant is None else sa.func.coalesce(as_text(bound.tenant), "")
     found: dict[tuple[str, str], int] = {}
-    for conditions in slices(connections, bound, cancel):
+    for conditions in slices(connections, bound.id, cancel):
         inner = sa.select(tenant.label("tenant"), bound.status.label("status")).select_from(bound.table)
         both = inner.where(*bound.scope, *conditions).subquery()
         grouped = sa.select(both.c.tenant, both.c.status, sa.func.count()).group_by(
@@ -84,21 +85,28 @@ def counts(connections: Connections, bound: Bound, cancel: CancelToken) -> dict[
 
 
 def slices(
-    connections: Connections, bound: Bound, cancel: CancelToken, rows: int = SLICE_ROWS
+    connections: Connections,
+    column: sa.ColumnElement[Any],
+    cancel: CancelToken,
+    rows: int = SLICE_ROWS,
+    within: Sequence[sa.ColumnElement[bool]] = (),
 ) -> Iterator[list[sa.ColumnElement[bool]]]:
-    """Conditions that cut the entity table by id into spans of at most ``rows``; a server needs no cutting."""
+    """Conditions that cut the rows ``within`` by an indexed column into spans of at most ``rows`` of distinct values.
+
+    A server needs no cutting: its readers block nobody.
+    """
     if connections.dialect == "postgresql":
-        yield []
+        yield [*within]
         return
-    low: list[sa.ColumnElement[bool]] = []
+    low = [*within]
     while True:
         with connections.reader(cancel) as read:
-            edge = read.value(sa.select(bound.id).where(*low).order_by(bound.id).limit(1).offset(rows))
+            edge = read.value(sa.select(column).where(*low).order_by(column).limit(1).offset(rows))
         if edge is None:
             yield low
             return
-        yield [*low, bound.id < edge]
-        low = [bound.id >= edge]
+        yield [*low, column < edge]
+        low = [*within, column >= edge]
 
 
 def of_data(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 
 from engine_bridge.bridge import Bucket, DurationPoint, Facets, Sort
@@ -15,10 +16,11 @@ from engine_bridge.engines.entity_state import runs, runs_rows
 from engine_bridge.engines.entity_state.facets_time import MS, buckets_of, extent, width_of
 from engine_bridge.engines.entity_state.filters import Where
 from engine_bridge.engines.entity_state.keyset import Key
+from engine_bridge.engines.entity_state.row_parts import owned
 from engine_bridge.engines.entity_state.runs_enrich import HISTORY, enrich
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
-from engine_bridge.engines.entity_state.store_tables import as_text
+from engine_bridge.engines.entity_state.store_tables import BoundTable, as_text
 from engine_bridge.model import Run, Status
 
 POINTS: Final = 2_000
@@ -81,7 +83,22 @@ def read(store: Store, query: Any, buckets: int, cancel: CancelToken) -> Facets:
     hidden = [bound.type for bound, _ in asked if bound.hidden]
     if hidden:
         note = f"no tenant is set: {', '.join(hidden)} cannot be seen"
-    return tally.facets(exact=not hidden, note=note)
+    found = tally.facets(exact=not hidden, note=note)
+    return found if query is not None else msgspec.structs.replace(found, failures=_open(store, cancel))
+
+
+def _open(store: Store, cancel: CancelToken) -> int | None:
+    """Failures that nobody resolved, of all workflows with a log; all of a log that does not tell."""
+    logs = [(bound, bound.failures) for bound in store.workflows if not bound.hidden]
+    counts = [_unresolved(store, bound, log, cancel) for bound, log in logs if log is not None]
+    return sum(counts) if counts else None
+
+
+def _unresolved(store: Store, bound: Bound, log: BoundTable, cancel: CancelToken) -> int:
+    still = [] if log.resolved_at is None else [log.resolved_at.is_(None)]
+    counted = sa.select(sa.func.count()).select_from(log.table).where(*owned(bound, log), *still)
+    spans = store.slices_of(log.id, cancel)
+    return sum(store.all(counted.where(*span), cancel)[0][0] for span in spans)
 
 
 def _count(store: Store, bound: Bound, where: Where, tally: _Tally, cancel: CancelToken) -> None:

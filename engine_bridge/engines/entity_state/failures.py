@@ -14,7 +14,14 @@ import sqlalchemy as sa
 
 from engine_bridge.bridge import FailureRow, Field, FieldType, Page
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.entity_state import filters, payloads, resource_ids, runs_enrich, runs_rows
+from engine_bridge.engines.entity_state import (
+    failures_stays,
+    filters,
+    payloads,
+    resource_ids,
+    runs_enrich,
+    runs_rows,
+)
 from engine_bridge.engines.entity_state.failures_log import BATCH, Line, Log, decoded, encoded
 from engine_bridge.engines.entity_state.row_parts import key_of, number, text
 from engine_bridge.engines.entity_state.store import Store
@@ -114,9 +121,10 @@ class _Search:
         """Each row of the log with its row of the page."""
         with self._store.reader(self._cancel) as read:
             runs = self._runs(read, lines)
+            stays = failures_stays.read(read, lines)
         for line in lines:
             run = runs.get((line.bound.type, str(line.values["entity_id"])))
-            row = _row(line, run)
+            row = _row(line, run, stays.get((line.bound.type, str(line.values["id"]))))
             yield line, row if self._fits(row, run) else None
 
     def _runs(self, read: Reader, lines: Sequence[Line]) -> dict[tuple[str, str], Run]:
@@ -191,7 +199,7 @@ def _gone(row: FailureRow) -> Run:
     )
 
 
-def _row(line: Line, run: Run | None) -> FailureRow:
+def _row(line: Line, run: Run | None, stay: str | None) -> FailureRow:
     values, type_ = line.values, line.bound.type
     entity = str(values["entity_id"])
     resolves = line.bound.failures is not None and line.bound.failures.resolved_at is not None
@@ -208,6 +216,7 @@ def _row(line: Line, run: Run | None) -> FailureRow:
         run_type=type_,
         time_ns=line.at_ns,
         failure=_failure(line, entity),
+        step_id=stay,
         step_name=text(values["step"]),
         run_status=run.status.value if run is not None else "",
         id=resource_ids.make(type_, values["id"]),

@@ -27,6 +27,9 @@ ORDER_DOC: Final = (
     "change stands between the two. A live entity appends what it learns."
 )
 
+FIRST: Final = "first"
+"""The id of the stay before the first history row."""
+
 Prints = tuple[Any, ...]
 
 
@@ -73,7 +76,8 @@ class Draft:
 
 @dataclass(slots=True)
 class Stay:
-    """A stay in one status. ``left`` is its step status once it is over, None while the entity stands there."""
+    """A stay in one status. ``id`` is the order of the history row that entered it (``FIRST`` before any), so that
+    other tables' rows can name it; ``left`` is its step status once it is over, None while the entity stands there."""
 
     id: str
     status: str

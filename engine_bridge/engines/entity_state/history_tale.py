@@ -5,11 +5,12 @@ What is not recorded is inferred with its evidence: a change without a history r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
 from engine_bridge.engines.entity_state.history_beside import Aside, asides
-from engine_bridge.engines.entity_state.history_drafts import Draft, Stay, Tale
+from engine_bridge.engines.entity_state.history_drafts import FIRST, Draft, Stay, Tale
 from engine_bridge.engines.entity_state.history_rows import MoveRow, Story, run_code, stay_status
 from engine_bridge.engines.entity_state.revisions_force import FACT, IN_FORCE
 from engine_bridge.model import EventKind, Evidence, Provenance, Step, StepKind, StepStatus
@@ -43,15 +44,17 @@ class _Telling:
         self._asides = asides(story)
         self._told = 0
         self._last = ""
+        self._ids: Counter[str] = Counter()
 
     @property
     def here(self) -> Stay | None:
         """The stay that the entity is in."""
         return self.stays[-1] if self.stays else None
 
-    def _open(self, status: str, start_ns: int | None) -> Stay:
+    def _open(self, id_: str, status: str, start_ns: int | None) -> Stay:
         roles = self.story.roles
-        stay = Stay(str(len(self.stays) + 1), status, roles.role(status), start_ns)
+        used = self._ids[id_] = self._ids[id_] + 1
+        stay = Stay(id_ if used == 1 else f"{id_} #{used}", status, roles.role(status), start_ns)
         ttl = roles.ttl_s(status)
         if ttl is not None and start_ns is not None:
             stay.planned_ns = start_ns + int(ttl * _SECOND_NS)
@@ -79,7 +82,7 @@ class _Telling:
             evidence = "entities of this type begin on this status"
         else:
             return
-        stay = self._open(status, entity.created_ns)
+        stay = self._open(FIRST, status, entity.created_ns)
         stay.provenance = provenance
         stay.evidence = (Evidence(rule="first status", facts=(evidence,)),) if evidence else ()
         if first is None and status != story.initial:
@@ -119,7 +122,7 @@ class _Telling:
         source = row.source if row.source is not None else here.status if here is not None else None
         if here is not None:
             here.leave(row.at_ns, _left_as(here, row))
-        stay = self._open(row.target, row.at_ns)
+        stay = self._open(row.order, row.target, row.at_ns)
         stay.attributes = _shown(row)
         draft = Draft(f"m:{row.order}", EventKind.STATUS_CHANGED, row.step or "status changed")
         draft.prints, draft.time_ns = (row.source, row.target, row.at_ns), row.at_ns
@@ -147,7 +150,7 @@ class _Telling:
         if here is not None:
             here.leave(at_ns, StepStatus.COMPLETED)
             here.fields = here.fields | {"end_ns": Provenance.INFERRED}
-        stay = self._open(status, at_ns)
+        stay = self._open(f"after {self._last or FIRST}", status, at_ns)
         stay.provenance, stay.evidence, stay.fields = Provenance.INFERRED, evidence, fields
         draft = Draft(f"g:{self._last}:{status}", EventKind.STATUS_CHANGED, "changed outside the history")
         draft.time_ns, draft.provenance, draft.evidence = at_ns, Provenance.INFERRED, evidence

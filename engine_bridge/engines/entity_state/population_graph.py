@@ -52,8 +52,8 @@ def declared(store: Store, bound: Bound) -> DeclaredGraph:
         return DeclaredGraph(tuple(nodes.values()), tuple(flows.values()), named)
     if bound.observed:
         return DeclaredGraph()
-    flows = _flows(bound.map.transitions or ())
-    return DeclaredGraph(_nodes(bound, flows), flows, Path(store.mapping.path).name)
+    ways = _flows(bound.map.transitions or ())
+    return DeclaredGraph(_nodes(bound, ways), ways, Path(store.mapping.path).name)
 
 
 def _documents(store: Store, type: str) -> list[Document]:

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -145,7 +145,17 @@ class Store:
 
     def slices(self, bound: Bound, cancel: CancelToken) -> Iterator[list[sa.ColumnElement[bool]]]:
         """Conditions that cut a workflow's entities into spans that one short read can count."""
-        return checks.slices(self._connections, bound, cancel)
+        return checks.slices(self._connections, bound.id, cancel)
+
+    def slices_of(
+        self,
+        column: sa.ColumnElement[Any],
+        cancel: CancelToken,
+        rows: int = checks.SLICE_ROWS,
+        within: Sequence[sa.ColumnElement[bool]] = (),
+    ) -> Iterator[list[sa.ColumnElement[bool]]]:
+        """The same by any column with an index, whose values hardly repeat."""
+        return checks.slices(self._connections, column, cancel, rows, within)
 
     def check_data(self, cancel: CancelToken) -> tuple[Finding, ...]:
         """Findings about the entities themselves: statuses that no config knows, by count. Reads every row."""

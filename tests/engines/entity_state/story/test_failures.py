@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from engine_bridge.bridge import Field, FieldType, Page
-from engine_bridge.engines.entity_state import failures, payloads, resource_ids
+from engine_bridge.engines.entity_state import facets, failures, payloads, resource_ids
 from engine_bridge.engines.entity_state.store import Store
+from engine_bridge.model import EventKind
 from engine_bridge.query import parse
-from tests.engines.entity_state.story.conftest import NEVER, OpenStore
+from tests.engines.entity_state.story.conftest import NEVER, OpenStore, whole
 from tests.engines.entity_state.story.data import Sample, ns
 
 FIELDS = [
@@ -39,6 +40,25 @@ def test_rows_say_what_the_log_says(store: Store, sample: Sample) -> None:
     assert found[2].attributes["resolved_ns"] == ns(4) and found[0].run_status == "failed"
     raw = found[0].failure.raw
     assert raw is not None and b"550" in payloads.read(store, raw.key, 0, -1, NEVER)
+
+
+def test_rows_name_the_stay_that_the_history_tells_them_in(store: Store, sample: Sample) -> None:
+    rows = read(store).items
+    for row in rows:
+        history = whole(store, row.ref)
+        told = [event for event in history.all_events() if event.kind is EventKind.STEP_FAILED]
+        same = next(
+            event for event in told if event.time_ns == row.time_ns and row.failure.type in event.detail
+        )
+        assert row.step_id == same.step_id and history.step_row(row.step_id) >= 0
+    assert len(rows) == 3
+
+
+def test_unsettled_failures_are_counted_without_a_filter(store: Store, sample: Sample) -> None:
+    unsettled = sample.rows("SELECT count(*) FROM workflow_permanent_failure_log WHERE resolved_at IS NULL")
+    assert facets.read(store, None, 10, NEVER).failures == unsettled[0][0] > 0
+    narrowed = facets.read(store, parse("state == approved", FIELDS), 10, NEVER)
+    assert narrowed.failures is None
 
 
 def test_pages_follow_each_other(store: Store, sample: Sample) -> None:
