@@ -46,6 +46,7 @@ PAGES: Final = (
     ),
     PageSpec("resources", "Resources", "app.resources_page:ResourcesPage", Capability.RESOURCES, "resources"),
     PageSpec("config", "Config", "app.config_page:ConfigPage", Capability.CONFIG, "config", quiet=True),
+    PageSpec("replay", "Replay", "app.gate_page:GatePage", Capability.REPLAY, "checked", quiet=True),
     PageSpec("journal", "Journal", "app.journal_page:JournalPage", None, "journal", "journal"),
     PageSpec("run", "", "app.run_page:RunPage", Capability.RUNS, "timeline"),
     PageSpec("impact", "", "app.impact_page:ImpactPage", Capability.CONFIG, "swap", quiet=True),

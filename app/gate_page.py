@@ -1,0 +1,369 @@
+"""The gate page's controller: recorded runs of the focused source against the code that is to be deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
+
+from app.actions_work import Work
+from app.commands import Command
+from app.context import Context, PageController, Source
+from app.gate_page_commands import gate_commands
+from engine_bridge.bridge import Capability
+from engine_bridge.cancel import CancelToken
+from engine_bridge.errors import CancelledError, PlayheadError
+from engine_bridge.focus import Focus
+from engine_bridge.format import count, plain
+from engine_bridge.history import History
+from engine_bridge.model import RunRef
+from engine_bridge.replay.gate_report import GateReport, Result, to_json
+from engine_bridge.session import Session
+from widgets.gate.bar import GateAsked
+from widgets.gate.cells import verdict
+from widgets.gate.page import GateView
+from widgets.table.empty import error_details
+
+if TYPE_CHECKING:
+    from app.gate_setup import Found, Place, Ready
+
+_TICK_MS: Final = 100
+_KINDS: Final = {"json": ("JSON (*.json)", "json"), "junit": ("JUnit XML (*.xml)", "xml")}
+
+
+class GatePage(PageController):
+    """Asks for code and runs, replays them, and shows what would break."""
+
+    name = "replay"
+    title = "Replay"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.view = view = GateView()
+        self.dialog: QFileDialog | None = None
+        self.ready: Ready | None = None
+        self._token: CancelToken | None = None
+        self._far: tuple[int, int | None, str] = (0, None, "")
+        self._history: tuple[str, History] | None = None
+        self._loaded: tuple[str | None, Session | None] = (None, None)
+        self._error: PlayheadError | None = None
+        self._work = Work(context.sources, self._on_failed, self)
+        self._tick = QTimer(self)
+        self._tick.setInterval(_TICK_MS)
+        self._tick.timeout.connect(self._show_far)
+        view.bar.run_requested.connect(self.start)
+        view.bar.place_changed.connect(self.look)
+        view.cancel_requested.connect(self.cancel)
+        view.empty.chosen.connect(self._on_chosen)
+        view.run_chosen.connect(self._on_run)
+        view.opened.connect(self.open_run)
+        view.save_requested.connect(self.save)
+        context.sources.changed.connect(self._on_source)
+
+    @property
+    def widget(self) -> QWidget:
+        return self.view
+
+    @property
+    def running(self) -> bool:
+        return self._token is not None
+
+    def focus_changed(self, new: Focus, old: Focus) -> None:
+        if new.page != self.name:
+            return
+        source = self.source()
+        if self._loaded != (new.source, source.session if source else None):
+            self._load(source)
+        if new.query and new.query != old.query and new.page != old.page:
+            self.view.bar.filter.setText(new.query)
+
+    def _on_source(self, key: str) -> None:
+        focus = self.context.focus.current
+        if key == focus.source and focus.page == self.name:
+            self.focus_changed(focus, focus)
+
+    def refresh(self) -> None:
+        if self.view.shows_report and not self.running:
+            self.start(self.view.bar.asked())
+
+    def close(self) -> None:
+        self.context.sources.changed.disconnect(self._on_source)
+        self._leave()
+        super().close()
+
+    def _leave(self) -> None:
+        """Nothing that is under way is wanted any more."""
+        self._rest()
+        self._work.stop()
+        self.jobs.cancel_all()
+        self.ready, self._history = None, None
+
+    def _load(self, source: Source | None) -> None:
+        self._leave()
+        session = source.session if source else None
+        self._loaded = (self.context.focus.current.source, session)
+        self.status_changed.emit("")
+        bar = self.view.bar
+        for line in (bar.code, bar.python, bar.filter):
+            line.clear()
+        bar.show_import(False)
+        bar.show_note("")
+        bar.setEnabled(not self.unready())
+        if source is None or session is None:
+            self.view.show_nothing(
+                "No source is open", "Choose one in the sources panel, or connect.", glyph="runs"
+            )
+        elif source.can(Capability.REPLAY):
+            why = source.can(Capability.REPLAY)
+            self.view.show_nothing("Runs of this source cannot be replayed", f"{why}.", glyph="runs")
+        else:
+            self.view.show_nothing()
+            self.look()
+
+    def unready(self) -> str:
+        """Why nothing can be replayed here, "" when something can."""
+        source = self.source()
+        return "no source is open" if source is None else source.can(Capability.REPLAY)
+
+    def _placing(self) -> Callable[[], Place]:
+        """Names the focused source for what is remembered; the answer looks at files, so it belongs in a thread."""
+        source = self.source()
+
+        def place() -> Place:
+            from app.gate_setup import Place
+            from app.opening import source_id
+
+            if source is None or source.session is None or source.info is None:
+                raise CancelledError
+            return Place(source.session, source.info, tuple(source.fields), source_id(source.url))
+
+        return place
+
+    # -- the code ---------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Finds out what the code that was entered (or used last) would be run by."""
+        asked, key, placing = self.view.bar.asked(), self._loaded, self._placing()
+
+        def work() -> Found | None:
+            from app import gate_setup
+
+            place = placing()
+            if not asked.code and gate_setup.last_code(place.url) is None:
+                return None
+            wanted = gate_setup.Wanted(asked.code, asked.python, asked.modules)
+            return gate_setup.find(place, wanted, place.session.call("replayer").result())
+
+        self._work.run("gate-code", work, partial(self._on_code, key, asked.code), self._on_no_code)
+
+    def _on_code(self, key: object, asked: str, answer: Found | None) -> None:
+        bar = self.view.bar
+        if key != self._loaded or answer is None or bar.code.text().strip() != asked:
+            return
+        project = answer.project
+        if not asked:
+            bar.code.setText(project.code)
+        if not project.modules or not bar.modules.isHidden():
+            bar.show_import(True, " ".join(project.modules or answer.choices))
+        unclear = (
+            "" if project.modules else " It is unclear which modules hold the workflows: say which to import."
+        )
+        bar.show_note(f"By {project.python}: {answer.how}.{unclear}", "muted" if not unclear else "retrying")
+
+    def _on_no_code(self, error: PlayheadError) -> None:
+        self.view.bar.show_note(f"{error.message} {error.hint}".strip(), "failed")
+
+    # -- the gate ---------------------------------------------------------------------------------------------
+
+    def start(self, asked: GateAsked) -> None:
+        """From what was asked to the question, or straight to the replay."""
+        if self.running or self.unready():
+            return
+        if not asked.code:
+            self.view.show_nothing("Name the code first", "A file or a folder: what you are about to deploy.")
+            self.view.bar.code.setFocus()
+            return
+        self._error = None
+        token, placing = self._begin("Choosing runs"), self._placing()
+
+        def work() -> Ready:
+            from app.gate_setup import Wanted, prepare
+
+            wanted = Wanted(asked.code, asked.python, asked.modules, asked.filter_text, asked.sample)
+            return prepare(placing(), wanted, token)
+
+        self._work.run("gate", work, self._on_ready)
+
+    def _begin(self, words: str) -> CancelToken:
+        def far(done: int, total: int | None, text: str) -> None:
+            self._far = (done, total, text)
+
+        self._far = (0, None, words)
+        self._token = CancelToken(far)
+        self.view.show_running(words)
+        self._tick.start()
+        return self._token
+
+    def _rest(self) -> None:
+        token, self._token = self._token, None
+        self._tick.stop()
+        self.view.rest()
+        if token is not None:
+            token.cancel()
+
+    def _show_far(self) -> None:
+        done, total, text = self._far
+        self.view.progress.show_far(text.capitalize() or "Working", done, total)
+
+    def _on_ready(self, ready: Ready) -> None:
+        self._rest()
+        self.ready = ready
+        if not ready.runs:
+            self.view.show_nothing("No run matches", "Choose other runs with the filter.", glyph="filter")
+        elif ready.agreed:
+            self._replay(ready)
+        else:
+            from app.gate_setup import question
+
+            text = "\n\n".join(question(ready))
+            title = (
+                f"May {count(len(ready.runs))} runs be replayed?"
+                if len(ready.runs) > 1
+                else "May the run be replayed?"
+            )
+            self.view.show_nothing(
+                title, text, ("agree", "Run the Code"), ("refuse", "Not Now"), glyph="unlock"
+            )
+
+    def _replay(self, ready: Ready) -> None:
+        token = self._begin("Starting processes")
+
+        def work() -> GateReport:
+            from app import gate_setup
+
+            return gate_setup.run(ready, token)
+
+        self._work.run("gate", work, self._on_report)
+
+    def _on_report(self, report: GateReport) -> None:
+        self._rest()
+        if not report.complete and not report.error and not report.results:
+            self._show_cancelled()
+            return
+        self.view.show_report(report)
+        self.status_changed.emit(verdict(report)[2])
+
+    def cancel(self) -> None:
+        """Ends what is under way; what was replayed so far is shown."""
+        if self._token is not None:
+            self._token.cancel()
+
+    def _on_failed(self, error: PlayheadError) -> None:
+        self._rest()
+        if isinstance(error, CancelledError):
+            self._show_cancelled()
+            return
+        self._error = error
+        self.view.empty.show_error(error)
+        self.view.stack.setCurrentWidget(self.view.empty)
+
+    def _show_cancelled(self) -> None:
+        self.view.show_nothing("Cancelled", "Nothing was replayed.", ("again", "Replay"), glyph="cancelled")
+
+    def _on_chosen(self, action: str) -> None:
+        if action == "copy" and self._error is not None:
+            QApplication.clipboard().setText(error_details(self._error))
+        elif action in ("retry", "again"):
+            self.start(self.view.bar.asked())
+        elif action == "refuse":
+            self.view.show_nothing()
+        elif action == "agree" and self.ready is not None:
+            ready = self.ready
+            self._work.run("gate", ready.agree, lambda _: self._replay(ready))
+
+    # -- where it leads ---------------------------------------------------------------------------------------
+
+    def _ref(self, result: Result) -> RunRef | None:
+        runs = self.ready.runs if self.ready is not None else ()
+        return next((run.ref for run in runs if str(run.ref) == result.run_id), None)
+
+    def _on_run(self, result: Result | None) -> None:
+        """The history of a run that diverged is read, to be shown beside the code."""
+        self.jobs.cancel("history")
+        session, ref = self._loaded[1], self._ref(result) if result is not None else None
+        if session is None or ref is None or result is None or result.divergence is None:
+            return
+        history = History()
+
+        def done(_: Any) -> None:
+            self._history = (result.run_id, history)
+            self.view.set_history(result, history)
+
+        self.jobs.run(
+            "history",
+            session,
+            "history",
+            ref,
+            on_result=done,
+            on_item=history.append,
+            on_error=lambda error: None,
+        )
+
+    def open_run(self, found: tuple[Result, str]) -> None:
+        """Goes to a run, at the event where it and the code part."""
+        result, step_id = found
+        ref = self._ref(result)
+        if ref is not None:
+            position = self._position(result, step_id)
+            self.context.focus.change(page="run", run=ref, position=position, step_id=step_id or None)
+
+    def _position(self, result: Result, step_id: str) -> int | None:
+        if result.divergence is not None and result.divergence.position is not None:
+            return result.divergence.position
+        if self._history is None or self._history[0] != result.run_id:
+            return None
+        history = self._history[1]
+        row = history.step_row(step_id) if step_id else -1
+        return int(history.steps["first"][row]) if row >= 0 else None
+
+    def save(self, kind: str) -> None:
+        """Asks for a file, and writes the report into it."""
+        if self.view.report is None:
+            return
+        names, suffix = _KINDS[kind]
+        dialog = self.dialog = QFileDialog(self.view, "Save the report")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters([names])
+        dialog.setDefaultSuffix(suffix)
+        dialog.selectFile(f"replay.{suffix}")
+        dialog.fileSelected.connect(lambda path: self.write(kind, Path(path)))
+        dialog.open()
+
+    def write(self, kind: str, path: Path) -> None:
+        """Writes the report as JSON or JUnit XML."""
+        report = self.view.report
+        if report is None:
+            return
+
+        def work() -> None:
+            import json
+
+            from engine_bridge.replay.junit import to_junit
+
+            data = to_junit(report) if kind == "junit" else json.dumps(to_json(report), indent=1).encode()
+            try:
+                path.write_bytes(data)
+            except OSError as error:
+                raise PlayheadError(
+                    f"{plain(path.name, 80)} cannot be written: {error.strerror}.", "Choose another folder."
+                ) from None
+
+        saved = f"Saved {plain(path.name, 80)}."
+        self._work.run("gate-save", work, lambda _: self.context.notify(saved), self.context.report)
+
+    def commands(self) -> list[Command]:
+        return gate_commands(self)
