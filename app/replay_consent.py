@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPushButton, QVBoxLayout, QWidget
 
 from engine_bridge.format import count, plain
@@ -87,7 +87,9 @@ class ConsentDialog(QDialog):
         self.other.clicked.connect(self._on_other)
         cancel = buttons.button(QDialogButtonBox.StandardButton.Cancel)
         # What a stranger's file would run is not agreed to by a stray Enter.
-        (cancel if self._question.stranger else self.run_button).setDefault(True)
+        first = cancel if self._question.stranger else self.run_button
+        first.setDefault(True)
+        first.setFocus()
         column.addSpacing(4)
         column.addWidget(buttons)
 
@@ -103,7 +105,6 @@ class ConsentDialog(QDialog):
         if hello is None:
             why = f"{python} did not start the replay: {spec.library} may be missing there, or it is no Python 3.10."
             self.denied.set_note("failed", "failed", f"{why} Choose the project's own interpreter.")
-            self._refit()
             return
         denied = [_GUARDS.get(guard, guard) for guard in hello.guards]
         words = f"The kernel lets that process neither {' nor '.join(denied)}. " if len(denied) > 1 else ""
@@ -111,7 +112,6 @@ class ConsentDialog(QDialog):
         self.denied.set_note("lock", "completed" if denied else "muted", words + _HOOK)
         self._show_lacks(hello)
         self.run_button.setEnabled(True)
-        self._refit()
 
     def _show_lacks(self, hello: Hello) -> None:
         spec = self._question.spec
@@ -121,10 +121,14 @@ class ConsentDialog(QDialog):
         self.lacking.setVisible(bool(lacks))
         self.lacking.set_note("warning", "retrying", "\n".join(lacks))
 
-    def _refit(self) -> None:
-        layout = self.layout()
+    def event(self, event: QEvent) -> bool:
+        if event.type() != QEvent.Type.LayoutRequest:
+            return super().event(event)
+        done, layout = super().event(event), self.layout()
         if layout is not None:
+            # Qt's own least height knows nothing of how words wrap.
             self.resize(self.width(), max(self.height(), layout.totalHeightForWidth(self.width())))
+        return done
 
     def _on_other(self) -> None:
         self.other_project.emit()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from engine_bridge.replay.model import Frame, LineHit, Picture
+import msgspec
+
+from engine_bridge.replay.model import Frame, LineHit, Picture, TraceStep
 from engine_bridge.replay.trace import Trace
 
 AT_STEP: Final = -1
@@ -79,6 +81,17 @@ def locals_at(trace: Trace, at: Cursor) -> tuple[dict[str, Picture], dict[str, P
             before = dict(now) if now else before
             now.update(hit.changed)
     return now, before
+
+
+def stack_at(step: TraceStep, hit: LineHit | None) -> TraceStep:
+    """The step with the stack as it is at a line after it: the functions called there have returned."""
+    if hit is None:
+        return step
+    here = Frame(file=hit.file, line=hit.line, function=hit.function)
+    users = [i for i, frame in enumerate(step.stack) if frame.kind == "user"]
+    same = next((i for i in users if _name(step.stack[i]) == _function(hit)), None)
+    callers = step.stack[same + 1 :] if same is not None else step.stack[users[0] :] if users else ()
+    return msgspec.structs.replace(step, stack=(here, *callers))
 
 
 def _start(trace: Trace, step: int, hit: LineHit) -> dict[str, Picture]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from widgets.payload.sources import TextSource
@@ -32,8 +33,6 @@ class Intro(QWidget):
         self._words, self._hint = Wrapped(), Wrapped()
         for words in (self._words, self._hint):
             words.setFont(font(12))
-            words.setMinimumWidth(280)
-            words.setMaximumWidth(_WIDE)
             words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._hint.setProperty("color", "muted")
         self.replay = QPushButton("Replay with your code …")
@@ -58,6 +57,12 @@ class Intro(QWidget):
         column.addWidget(self.stack, 6)
         column.addStretch(3)
         self.show_words("timeline", "accent", "Replay", WHAT)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        # A layout gives centred words of several lines the height that they have at their widest.
+        for words in (self._words, self._hint):
+            words.setFixedWidth(max(160, min(_WIDE, self.width() - 40)))
+        super().resizeEvent(event)
 
     @property
     def text(self) -> str:

@@ -129,7 +129,7 @@ class _Delegate(QStyledItemDelegate):
             words(x, "▾" if row.expanded else "▸", "muted", _INDENT)
         x += _INDENT
         if row.key:
-            x += words(x, f"{plain(row.key, 120)}: ", "signal", rect.width() // 2)
+            x += words(x, f"{plain(row.key, 120)}: ", "signal", rect.width() * 2 // 3)
         text, token = row.text(reveal=self._model.reveal)
         words(x, text, token, rect.right() - x - 4)
 

@@ -26,6 +26,7 @@ from widgets.code.cursor import (
     locals_at,
     next_line,
     previous_line,
+    stack_at,
 )
 from widgets.code.ends import ending
 from widgets.code.files import FileTabs
@@ -240,10 +241,8 @@ class CodePane(QWidget):
         hit = hit_of(trace, self._cursor)
         frame = self._frame if self._frame is not None else None if hit is not None else self._frame_of(index)
         self._show_card(index)
-        if index >= 0:
-            self.stack.show_step(trace.steps[index], self._index.names, frame)
-        else:
-            self.stack.show_step(_NOWHERE, {}, None)
+        step = trace.steps[index] if index >= 0 else _NOWHERE
+        self.stack.show_step(stack_at(step, hit), self._index.names, frame)
         if hit is not None and self._frame is None:
             now, before = locals_at(trace, self._cursor)
             self._show_locals(now, before, hit.function)
