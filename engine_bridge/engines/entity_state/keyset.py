@@ -2,7 +2,7 @@
 
 A list is ordered by a value, then by workflow (the rank of its type), then by id; all in one direction, entities
 without a value last. A cursor stands *between* two rows: it names a row and the side of it. Times are compared as the
-database keeps them within a workflow, as nanoseconds between workflows.
+database keeps them within a workflow, in one spelling between workflows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from engine_bridge.bridge import Sort
 from engine_bridge.engines.entity_state.store_bound import Bound
 from engine_bridge.engines.entity_state.store_tables import Expression, as_text
-from engine_bridge.engines.entity_state.store_time import Instant, decoder
+from engine_bridge.engines.entity_state.store_time import SHAPE, Instant, canonical, decoder, respelled
 from engine_bridge.errors import UsageError
 
 TOP: Final = b"top"
@@ -85,14 +85,14 @@ class Key:
         """A stored value as it is compared between workflows."""
         column = _COLUMNS[self.field](bound) if self.field in _COLUMNS else None
         if self._dialect == "sqlite" and column is not None and isinstance(column.type, Instant):
-            return column.type.decode(value)
+            return canonical(value)
         return value
 
     def stored(self, bound: Bound, common: Any) -> Any:
         """A value of another workflow as this one would store it."""
         column = _COLUMNS[self.field](bound)
         if self._dialect == "sqlite" and column is not None and isinstance(column.type, Instant):
-            return column.type.encode(common)
+            return respelled(common, column.type.shape or SHAPE)
         return common
 
     def encode(self, cursor: Cursor) -> bytes:

@@ -127,6 +127,27 @@ def shape_of(samples: Iterable[Any]) -> str:
     return f"{found[0][1]}{kind if kind in '036' else 'a'}{found[0][3] or ''}"
 
 
+def canonical(value: Any) -> Any:
+    """A stored text of a time in one spelling, so that texts of several columns compare as times do.
+
+    Whatever is no time stays as it is, and in its place among the others.
+    """
+    found = _TEXT.match(value) if isinstance(value, str) else None
+    if found is None:
+        return value
+    return f"{value[:10]} {value[11:19]}.{found[2] or '':0<6}"
+
+
+def respelled(text: Any, shape: str) -> Any:
+    """A canonical text as a column of a shape has it; with more digits where the column has none for them."""
+    if not isinstance(text, str) or len(text) != 26 or not _TEXT.match(text):
+        return text
+    fraction = text[20:].rstrip("0")
+    digits = {"0": 0, "3": 3, "6": 6}.get(shape[1], 6 if fraction else 0)
+    kept = text[20:] if len(fraction) > digits else text[20 : 20 + digits]
+    return f"{text[:10]}{shape[0]}{text[11:19]}{'.' if kept else ''}{kept}{shape[2:]}"
+
+
 class Instant(sa.TypeDecorator[int]):
     """A column of times whose values are nanoseconds. ``shape`` is None where the database has a type for times."""
 
@@ -159,7 +180,3 @@ class Instant(sa.TypeDecorator[int]):
         if isinstance(found, datetime) and self.zoned and found.tzinfo is None:
             return found.replace(tzinfo=zone_of(self.unit))
         return found.replace(tzinfo=None) if isinstance(found, datetime) and not self.zoned else found
-
-    def decode(self, value: Any) -> int | None:
-        """What the driver gave as nanoseconds."""
-        return to_ns(value, self.unit)
