@@ -11,6 +11,8 @@ from app.demo_build import Builder
 from app.demo_world import World
 
 MAPPING: Final = Path(resources.__file__).parent / "demo_entities" / "community.toml"
+NEXT: Final = MAPPING.parent.with_name("demo_entities_next") / "registration.json"
+"""A release that is yet to come."""
 
 
 class CommunityBuilder(Builder):

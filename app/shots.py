@@ -44,13 +44,13 @@ class Shot:
 
 def _compare_next(window: MainWindow) -> None:
     """Enters the demo's next release as the new config."""
-    from app.demo_community import MAPPING
+    from app.demo_community import MAPPING, NEXT
     from app.impact_page import ImpactPage
 
     page = window.router.pages.get("impact")
     if isinstance(page, ImpactPage):
         page.view.old.set_places((str(MAPPING.parent / "registration.json"),))
-        page.view.new.set_places((str(MAPPING.parent / "next" / "registration.json"),))
+        page.view.new.set_places((str(NEXT),))
         page.compare()
 
 

@@ -14,12 +14,10 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app import appearance
-from app.demo_community import MAPPING
+from app.demo_community import MAPPING, NEXT
 from app.settings import Settings
 from app.window import MainWindow
 from tests.app.demo_sample import small_past
-
-NEXT = MAPPING.parent / "next"
 
 
 @dataclass
@@ -47,7 +45,7 @@ class Story:
     def impact(self):
         page = self.window.router.pages.get("impact")
         self.window.focus.change(page="impact", type="registration")
-        page.view.new.set_places((str(NEXT),))
+        page.view.new.set_places((str(NEXT.parent),))
         self.window.run_command("impact.compare")
         self.until(lambda: page.view.shows_impact)
         return page.view
@@ -103,7 +101,7 @@ def test_replay_holds_today_and_breaks_with_the_next_release(story: Story) -> No
     assert view.replay.report.entities == story.one(
         "SELECT count(DISTINCT entity_id) FROM workflow_history WHERE entity_type = 'User'"
     )
-    view.replay.place.set_places((str(NEXT),))
+    view.replay.place.set_places((str(NEXT.parent),))
     story.window.run_command("config.replay")
     story.until(lambda: view.replay.report is not None and view.replay.report.groups)
     assert {group.recorded for group in view.replay.report.groups} == {"documents_uploaded"}

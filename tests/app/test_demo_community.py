@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.demo import Demo
-from app.demo_community import COMMUNITY, MAPPING
+from app.demo_community import COMMUNITY, MAPPING, NEXT
 from engine_bridge.engines.entity_state.engine import load
 from tests.app.demo_sample import NOW, small_past
 
@@ -32,15 +32,13 @@ def one(db: sqlite3.Connection, sql: str, *values: object) -> tuple[object, ...]
     return tuple(found)
 
 
-@pytest.mark.parametrize("names", [CONFIGS, ("next/registration.json", CONFIGS[1])], ids=["now", "next"])
-def test_the_configs_are_without_a_finding(names: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("names", [CONFIGS, (NEXT, CONFIGS[1])], ids=["now", "next"])
+def test_the_configs_are_without_a_finding(names: tuple[str | Path, ...]) -> None:
     assert [str(found) for found in load(FOLDER / name for name in names).findings] == []
 
 
 def test_the_next_release_has_one_status_less() -> None:
-    now, later = (
-        load([FOLDER / name]).get("registration").workflow for name in (CONFIGS[0], "next/registration.json")
-    )
+    now, later = (load([FOLDER / name]).get("registration").workflow for name in (CONFIGS[0], NEXT))
     assert set(now.status_types) - set(later.status_types) == {"documents_uploaded"}
     assert set(later.status_types) < set(now.status_types)
 

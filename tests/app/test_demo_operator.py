@@ -14,7 +14,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app import appearance
+from app import appearance, demo_community
 from app.demo import Demo
 from app.demo_community import COMMUNITY, MAPPING
 from app.journal import journal
@@ -27,7 +27,7 @@ from tests.app.test_demo import until
 __all__ = ["playhead"]
 STUCK = "u-48213"
 REASON = "documents received by mail, case 5521"
-CONFIG, NEXT = str(MAPPING.parent / "registration.json"), str(MAPPING.parent / "next" / "registration.json")
+CONFIG, NEXT = str(MAPPING.parent / "registration.json"), str(demo_community.NEXT)
 
 
 class Community:
