@@ -9,8 +9,10 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, Signal
 
 from app.replay_inbox import Inbox
+from engine_bridge.errors import PlayheadError
 from engine_bridge.history import History
 from engine_bridge.replay.model import Frame, Project, ReplayInput, RunnerSpec
+from engine_bridge.replay.probe import greet
 from engine_bridge.replay.process import Warm
 from engine_bridge.replay.protocol import AnyMessage, Busy, Bye, Ended, Hello, Lines, Loaded, Log, Step
 from engine_bridge.replay.supervisor import Replay
@@ -69,18 +71,21 @@ class ReplayDesk(QObject):
 
     # -- warm runners -------------------------------------------------------------------------------------
 
-    def warm(self, spec: RunnerSpec, python: str, then: Callable[[Hello | None], None] | None = None) -> None:
-        """Has a runner of an interpreter ready, which knows no user code; ``then`` hears its first word in a thread."""
-        if self._closed or not python:
-            return
-        warm = self._warm_of(spec, python)
+    def warm(self, spec: RunnerSpec, python: str) -> None:
+        """Has a runner of an interpreter ready, which knows no user code."""
+        if not self._closed and python:
+            self._in_thread("playhead-replay-warm", self._warm_of(spec, python).prepare)
 
-        def prepare() -> None:
-            hello = warm.hello()
-            if then is not None:
-                then(hello)
+    def greet(self, spec: RunnerSpec, python: str, then: Callable[[Hello | PlayheadError], None]) -> None:
+        """Asks an interpreter what its runner denies; ``then`` hears it, or why it cannot, in a thread."""
 
-        self._in_thread("playhead-replay-warm", prepare)
+        def ask() -> None:
+            try:
+                then(greet(spec, python, lambda: not self._closed))
+            except PlayheadError as error:
+                then(error)
+
+        self._in_thread("playhead-replay-greet", ask)
 
     def _warm_of(self, spec: RunnerSpec, python: str) -> Warm:
         key = (spec.runner, python)

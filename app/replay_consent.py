@@ -9,6 +9,7 @@ from typing import Final
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPushButton, QVBoxLayout, QWidget
 
+from engine_bridge.errors import PlayheadError
 from engine_bridge.format import count, plain
 from engine_bridge.replay.model import Project, RunnerSpec
 from engine_bridge.replay.protocol import Hello
@@ -99,12 +100,10 @@ class ConsentDialog(QDialog):
         notes = [note.words.text() for note in self.findChildren(Note) if not note.isHidden()]
         return "\n".join([*notes, *(code.toPlainText() for code in self.findChildren(Code))])
 
-    def set_hello(self, hello: Hello | None) -> None:
-        """What the interpreter's runner is, and denies; None: it did not come up."""
-        spec, python = self._question.spec, self._question.project.python
-        if hello is None:
-            why = f"{python} did not start the replay: {spec.library} may be missing there, or it is no Python 3.10."
-            self.denied.set_note("failed", "failed", f"{why} Choose the project's own interpreter.")
+    def set_hello(self, hello: Hello | PlayheadError) -> None:
+        """What the interpreter's runner is, and denies; or why it did not come up."""
+        if isinstance(hello, PlayheadError):
+            self.denied.set_note("failed", "failed", f"{hello.message} {hello.hint}".strip())
             return
         denied = [_GUARDS.get(guard, guard) for guard in hello.guards]
         words = f"The kernel lets that process neither {' nor '.join(denied)}. " if len(denied) > 1 else ""

@@ -201,21 +201,22 @@ class ReplayFlow(QObject):
         dialog.agreed.connect(self._on_agreed)
         dialog.other_project.connect(self._on_other)
         self._open(dialog)
-        self._desk.warm(
-            ready.spec, ready.project.python, lambda hello: self._greet(ready.project.python, hello)
-        )
+        python = ready.project.python
+        self._desk.greet(ready.spec, python, lambda answer: self._greet(python, answer))
 
-    def _greet(self, python: str, hello: Hello | None) -> None:
+    def _greet(self, python: str, answer: Hello | PlayheadError) -> None:
         # In a thread; the window may be gone by now.
         with contextlib.suppress(RuntimeError):
-            self._greeted.emit((python, hello))
+            self._greeted.emit((python, answer))
 
     @Slot(object)
-    def _on_hello(self, message: tuple[str, Hello | None]) -> None:
-        python, hello = message
+    def _on_hello(self, message: tuple[str, Hello | PlayheadError]) -> None:
+        python, answer = message
         dialog, ready = self._dialog, self._ready
         if isinstance(dialog, ConsentDialog) and ready is not None and ready.project.python == python:
-            dialog.set_hello(hello)
+            dialog.set_hello(answer)
+            if isinstance(answer, Hello):
+                self._desk.warm(ready.spec, python)
 
     def _on_agreed(self) -> None:
         ready = self._ready
