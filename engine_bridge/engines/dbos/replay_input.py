@@ -14,10 +14,14 @@ from engine_bridge.model import RunRef
 from engine_bridge.payloads import decode
 from engine_bridge.replay.model import ReplayInput, RunnerSpec
 
+_PARTS: Final = (
+    "scratch", "recorded", "alike", "walk", "parting", "sites", "turns", "drifts", "state", "calls", "compared",
+    "hooks", "ending", "engine",
+)  # fmt: skip
 SPEC: Final = RunnerSpec(
     engine="dbos",
     title="DBOS",
-    runner="engine_bridge.engines.dbos.replay_parts:scratch.py+recorded.py+hooks.py+engine.py",
+    runner="engine_bridge.engines.dbos.replay_parts:" + "+".join(f"{part}.py" for part in _PARTS),
     library="dbos",
     supported=">=3,<4",
 )

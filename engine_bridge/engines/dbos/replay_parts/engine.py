@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import importlib.util
 import json
 import os
 import sys
+import time
 import traceback
 import types
+from contextlib import suppress
 from typing import Any
 
-from engine_bridge.engines.dbos.replay_parts.hooks import Hooks, alike
-from engine_bridge.engines.dbos.replay_parts.recorded import Recorded, Walk
-from engine_bridge.engines.dbos.replay_parts.scratch import Scratch
+from engine_bridge.engines.dbos.replay_parts.drifts import Drifts
+from engine_bridge.engines.dbos.replay_parts.ending import Ending
+from engine_bridge.engines.dbos.replay_parts.hooks import Hooks, quiet
+from engine_bridge.engines.dbos.replay_parts.recorded import Recorded
+from engine_bridge.engines.dbos.replay_parts.scratch import OWNED, Scratch
+from engine_bridge.engines.dbos.replay_parts.sites import Sites
+from engine_bridge.engines.dbos.replay_parts.state import State
+from engine_bridge.engines.dbos.replay_parts.walk import Walk
 from engine_bridge.replay.runners.channel import Stop
 from engine_bridge.replay.runners.loop import Engine, Recorder, serve
-from engine_bridge.replay.runners.pictures import picture
+
+PATIENCE_S = 2.0
+LOOK_EVERY_S = 0.25
+_IDLE = ("launch", "destroy", "reset_system_database", "listen_queues", "register_queue", "apply_schedules",
+         "create_schedule", "alert_handler")  # fmt: skip
+_PARTS = ("_dbos", "_core", "_sys_db", "_context", "_serialization", "_utils", "_datasource", "_datasource_sqlite",
+          "_datasource_postgres", "_workflow_commands", "_queue", "_debouncer")  # fmt: skip
 
 
 class DbosEngine(Engine):
@@ -27,18 +41,21 @@ class DbosEngine(Engine):
             del os.environ[name]
         from importlib.metadata import version
 
+        found = version("dbos")
+        if found.split(".")[0] != "3":
+            raise ImportError(
+                f"dbos {found} is installed in this environment; runs of dbos 3 can be replayed"
+            )
         import dbos
-        import dbos._context
-        import dbos._core
-        import dbos._dbos
-        import dbos._sys_db
 
+        for name in _PARTS:
+            with suppress(ImportError):
+                importlib.import_module(f"dbos.{name}")
         self.scratch = Scratch(sys.argv[1])
-        self.hooks = Hooks(dbos._dbos, dbos._core, dbos._sys_db, dbos._context)
-        self.hooks.quiet()
         self.serializer: Any = None
+        quiet()
         self._claim(dbos.DBOS)
-        return version("dbos"), (os.path.join(os.path.dirname(dbos.__file__), ""),)
+        return found, (os.path.join(os.path.dirname(dbos.__file__), ""),)
 
     def _claim(self, kind: Any) -> None:
         """Makes the one instance now; the application's own ``DBOS(config=…)`` then gets it as it is."""
@@ -56,25 +73,49 @@ class DbosEngine(Engine):
                 "name": "replay",
                 "system_database_url": self.scratch.url,
                 "system_database_engine": self.scratch.engine,
-                "application_version": "replay",
-                "executor_id": "replay",
+                "application_version": OWNED,
+                "executor_id": OWNED,
                 "log_level": "CRITICAL",
             }
         )
-        self.launch = kind.launch
-        for name in ("launch", "destroy", "listen_queues", "register_queue"):
+        kind.launch()
+        # Until the user's modules are in, as it is for them before they launch.
+        self.instance._launched = False
+        self.instance.enable_patching = True
+        for name in _IDLE:
             if hasattr(kind, name):
-                setattr(kind, name, classmethod(lambda *a, **k: None))
+                setattr(kind, name, classmethod(_no_work))
 
     def load(self, job: dict[str, Any], recorder: Recorder) -> dict[str, tuple[str, int]]:
+        options = job.get("options") or {}
+        self.state = State(recorder, Sites(recorder), Drifts(sys.modules["dbos._serialization"]))
+        Hooks(self.state).install()
+        # What the user's code reads there is its own, not the runner's.
+        sys.argv = [*job["modules"][:1], *options.get("argv", ())]
         for name in job["modules"]:
             load_module(name)
+        if options.get("setup"):
+            named(options["setup"])()
+        if options.get("serializer"):
+            self.serializer = named(options["serializer"])
+        instance = self.instance
         if self.serializer is not None:
-            self.instance._serializer = self.serializer
-        self.instance._registry.pollers = []
-        self.launch()
-        self.hooks.install(recorder)
+            instance._serializer = instance._sys_db.serializer = self.serializer
+        self.state.drifts.serializer = instance._serializer
+        instance._registry.pollers = []
+        instance._launched = True
+        self._hear_loop()
         return self._workflows()
+
+    def _hear_loop(self) -> None:
+        """A stop that nobody awaits is no error of the user's."""
+
+        def handle(loop: Any, context: dict[str, Any]) -> None:
+            if not isinstance(context.get("exception"), Stop):
+                loop.default_exception_handler(context)
+
+        loop = self.instance._background_event_loop.target_loop()
+        loop.call_soon_threadsafe(loop.set_exception_handler, handle)
 
     def _workflows(self) -> dict[str, tuple[str, int]]:
         found = {}
@@ -87,137 +128,128 @@ class DbosEngine(Engine):
     def replay(self, item: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
         with open(item["input"], encoding="utf-8") as file:
             record = json.load(file)
-        self.hooks.walk = None
+        self.state.walk = None
         self.scratch.fill(record)
-        walk = self.hooks.walk = Walk(Recorded(record))
+        walk = Walk(Recorded(record), recorder)
+        walk.concurrent = asyncio.iscoroutinefunction(self._function(walk))
+        self._name_process(walk)
         status = self.instance._sys_db.get_workflow_status(walk.id)
+        self.state.begin(walk)
         try:
-            self.hooks.core.execute_dequeued_workflow(self.instance, status, "replay")
+            sys.modules["dbos._core"].execute_dequeued_workflow(self.instance, status, OWNED)
         except Exception as error:  # noqa: BLE001 - the engine cannot begin: told with what it says
-            return {
-                "outcome": "failed",
-                "error": f"{type(error).__name__}: {error}"[:2000],
-                "hint": self._hint(walk),
-            }
-        walk.done.wait()
-        return Ending(walk, self.hooks).values()
+            return self._not_begun(walk, error)
+        self._await(walk)
+        walk.finish()
+        return Ending(walk, self.state).values()
 
-    def _hint(self, walk: Walk) -> str:
-        name = walk.recorded.row.get("name")
-        if name in self.instance._registry.workflow_info_map:
-            return ""
-        return (
-            f"The code has no workflow {name}. It has: {', '.join(sorted(self._workflows())[:20]) or 'none'}."
-        )
+    def _function(self, walk: Walk) -> Any:
+        wrapper = self.instance._registry.workflow_info_map.get(walk.recorded.row.get("name"))
+        return getattr(wrapper, "__orig_func", None)
 
+    def _name_process(self, walk: Walk) -> None:
+        """What the code asks about itself is what the recorded run was told."""
+        params: Any = sys.modules["dbos._utils"].GlobalParams
+        row = walk.recorded.row
+        params.app_version = row.get("application_version") or ""
+        params.executor_id = row.get("executor_id") or "local"
+        params.app_name = row.get("application_name") or "replay"
 
-class Ending:
-    """What became of a walk, in the words of the protocol."""
+    def _await(self, walk: Walk) -> None:
+        """Until the code has ended, or stands where it was stopped and does not come back."""
+        while not walk.done.wait(LOOK_EVERY_S):
+            if self.state.turns is not None:
+                self.state.turns.nudge()
+            if walk.stop is not None and time.monotonic() - walk.stopped_at > PATIENCE_S:
+                break
+        if walk.concurrent:
+            self._clear_loop()
 
-    def __init__(self, walk: Walk, hooks: Hooks) -> None:
-        self.walk = walk
-        self.hooks = hooks
+    def _clear_loop(self) -> None:
+        """No task of this run is left for the next one."""
+        turns = self.state.turns
+        loop = self.instance._background_event_loop.target_loop()
 
-    def values(self) -> dict[str, Any]:
-        """The fields of End."""
-        walk = self.walk
-        stop = walk.stop or (walk.error if isinstance(walk.error, Stop) else None)
-        if stop is not None:
-            return {"outcome": stop.kind, "drift": walk.drift, **_only(stop.values, "now", "divergence")}
-        if walk.outcome is None:
-            error = walk.error
-            stack = "".join(traceback.format_exception(error)) if error else ""
-            return {
-                "outcome": "failed",
-                "error": f"{type(error).__name__}: {error}"[:2000],
-                "stack": stack[-8000:],
-            }
-        return self._finished(*walk.outcome)
+        async def clear() -> None:
+            own = asyncio.current_task()
+            tasks = [task for task in asyncio.all_tasks() if task is not own]
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks, timeout=PATIENCE_S / 2)
+            if turns is not None:
+                turns.end()
 
-    def _finished(self, status: str, output: Any, error: Any) -> dict[str, Any]:
-        walk, recorded = self.walk, self.walk.recorded
-        left = walk.unvisited()
-        if left:
-            held = recorded.steps[left[0]]["function_name"]
-            return self._diverged("early end", held, self._ended_in_words(status, error), str(left[0]))
-        if not recorded.closed:
-            at = Hooks._last_place(walk)
-            return {
-                "outcome": "stopped",
-                "drift": walk.drift,
-                "now": {"kind": "nothing", "what": "the code runs to its end here", "at": at},
-            }
-        if status != recorded.status:
-            return self._diverged("other outcome", recorded.status, self._ended_in_words(status, error), "")
-        self._compare_result(output, error)
-        return {"outcome": "same", "drift": walk.drift}
+        with suppress(TimeoutError, asyncio.TimeoutError):
+            asyncio.run_coroutine_threadsafe(clear(), loop).result(PATIENCE_S)
 
-    def _ended_in_words(self, status: str, error: Any) -> str:
-        failure = self.walk.error
-        return f"{status}: {type(failure).__name__}: {failure}"[:500] if error and failure else status
-
-    def _diverged(self, kind: str, expected: str, actual: str, step: str) -> dict[str, Any]:
-        failure = self.walk.error
-        at = self._raised_at(failure) or Hooks._last_place(self.walk)
-        divergence = {"kind": kind, "expected": expected, "actual": actual, "step_id": step, "at": at}
-        return {"outcome": "diverged", "drift": self.walk.drift, "divergence": divergence}
-
-    def _raised_at(self, failure: BaseException | None) -> dict[str, Any]:
-        """The innermost line of the user's code that an error came through."""
-        found: dict[str, Any] = {}
-        trace: types.TracebackType | None = failure.__traceback__ if failure is not None else None
-        files = self.hooks._recorder.files
-        while trace is not None:
-            code = trace.tb_frame.f_code
-            if files.kind(code.co_filename) == "user":
-                found = {"file": code.co_filename, "line": trace.tb_lineno, "function": code.co_name}
-            trace = trace.tb_next
-        return found
-
-    def _compare_result(self, output: Any, error: Any) -> None:
-        recorded = self.walk.recorded
-        encoding = recorded.row.get("serialization")
-        if recorded.status == "SUCCESS" and output != recorded.result.get("output"):
-            held, given = (
-                self.hooks.loads(text, encoding) for text in (recorded.result.get("output"), output)
-            )
-            if not alike(held, given):
-                self.walk.drift.append(
-                    {"what": "result", "recorded": picture(held), "replayed": picture(given)}
-                )
-        elif recorded.status == "ERROR":
-            self._compare_error(recorded.result.get("error"), encoding)
-
-    def _compare_error(self, text: Any, encoding: Any) -> None:
-        failure = self.walk.error
-        serializer = self.hooks.dbos._dbos_global_instance._serializer
-        try:
-            held = self.hooks.stored.deserialize_exception(text, encoding, serializer)
-        except Exception:  # noqa: BLE001 - an error that cannot be loaded cannot be compared
-            return
-        if type(held).__name__ != type(failure).__name__ or not alike(
-            held.args, getattr(failure, "args", ())
-        ):
-            self.walk.drift.append({"what": "error", "recorded": picture(held), "replayed": picture(failure)})
+    def _not_begun(self, walk: Walk, error: Exception) -> dict[str, Any]:
+        recorded, name = walk.recorded, walk.recorded.row.get("name")
+        walk.error = error
+        if walk.outcome is not None and recorded.status == "ERROR":
+            # The arguments were refused then as they are now.
+            return Ending(walk, self.state).values()
+        hint = ""
+        if name not in self.instance._registry.workflow_info_map:
+            known = ", ".join(sorted(self._workflows())[:20]) or "none"
+            hint = f"The code has no workflow {name}. It has: {known}."
+        elif recorded.row.get("config_name") or recorded.row.get("class_name"):
+            hint = "Instances of workflow classes must be made when the module is imported, or by the project's setup."
+        elif recorded.inputs is None:
+            hint = "The run's input is not in the database any more: only what it recorded can be looked at."
+        else:
+            hint = "The run's input does not load with this code: its classes may have been moved or renamed."
+        stack = "".join(traceback.format_exception(error))[-8000:]
+        return {
+            "outcome": "failed",
+            "error": f"{type(error).__name__}: {error}"[:2000],
+            "hint": hint,
+            "stack": stack,
+        }
 
 
-def _only(values: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: values[name] for name in names if name in values}
+def _no_work(*values: Any, **named: Any) -> None:
+    return None
+
+
+def named(path: str) -> Any:
+    """The object of ``module:attribute``."""
+    module, _, attribute = path.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in attribute.split("."):
+        found = getattr(found, name)
+    return found
+
+
+class Main(types.ModuleType):
+    """Stands for the script that the run was executed by: any of the modules may have been it."""
+
+    modules: tuple[types.ModuleType, ...] = ()
+
+    def __getattr__(self, name: str) -> Any:
+        for module in self.modules:
+            if name in vars(module):
+                return vars(module)[name]
+        raise AttributeError(f"module '__main__' has no attribute {name!r}")
 
 
 def load_module(name: str) -> None:
-    """Imports a module by name, or a file; a file's classes are also found as the script's own (``__main__``)."""
-    if not name.endswith(".py"):
-        importlib.import_module(name)
-        return
-    stem = os.path.splitext(os.path.basename(name))[0]
-    spec = importlib.util.spec_from_file_location(stem, name)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{name} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[stem] = module
-    spec.loader.exec_module(module)
-    sys.modules["__main__"] = module
+    """Imports a module by name, or a file; what it holds is also found as the script's own (``__main__``)."""
+    if name.endswith(".py"):
+        stem = os.path.splitext(os.path.basename(name))[0]
+        spec = importlib.util.spec_from_file_location(stem, name)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{name} cannot be imported")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[stem] = module
+        spec.loader.exec_module(module)
+    else:
+        module = importlib.import_module(name)
+    main = sys.modules["__main__"]
+    if not isinstance(main, Main):
+        main = sys.modules["__main__"] = Main("__main__")
+        main.__file__ = module.__file__
+    main.modules += (module,)
 
 
 serve(DbosEngine())

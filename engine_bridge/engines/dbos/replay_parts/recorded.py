@@ -1,19 +1,24 @@
-"""Runner part: what the history holds of one run, and where the code stands in it."""
+"""Runner part: what the history holds of one run, by step id."""
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
-from engine_bridge.replay.runners.channel import Stop
-
 TERMINAL = ("SUCCESS", "ERROR")
-WAITS = {"DBOS.recv": "wait", "DBOS.getEvent": "wait", "DBOS.sleep": "sleep", "DBOS.getResult": "child"}
-_TIMED = ("DBOS.recv", "DBOS.getEvent")
+TIMED = ("DBOS.recv", "DBOS.getEvent")
+KINDS = {
+    "DBOS.recv": "wait", "DBOS.getEvent": "wait", "DBOS.readStream": "wait", "DBOS.readStreamOffset": "wait",
+    "DBOS.sleep": "sleep", "DBOS.getResult": "child", "DBOS.waitFirst": "child", "DBOS.asyncio_wait": "wait",
+}  # fmt: skip
+NOW = {"wait": "waiting", "child": "child", "sleep": "sleeping"}
+_LAST = 1 << 62
 
 
 class Recorded:
-    """One run's record. ``steps`` maps a function id to its row; ``status`` is the recorded one."""
+    """One run's record. ``steps`` maps a function id to its row; ``status`` is the recorded one.
+
+    Two ids belong to a wait with a time limit: its own, and the next one for the time-out, which is written first.
+    """
 
     def __init__(self, record: dict[str, Any]) -> None:
         tables = record["tables"]
@@ -25,24 +30,73 @@ class Recorded:
             for row in tables.get("operation_outputs", ())
             if row["workflow_uuid"] == self.id
         }
-        self.children = {
-            r["workflow_uuid"]: r for r in tables["workflow_status"] if r["workflow_uuid"] != self.id
-        }
-        inputs = {row["workflow_uuid"]: row for row in tables.get("workflow_input", ())}
-        for child, row in self.children.items():
-            row["inputs"] = (inputs.get(child) or {}).get("inputs") or row.get("inputs")
+        own = (r for r in tables.get("workflow_input", ()) if r["workflow_uuid"] == self.id)
+        self.inputs = next((row.get("inputs") for row in own), None) or self.row.get("inputs")
+        self.last = max(self.steps, default=0)
+        self.names = {row["function_name"] for row in self.steps.values()}
+        self.children = _children(tables, self.id)
         self.events = _by_step(tables.get("workflow_events_history", ()), self.id)
         self.streams = _by_step(tables.get("streams", ()), self.id)
+        self.topics = {
+            row["consumed_by_function_id"]: row["topic"]
+            for row in tables.get("notifications", ())
+            if row.get("consumed_by_function_id") is not None
+        }
         outputs = {row["workflow_uuid"]: row for row in tables.get("workflow_output", ())}
         self.result: dict[str, Any] = outputs.get(self.id) or {
             "output": self.row.get("output"),
             "error": self.row.get("error"),
+        }
+        self.results = {
+            row["child_workflow_id"]: row
+            for row in reversed(list(self.steps.values()))
+            if row["function_name"] == "DBOS.getResult" and row.get("child_workflow_id")
         }
 
     @property
     def closed(self) -> bool:
         """Whether the record is whole: the code has nothing to do beyond it."""
         return self.status in TERMINAL
+
+    @property
+    def queued(self) -> bool:
+        """Whether nobody executes it yet."""
+        return self.status in ("ENQUEUED", "DELAYED")
+
+    def name(self, fid: int) -> str | None:
+        """What the history calls a step, None where it holds none."""
+        row = self.steps.get(fid)
+        return None if row is None else str(row["function_name"])
+
+    def is_timeout(self, fid: int) -> bool:
+        """Whether a recorded step is the time limit of the wait before it."""
+        return self.name(fid) == "DBOS.sleep" and self.name(fid - 1) in TIMED
+
+    def order(self, fid: int) -> tuple[int, int]:
+        """Where a recorded step comes in the order of completion."""
+        done = self.steps[fid].get("completed_at_epoch_ms")
+        return (_LAST if done is None else int(done), fid)
+
+    def first_after(self, fid: int, name: str) -> int:
+        """The first step of that name behind one, 0 when there is none."""
+        return min(
+            (n for n, row in self.steps.items() if n > fid and row["function_name"] == name), default=0
+        )
+
+    def wake_ns(self, fid: int) -> int | None:
+        """When a recorded sleep or time limit ends."""
+        try:
+            return int(float(self.steps[fid]["output"]) * 1e9)
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+def _children(tables: dict[str, Any], run: str) -> dict[str, dict[str, Any]]:
+    found = {r["workflow_uuid"]: r for r in tables["workflow_status"] if r["workflow_uuid"] != run}
+    inputs = {row["workflow_uuid"]: row for row in tables.get("workflow_input", ())}
+    for child, row in found.items():
+        row["inputs"] = (inputs.get(child) or {}).get("inputs") or row.get("inputs")
+    return found
 
 
 def _by_step(rows: Any, run: str) -> dict[int, dict[str, Any]]:
@@ -51,60 +105,3 @@ def _by_step(rows: Any, run: str) -> dict[int, dict[str, Any]]:
         if row["workflow_uuid"] == run and row.get("function_id") is not None:
             found[row["function_id"]] = row
     return found
-
-
-class Walk:
-    """One replay of a record: what was reached, and why it stopped. The first stop counts."""
-
-    def __init__(self, recorded: Recorded) -> None:
-        self.recorded = recorded
-        self.id = recorded.id
-        self.sites: dict[int, dict[str, Any]] = {}
-        self.visited: set[int] = set()
-        self.stop: Stop | None = None
-        self.drift: list[dict[str, Any]] = []
-        self.outcome: tuple[str, Any, Any] | None = None
-        self.error: BaseException | None = None
-        self.done = threading.Event()
-
-    def halt(self, kind: str, **values: Any) -> Stop:
-        """The stop to raise; user code that swallows it gets the same one again."""
-        if self.stop is None:
-            self.stop = Stop(kind, **values)
-        return self.stop
-
-    def unvisited(self) -> list[int]:
-        """Recorded steps that the code did not ask for, without the time-outs that belong to a wait."""
-        steps = self.recorded.steps
-        left = sorted(set(steps) - self.visited)
-        return [
-            n
-            for n in left
-            if not (n - 1 in self.visited and steps.get(n - 1, {}).get("function_name") in _TIMED)
-        ]
-
-    def part(self, fid: int, asked: str) -> dict[str, Any]:
-        """The divergence at a step where the code asks for something else than the history holds."""
-        steps = self.recorded.steps
-        held = steps.get(fid)
-        if held is None:
-            kind, expected = "extra step", "the end of the run"
-        else:
-            expected = str(held["function_name"])
-            following = [steps[n]["function_name"] for n in sorted(steps) if fid < n <= fid + 8]
-            kind = (
-                "missing step" if asked in following else "extra step" if self._known(asked) else "other step"
-            )
-        site = self.sites.get(fid, {})
-        return {
-            "kind": kind,
-            "expected": expected,
-            "actual": asked,
-            "step_id": str(fid),
-            "at": site.get("place", {}),
-            "message": f"Step {fid} of the history is {expected}; the code asks for {asked}.",
-        }
-
-    def _known(self, asked: str) -> bool:
-        """Whether the code's step was put before one that the history holds: then it is one too many."""
-        return all(row["function_name"] != asked for row in self.recorded.steps.values())

@@ -1,0 +1,103 @@
+"""Runner part: what became of a replay, in the words of the protocol."""
+
+from __future__ import annotations
+
+import traceback
+import types
+from typing import Any
+
+from engine_bridge.engines.dbos.replay_parts.alike import alike
+from engine_bridge.engines.dbos.replay_parts.state import State
+from engine_bridge.engines.dbos.replay_parts.walk import Walk
+from engine_bridge.replay.runners.channel import Stop
+from engine_bridge.replay.runners.pictures import picture
+
+_CHOSEN: tuple[str, ...] = ("now", "divergence")
+
+
+class Ending:
+    """Made when the walk is over."""
+
+    def __init__(self, walk: Walk, state: State) -> None:
+        self.walk = walk
+        self._state = state
+
+    def values(self) -> dict[str, Any]:
+        """The fields of End."""
+        walk = self.walk
+        stop = walk.stop or (walk.error if isinstance(walk.error, Stop) else None)
+        blocked = self._state.recorder.blocked
+        if blocked and (stop is None or stop.kind != "diverged"):
+            stop = Stop("blocked")
+        if stop is not None:
+            chosen: dict[str, Any] = {name: stop.values[name] for name in _CHOSEN if name in stop.values}
+            return {"outcome": stop.kind, "drift": walk.drift, **chosen}
+        if walk.outcome is None:
+            return {"outcome": "failed", "error": _in_words(walk.error), "stack": _stack(walk.error)}
+        return self._finished(*walk.outcome)
+
+    def _finished(self, status: str, output: Any, error: Any) -> dict[str, Any]:
+        walk, recorded = self.walk, self.walk.recorded
+        if walk.unvisited():
+            held = walk.next_held()
+            kind = "error" if status == "ERROR" else "early end"
+            return self._diverged(kind, held["expected"], status, held["step_id"])
+        if not recorded.closed:
+            now = {"kind": "nothing", "what": "the code runs to its end here", "at": walk.last_place}
+            return {"outcome": "stopped", "drift": walk.drift, "now": now}
+        if status != recorded.status:
+            return self._diverged(
+                "error" if status == "ERROR" else "other outcome", recorded.status, status, ""
+            )
+        self._compare_result(output, error)
+        return {"outcome": "same", "drift": walk.drift}
+
+    def _diverged(self, kind: str, expected: str, status: str, step: str) -> dict[str, Any]:
+        failure = self.walk.error
+        at = self._raised_at(failure) or self.walk.last_place
+        actual = f"{status}: {_in_words(failure)}"[:500] if failure else status
+        verb = "fails" if status == "ERROR" else "ends"
+        message = f"The code {verb} here ({actual}); the history goes on with {expected}."
+        if not step:
+            message = f"The code {verb} with {actual}; the run ended with {expected}."
+        values = {"kind": kind, "expected": expected, "actual": actual, "step_id": step, "at": at}
+        return {"outcome": "diverged", "drift": self.walk.drift, "divergence": values | {"message": message}}
+
+    def _raised_at(self, failure: BaseException | None) -> dict[str, Any]:
+        """The innermost line of the user's code that an error came through."""
+        found: dict[str, Any] = {}
+        trace: types.TracebackType | None = failure.__traceback__ if failure is not None else None
+        files = self._state.recorder.files
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            if files.kind(code.co_filename) == "user":
+                name = getattr(code, "co_qualname", code.co_name)
+                found = {"file": code.co_filename, "line": trace.tb_lineno, "function": name}
+            trace = trace.tb_next
+        return found
+
+    def _compare_result(self, output: Any, error: Any) -> None:
+        """Result or error, both as they come back from the store."""
+        recorded, drifts = self.walk.recorded, self._state.drifts
+        encoding = recorded.row.get("serialization")
+        what, given = ("result", output) if recorded.status == "SUCCESS" else ("error", error)
+        text = recorded.result.get("output" if what == "result" else "error")
+        if text == given or text is None:
+            return
+        load = drifts.loads if what == "result" else drifts.loads_error
+        try:
+            held, replayed = load(text, encoding), load(given, encoding)
+        except Exception as failure:  # noqa: BLE001 - what cannot be loaded cannot be compared
+            note = f"the recorded {what} cannot be loaded with this code: {_in_words(failure)}"[:300]
+            self.walk.drifted("unreadable", None, None, 0, note)
+            return
+        if not alike(held, replayed):
+            self.walk.drifted(what, picture(held), picture(replayed))
+
+
+def _in_words(error: BaseException | None) -> str:
+    return f"{type(error).__name__}: {error}"[:2000]
+
+
+def _stack(error: BaseException | None) -> str:
+    return "".join(traceback.format_exception(error))[-8000:] if error else ""

@@ -1,0 +1,236 @@
+"""Runner part: concurrent operations of one asynchronous workflow, in the order in which the history completed them.
+
+Every operation of dbos goes through ``asyncio.to_thread``. There it waits on the loop, without a thread, until it is
+its turn; one that the history does not hold waits until nothing else can go on. So a replay is the same every time,
+each branch of a gather comes as far as it came, and what was abandoned (a lost race) does not end it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from engine_bridge.engines.dbos.replay_parts.walk import Walk
+from engine_bridge.replay.runners.channel import Stop
+
+JUMPS = 1000
+SPINS = 20
+STALLS = 4
+_TO_THREAD = asyncio.to_thread
+
+
+class Wait(BaseException):
+    """Leaves a worker thread: the operation must wait on the loop and then ask again."""
+
+
+class Call:
+    """One call of dbos through ``asyncio.to_thread``; ``fid`` is the step that it asked for.
+
+    ``taken`` is the id taken by an operation that takes one each time it is asked, ``place`` the line that waits for
+    a child; ``gone``: nobody waits for it any more.
+    """
+
+    def __init__(self) -> None:
+        self.fid = 0
+        self.taken = 0
+        self.place: dict[str, Any] = {}
+        self.passed = False
+        self.gone = False
+
+
+class Parked(NamedTuple):
+    """An operation without a recorded result; ``stop`` makes the stop, ``asked`` is "" where it is no step."""
+
+    future: asyncio.Future[None] | None
+    asked: str
+    stop: Callable[[], Stop]
+
+
+CALL: contextvars.ContextVar[Call | None] = contextvars.ContextVar("playhead_call", default=None)
+
+
+class Turns:
+    """Who may go on, for one walk. On the loop's thread, but for ``take``, ``ask``, ``park`` and ``nudge``.
+
+    ``on_stall`` is called when the code waits for what is no operation at all, and nothing moves any more.
+    """
+
+    def __init__(self, walk: Walk, on_stall: Callable[[], None]) -> None:
+        self.walk = walk
+        self.loop: Any = None
+        self._on_stall = on_stall
+        self._lock = threading.Lock()
+        self._active = 0
+        self._flying: dict[int, tuple[int, int]] = {}
+        self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._parked: dict[int, Parked] = {}
+        self._settled = True
+        self._looking = False
+        self._jumps = 0
+        self._ahead = 0.0
+        self._spins = 0
+        self._stalls = 0
+
+    def begin(self) -> None:
+        """On the loop, before the workflow's first line."""
+        self.loop = asyncio.get_running_loop()
+        with suppress(AttributeError):
+            self.loop.time = lambda: time.monotonic() + self._ahead
+        self._look()
+
+    def end(self) -> None:
+        """On the loop, when the walk is over."""
+        with suppress(AttributeError):
+            del self.loop.time
+
+    def take(self, fid: int) -> None:
+        """The code took the id of a step that the history holds."""
+        if not self.walk.recorded.is_timeout(fid):
+            with self._lock:
+                self._flying[fid] = self.walk.recorded.order(fid)
+
+    def ask(self, call: Call | None, fid: int) -> None:
+        """A recorded step wants its result: now, or (Wait) when those completed before it have theirs."""
+        with self._lock:
+            if call is None:
+                self._flying.pop(fid, None)
+                return
+            call.fid = fid
+            first = fid not in self._flying or min(self._flying.values())[1] == fid
+            if first and self._settled:
+                call.passed = True
+                return
+        raise Wait
+
+    def park(self, call: Call, fid: int, asked: str, stop: Callable[[], Stop]) -> None:
+        """A step that the history does not hold, or holds as another one: waits until nothing else goes on."""
+        with self._lock:
+            call.fid = fid
+            self._flying.pop(fid, None)
+            if not call.gone:
+                self._parked[fid] = Parked(None, asked, stop)
+        raise Wait
+
+    async def run(self, call: Call | None, func: Callable[..., Any], args: Any, named: Any) -> Any:
+        """``asyncio.to_thread``, with the waiting in front where it is dbos that calls (else ``call`` is None)."""
+        if call is None:
+            return await self._thread(func, args, named)
+        token = CALL.set(call)
+        try:
+            while True:
+                with suppress(Wait):
+                    return await self._thread(func, args, named)
+                await self._wait(call)
+        finally:
+            with suppress(ValueError):
+                CALL.reset(token)
+            self._delivered(call)
+
+    async def _thread(self, func: Callable[..., Any], args: Any, named: Any) -> Any:
+        self._active += 1
+        try:
+            return await _TO_THREAD(func, *args, **named)
+        finally:
+            self._active -= 1
+            self._look()
+
+    async def _wait(self, call: Call) -> None:
+        if self.walk.stop is not None:
+            raise self.walk.stop
+        fid = call.fid
+        future: asyncio.Future[None] = self.loop.create_future()
+        with self._lock:
+            if fid in self._parked:
+                self._parked[fid] = self._parked[fid]._replace(future=future)
+            else:
+                self._waiting[fid] = future
+        self._look()
+        try:
+            await future
+            call.passed = True
+        finally:
+            with self._lock:
+                self._waiting.pop(fid, None)
+                self._parked.pop(fid, None)
+
+    def _delivered(self, call: Call) -> None:
+        """It has its result, or was cancelled: a lost race, a time-out of the user's own."""
+        with self._lock:
+            call.gone = True
+            self._parked.pop(call.fid, None)
+            if self._flying.pop(call.fid, None) is not None and self._flying:
+                self._settled = False
+        self._look()
+
+    def _look(self) -> None:
+        if not self._looking and self.loop is not None and not self.loop.is_closed():
+            self._looking = True
+            self._spins = 0
+            self.loop.call_soon(self._step)
+
+    def _step(self) -> None:
+        """Runs until nothing is ready: whatever a result set in motion has come to rest."""
+        ready = getattr(self.loop, "_ready", None)
+        self._spins += 1
+        if ready or (ready is None and self._spins < SPINS):
+            self.loop.call_soon(self._step)
+            return
+        self._looking = False
+        self._settled = True
+        if self.walk.stop is not None:
+            self._release()
+            return
+        with self._lock:
+            turn = min(self._flying.values(), default=(0, 0))[1]
+            future = self._waiting.get(turn)
+        if future is None and self._active == 0:
+            future = self._rest()
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    def _rest(self) -> asyncio.Future[None] | None:
+        """Nothing moves any more: an operation out of turn, else a timer, else the first that has no result."""
+        with self._lock:
+            waiting, parked = dict(self._waiting), dict(self._parked)
+        if waiting:
+            return waiting[min(waiting, key=self.walk.recorded.order)]
+        timer = self._timer()
+        goes_on = self.walk.recorded.closed or not parked or self.walk.unvisited()
+        if timer is not None and goes_on and self._jumps < JUMPS:
+            # No need to wait for a time-out that the history lived through.
+            self._jumps += 1
+            self._ahead += max(0.0, timer - self.loop.time()) + 1e-6
+            self._look()
+        elif parked:
+            for fid in sorted(parked):
+                if parked[fid].asked:
+                    self.walk.tell(fid, parked[fid].asked)
+            parked[min(parked)].stop()
+            self._release()
+        elif timer is None:
+            self._stalls += 1
+            if self._stalls == STALLS:
+                self._on_stall()
+        return None
+
+    def _timer(self) -> float | None:
+        handles = getattr(self.loop, "_scheduled", ())
+        return min((handle.when() for handle in handles if not handle.cancelled()), default=None)
+
+    def _release(self) -> None:
+        """Every operation that still waits gets the stop."""
+        with self._lock:
+            futures = [*self._waiting.values(), *(parked.future for parked in self._parked.values())]
+        for future in futures:
+            if future is not None and not future.done() and self.walk.stop is not None:
+                future.set_exception(self.walk.stop)
+
+    def nudge(self) -> None:
+        """From another thread: looks whether anything can go on."""
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self._look)
