@@ -1,0 +1,57 @@
+"""A whole event of the record that grouping kept of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from engine_bridge.engines.temporal.events import RawEvent, attributes_key, type_name
+from engine_bridge.engines.temporal.events_values import id_of, mapping, time_ns
+
+_OWN = frozenset({"eventId", "eventTime", "eventType"})
+_SHOWN_BY_UI = frozenset({"attributes", "classification", "category", "id", "name", "timestamp"})
+
+
+class Foreign(msgspec.Struct, frozen=True):
+    """An event in JSON that is not protobuf's own: its dialect is translated when somebody looks."""
+
+    data: Any
+
+
+def event_of(record: Any) -> RawEvent:
+    """The event of a record: JSON or protobuf bytes, a RawEvent, or any of them in a pair with its step's name.
+
+    Raises DecodeError of msgspec for damaged JSON.
+    """
+    if isinstance(record, tuple):
+        record = record[0]
+    if isinstance(record, RawEvent):
+        return record
+    if isinstance(record, Foreign):
+        from engine_bridge.engines.temporal.dialects import translated
+
+        foreign: RawEvent = translated(msgspec.json.decode(record.data))
+        return foreign
+    if isinstance(record, msgspec.Raw) or record[:1] == b"{":
+        return event_of_json(msgspec.json.decode(record))
+    from engine_bridge.engines.temporal.protobuf import event_of_message
+
+    event: RawEvent = event_of_message(bytes(record))
+    return event
+
+
+def event_of_json(event: dict[str, Any]) -> RawEvent:
+    """An event of protobuf JSON (camelCase keys; enums by any of their names)."""
+    name = type_name(event.get("eventType") or 0)
+    key = attributes_key(name)
+    attributes = event.get(key)
+    if not isinstance(attributes, dict):
+        key = next(
+            (k for k, v in event.items() if k.endswith("EventAttributes") and isinstance(v, dict)), key
+        )
+        attributes = mapping(event.get(key))
+    more = {k: v for k, v in event.items() if k not in _OWN and k != key and v is not None}
+    if "classification" in more or "category" in more:  # what the web UI adds to each event
+        more = {k: v for k, v in more.items() if k not in _SHOWN_BY_UI}
+    return RawEvent(id_of(event.get("eventId")), name, time_ns(event.get("eventTime")), attributes, more)

@@ -1,0 +1,204 @@
+"""Histories as protobuf: sliced into events by an own scanner, read with the API's own messages.
+
+Importing ``temporalio.api`` takes 150 ms, so it happens on the first event that is read.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from engine_bridge.codes import NO_TIME
+from engine_bridge.engines.temporal.events import NUMBERS, TYPES, UNKNOWN, Heads, RawEvent, type_name
+from engine_bridge.engines.temporal.events_heads import fill
+from engine_bridge.engines.temporal.group_types import info
+
+if TYPE_CHECKING:
+    from temporalio.api.history.v1 import HistoryEvent
+
+_SECOND: Final = 1_000_000_000
+_DELIMITED: Final = 2
+_MOST: Final = 2**62
+
+_DIRECT: Final = frozenset(
+    {
+        "WorkflowTaskScheduled",
+        "WorkflowTaskStarted",
+        "WorkflowTaskCompleted",
+        "ActivityTaskScheduled",
+        "ActivityTaskStarted",
+        "ActivityTaskCompleted",
+        "ActivityTaskFailed",
+        "ActivityTaskTimedOut",
+        "TimerStarted",
+        "TimerFired",
+        "TimerCanceled",
+        "WorkflowExecutionSignaled",
+    }
+)
+"""Types that long histories are made of: their heads are read from the message, the others' from the normal form."""
+
+
+class WireError(ValueError):
+    """Bytes that are no protobuf message; ``at`` is where the last whole field ended."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(f"no protobuf after byte {at}")
+        self.at = at
+
+
+def fields(data: Any, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int, int, int]]:
+    """(field number, wire type, start, end) of each field's value. Raises WireError."""
+    at, stop = start, len(data) if end is None else end
+    while at < stop:
+        whole = at
+        tag, at = _varint(data, at, stop, whole)
+        number, wire = tag >> 3, tag & 7
+        begin = at
+        if wire == 0:
+            _, at = _varint(data, at, stop, whole)
+        elif wire == _DELIMITED:
+            size, begin = _varint(data, at, stop, whole)
+            at = begin + size
+        elif wire in (1, 5):
+            at += 8 if wire == 1 else 4
+        else:
+            raise WireError(whole)
+        if at > stop or not number:
+            raise WireError(whole)
+        yield number, wire, begin, at
+
+
+def _varint(data: Any, at: int, stop: int, whole: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < stop and shift < 70:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    raise WireError(whole)
+
+
+def slices(data: Any) -> list[tuple[int, int]]:
+    """Where the events of a History message lie: (start, end) each. Raises WireError for anything else."""
+    found = []
+    for number, wire, start, end in fields(data):
+        if number != 1 or wire != _DELIMITED:
+            raise WireError(start)
+        found.append((start, end))
+    return found
+
+
+@functools.cache
+def _message() -> Any:
+    from temporalio.api.history.v1 import HistoryEvent
+
+    return HistoryEvent
+
+
+def scan(data: bytes) -> Heads:
+    """The heads of a serialized ``History``, with its events' own bytes as records. Raises WireError."""
+    return heads_of_messages([data[start:end] for start, end in slices(data)])
+
+
+def heads_of_messages(records: Sequence[bytes]) -> Heads:
+    """The heads of serialized ``HistoryEvent`` messages; what cannot be read has type UNKNOWN and id 0."""
+    message = _message()
+    heads = Heads.empty(len(records))
+    heads.record = records
+    ids, types_, times = [0] * len(records), [UNKNOWN] * len(records), [NO_TIME] * len(records)
+    for i, record in enumerate(records):
+        event = _parsed(message, record)
+        if event is None:
+            continue
+        number = event.event_type
+        name = TYPES[number] if 0 < number < len(TYPES) else ""
+        if name in _DIRECT:
+            ids[i], types_[i], times[i] = event.event_id, number, _time(event)
+            _direct(heads, i, name, event)
+            continue
+        fill(heads, i, normal(event))
+        ids[i], types_[i], times[i] = int(heads.id[i]), int(heads.type[i]), int(heads.time[i])
+    heads.id[:], heads.type[:], heads.time[:] = ids, types_, times
+    return heads
+
+
+def _time(event: HistoryEvent) -> int:
+    if not event.HasField("event_time"):
+        return NO_TIME
+    ns = event.event_time.seconds * _SECOND + event.event_time.nanos
+    return ns if abs(ns) < _MOST else NO_TIME
+
+
+def _direct(heads: Heads, i: int, name: str, event: HistoryEvent) -> None:
+    if name == "ActivityTaskScheduled":
+        heads.name[i] = event.activity_task_scheduled_event_attributes.activity_type.name
+    elif name == "WorkflowExecutionSignaled":
+        heads.name[i] = event.workflow_execution_signaled_event_attributes.signal_name
+    elif name == "ActivityTaskStarted":
+        heads.attempt[i] = max(event.activity_task_started_event_attributes.attempt, 0)
+    elif name == "TimerStarted":
+        wait = event.timer_started_event_attributes.start_to_fire_timeout
+        heads.planned[i] = max(min(wait.seconds * _SECOND + wait.nanos, _MOST), 0)
+    if name.startswith("Timer"):
+        heads.name[i] = "timer"
+    link = info(name).link
+    if link:
+        attributes = getattr(event, _ATTRIBUTES[name])
+        heads.link[i] = (
+            attributes.started_event_id if link == "startedEventId" else attributes.scheduled_event_id
+        )
+    for marker in event.event_group_markers:
+        if marker.HasField("inbound_update"):
+            heads.cause[i] = f"update {marker.inbound_update.inbound_update_id}"
+        elif marker.HasField("inbound_event"):
+            heads.cause[i] = f"event {marker.inbound_event.inbound_event_id}"
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:]
+
+
+_ATTRIBUTES: Final = {name: f"{_snake(name)}_event_attributes" for name in NUMBERS}
+
+
+def event_of_message(record: bytes) -> RawEvent:
+    """The normal form of a serialized ``HistoryEvent``; one that cannot be read comes without attributes."""
+    event = _parsed(_message(), record)
+    return RawEvent(0, "unreadable event") if event is None else normal(event)
+
+
+def _parsed(message: Any, record: bytes) -> Any:
+    from google.protobuf.message import DecodeError
+
+    try:
+        return message.FromString(record)
+    except DecodeError:
+        return None
+
+
+def normal(event: HistoryEvent) -> RawEvent:
+    """The normal form of a ``HistoryEvent``."""
+    from google.protobuf.json_format import MessageToDict
+
+    name = type_name(event.event_type)
+    which = event.WhichOneof("attributes")
+    attributes = MessageToDict(getattr(event, which)) if which else {}
+    more: dict[str, Any] = {}
+    for field, value in event.ListFields():
+        if field.name == which or field.name in ("event_id", "event_time", "event_type"):
+            continue
+        more[field.camelcase_name] = _plain(field, value)
+    time = _time(event)
+    return RawEvent(event.event_id, name, None if time == NO_TIME else time, attributes, more)
+
+
+def _plain(field: Any, value: Any) -> Any:
+    from google.protobuf.json_format import MessageToDict
+
+    if field.message_type is None:
+        return value
+    return [MessageToDict(one) for one in value] if field.is_repeated else MessageToDict(value)
