@@ -13,6 +13,7 @@ from engine_bridge.engines.entity_state.engine.findings import suggest
 from engine_bridge.engines.entity_state.mapping import ActorLink, EntityMap, WorkflowMap
 from engine_bridge.engines.entity_state.mapping_load import Loaded
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
+from engine_bridge.engines.entity_state.store_reflect import Reflected, indexes
 from engine_bridge.engines.entity_state.store_states import complete, declared, ways
 from engine_bridge.engines.entity_state.store_tables import (
     TIMES,
@@ -20,25 +21,19 @@ from engine_bridge.engines.entity_state.store_tables import (
     as_text,
     is_time,
     make_time,
-    reflect,
-    split_name,
 )
 from engine_bridge.engines.entity_state.url import Place
 
 _PARTS: Final = ("history", "failures", "delayed", "outbox")
-_ACTIVE: Final = sa.text("SELECT row_security_active(CAST(:name AS text))")
-_GRANT: Final = sa.text("SELECT has_table_privilege(CAST(:name AS text), :grant)")
-_COLUMN_GRANT: Final = sa.text("SELECT has_column_privilege(CAST(:name AS text), :column, 'SELECT')")
-_ANY_GRANT: Final = sa.text("SELECT has_any_column_privilege(CAST(:name AS text), :grant)")
 
 
 def bind(
     connection: sa.Connection, loaded: Loaded, place: Place, tenant: str, report: Report
 ) -> tuple[Bound, ...]:
     """All workflows of a mapping; unusable ones have a ``problem``."""
-    made = [
-        _Binder(connection, loaded, place, tenant, report, flow).bound for flow in loaded.mapping.workflows
-    ]
+    flows = loaded.mapping.workflows
+    tables = Reflected(connection, [name for flow in flows for name in _names(flow)], place.schema)
+    made = [_Binder(connection, tables, loaded, place, tenant, report, flow).bound for flow in flows]
     for type, problem in loaded.broken.items():
         bound = Bound(WorkflowMap(type=type, profile="plain", entity=EntityMap(table="")), {}, tenant)
         bound.problem = problem
@@ -46,6 +41,13 @@ def bind(
     for rank, name in enumerate(sorted(bound.type for bound in made)):
         next(bound for bound in made if bound.type == name).rank = rank
     return tuple(made)
+
+
+def _names(flow: WorkflowMap) -> list[str]:
+    parts = (flow.entity, flow.history, flow.failures, flow.delayed, flow.outbox)
+    names = [part.table for part in parts if part is not None]
+    actor = None if flow.history is None else flow.history.actor
+    return [*names, actor.table] if isinstance(actor, ActorLink) else names
 
 
 def version(connection: sa.Connection) -> str:
@@ -60,6 +62,7 @@ class _Binder:
     def __init__(
         self,
         connection: sa.Connection,
+        tables: Reflected,
         loaded: Loaded,
         place: Place,
         tenant: str,
@@ -67,7 +70,7 @@ class _Binder:
         flow: WorkflowMap,
     ) -> None:
         self._connection = connection
-        self._sqlite = connection.dialect.name == "sqlite"
+        self._tables = tables
         self._place, self._report, self._flow = place, report, flow
         self._unit = loaded.mapping.time.unit
         self._writes = loaded.mapping.writes.mode == "sql"
@@ -92,38 +95,28 @@ class _Binder:
     def _written(self, name: str) -> bool:
         return name in self._flow.written
 
-    def _name(self, table: sa.Table) -> str:
-        return str(self._connection.dialect.identifier_preparer.format_table(table))
-
     def _table(self, section: str, name: str) -> sa.Table | None:
-        try:
-            table = reflect(self._connection, name, self._place.schema)
-        except sa.exc.NoSuchTableError:
-            schema, bare = split_name(name, self._place.schema)
-            inspector = sa.inspect(self._connection)
-            known = inspector.get_table_names(schema=schema) + inspector.get_view_names(schema=schema)
-            # What only the profile assumes may well be absent: a base table with neither outbox nor timers.
-            needed = self._written(f"{section}.table") or section in ("entity", "history")
-            if needed:
-                place = f" in the schema {schema}" if schema else ""
-                reason = f"there is no table {bare}{place} ({section})"
-                severity = "error" if section == "entity" or self._written(f"{section}.table") else "warning"
-                self._add("missing_table", f"{section}.table", reason, suggest(bare, known), severity)
+        table = self._tables.get(name)
+        if table is None:
+            self._absent(section, name)
+        elif not self._tables.readable(table):
+            fix = f"GRANT SELECT ON {self._tables.quoted(table)} TO the role that reads."
+            severity = "error" if section == "entity" else "warning"
+            self._add("missing_grant", f"{section}.table", f"no SELECT on {table.name}", fix, severity)
             return None
-        if self._readable(section, table):
-            return table
-        return None
+        return table
 
-    def _readable(self, section: str, table: sa.Table) -> bool:
-        if self._sqlite:
-            return True
-        asked = {"name": self._name(table), "grant": "SELECT"}
-        if self._connection.execute(_ANY_GRANT, asked).scalar():
-            return True
-        fix = f"GRANT SELECT ON {self._name(table)} TO the role that reads."
-        severity = "error" if section == "entity" else "warning"
-        self._add("missing_grant", f"{section}.table", f"no SELECT on {table.name}", fix, severity)
-        return False
+    def _absent(self, section: str, name: str) -> None:
+        written = self._written(f"{section}.table")
+        # What only the profile assumes may well be absent: tables with neither outbox nor timers.
+        if not written and section not in ("entity", "history"):
+            return
+        schema, bare = self._tables.split(name)
+        place = f" in the schema {schema}" if schema else ""
+        reason = f"there is no table {bare}{place} ({section})"
+        severity = "error" if section == "entity" or written else "warning"
+        fix = suggest(bare, self._tables.others(schema))
+        self._add("missing_table", f"{section}.table", reason, fix, severity)
 
     def _column(self, section: str, field: str, table: sa.Table, name: str | None) -> sa.Column[Any] | None:
         if name is None:
@@ -135,20 +128,16 @@ class _Binder:
                 fix = suggest(name, table.c.keys())
                 self._add("missing_column", full, f"{table.name} has no column {name} ({field})", fix)
             return None
-        if not self._sqlite and not self._may_read(table, name):
-            fix = f"GRANT SELECT ({name}) ON {self._name(table)} TO the role that reads."
+        if not self._tables.readable(table, name):
+            fix = f"GRANT SELECT ({name}) ON {self._tables.quoted(table)} TO the role that reads."
             self._add("missing_grant", full, f"no SELECT on {table.name}.{name}", fix, "warning")
             return None
         if field in TIMES:
             return self._time(full, column)
         return column
 
-    def _may_read(self, table: sa.Table, name: str) -> bool:
-        asked = {"name": self._name(table), "column": name}
-        return bool(self._connection.execute(_COLUMN_GRANT, asked).scalar())
-
     def _time(self, full: str, column: sa.Column[Any]) -> sa.Column[Any] | None:
-        if not is_time(column, self._unit, self._sqlite):
+        if not is_time(column, self._unit, self._tables.sqlite):
             reason = f"{column.table.name}.{column.name} is {column.type}, which holds no {self._unit}"
             self._add("wrong_column_type", full, reason, 'Name another column, or say [time] unit = "…".')
             return None
@@ -186,23 +175,11 @@ class _Binder:
             fix = "Name an integer column; without one a move compares less, and says so."
             self._add("version_not_integer", "entity.version", reason, fix)
             bound.version = None
-        if not any(column is bound.id for column in table.primary_key) and not self._unique(
-            table, bound.id.name
-        ):
+        if ([bound.id.name], True) not in indexes(table):
             reason = f"{table.name}.{bound.id.name} is neither the primary key nor unique"
             self._add("id_not_unique", "entity.id", reason, "Name the column that names a row.", "warning")
-        if not self._sqlite:
-            name = {"name": self._name(table)}
-            bound.enforced = bool(self._connection.execute(_ACTIVE, name).scalar())
-            bound.hidden = bound.enforced and not bound.source_tenant
-
-    def _unique(self, table: sa.Table, column: str) -> bool:
-        inspector = sa.inspect(self._connection)
-        indexes = inspector.get_indexes(table.name, schema=table.schema)
-        constraints = inspector.get_unique_constraints(table.name, schema=table.schema)
-        return any(i["unique"] and i["column_names"] == [column] for i in indexes) or any(
-            c["column_names"] == [column] for c in constraints
-        )
+        bound.enforced = self._tables.hidden(table)
+        bound.hidden = bound.enforced and not bound.source_tenant
 
     def _part(self, section: str) -> BoundTable | None:
         map = getattr(self._flow, section)
@@ -241,7 +218,7 @@ class _Binder:
             reason = f"{part.table.name} holds the rows of all models, and no discriminator tells them apart"
             fix = "Write discriminator = {content_type_id = N}; N is the model's row in django_content_type."
             self._add("missing_discriminator", "history.discriminator", reason, fix, "warning")
-        if not self._indexed(part):
+        if not any(self._serves(columns, part) for columns, _ in indexes(part.table)):
             columns = ", ".join([*part.discriminator, part.entity_id.name, part.order.name])
             reason = f"{part.table.name} has no index on ({columns}): every history is a scan"
             self._add("missing_index", "history.entity_id", reason, "Create the index.", "warning")
@@ -266,18 +243,9 @@ class _Binder:
         part.actor_link = actor
         part.set("actor", named.scalar_subquery())
 
-    def _indexed(self, part: BoundTable) -> bool:
-        table = part.table
-        inspector = sa.inspect(self._connection)
-        found = [list(i["column_names"]) for i in inspector.get_indexes(table.name, schema=table.schema)]
-        found += [
-            list(c["column_names"]) for c in inspector.get_unique_constraints(table.name, schema=table.schema)
-        ]
-        found.append([column.name for column in table.primary_key])
-        return any(self._serves(columns, part) for columns in found)
-
     @staticmethod
-    def _serves(columns: list[Any], part: BoundTable) -> bool:
+    def _serves(columns: list[str], part: BoundTable) -> bool:
+        """Whether an index finds the rows of one entity."""
         rest = [name for name in columns if name not in part.discriminator]
         return bool(rest) and rest[0] == part.entity_id.name
 
@@ -308,16 +276,11 @@ class _Binder:
         for table, grant, section in wanted:
             reason = self._not_granted(table, grant)
             if reason:
-                fix = f'GRANT {grant} ON {self._name(table)}, or write mode = "none" in [writes].'
+                fix = f'GRANT {grant} ON {self._tables.quoted(table)}, or write mode = "none" in [writes].'
                 self._add("missing_grant", f"{section}.table", reason, fix, "warning")
 
     def _not_granted(self, table: sa.Table, grant: str) -> str:
-        if self._sqlite:
+        if self._tables.sqlite:
             path = self._place.path
             return "" if path is None or os.access(path, os.W_OK) else f"{path.name} may not be written to"
-        asked = {"name": self._name(table), "grant": grant}
-        granted = (
-            self._connection.execute(_GRANT, asked).scalar()
-            or self._connection.execute(_ANY_GRANT, asked).scalar()
-        )
-        return "" if granted else f"no {grant} on {table.name}"
+        return "" if self._tables.writable(table, grant) else f"no {grant} on {table.name}"

@@ -22,34 +22,6 @@ _SAMPLE: Final = 200
 Expression = sa.ColumnElement[Any]
 
 
-def split_name(name: str, schema: str | None) -> tuple[str | None, str]:
-    """(schema, table) of ``table`` or ``schema.table``."""
-    first, dot, second = name.partition(".")
-    return (first, second) if dot else (schema, first)
-
-
-def reflect(connection: sa.Connection, name: str, schema: str | None) -> sa.Table:
-    """A table or view as it is. Raises sqlalchemy's NoSuchTableError.
-
-    On SQLite a declared type says little about what is stored, so that only texts and integers keep theirs.
-    """
-    schema, table = split_name(name, schema)
-    found = sa.Table(table, sa.MetaData(), schema=schema, autoload_with=connection, resolve_fks=False)
-    if connection.dialect.name == "sqlite":
-        for column in found.columns:
-            if not isinstance(column.type, sa.String | sa.Integer):
-                column.type = sa.types.NullType()
-        found.info["rowid"] = _numbered(connection, table)
-    return found
-
-
-def _numbered(connection: sa.Connection, table: str) -> bool:
-    """Whether an SQLite table numbers its rows: neither a view nor WITHOUT ROWID."""
-    asked = sa.text("SELECT type, wr FROM pragma_table_list WHERE name = :name")
-    row = connection.execute(asked, {"name": table}).first()
-    return row is not None and row[0] == "table" and not row[1]
-
-
 def is_time(column: sa.Column[Any], unit: str, sqlite: bool) -> bool:
     """Whether a column can hold times of a unit; on SQLite any can."""
     if sqlite:
