@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,12 +11,13 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 from app.actions_work import Work
 from app.commands import Command
 from app.context import Context, PageController, Source
+from app.gate_page_code import GateCode
 from app.gate_page_commands import gate_commands
 from engine_bridge.bridge import Capability
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError, PlayheadError
 from engine_bridge.focus import Focus
-from engine_bridge.format import count, plain
+from engine_bridge.format import plain
 from engine_bridge.history import History
 from engine_bridge.model import RunRef
 from engine_bridge.replay.gate_report import GateReport, Result, to_json
@@ -29,7 +28,7 @@ from widgets.gate.page import GateView
 from widgets.table.empty import error_details
 
 if TYPE_CHECKING:
-    from app.gate_setup import Found, Place, Ready
+    from app.gate_setup import Ready
 
 _TICK_MS: Final = 100
 _KINDS: Final = {"json": ("JSON (*.json)", "json"), "junit": ("JUnit XML (*.xml)", "xml")}
@@ -55,8 +54,10 @@ class GatePage(PageController):
         self._tick = QTimer(self)
         self._tick.setInterval(_TICK_MS)
         self._tick.timeout.connect(self._show_far)
+        self.code = GateCode(self._work, view.window, self._on_failed)
+        self.code.changed.connect(self._on_code)
         view.bar.run_requested.connect(self.start)
-        view.bar.place_changed.connect(self.look)
+        view.bar.code_requested.connect(lambda: self.code.choose())
         view.cancel_requested.connect(self.cancel)
         view.empty.chosen.connect(self._on_chosen)
         view.run_chosen.connect(self._on_run)
@@ -88,7 +89,7 @@ class GatePage(PageController):
 
     def refresh(self) -> None:
         if self.view.shows_report and not self.running:
-            self.start(self.view.bar.asked())
+            self.start()
 
     def close(self) -> None:
         self.context.sources.changed.disconnect(self._on_source)
@@ -99,6 +100,7 @@ class GatePage(PageController):
         """Nothing that is under way is wanted any more."""
         self._rest()
         self._work.stop()
+        self.code.close_dialog()
         self.jobs.cancel_all()
         self.ready, self._history = None, None
 
@@ -107,12 +109,10 @@ class GatePage(PageController):
         session = source.session if source else None
         self._loaded = (self.context.focus.current.source, session)
         self.status_changed.emit("")
-        bar = self.view.bar
-        for line in (bar.code, bar.python, bar.filter):
-            line.clear()
-        bar.show_import(False)
-        bar.show_note("")
-        bar.setEnabled(not self.unready())
+        self.view.bar.filter.clear()
+        self.view.bar.show_code(None, "")
+        self.view.bar.setEnabled(not self.unready())
+        self.code.load(None if self.unready() else source)
         if source is None or session is None:
             self.view.show_nothing(
                 "No source is open", "Choose one in the sources panel, or connect.", glyph="runs"
@@ -122,79 +122,37 @@ class GatePage(PageController):
             self.view.show_nothing("Runs of this source cannot be replayed", f"{why}.", glyph="runs")
         else:
             self.view.show_nothing()
-            self.look()
 
     def unready(self) -> str:
         """Why nothing can be replayed here, "" when something can."""
         source = self.source()
         return "no source is open" if source is None else source.can(Capability.REPLAY)
 
-    def _placing(self) -> Callable[[], Place]:
-        """Names the focused source for what is remembered; the answer looks at files, so it belongs in a thread."""
-        source = self.source()
-
-        def place() -> Place:
-            from app.gate_setup import Place
-            from app.opening import source_id
-
-            if source is None or source.session is None or source.info is None:
-                raise CancelledError
-            return Place(source.session, source.info, tuple(source.fields), source_id(source.url))
-
-        return place
-
-    # -- the code ---------------------------------------------------------------------------------------------
-
-    def look(self) -> None:
-        """Finds out what the code that was entered (or used last) would be run by."""
-        asked, key, placing = self.view.bar.asked(), self._loaded, self._placing()
-
-        def work() -> Found | None:
-            from app import gate_setup
-
-            place = placing()
-            if not asked.code and gate_setup.last_code(place.url) is None:
-                return None
-            wanted = gate_setup.Wanted(asked.code, asked.python, asked.modules)
-            return gate_setup.find(place, wanted, place.session.call("replayer").result())
-
-        self._work.run("gate-code", work, partial(self._on_code, key, asked.code), self._on_no_code)
-
-    def _on_code(self, key: object, asked: str, answer: Found | None) -> None:
-        bar = self.view.bar
-        if key != self._loaded or answer is None or bar.code.text().strip() != asked:
-            return
-        project = answer.project
-        if not asked:
-            bar.code.setText(project.code)
-        if not project.modules or not bar.modules.isHidden():
-            bar.show_import(True, " ".join(project.modules or answer.choices))
-        unclear = (
-            "" if project.modules else " It is unclear which modules hold the workflows: say which to import."
-        )
-        bar.show_note(f"By {project.python}: {answer.how}.{unclear}", "muted" if not unclear else "retrying")
-
-    def _on_no_code(self, error: PlayheadError) -> None:
-        self.view.bar.show_note(f"{error.message} {error.hint}".strip(), "failed")
-
     # -- the gate ---------------------------------------------------------------------------------------------
 
-    def start(self, asked: GateAsked) -> None:
-        """From what was asked to the question, or straight to the replay."""
-        if self.running or self.unready():
+    def _on_code(self) -> None:
+        self.view.bar.show_code(self.code.project, self.code.how)
+
+    def start(self, asked: GateAsked | None = None) -> None:
+        """From what was asked to the question, or straight to the replay; asks for the code first if need be."""
+        asked = asked or self.view.bar.asked()
+        source, spec, project = self.source(), self.code.spec, self.code.project
+        if self.running or self.unready() or source is None or spec is None:
             return
-        if not asked.code:
-            self.view.show_nothing("Name the code first", "A file or a folder: what you are about to deploy.")
-            self.view.bar.code.setFocus()
+        if project is None:
+            self.code.choose(lambda: self.start(asked))
+            return
+        session, info, fields = source.session, source.info, tuple(source.fields)
+        if session is None or info is None:
             return
         self._error = None
-        token, placing = self._begin("Choosing runs"), self._placing()
+        token, text, sample = self._begin("Choosing runs"), asked.filter_text, asked.sample
 
         def work() -> Ready:
-            from app.gate_setup import Wanted, prepare
+            from app import gate_setup
 
-            wanted = Wanted(asked.code, asked.python, asked.modules, asked.filter_text, asked.sample)
-            return prepare(placing(), wanted, token)
+            place = gate_setup.Place(session, info, fields, source.url)
+            return gate_setup.prepare(place, spec, project, text, sample, token)
 
         self._work.run("gate", work, self._on_ready)
 
@@ -227,19 +185,17 @@ class GatePage(PageController):
         elif ready.agreed:
             self._replay(ready)
         else:
-            from app.gate_setup import question
+            self.view.show_nothing("Waiting for your answer", "", glyph="unlock")
+            self.code.ask(ready, lambda: self._replay(ready), self._on_refused)
 
-            text = "\n\n".join(question(ready))
-            title = (
-                f"May {count(len(ready.runs))} runs be replayed?"
-                if len(ready.runs) > 1
-                else "May the run be replayed?"
-            )
+    def _on_refused(self) -> None:
+        if not self.running and not self.view.shows_report:
             self.view.show_nothing(
-                title, text, ("agree", "Run the Code"), ("refuse", "Not Now"), glyph="unlock"
+                "Nothing was run", "You did not agree.", ("again", "Ask Again"), glyph="lock"
             )
 
     def _replay(self, ready: Ready) -> None:
+        self.view.show_nothing("Replaying …", "Every run goes up to where it stands.", glyph="hourglass")
         token = self._begin("Starting processes")
 
         def work() -> GateReport:
@@ -278,12 +234,9 @@ class GatePage(PageController):
         if action == "copy" and self._error is not None:
             QApplication.clipboard().setText(error_details(self._error))
         elif action in ("retry", "again"):
-            self.start(self.view.bar.asked())
-        elif action == "refuse":
-            self.view.show_nothing()
-        elif action == "agree" and self.ready is not None:
-            ready = self.ready
-            self._work.run("gate", ready.agree, lambda _: self._replay(ready))
+            self.start()
+        elif action == "code":
+            self.code.choose()
 
     # -- where it leads ---------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ def gate_commands(page: GatePage) -> list[Command]:
     return [
         make("gate.run", "Replay Runs against Code", view.bar.start, ("Ctrl+Shift+R",), idle, icon="checked"),
         make("gate.cancel", "Cancel the Replay", page.cancel, ("Ctrl+.",), running, icon="cancelled"),
-        make("gate.code", "Choose Code", view.bar.code.setFocus, ("C",), icon="folder"),
+        make("gate.code", "Choose Code …", page.code.choose, ("C",), idle, icon="folder"),
         make("gate.filter", "Choose Runs", view.bar.filter.setFocus, ("/",), icon="filter"),
         make("gate.open", "Open Run at the Finding", view.open_current, ("O",), run, icon="runs"),
         make("gate.json", "Save Report as JSON …", lambda: page.save("json"), (), report, icon="save"),

@@ -36,13 +36,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user asked for; "" and () stand for what is saved or found. ``filter_text`` "": the open runs."""
+    """The code that the user asked for; "" and () stand for what is saved or found."""
 
     code: str = ""
     python: str = ""
     modules: tuple[str, ...] = ()
-    filter_text: str = ""
-    sample: int | None = None
 
 
 @dataclass(frozen=True)
@@ -159,17 +157,20 @@ def ask(ready: Ready, cancel: CancelToken) -> Ready:
     return Ready(ready.place, ready.spec, ready.project, ready.runs, names, unseen, given)
 
 
-def prepare(place: Place, wanted: Wanted, cancel: CancelToken) -> Ready:
-    """From what was asked to everything that must be known before it starts. Raises PlayheadError."""
+def prepare(
+    place: Place,
+    spec: RunnerSpec,
+    project: Project,
+    filter_text: str,
+    sample: int | None,
+    cancel: CancelToken,
+) -> Ready:
+    """The runs of a filter ("": the open ones) and all that must be known before they are replayed."""
     from engine_bridge.replay import gate_runs
 
-    spec: RunnerSpec = gate_runs.asked(place.session, cancel, "replayer")
-    found = find(place, wanted, spec)
-    if not found.project.modules:
-        raise UsageError("It is not clear which modules to import.", "Choose those that hold the workflows.")
-    project = checked(found.project)
-    text = wanted.filter_text or gate_runs.open_filter(place.fields)
-    runs = tuple(gate_runs.choose(place.session, place.fields, text, wanted.sample, cancel))
+    project = checked(project)
+    text = filter_text or gate_runs.open_filter(place.fields)
+    runs = tuple(gate_runs.choose(place.session, place.fields, text, sample, cancel))
     return ask(Ready(place, spec, project, runs), cancel)
 
 

@@ -51,7 +51,7 @@ def _ready(place: Opened, what: Asked) -> Ready:
     if len(what.code) > 1:
         raise UsageError("Runs are replayed against one version of the code.", "Give --code once.")
     code = what.code[0] if what.code else ""
-    wanted = Wanted(code, what.running.python, what.running.modules, what.filter_text, what.running.sample)
+    wanted = Wanted(code, what.running.python, what.running.modules)
     source = Place(place.session, place.info, place.fields, source_id(place.target.url))
     spec = call(place, "replayer")
     project = gate_setup.checked(_project(gate_setup.find(source, wanted, spec), wanted))

@@ -95,6 +95,17 @@ def run_cells(result: Result) -> tuple[Cell, ...]:
     )
 
 
+def member_cells(result: Result) -> tuple[Cell, ...]:
+    """One row of the runs of a group, which all fared alike: run, event, workflow."""
+    step = result.now.step_id if result.now is not None else ""
+    at = event(result) if result.divergence is not None else f"step {step}" if step else "–"
+    return (
+        Cell(plain(result.run_id, 120), code=True, tooltip=result.run_id),
+        Cell(at),
+        Cell(plain(result.type, 120), tone="muted", tooltip=result.type),
+    )
+
+
 def verdict(report: GateReport) -> tuple[str, str, str]:
     """Glyph, colour and words of what a report means for a deploy."""
     runs = len(report.results)

@@ -102,7 +102,7 @@ class _Other(QWidget):
         self.glyph.show()
         self.link.show()
         self.glyph.set_glyph(glyph, status)
-        where = f" · {short(place)}" if place.line else ""
+        where = f" · {short(place)}" if place.line and result.now is None else ""
         self.title.set_text(f"{plain(result.run_id, 80)}: {_told(result) or words}{where}")
         lines = [f"It {one.what}{_at(one.at)}." for one in result.blocked]
         self.text.setText(

@@ -13,7 +13,7 @@ from engine_bridge.history import History
 from engine_bridge.replay.gate_report import GateReport, Group, Result, Section
 from widgets.configs.progress import ProgressLine
 from widgets.gate.bar import GateBar
-from widgets.gate.cells import HEADS, NONE, TITLES, WIDTHS, group_cells, run_cells, verdict
+from widgets.gate.cells import HEADS, NONE, TITLES, WIDTHS, group_cells, member_cells, run_cells, verdict
 from widgets.gate.finding import FindingView
 from widgets.run.labels import Glyph, Text
 from widgets.run.list_table import Cell, ListTable
@@ -23,7 +23,9 @@ from widgets.table.empty import EmptyState
 
 ALL = "all"
 _RUNS = ("run", "workflow", "how it fared", "where")
-_RUN_WIDTHS = (170, 120, 190)
+_RUN_WIDTHS = (260, 200, 260)
+_MEMBERS = ("run", "at", "workflow")
+_MEMBER_WIDTHS = (140, 84)
 
 
 class GateView(QWidget):
@@ -49,7 +51,7 @@ class GateView(QWidget):
             section: ListTable(TITLES[section], HEADS[section], WIDTHS[section]) for section in Section
         }
         self.all = ListTable("All runs", _RUNS, _RUN_WIDTHS)
-        self.runs = ListTable("Runs of the group", _RUNS, _RUN_WIDTHS)
+        self.runs = ListTable("Runs of the group", _MEMBERS, _MEMBER_WIDTHS)
         self.finding = FindingView()
         self.panes = Panes("What was found", [])
         self._lay_out()
@@ -86,8 +88,8 @@ class GateView(QWidget):
         split.addWidget(self.below)
         self.below.addWidget(self.runs)
         self.below.addWidget(self.finding)
-        self.below.setSizes([320, 780])
-        split.setSizes([240, 420])
+        self.below.setSizes([300, 800])
+        split.setSizes([200, 460])
         for splitter in (split, self.below):
             splitter.setChildrenCollapsible(False)
 
@@ -188,7 +190,7 @@ class GateView(QWidget):
         row = table.currentIndex().row()
         results = self.report.results if self.report is not None else ()
         members = tuple(results[n] for n in groups[row].runs) if 0 <= row < len(groups) else ()
-        _fill(self.runs, len(members), lambda row: run_cells(members[row]))
+        _fill(self.runs, len(members), lambda row: member_cells(members[row]))
         self._choose_first(self.runs, len(members), members)
         if not groups:
             self.finding.other.text.setText(NONE[Section(self.panes.current_id)])
