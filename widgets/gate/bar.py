@@ -61,8 +61,8 @@ class GateBar(QWidget):
         grid.addWidget(label("Code", color="muted"), 0, 0)
         code = QHBoxLayout()
         code.setSpacing(8)
-        for widget in (self.code, self.by):
-            code.addWidget(widget)
+        code.addWidget(self.code)
+        code.addWidget(self.by)
         code.addStretch(1)
         grid.addLayout(code, 0, 1, 1, 2)
         grid.addWidget(self.choose, 0, 3)
