@@ -21,6 +21,7 @@ from engine_bridge.errors import (
     ConnectError,
     NotFoundError,
     PermissionDeniedError,
+    PlayheadError,
     UnsupportedError,
     UsageError,
 )
@@ -86,12 +87,35 @@ def engine_of(target: str) -> tuple[Engine, str]:
     if mark:
         return bridge.engine_of_scheme(scheme.lower()), target
     path = Path(target).expanduser()
-    head = _head(path)
-    for engine in bridge.engines():
-        url = engine.sniff(str(path), head)
+    folder = path.is_dir()
+    head = b"" if folder else _head(path)
+    for engine in sorted(bridge.engines(), key=lambda engine: engine.greedy):
+        url = engine.sniff(str(path), head) if engine.folders or not folder else None
         if url is not None:
             return engine, url if "://" in url else str(path)
+    if folder:
+        raise UsageError(f"{plain(str(path))} is a folder with nothing in it that Playhead can open.", what_opens())
     raise UsageError(f"{plain(path.name)} is no file that Playhead can open.", what_opens())
+
+
+def together(texts: list[str]) -> list[str]:
+    """What to open when several files are chosen at once: files of one engine become one source where it can."""
+    urls: dict[str, list[str]] = {}
+    found: list[str] = []
+    for text in texts:
+        try:
+            engine, url = engine_of(text)
+        except PlayheadError:
+            found.append(text)  # it is opened, and says what is wrong with it
+            continue
+        if engine.together is None or "://" in text:
+            found.append(text)
+        else:
+            urls.setdefault(engine.name, []).append(url)
+    for name, several in urls.items():
+        join = bridge.load_engine(name).together
+        found.append(several[0] if len(several) == 1 or join is None else join(tuple(several)))
+    return found
 
 
 def source_id(text: str) -> str:
@@ -119,8 +143,6 @@ def what_opens() -> str:
 def _head(path: Path) -> bytes:
     shown = plain(str(path))
     try:
-        if path.is_dir():
-            raise UsageError(f"{shown} is a folder.", "Choose a file in it. " + what_opens())
         with path.open("rb") as file:
             return file.read(_HEAD)
     except FileNotFoundError:

@@ -40,7 +40,7 @@ class Children(QObject):
             self._page.context.notify("This step has no child run.")
             return
         self._loading.add(step_id)
-        loaded = History()
+        loaded = source.session.empty_history()
         self._page.jobs.run(
             _slot(step_id),
             source.session,

@@ -69,7 +69,7 @@ class RunFeed(QObject):
         self.stop()
         self._session, self._ref, self._follow = session, ref, follow
         self._opened = self._complete = self._lost = False
-        self.history = History()
+        self.history = session.empty_history()
         self._jobs.run(
             "history",
             session,

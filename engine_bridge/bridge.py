@@ -444,7 +444,10 @@ class Engine:
     sessions run, and ``hosts`` where those of single schemes do; ``actor`` makes an unopened actor, which writes,
     of the same URL (picklable as a partial); ``forms`` feed the connect dialog; ``absolute`` makes a URL mean the
     same from every working folder; ``configs`` makes the tools for config files, where the engine's workflows are
-    declared in files.
+    declared in files. ``decode_event`` and ``decode_step`` turn records of this engine's batches into values, in any
+    thread (msgpack of the value when None). ``greedy`` engines take files of a general kind (any SQLite database), so
+    they are asked last; ``folders`` says that ``sniff`` is asked about folders too (with an empty head); ``together``
+    makes one URL of several that ``sniff`` gave, where many files open as one source.
     """
 
     name: str
@@ -459,6 +462,11 @@ class Engine:
     actor: Callable[[str, str | None], Actor] | None = None
     absolute: Callable[[str], str] = lambda url: url
     configs: Callable[[], ConfigTools] | None = None
+    decode_event: Callable[[Any], Event] | None = None
+    decode_step: Callable[[Any], Step] | None = None
+    greedy: bool = False
+    folders: bool = False
+    together: Callable[[tuple[str, ...]], str] | None = None
 
     def host_of(self, url: str) -> Literal["thread", "process"]:
         """Where sessions of a URL run."""

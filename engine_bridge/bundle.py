@@ -18,7 +18,6 @@ from engine_bridge.bundle_file import Manifest, Writer
 from engine_bridge.bundle_mask import Masking, masked_payload
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError, PlayheadError
-from engine_bridge.history import History
 from engine_bridge.model import PayloadRef, Run, RunRef
 from engine_bridge.session import Session
 
@@ -95,7 +94,7 @@ class _Export:
 
     def add(self, ref: RunRef) -> None:
         """Adds one run with all that belongs to it."""
-        history = History()
+        history = self._session.empty_history()
         self._wait(self._session.stream("history", ref, on_item=history.append))
         header: Run = history.run or self._call("run", ref)
         folder = f"r{len(self._runs)}"

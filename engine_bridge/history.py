@@ -1,6 +1,6 @@
 """History: one run's events and steps as numpy columns; objects are made only when looked at.
 
-A bridge yields :class:`Batch` values (arrays and msgpack bytes, nothing else, so that they may cross a
+A bridge yields :class:`Batch` values (arrays and flat records, nothing else, so that they may cross a
 process boundary); a :class:`History` takes them in order. Rows of steps are *upserts*: a later batch may
 replace a step's row. Events are append-only and sorted by position. A History belongs to one thread.
 """
@@ -75,18 +75,18 @@ class Batch:
     """A piece of a history.
 
     ``events`` and ``steps`` follow EVENT_COLUMNS and STEP_COLUMNS; ``step_rows`` says which row each of
-    ``steps`` is. ``event_records`` and ``step_records`` are bytes that the bridge's decoders turn into an
-    Event or a Step (msgpack of the struct by default). ``names`` appends to the name table. ``run`` is the
+    ``steps`` is. ``event_records`` and ``step_records`` are flat values that the engine's decoders turn into an
+    Event or a Step (bytes: msgpack of the struct, by default). ``names`` appends to the name table. ``run`` is the
     header as of this batch. ``total`` is the expected number of events, None when unknown. ``notes`` are
     things that the user must be told about this history (skew, rows that cannot be read).
     """
 
     run: Run | None = None
     events: Columns = field(default_factory=lambda: empty_columns(EVENT_COLUMNS))
-    event_records: list[bytes] = field(default_factory=list)
+    event_records: list[Any] = field(default_factory=list)
     steps: Columns = field(default_factory=lambda: empty_columns(STEP_COLUMNS))
     step_rows: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
-    step_records: list[bytes] = field(default_factory=list)
+    step_records: list[Any] = field(default_factory=list)
     attempts: Columns = field(default_factory=lambda: empty_columns(ATTEMPT_COLUMNS))
     names: list[str] = field(default_factory=list)
     total: int | None = None
@@ -121,8 +121,8 @@ class History:
 
     def __init__(
         self,
-        event_decoder: Callable[[bytes], Event] = decode_event,
-        step_decoder: Callable[[bytes], Step] = decode_step,
+        event_decoder: Callable[[Any], Event] = decode_event,
+        step_decoder: Callable[[Any], Step] = decode_step,
     ) -> None:
         self._event_decoder = event_decoder
         self._step_decoder = step_decoder
@@ -144,8 +144,8 @@ class History:
         self._events = _Growing(EVENT_COLUMNS)
         self._steps = _Growing(STEP_COLUMNS)
         self._attempts = _Growing(ATTEMPT_COLUMNS)
-        self._event_records: list[bytes] = []
-        self._step_records: list[bytes] = []
+        self._event_records: list[Any] = []
+        self._step_records: list[Any] = []
 
     def __len__(self) -> int:
         return self._events.rows

@@ -10,11 +10,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from engine_bridge.bridge import Bridge, SourceInfo
 from engine_bridge.cancel import CancelToken, Progress
-from engine_bridge.errors import CancelledError, PlayheadError
+from engine_bridge.errors import CancelledError, PlayheadError, UsageError
+
+if TYPE_CHECKING:  # numpy is not on the start-up path
+    from engine_bridge.history import History
 
 OnItem = Callable[[Any], None]
 OnDone = Callable[["Call"], None]
@@ -160,6 +163,19 @@ class Session:
     def _opened(self, call: Call) -> None:
         if call.error is None:
             self.info = call.result()
+
+    def empty_history(self) -> History:
+        """A history for the batches of this source's runs: it reads their records as its engine wrote them."""
+        from engine_bridge.bridge import load_engine
+        from engine_bridge.history import History, decode_event, decode_step
+
+        try:
+            engine = load_engine(self.info.engine) if self.info is not None else None
+        except UsageError:  # a bridge that no engine registered
+            engine = None
+        if engine is None:
+            return History()
+        return History(engine.decode_event or decode_event, engine.decode_step or decode_step)
 
     def call(self, method: str, *args: Any, on_progress: Progress | None = None) -> Call:
         """Starts a bridge method; the cancel token is appended to ``args``."""

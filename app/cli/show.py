@@ -39,7 +39,7 @@ def show(source: str, run: str | None, as_json: bool, reveal: bool, payloads: bo
 
 def read_history(place: Opened, ref: RunRef) -> History:
     """The whole history of a run."""
-    history, progress = History(), Progress()
+    history, progress = place.session.empty_history(), Progress()
     stream = place.session.stream("history", ref, on_item=history.append, on_progress=progress)
     try:
         wait(stream)

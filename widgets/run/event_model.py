@@ -153,7 +153,8 @@ class EventModel(QAbstractTableModel):
         """Whether a row comes after the playhead."""
         if self.position is None or self._history is None:
             return False
-        return bool(self._history.events["position"][self.source_row(row)] > self.position)
+        event = self.event_at(row)
+        return event is not None and event.position > self.position
 
     def of_step(self, row: int) -> bool:
         """Whether a row belongs to the selected step."""
@@ -218,8 +219,9 @@ def decoded(history: History, row: int) -> Event:
 
 
 def words_of(event: Event) -> str:
-    """What happened: of a change of status, the engine's own name says by what."""
-    return event.name if event.kind is EventKind.STATUS_CHANGED and event.name else event.kind.value
+    """What happened: of a change of status the engine's own name says by what, and of what has no other name."""
+    own = event.kind in (EventKind.STATUS_CHANGED, EventKind.OTHER, EventKind.OPERATOR)
+    return event.name if own and event.name else event.kind.value
 
 
 def detail_of(event: Event) -> str:

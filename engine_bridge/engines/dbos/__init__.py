@@ -89,4 +89,5 @@ ENGINE = Engine(
     ),
     file_patterns=tuple(f"*{suffix}" for suffix in _SUFFIXES),
     absolute=_absolute,
+    greedy=True,
 )

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from engine_bridge.codes import NO_TIME, NONE, STEP_STATUSES, code
 from engine_bridge.engines.temporal import group_types as types
 from engine_bridge.engines.temporal.events import NUMBERS, TYPES, UNKNOWN, Heads
+from engine_bridge.engines.temporal.events_read import event_of
 from engine_bridge.engines.temporal.group_facts import PendingActivity, PendingNexus
 from engine_bridge.engines.temporal.group_types import Role
 from engine_bridge.history import ATTEMPT_COLUMNS, EVENT_COLUMNS, STEP_COLUMNS, Batch, Columns, empty_columns
-from engine_bridge.model import Provenance, Run, StepStatus
+from engine_bridge.model import Provenance, Run, RunRef, StepKind, StepStatus
 
 Ints = NDArray[np.int64]
 
@@ -28,6 +29,7 @@ _RETRYING: Final = code(StepStatus.RETRYING)
 _RUNNING: Final = code(StepStatus.RUNNING)
 _WAITING: Final = code(StepStatus.WAITING)
 _INFERRED: Final = code(Provenance.INFERRED)
+_STEP: Final = code(StepKind.STEP)
 _STARTED: Final = NUMBERS["ActivityTaskStarted"]
 _TASKS: Final = (NUMBERS["WorkflowTaskScheduled"], NUMBERS["WorkflowTaskFailed"])
 _PAUSED: Final = NUMBERS["WorkflowExecutionPaused"]
@@ -44,9 +46,12 @@ class Closed(msgspec.Struct, frozen=True, array_like=True):
 class StepRecord(msgspec.Struct, frozen=True, array_like=True):
     """What ``decode_step`` makes a Step of: its events as recorded, and what is known beside them.
 
+    Records of events are tuples: (the event as recorded, the name of its step, the run).
+
     ``closed``: how the run ended while this step was open; ``parent``: the step whose handler issued it.
     """
 
+    ref: RunRef
     id: int
     name: str
     events: tuple[Any, ...]
@@ -62,7 +67,8 @@ class Grouper:
     that is new since the last batch. ``first`` and ``closing`` are the records of those events, for the header.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ref: RunRef) -> None:
+        self.ref = ref
         self.last_id = 0
         self.last_ns: int | None = None
         self.skipped = 0
@@ -283,25 +289,31 @@ class Grouper:
         return columns
 
     def _event_records(self, heads: Heads, rows: Ints) -> list[Any]:
-        names = self.step_names
-        return [
-            record if row < 0 else (record, names[row])
-            for record, row in zip(heads.record, rows.tolist(), strict=True)
-        ]
+        names, ref = [*self.step_names, ""], self.ref  # the last one is that of row -1
+        return [(record, names[row], ref) for record, row in zip(heads.record, rows.tolist(), strict=True)]
 
     def set_pending(self, activities: Iterable[PendingActivity], nexus: Iterable[PendingNexus] = ()) -> None:
-        """What is under way now, by ``scheduled_event_id``; steps whose facts changed go into the next batch."""
+        """What is under way now; steps whose facts changed go into the next batch."""
         fresh: dict[int, PendingActivity | PendingNexus] = {}
+        by_id: dict[str, int] | None = None
         both: list[PendingActivity | PendingNexus] = [*activities, *nexus]
         for one in both:
-            at = int(np.searchsorted(self._head_ids, one.scheduled_event_id))
-            if at < len(self._head_ids) and self._head_ids[at] == one.scheduled_event_id:
-                fresh[int(self._head_rows[at])] = one
+            row = self._cause_row(f"event {one.scheduled_event_id}")
+            if row is None and isinstance(one, PendingActivity):
+                by_id = self._open_activities() if by_id is None else by_id
+                row = by_id.get(one.activity_id)
+            if row is not None:
+                fresh[row] = one
         changed = [
             row for row in fresh.keys() | self._pending.keys() if fresh.get(row) != self._pending.get(row)
         ]
         self._pending = fresh
         self._touched.append(np.array(sorted(changed), np.int64))
+
+    def _open_activities(self) -> dict[str, int]:
+        kinds = self.columns["kind"]
+        rows = [row for row in self.open_rows() if kinds[row] == _STEP and self.members[row]]
+        return {str(event_of(self.members[row][0]).attributes.get("activityId")): row for row in rows}
 
     def batch(self, run: Run | None = None, **more: Any) -> Batch:
         """All that is new since the last batch. ``more`` goes to Batch (total, engine_now_ns, notes)."""
@@ -352,6 +364,7 @@ class Grouper:
         parents = self._parents
         return [
             StepRecord(
+                self.ref,
                 self.step_ids[row],
                 self.step_names[row],
                 self.members[row],

@@ -1,0 +1,136 @@
+"""Where the payloads of an event stand, how they are named across the seam, and how a name finds them again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from engine_bridge.engines.temporal import payloads
+from engine_bridge.engines.temporal.events import RawEvent
+from engine_bridge.engines.temporal.events_values import mapping
+from engine_bridge.engines.temporal.payloads import Stored
+from engine_bridge.errors import NotFoundError
+from engine_bridge.model import PayloadRef, RunRef
+
+_SINGLE: Final = frozenset({"NexusOperationScheduled", "NexusOperationCompleted"})
+_PATHS: Final = (
+    "input",
+    "result",
+    "details",
+    "acceptedRequest.input.args",
+    "rejectedRequest.input.args",
+    "request.input.args",
+    "outcome.success",
+    "lastCompletionResult",
+    "continuedFailure.applicationFailureInfo.details",
+    "failure.applicationFailureInfo.details",
+    "failure.canceledFailureInfo.details",
+    "failure.timeoutFailureInfo.lastHeartbeatDetails",
+    "lastFailure.applicationFailureInfo.details",
+    "outcome.failure.applicationFailureInfo.details",
+)
+_MAPS: Final = ("header.fields", "memo.fields", "upsertedMemo.fields", "acceptedRequest.input.header.fields")
+_LABELS: Final = {
+    "acceptedRequest.input.args": "input",
+    "rejectedRequest.input.args": "input",
+    "request.input.args": "input",
+    "outcome.success": "result",
+    "lastCompletionResult": "last completion result",
+    "failure.timeoutFailureInfo.lastHeartbeatDetails": "last heartbeat",
+}
+
+
+def key(ref: RunRef, event_id: int, path: str) -> str:
+    """The key of a payload: run, event, and the path in it (``input`` is all arguments, ``input/0`` the first)."""
+    return json.dumps([ref.group, ref.run, event_id, path])
+
+
+def parse_key(text: str) -> tuple[RunRef, int, str]:
+    """The run, event id and path of a key. Raises NotFoundError."""
+    try:
+        group, run, event_id, path = json.loads(text)
+    except ValueError:
+        raise gone() from None
+    if not (isinstance(event_id, int) and all(isinstance(one, str) for one in (group, run, path))):
+        raise gone()
+    return RunRef("workflow", group, run), event_id, path
+
+
+def gone() -> NotFoundError:
+    """The error for a payload that its event does not hold (any more)."""
+    return NotFoundError(
+        "This payload is not there any more.", "The history may have been reset or reloaded."
+    )
+
+
+def at(event: RawEvent, path: str) -> Stored | None:
+    """The payload at a path of an event, None when there is none."""
+    inside, _, place = path.partition("/")
+    value: Any = event.attributes
+    for part in inside.split("."):
+        value = mapping(value).get(part)
+    if inside in _MAPS or (event.type == "MarkerRecorded" and inside == "details"):
+        name, _, place = place.rpartition("/")
+        value = mapping(value).get(name)
+    if value is None:
+        return None
+    found = _several(event, inside, value)
+    if place == "":
+        return payloads.combined(found)
+    return found[int(place)] if place.isdigit() and int(place) < len(found) else None
+
+
+def _several(event: RawEvent, path: str, value: Any) -> list[Stored]:
+    if event.type in _SINGLE or path in _MAPS:
+        return [payloads.payload(value)]
+    return payloads.payloads(value)
+
+
+def reference(ref: RunRef, event: RawEvent, path: str, label: str) -> PayloadRef | None:
+    """Names the payload at a path; None when there is none."""
+    found = at(event, path)
+    return None if found is None else named(found, key(ref, event.id, path), label)
+
+
+def named(found: Stored, key_: str, label: str) -> PayloadRef:
+    """A reference to a payload at hand; what is compressed or encrypted says so in its label."""
+    size = len(found.data)
+    return PayloadRef(
+        key=key_,
+        label=f"{label} · {found.opaque}" if found.opaque else label,
+        encoding=found.encoding,
+        size=size,
+        head=found.data if size <= payloads.HEAD and not found.opaque else None,
+    )
+
+
+def all_of(ref: RunRef, event: RawEvent) -> tuple[PayloadRef, ...]:
+    """Every payload of an event, arguments one by one."""
+    return tuple(_each(ref, event))
+
+
+def _each(ref: RunRef, event: RawEvent) -> Iterator[PayloadRef]:
+    for path in _PATHS:
+        value: Any = event.attributes
+        for part in path.split("."):
+            value = mapping(value).get(part)
+        if value is None or (event.type == "MarkerRecorded" and path == "details"):
+            continue
+        label = _LABELS.get(path, "details" if path.endswith("etails") else path)
+        found = _several(event, path, value)
+        for i, one in enumerate(found):
+            yield named(
+                one, key(ref, event.id, f"{path}/{i}"), f"{label} {i + 1}" if len(found) > 1 else label
+            )
+    if event.type == "MarkerRecorded":
+        for name, value in mapping(event.attributes.get("details")).items():
+            for i, one in enumerate(payloads.payloads(value)):
+                yield named(one, key(ref, event.id, f"details/{name}/{i}"), name)
+    for path in _MAPS:
+        value = event.attributes
+        for part in path.split("."):
+            value = mapping(value).get(part)
+        for name, one in mapping(value).items():
+            what = "memo" if "emo" in path else "header"
+            yield named(payloads.payload(one), key(ref, event.id, f"{path}/{name}/0"), f"{what} {name}")
