@@ -7,58 +7,82 @@ import queue
 import shutil
 import signal
 import subprocess
-import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
-import msgspec
-
 from engine_bridge.errors import PlayheadError, UsageError
 from engine_bridge.replay.compose import compose
 from engine_bridge.replay.environment import scrubbed
 from engine_bridge.replay.model import RunnerSpec
-from engine_bridge.replay.protocol import LONGEST, AnyMessage, Command, Hello, Job, Log, decoder, encoder
+from engine_bridge.replay.pipes import Gone, Process, ended, kill, read_messages, read_output, reaped
+from engine_bridge.replay.protocol import LONGEST, AnyMessage, Command, Job, encoder
+from engine_bridge.replay.scratch import Scratch
 
 KEPT_OUTPUT: Final = 256 << 10
 """Bytes of what user code prints that are kept; the rest is counted."""
 
-
-class Gone(msgspec.Struct, frozen=True):
-    """The process has ended: ``code`` as of Popen, ``reason`` when its messages could not be read any more."""
-
-    code: int
-    reason: str = ""
+STACKS: Final = "stacks.txt"
+_CHUNK: Final = 1 << 16
+_GATHER_S: Final = 0.02
+_LET_GO_S: Final = 2.0
+_STACKS_S: Final = 1.0
 
 
 Item = AnyMessage | Gone
 
 
 class RunnerProcess:
-    """Owns the process, its scratch folder and two reader threads. ``inbox`` gets its messages and at last a Gone."""
+    """Owns the process, its scratch folder and two reader threads. ``inbox`` gets its messages and at last a Gone.
 
-    def __init__(self, spec: RunnerSpec, python: str, environment: Mapping[str, str] | None = None) -> None:
+    ``output_bytes`` of what it prints are kept; a message has at most ``message_bytes``. Raises UsageError when there
+    is no place for the folder.
+    """
+
+    def __init__(
+        self,
+        spec: RunnerSpec,
+        python: str,
+        environment: Mapping[str, str] | None = None,
+        *,
+        output_bytes: int = KEPT_OUTPUT,
+        message_bytes: int = LONGEST,
+    ) -> None:
         self.spec = spec
         self.python = python
         self.environment = dict(environment or {})
         self.inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
-        self.hello: Hello | None = None
-        self._spoke = threading.Event()
-        self.scratch = Path(tempfile.mkdtemp(prefix="playhead-replay-"))
-        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            self._folder = Scratch()
+        except OSError as error:
+            hint = "Make room there, or name another folder by TMPDIR."
+            raise UsageError(f"No folder for the replay can be made: {error.strerror}.", hint) from None
+        self.scratch = self._folder.path
+        self._output_bytes = output_bytes
+        self._message_bytes = message_bytes
+        self._process: Process | None = None
         self._threads: list[threading.Thread] = []
+        self._close = threading.Lock()
         self._closed = False
 
     def start(self) -> None:
         """Starts the interpreter. Raises UsageError when it cannot be started."""
-        runner = self.scratch / "runner.py"
-        runner.write_text(compose(self.spec), "utf-8")
-        command = [self.python, "-I", "-B", "-X", "utf8", str(runner), str(self.scratch)]
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - the interpreter that the user chose and agreed to
-                command,
+            runner = self.scratch / "runner.py"
+            runner.write_text(compose(self.spec), "utf-8")
+            process = self._process = subprocess.Popen(  # noqa: S603 - the interpreter that the user agreed to
+                [
+                    str(Path(shutil.which(self.python) or self.python).absolute()),
+                    "-I",
+                    "-B",
+                    "-X",
+                    "utf8",
+                    str(runner),
+                    str(self.scratch),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -66,19 +90,24 @@ class RunnerProcess:
                 env=scrubbed(str(self.scratch), self.environment),
                 start_new_session=True,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self.close()
+            why = error.strerror if isinstance(error, OSError) else error
             raise UsageError(
-                f"The interpreter {self.python} cannot be started: {error.strerror}.",
+                f"The interpreter {self.python} cannot be started: {why}.",
                 "Name the project's own Python with --python, or in the project's settings.",
             ) from None
-        self._spawn(self._read_messages, self._process, self._process.stdout)
-        self._spawn(self._read_output, self._process.stderr)
+        except PlayheadError:
+            self.close()
+            raise
+        output = self._spawn(read_output, process.stderr, self._output_bytes, self.inbox.put)
+        self._spawn(self._messages, process, process.stdout, output)
 
-    def _spawn(self, target: Any, *args: Any) -> None:
+    def _spawn(self, target: Any, *args: Any) -> threading.Thread:
         thread = threading.Thread(target=target, args=args, name="playhead-replay-read", daemon=True)
         self._threads.append(thread)
         thread.start()
+        return thread
 
     def send(self, value: Job | Command) -> None:
         """Tells the runner; one that is gone is not told."""
@@ -88,87 +117,78 @@ class RunnerProcess:
                 process.stdin.write(encoder.encode(value) + b"\n")
                 process.stdin.flush()
 
-    def _read_messages(self, process: subprocess.Popen[bytes], stream: IO[bytes]) -> None:
-        reason = ""
-        while True:
-            try:
-                line = stream.readline(LONGEST + 1)
-            except (OSError, ValueError):
-                break
-            if not line:
-                break
-            if len(line) > LONGEST:
-                reason = f"it sent a message of more than {LONGEST >> 20} MiB"
-                self.kill()
-                break
-            try:
-                message = decoder.decode(line)
-                if isinstance(message, Hello):
-                    self.hello = message
-                    self._spoke.set()
-                self.inbox.put(message)
-            except msgspec.MsgspecError as error:
-                reason = f"it sent what is no message ({error})"
-                self.kill()
-                break
-        self._spoke.set()
-        self.inbox.put(Gone(process.wait(), reason))
-
-    def _read_output(self, stream: IO[bytes]) -> None:
-        """What the user's code prints, up to a bound; beyond it is read and dropped, so that nobody blocks."""
-        kept = dropped = 0
-        while True:
-            try:
-                data = stream.read1(1 << 16)  # type: ignore[attr-defined]  # a BufferedReader, which IO[bytes] hides
-            except (OSError, ValueError):
-                break
-            if not data:
-                break
-            room = KEPT_OUTPUT - kept
-            if room > 0:
-                self.inbox.put(Log(data[:room].decode("utf-8", "replace"), "err"))
-            kept, dropped = kept + len(data[: max(room, 0)]), dropped + max(0, len(data) - max(room, 0))
-        if dropped:
-            self.inbox.put(Log(f"… {dropped:,} more bytes were printed and dropped", "log", "warning"))
-
-    def wait_hello(self, timeout: float) -> Hello | None:
-        """Its first word, without taking it from the inbox; None when it is gone or silent. Blocks."""
-        self._spoke.wait(timeout)
-        return self.hello
+    def _messages(self, process: Process, stream: IO[bytes], output: threading.Thread) -> None:
+        reason = read_messages(stream, self._message_bytes, self.inbox.put)
+        if reason:
+            kill(process)
+        code = reaped(process)
+        # What it printed last may say why.
+        output.join(_LET_GO_S)
+        self.inbox.put(Gone(code, reason))
 
     @property
     def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and not ended(self._process)
+
+    def stacks(self) -> str:
+        """The stacks that Python left when it crashed, or of all threads now while it runs; "" when it cannot tell.
+
+        Works while C code holds the interpreter. Waits up to a second.
+        """
+        path = self.scratch / STACKS
+        if self.alive and self._process is not None and hasattr(signal, "SIGUSR1"):
+            with suppress(OSError):
+                os.kill(self._process.pid, signal.SIGUSR1)
+            deadline = time.monotonic() + _STACKS_S
+            before = -1
+            while time.monotonic() < deadline and (not _size(path) or _size(path) != before):
+                before = _size(path)
+                time.sleep(_GATHER_S)
+        with suppress(OSError):
+            return path.read_bytes()[:_CHUNK].decode("utf-8", "replace")
+        return ""
+
+    def peak_mb(self) -> int:
+        """The most memory that it had so far, in MiB; 0 when it is gone, or the platform does not tell."""
+        with suppress(OSError, ValueError, IndexError):
+            if self._process is not None:
+                status = Path(f"/proc/{self._process.pid}/status").read_text("ascii", "replace")
+                return int(status.split("VmHWM:")[1].split()[0]) >> 10
+        return 0
 
     def kill(self) -> None:
         """Ends it and everything it started, at once."""
-        process = self._process
-        if process is None:
-            return
-        with suppress(ProcessLookupError, PermissionError):
-            if os.name == "posix":
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
+        if self._process is not None:
+            kill(self._process)
 
     def close(self) -> None:
-        """Ends it, waits until it is gone and removes its folder; may be called twice."""
-        if self._closed:
-            return
-        self._closed = True
-        self.kill()
-        if self._process is not None:
-            self._process.wait()
-            for stream in (self._process.stdin,):
-                with suppress(OSError):
-                    if stream is not None:
-                        stream.close()
-            for thread in self._threads:
-                thread.join()
-            for stream in (self._process.stdout, self._process.stderr):
-                if stream is not None:
-                    stream.close()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        """Ends it, waits until it is gone and removes its folder; may be called twice, by any thread."""
+        with self._close:
+            if self._closed:
+                return
+            self._closed = True
+            self.kill()
+            if self._process is not None:
+                self._let_go(self._process)
+            self._folder.remove()
+
+    def _let_go(self, process: Process) -> None:
+        reaped(process)
+        if process.stdin is not None:
+            with suppress(OSError):
+                process.stdin.close()
+        for thread, stream in zip(self._threads, (process.stderr, process.stdout), strict=False):
+            thread.join(_LET_GO_S)
+            # Somebody else may hold the other end where processes cannot be denied: then the thread is left to it.
+            if stream is not None and not thread.is_alive():
+                stream.close()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 class Warm:
@@ -189,17 +209,15 @@ class Warm:
                 return
             if self._ready is not None:
                 self._ready.close()
-            process = RunnerProcess(self.spec, self.python, self.environment)
+                self._ready = None
             with suppress(PlayheadError):
+                process = RunnerProcess(self.spec, self.python, self.environment)
                 process.start()
                 self._ready = process
 
-    def hello(self, timeout: float = 60.0) -> Hello | None:
-        """What a runner of this interpreter is and denies, before it knows any user code. Blocks; None: it failed."""
-        self.prepare()
-        with self._lock:
-            process = self._ready
-        return process.wait_hello(timeout) if process is not None else None
+    def fits(self, spec: RunnerSpec, python: str, environment: Mapping[str, str] | None) -> bool:
+        """Whether its runner is the one that a replay needs."""
+        return (self.spec, self.python, self.environment) == (spec, python, dict(environment or {}))
 
     def take(self) -> RunnerProcess | None:
         """The ready runner, which is now the caller's; None when there is none."""

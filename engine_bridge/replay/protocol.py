@@ -116,8 +116,12 @@ class Ended(Message, frozen=True, tag="end"):
 
 
 class Bye(Message, frozen=True, tag="bye", omit_defaults=True):
+    """The process is over: ``code`` as it exited, ``error`` what went wrong with all of it, ``peak_mb`` its memory."""
+
     code: int
     error: str = ""
+    hint: str = ""
+    stack: str = ""
     peak_mb: int = 0
 
 

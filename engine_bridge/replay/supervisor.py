@@ -6,58 +6,37 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
-import msgspec
-
-from engine_bridge.errors import PlayheadError
-from engine_bridge.replay.model import End, Outcome, Place, Project, ReplayInput, RunnerSpec
-from engine_bridge.replay.process import Gone, RunnerProcess, Warm
+from engine_bridge.errors import PlayheadError, UsageError
+from engine_bridge.replay.limits import Clock, Limits
+from engine_bridge.replay.model import End, Outcome, Project, ReplayInput, RunnerSpec
+from engine_bridge.replay.pipes import Gone
+from engine_bridge.replay.process import RunnerProcess, Warm
 from engine_bridge.replay.protocol import (
-    VERSION,
     AnyMessage,
     Begin,
-    Busy,
     Bye,
-    Command,
     Ended,
     Hello,
     Item,
     Job,
-    Loaded,
+    Log,
     Step,
 )
+from engine_bridge.replay.verdict import KEPT, crashed, not_begun, place_in, place_of, told, unfit
+
+__all__ = ("Limits", "Replay", "Warm")
 
 _TICK_S: Final = 0.1
-_SIGNALS: Final = {
-    4: "SIGILL",
-    6: "SIGABRT",
-    7: "SIGBUS",
-    8: "SIGFPE",
-    9: "SIGKILL",
-    11: "SIGSEGV",
-    15: "SIGTERM",
-}
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """When a replay is ended from outside. Seconds; 0: never.
-
-    ``silence_s`` without any message while user code runs means that it holds the interpreter; ``busy_s`` is how long
-    it may run between two steps; ``start_s`` covers the import of the engine's library; ``total_s`` everything.
-    """
-
-    memory_mb: int = 4096
-    start_s: float = 60.0
-    silence_s: float = 5.0
-    busy_s: float = 30.0
-    total_s: float = 0.0
+_PRINTED: Final = 4000
 
 
 class Replay:
-    """One process, one project, some runs. ``on_message`` hears everything, in a thread of the replay.
+    """One project, some runs. ``on_message`` hears everything, in a thread of the replay.
 
-    Every input gets one Ended, made here where the runner could not; a Bye is the last message.
+    Every input gets one Ended, made here where the runner could not; a Bye is the last message. A run that kills its
+    process does not take the ones behind it along: they go on in another one, which says Hello and Loaded again.
     """
 
     def __init__(
@@ -80,14 +59,12 @@ class Replay:
         self._detail = detail
         self._limits = limits or Limits()
         self._warm = warm
-        self._process: RunnerProcess | None = None
         self._thread = threading.Thread(target=self._run, name="playhead-replay", daemon=True)
+        self._lock = threading.Lock()
+        self._process: RunnerProcess | None = None
         self._cancelled = False
         self._left = [item.run_id for item in self._inputs]
-        self._steps = 0
-        self._heard = 0.0
-        self._phase = "start"
-        self._busy: Busy | None = None
+        self._bye = Bye(0)
 
     def start(self) -> None:
         """Returns at once."""
@@ -99,42 +76,62 @@ class Replay:
         return not self._thread.is_alive()
 
     def cancel(self) -> None:
-        """Ends it now; what was recorded so far stays. Any thread."""
-        self._cancelled = True
-        process = self._process
-        if process is not None:
-            process.send(Command("cancel"))
-            process.kill()
+        """Ends it now; what was recorded so far stays. Any thread; never waits."""
+        with self._lock:
+            self._cancelled = True
+            if self._process is not None:
+                self._process.kill()
 
     kill = cancel
 
     def _run(self) -> None:
+        began = time.monotonic()
         try:
-            process = self._process = self._obtain()
+            # Without inputs the project is only loaded.
+            while not self._cancelled:
+                _Attempt(self, self._obtain(), began).follow()
+                if not self._left:
+                    break
         except PlayheadError as error:
-            self._finish(Outcome.FAILED, error.message, error.hint or "")
-            self._tell(Bye(2, str(error)))
-            return
-        try:
-            process.send(self._job(process))
-            self._follow(process)
+            self.finish(Outcome.FAILED, error.message, error.hint, error.detail)
+            self._bye = Bye(2, error.message, error.hint)
         finally:
-            process.close()
+            if self._cancelled:
+                self.finish(Outcome.CANCELLED, "")
+            # Anything is left only when Playhead itself has failed, which its own report tells.
+            self.finish(Outcome.FAILED, "Playhead could not go on with the replay.", "See its error report.")
+            self._tell(self._bye)
 
     def _obtain(self) -> RunnerProcess:
-        process = self._warm.take() if self._warm is not None else None
+        project, limits = self._project, self._limits
+        environment = project.options.get("environment")
+        process = None
+        if self._warm is not None and self._warm.fits(self._spec, project.python, environment):
+            process = self._warm.take()
         if process is None:
-            environment = self._project.options.get("environment")
-            process = RunnerProcess(self._spec, self._project.python, environment)
+            process = RunnerProcess(
+                self._spec, project.python, environment,
+                output_bytes=limits.output_bytes, message_bytes=limits.message_bytes,
+            )  # fmt: skip
             process.start()
+        with self._lock:
+            self._process = process
+            if self._cancelled:
+                process.kill()
         return process
 
-    def _job(self, process: RunnerProcess) -> Job:
+    def job(self, process: RunnerProcess) -> Job:
+        """What is left to do, with the inputs as files in the runner's folder. Raises UsageError without space."""
         items = []
         for number, item in enumerate(self._inputs):
-            path = process.scratch / f"{number}.input"
-            path.write_bytes(item.data)
-            items.append(Item(item.run_id, str(path), self._detail))
+            if item.run_id in self._left:
+                path = process.scratch / f"{number}.input"
+                try:
+                    path.write_bytes(item.data)
+                except OSError as error:
+                    hint = "Make room there, or name another folder by TMPDIR."
+                    raise UsageError(f"{path} cannot be written: {error.strerror}.", hint) from None
+                items.append(Item(item.run_id, str(path), self._detail))
         project = self._project
         return Job(
             items=tuple(items),
@@ -148,104 +145,139 @@ class Replay:
             memory_mb=self._limits.memory_mb,
         )
 
-    def _follow(self, process: RunnerProcess) -> None:
-        began = self._heard = time.monotonic()
-        while True:
-            try:
-                message = process.inbox.get(timeout=_TICK_S)
-            except queue.Empty:
-                why = self._overdue(began)
-                if why:
-                    process.kill()
-                    self._finish(
-                        Outcome.HUNG,
-                        why,
-                        "Everything recorded so far is kept. Look at the line it stands on.",
-                    )
-                continue
-            if isinstance(message, Gone):
-                self._ended(message)
-                return
-            self._take(message, process)
-            why = self._overdue(began)
-            if why and self._left:
-                process.kill()
-                self._finish(
-                    Outcome.HUNG, why, "Everything recorded so far is kept. Look at the line it stands on."
-                )
-
-    def _hung(self, process: RunnerProcess, why: str) -> None:
-        process.kill()
-        self._finish(Outcome.HUNG, why, "Everything recorded so far is kept. Look at the line it stands on.")
-
-    def _take(self, message: AnyMessage, process: RunnerProcess) -> None:
-        self._heard = time.monotonic()
-        if isinstance(message, Busy):
-            self._busy = message
-        elif isinstance(message, Hello):
-            self._phase = "work"
-            if message.version != VERSION:
-                process.kill()
-        elif isinstance(message, Step | Loaded | Begin):
-            self._busy = None
-            self._steps = message.step.n + 1 if isinstance(message, Step) else 0
-        elif isinstance(message, Ended):
+    def tell(self, message: AnyMessage) -> bool:
+        """Passes a message on; an end counts once for each run. Whether it was passed on."""
+        if isinstance(message, Ended):
             if message.run_id not in self._left:
-                return
+                return False
             self._left.remove(message.run_id)
-            self._busy = None
-        elif isinstance(message, Bye):
-            if message.error:
-                self._finish(Outcome.FAILED, _last_line(message.error), "", message.error)
-            return
         self._tell(message)
+        return True
 
-    def _overdue(self, began: float) -> str:
-        """Why the replay must be ended now; "" while all is well."""
-        now, limits = time.monotonic(), self._limits
-        if limits.total_s and now - began > limits.total_s:
-            return f"It took longer than {limits.total_s:g} seconds."
-        silent = now - self._heard
-        if self._phase == "start" and limits.start_s and silent > limits.start_s:
-            return f"The runner did not come up in {limits.start_s:g} seconds."
-        if self._phase == "work" and limits.silence_s and silent > limits.silence_s:
-            where = self._where()
-            return (
-                f"The code holds the interpreter and has let nothing through for {silent:.0f} seconds{where}."
-            )
-        if self._busy is not None and limits.busy_s and self._busy.seconds > limits.busy_s:
-            return f"The code has not come back for {self._busy.seconds:.0f} seconds{self._where()}."
-        return ""
+    def end(self, run_id: str, outcome: Outcome, error: str, **more: Any) -> None:
+        """Makes up the end of one run."""
+        self.tell(Ended(run_id, End(outcome=outcome, run_id=run_id, error=error, **more)))
 
-    def _where(self) -> str:
-        frames = self._busy.stack if self._busy is not None else ()
-        return f", at {Place(file=frames[0].file, line=frames[0].line)}" if frames else ""
+    def finish(self, outcome: Outcome, error: str, hint: str = "", stack: str = "") -> None:
+        """Ends every run that has no end yet."""
+        for run_id in list(self._left):
+            self.end(run_id, outcome, error, hint=hint, stack=stack)
 
-    def _ended(self, gone: Gone) -> None:
-        text, outcome = "", Outcome.CRASHED
-        if self._cancelled:
-            outcome = Outcome.CANCELLED
-        elif gone.reason:
-            text = f"The replay was ended: {gone.reason}."
-        elif gone.code < 0:
-            text = f"The process died of {_SIGNALS.get(-gone.code, f'signal {-gone.code}')}."
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled
+
+    def part(self, bye: Bye) -> None:
+        """Remembers how a process ended; the last one is told as the whole's."""
+        peak = max(bye.peak_mb, self._bye.peak_mb)
+        self._bye = Bye(bye.code, bye.error, bye.hint, bye.stack, peak)
+
+    @property
+    def parts(self) -> tuple[RunnerSpec, str, Limits]:
+        """What a process is started by and bound to."""
+        return self._spec, self._project.python, self._limits
+
+
+class _Attempt:
+    """One process' share of a replay."""
+
+    def __init__(self, replay: Replay, process: RunnerProcess, began: float) -> None:
+        self._replay = replay
+        self._process = process
+        self._spec, self._python, limits = replay.parts
+        self._clock = Clock(limits, began)
+        self._running = ""
+        self._steps = 0
+        self._up = False
+        self._ended = 0
+        self._bye: Bye | None = None
+        self._printed = ""
+        self._why = ("", "", "")  # error, hint and stack when it was ended by us
+        self._peak = 0
+
+    def follow(self) -> None:
+        """Until the process is gone, with all that it left."""
+        try:
+            while True:
+                try:
+                    message = self._process.inbox.get(timeout=_TICK_S)
+                except queue.Empty:
+                    self._look()
+                    continue
+                if isinstance(message, Gone):
+                    break
+                self._clock.hear(message)
+                self._take(message)
+                self._look()
+            self._over(message)
+        finally:
+            self._process.close()
+
+    def _look(self) -> None:
+        why = self._clock.overdue()
+        if not why or self._why[0] or self._bye is not None:
+            return
+        stacks = told(self._process.stacks())
+        busy = place_of(self._clock.busy)
+        at = busy if busy.line else place_in(stacks)
+        hint = f"{KEPT} Look at the line it stands on." if at.line else KEPT
+        self._stop(f"{why}{f', at {at}' if at.line else ''}.", hint, stacks)
+
+    def _stop(self, error: str, hint: str, stack: str = "") -> None:
+        self._why = error, hint, stack
+        self._peak = self._process.peak_mb()
+        self._process.kill()
+
+    def _take(self, message: AnyMessage) -> None:
+        if isinstance(message, Hello):
+            self._up = True
+            error, hint = unfit(message, self._spec, self._python)
+            if error:
+                self._replay.finish(Outcome.FAILED, error, hint)
+                self._stop(error, hint)
+            else:
+                self._replay.tell(message)
+                self._process.send(self._replay.job(self._process))
+            return
+        if isinstance(message, Bye):
+            self._bye = message
+            return
+        if isinstance(message, Begin):
+            self._running, self._steps = message.run_id, 0
+        elif isinstance(message, Step):
+            self._steps = message.step.n + 1
+        elif isinstance(message, Log):
+            self._printed = (self._printed + message.text)[-_PRINTED:]
+        if self._replay.tell(message) and isinstance(message, Ended):
+            self._running, self._ended = "", self._ended + 1
+
+    def _over(self, gone: Gone) -> None:
+        bye, replay = self._bye or Bye(gone.code), self._replay
+        outcome, error, hint, stack = self._verdict(gone, bye)
+        if replay.cancelled:
+            replay.part(Bye(gone.code, peak_mb=self._peak))
         else:
-            text = f"The process ended with code {gone.code} before it was done."
-        self._finish(outcome, text, "" if self._cancelled else "The last step recorded is where it was.")
-        self._tell(Bye(gone.code, text if self._left else ""))
+            replay.part(Bye(gone.code, error, hint, stack, bye.peak_mb or self._peak))
+        if self._running:
+            end = {"steps": self._steps, "hint": hint, "stack": stack} if error else {"steps": self._steps}
+            replay.end(self._running, outcome, error, **end)
+        elif not self._ended or outcome is Outcome.FAILED:
+            # Another process would fare no better.
+            replay.finish(outcome, error or "The runner did nothing.", hint, stack)
 
-    def _finish(self, outcome: Outcome, error: str, hint: str = "", stack: str = "") -> None:
-        """Ends every run that has no end yet: the one under way with the reason, those behind it as not begun."""
-        for number, run_id in enumerate(self._left):
-            steps = self._steps if number == 0 else 0
-            why = (
-                error if number == 0 or outcome is Outcome.FAILED else f"Not begun: {error}" if error else ""
+    def _verdict(self, gone: Gone, bye: Bye) -> tuple[Outcome, str, str, str]:
+        """How runs without an end of their own ended: outcome, error, hint, stack."""
+        if self._replay.cancelled:
+            return Outcome.CANCELLED, "", "", ""
+        if self._why[0]:
+            return Outcome.HUNG, *self._why
+        if not self._up:
+            return (
+                Outcome.FAILED,
+                *not_begun(self._bye, gone.code, self._spec, self._python, self._printed),
+                "",
             )
-            end = End(outcome=outcome, run_id=run_id, steps=steps, error=why, hint=hint, stack=stack)
-            self._tell(Ended(run_id, end))
-        self._left = []
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].strip() if lines else text
+        if self._bye is not None:
+            return Outcome.FAILED, bye.error, bye.hint, bye.stack
+        stacks = told(self._process.stacks())
+        return Outcome.CRASHED, *crashed(gone.code, gone.reason, stacks), stacks

@@ -1,4 +1,4 @@
-"""Runner part: the line to Playhead, out of reach of whatever user code prints."""
+"""Runner part: the line to Playhead, out of reach of whatever user code prints, reads, closes or replaces."""
 
 from __future__ import annotations
 
@@ -8,41 +8,100 @@ import sys
 import threading
 from typing import Any
 
+# Kept here: user code may replace these in their modules (gevent, freezegun).
+_read, _write, _exit = os.read, os.write, os._exit
+PARENT_GONE = 3
+LONGEST = 3 << 20  # characters of a message, of four bytes each at most; the parent takes 16 MiB
+
+
+def _unsendable(value: Any) -> str:
+    return f"<{type(value).__name__}>"
+
+
+_encode = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_unsendable
+).encode
+_decode = json.JSONDecoder().decode
+
 
 class Channel:
-    """JSON lines to the parent on a private descriptor; what is printed goes to stderr from now on."""
+    """JSON lines both ways on private descriptors; what is printed goes to stderr, and reading stdin finds its end."""
 
     def __init__(self) -> None:
-        self._out = os.dup(1)
+        self._in, self._out = os.dup(0), os.dup(1)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
         os.dup2(2, 1)
         sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
         self._lock = threading.Lock()
+        self._rest = b""
 
     def send(self, kind: str, **values: Any) -> None:
         """One message; the parent's end means ours."""
-        line = json.dumps({"k": kind, **values}, ensure_ascii=False, separators=(",", ":"))
+        message = {"k": kind, **values}
+        try:
+            line = _encode(message)
+        except ValueError:
+            # A number that JSON has not, or a cycle.
+            line = _encode(_plain(message, 0))
+        if len(line) > LONGEST:
+            line = _encode(_plain({**message}, 0))
         view = memoryview(line.encode("utf-8", "replace") + b"\n")
         with self._lock:
             try:
                 while view:
-                    view = view[os.write(self._out, view) :]
+                    view = view[_write(self._out, view) :]
             except OSError:
-                os._exit(3)
+                _exit(PARENT_GONE)
+
+    def receive(self) -> dict[str, Any] | None:
+        """The parent's next line, None at its end. One thread at a time."""
+        parts = [self._rest]
+        while b"\n" not in parts[-1]:
+            try:
+                data = _read(self._in, 1 << 16)
+            except OSError:
+                return None
+            if not data:
+                return None
+            parts.append(data)
+        line, _, self._rest = b"".join(parts).partition(b"\n")
+        value = _decode(line.decode("utf-8"))
+        return value if isinstance(value, dict) else {}
+
+    @property
+    def descriptor(self) -> int:
+        """The one that the parent's lines come from."""
+        return self._in
 
 
-def read_line() -> dict[str, Any] | None:
-    """The parent's next line, None at its end."""
-    line = sys.stdin.buffer.readline()
-    if not line:
-        return None
-    value = json.loads(line)
-    return value if isinstance(value, dict) else {}
+def _plain(value: Any, depth: int) -> Any:
+    """What is left of a message that cannot be sent as it is: no locals, short texts and lists, finite numbers."""
+    if depth > 20:
+        return "…"
+    if type(value) is dict:
+        kept = [(key, inner) for key, inner in value.items() if key != "locals"]
+        return {str(key): _plain(inner, depth + 1) for key, inner in kept}
+    if type(value) in (list, tuple):
+        return [_plain(inner, depth + 1) for inner in value[:1000]]
+    if type(value) is float and value - value == 0:
+        return value
+    return value if type(value) in (int, bool, type(None)) else str(value)[:2000]
 
 
 class Stop(BaseException):
-    """Ends a replay from inside user code. No Exception: the workflow's own handlers must not see it."""
+    """Ends a replay from inside user code. No Exception: the workflow's own handlers must not see it.
+
+    ``made`` counts them, and ``first`` keeps the first, for code that catches everything (Recorder.step).
+    """
+
+    made = 0
+    first: Stop | None = None
 
     def __init__(self, kind: str, **values: Any) -> None:
         super().__init__(kind)
         self.kind = kind
         self.values = values
+        Stop.made += 1
+        Stop.first = Stop.first or self

@@ -11,6 +11,8 @@ from typing import Any
 STACK = 32
 LOCALS = 64
 _OURS = __file__
+_DEFINED = (types.ModuleType, types.FunctionType, type)
+_PROXY = (lambda: type(sys._getframe().f_locals))()
 _STANDARD = os.path.dirname(os.__file__) + os.sep
 
 
@@ -67,12 +69,19 @@ def frame_record(frame: types.FrameType, kind: str, locals_: bool, paint: Any) -
 
 def user_locals(frame: types.FrameType, paint: Any) -> list[list[Any]]:
     """The locals of a frame as pictures; at module level only the user's own values."""
-    values = list(frame.f_locals.items())
+    values = local_values(frame)
     if frame.f_code.co_name == "<module>":
-        values = [
-            (n, v) for n, v in values if not isinstance(v, (types.ModuleType, types.FunctionType, type))
-        ]
-    return [[name, paint(value)] for name, value in values[:LOCALS] if not name.startswith("__")]
+        values = [(n, v) for n, v in values if not issubclass(type(v), _DEFINED)]
+    return [[name, paint(value)] for name, value in values[:LOCALS]]
+
+
+def local_values(frame: types.FrameType) -> list[tuple[str, Any]]:
+    """Names and values of a frame; of the body of a class with a mapping of its own, none."""
+    mapping: Any = frame.f_locals
+    items: Any = dict.items(mapping) if issubclass(type(mapping), dict) else ()
+    if type(mapping) is _PROXY:
+        items = mapping.items()
+    return [(name, value) for name, value in list(items) if type(name) is str and name[:2] != "__"]
 
 
 def stack_from(

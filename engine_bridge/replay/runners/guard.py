@@ -1,124 +1,47 @@
-"""Runner part: no network, no writing, no other programs, as far as the platform lets us; the rest is said.
+"""Runner part: an audit hook that stops side effects at the line of user code that tried (sys.addaudithook).
 
-The kernel denies first (Linux: a network namespace of our own, Landlock; see landlock(7), unshare(2)); an audit hook
-catches the rest with the line of user code that tried. A hook is a net and no jail: C extensions can go around it.
+The kernel's guards are the wall (kernel.py); a hook is a net, which C extensions can go around. It also covers what
+platforms without such guards cannot deny.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
-_NEW_USER, _NEW_NET = 0x10000000, 0x40000000
-_LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
-_WRITE_FILE = 1 << 1
-_WRITES_V1 = _WRITE_FILE | sum(1 << bit for bit in range(4, 13))  # remove_*, make_*
-_REFER, _TRUNCATE = 1 << 13, 1 << 14
-_NO_NEW_PRIVS = 38
-_ALWAYS = ("/dev/null", "/dev/tty", "/dev/shm")
-
-_NETWORK = (
-    "socket.connect",
-    "socket.bind",
-    "socket.sendto",
-    "socket.sendmsg",
-    "socket.getaddrinfo",
-    "socket.gethostbyname",
-)
-_PROCESSES = (
-    "subprocess.Popen",
-    "os.system",
-    "os.exec",
-    "os.posix_spawn",
-    "os.spawn",
-    "os.fork",
-    "os.forkpty",
-    "pty.spawn",
-)
-_FILES = (
-    "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.chmod", "os.chown",
-    "os.utime", "shutil.rmtree", "shutil.copyfile", "shutil.move", "shutil.copytree",
-    "tempfile.mkstemp", "tempfile.mkdtemp",
-)  # fmt: skip
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _WORDS = {
-    **dict.fromkeys(_NETWORK, "uses the network"),
-    **dict.fromkeys(_PROCESSES, "starts another program"),
-    **dict.fromkeys(_FILES, "changes files"),
-    "os.kill": "signals a process",
-    "os.killpg": "signals a process",
-}
-
-
-def _libc() -> Any:
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def deny_network() -> str:
-    """Puts this process into a network namespace with nothing in it. "" when done, else why not. Before any thread."""
-    if sys.platform != "linux":
-        return "the network can only be denied by the kernel on Linux"
-    user, group = os.getuid(), os.getgid()
-    if _libc().unshare(_NEW_USER | _NEW_NET) != 0:
-        return f"no network namespace ({os.strerror(ctypes.get_errno())})"
-    for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{user} {user} 1"),
-        ("gid_map", f"{group} {group} 1"),
-    ):
-        try:
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                file.write(text)
-        except OSError:
-            continue
-    return ""
-
-
-def deny_writes(allowed: tuple[str, ...]) -> str:
-    """Lets this process write below ``allowed`` only. "" when done, else why not. Before any thread."""
-    if sys.platform != "linux":
-        return "writing can only be denied by the kernel on Linux"
-    libc = _libc()
-    abi = libc.syscall(_LANDLOCK_CREATE, None, 0, 1)
-    if abi < 1:
-        return f"no Landlock in this kernel ({os.strerror(ctypes.get_errno())})"
-    handled = _WRITES_V1 | (_REFER if abi >= 2 else 0) | (_TRUNCATE if abi >= 3 else 0)
-    attribute = ctypes.c_uint64(handled)
-    rules = libc.syscall(_LANDLOCK_CREATE, ctypes.byref(attribute), 8, 0)
-    if rules < 0:
-        return f"no Landlock rules ({os.strerror(ctypes.get_errno())})"
-    try:
-        for path in (*allowed, *_ALWAYS):
-            _allow(libc, rules, path, handled)
-        libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
-        failed = libc.syscall(_LANDLOCK_RESTRICT, rules, 0) != 0
-        return f"Landlock was refused ({os.strerror(ctypes.get_errno())})" if failed else ""
-    finally:
-        os.close(rules)
-
-
-class _PathRule(ctypes.Structure):
-    _pack_ = 1
-    _fields_ = [("access", ctypes.c_uint64), ("parent", ctypes.c_int32)]
-
-
-def _allow(libc: Any, rules: int, path: str, handled: int) -> None:
-    try:
-        parent = os.open(path, getattr(os, "O_PATH", 0) | os.O_CLOEXEC)
-    except OSError:
-        return
-    try:
-        access = handled if os.path.isdir(path) else handled & (_WRITE_FILE | _TRUNCATE)
-        libc.syscall(_LANDLOCK_ADD, rules, 1, ctypes.byref(_PathRule(access, parent)), 0)
-    finally:
-        os.close(parent)
+    **dict.fromkeys(
+        (
+            "socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind", "socket.getaddrinfo",
+            "socket.gethostbyname", "socket.gethostbyaddr",
+        ),
+        "uses the network",
+    ),
+    **dict.fromkeys(
+        (
+            "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty",
+            "os.startfile", "pty.spawn",
+        ),
+        "starts another program",
+    ),
+    **dict.fromkeys(("os.kill", "os.killpg"), "signals a process"),
+}  # fmt: skip
+# Each argument that is a path is changed, but for the target of a symbolic link.
+_CHANGES = frozenset(
+    {
+        "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.chmod",
+        "os.chown", "os.utime", "os.setxattr", "os.removexattr",
+    }
+)  # fmt: skip
+_BETWEEN = ("os.rename", "os.link", "os.symlink")
 
 
 class Guard:
-    """The audit hook. ``on_blocked(words)`` is called in the thread that tried; what it raises stops the attempt."""
+    """``on_blocked(words)`` is called in the thread that tried; what it raises stops the attempt."""
 
     def __init__(self, allowed: tuple[str, ...], on_blocked: Callable[[str], None]) -> None:
         self._allowed = tuple(os.path.realpath(path) + os.sep for path in allowed)
@@ -137,7 +60,7 @@ class Guard:
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self.armed or getattr(self._own, "depth", False):
             return
-        words = _WORDS.get(event) or self._opening(event, arguments)
+        words = _WORDS.get(event) or self._files(event, arguments)
         if not words or (event == "socket.bind" and _is_local(arguments)):
             return
         with self.trusted():
@@ -145,30 +68,29 @@ class Guard:
             text = f"{words}: {detail}" if detail else words
         self._on_blocked(text)
 
-    def _opening(self, event: str, arguments: tuple[Any, ...]) -> str:
+    def _files(self, event: str, arguments: tuple[Any, ...]) -> str:
         if event == "open":
             path, mode, flags = (*arguments, None, None)[:3]
-            writes = isinstance(mode, str) and any(c in mode for c in "wax+")
-            if mode is None and isinstance(flags, int):
-                writes = bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
-            return (
-                "writes a file" if writes and isinstance(path, (str, bytes)) and not self._mine(path) else ""
-            )
-        if (
-            event == "sqlite3.connect"
-            and isinstance(arguments[0], (str, bytes))
-            and not self._mine(arguments[0])
-        ):
-            return "opens a database"
+            writes = type(mode) is str and any(letter in mode for letter in "wax+")
+            if mode is None and type(flags) is int:
+                writes = bool(flags & _WRITING)
+            return "writes a file" if writes and self._foreign(path) else ""
+        if event == "sqlite3.connect":
+            return "opens a database" if self._foreign(arguments[0]) else ""
+        if event in _CHANGES:
+            changed = arguments[1:2] if event == "os.symlink" else arguments
+            return "changes files" if any(map(self._foreign, changed)) else ""
         return ""
 
-    def _mine(self, path: str | bytes) -> bool:
+    def _foreign(self, path: Any) -> bool:
+        if type(path) not in (str, bytes):
+            return False
         text = os.fsdecode(path)
         if text.startswith("file:"):
             text = text[5:].split("?")[0]
-        if text in (":memory:", "") or text in _ALWAYS:
-            return True
-        return (os.path.realpath(text) + os.sep).startswith(self._allowed)
+        if text in (":memory:", "", os.devnull):
+            return False
+        return not (os.path.realpath(text) + os.sep).startswith(self._allowed)
 
 
 class _Trusted:
@@ -183,10 +105,13 @@ class _Trusted:
 
 
 def _is_local(arguments: tuple[Any, ...]) -> bool:
-    return len(arguments) > 1 and isinstance(arguments[1], (str, bytes))
+    return len(arguments) > 1 and type(arguments[1]) in (str, bytes)
 
 
 def _detail(event: str, arguments: tuple[Any, ...]) -> str:
     """What it aimed at, without the contents."""
-    shown = arguments[1:2] if event.startswith("socket.") and event not in _NETWORK[4:] else arguments[:1]
-    return ", ".join(ascii(a)[:120] for a in shown if isinstance(a, (str, bytes, int, tuple)))
+    to = arguments[:2] if event in _BETWEEN else arguments[:1]
+    if event.startswith("socket.") and not event.startswith("socket.get"):
+        to = arguments[1:2]
+    plain = [a for a in to if type(a) in (str, bytes, int, tuple)]
+    return ", ".join(ascii(a)[:120] for a in plain)

@@ -7,8 +7,11 @@ import threading
 import types
 from typing import Any
 
+from engine_bridge.replay.runners.frames import LOCALS, local_values
+
 KEPT = 20_000
-_TOOL = 4
+HEAVIEST = 3_000_000  # characters of one step's lines; a message may have 16 MiB
+_TOOLS = (4, 3, 5, 2, 1, 0)  # 4 is nobody's by convention; others have names of their own (sys.monitoring)
 
 
 class LineTracer:
@@ -20,18 +23,25 @@ class LineTracer:
         self.coverage: dict[str, dict[int, int]] = {}
         self.hits: list[dict[str, Any]] | None = None
         self.cut = False
-        self._before: dict[int, dict[str, Any]] = {}
+        self._before: dict[int, tuple[types.FrameType, dict[str, Any]]] = {}
+        self._weight = 0
         self._monitoring = getattr(sys, "monitoring", None)
 
     def start(self) -> None:
-        """From now on in every thread that starts later (and, with monitoring, in all)."""
+        """From now on, in every thread but (without monitoring) those that began before ``trace_threads``."""
         if self._monitoring is not None:
             monitoring = self._monitoring
-            monitoring.use_tool_id(_TOOL, "playhead")
-            monitoring.register_callback(_TOOL, monitoring.events.LINE, self._on_line)
-            monitoring.set_events(_TOOL, monitoring.events.LINE)
+            tool = next(tool for tool in _TOOLS if monitoring.get_tool(tool) is None)
+            monitoring.use_tool_id(tool, "playhead")
+            monitoring.register_callback(tool, monitoring.events.LINE, self._on_line)
+            monitoring.set_events(tool, monitoring.events.LINE)
         else:
-            threading.settrace(self._on_call)
+            _Waiting.tracer = self
+
+    def here(self) -> None:
+        """User code will run in this very thread: for engines that replay in the thread that they are called in."""
+        if self._monitoring is None and _Waiting.tracer is self:
+            sys.settrace(self._on_call)
 
     def reset(self) -> None:
         """Forgets what was counted: another run begins."""
@@ -42,6 +52,7 @@ class LineTracer:
         """Begins or ends the record of single lines."""
         self.hits = [] if wanted else None
         self.cut = False
+        self._weight = 0
         self._before = {}
 
     def _on_line(self, code: types.CodeType, line: int) -> Any:
@@ -61,18 +72,60 @@ class LineTracer:
     def _hit(self, code: types.CodeType, line: int, frame: types.FrameType) -> None:
         counts = self.coverage.setdefault(code.co_filename, {})
         counts[line] = counts.get(line, 0) + 1
-        if self.hits is None:
+        hits = self.hits
+        if hits is None or self.cut:
             return
-        if len(self.hits) >= KEPT:
+        if len(hits) >= KEPT or self._weight > HEAVIEST:
             self.cut = True
             return
-        now = {
-            name: self._paint(value) for name, value in list(frame.f_locals.items())[:64] if name[:2] != "__"
-        }
-        before = self._before.get(id(frame), {})
-        self._before[id(frame)] = now
+        hits.append(self._record(code, line, frame))
+
+    def _record(self, code: types.CodeType, line: int, frame: types.FrameType) -> dict[str, Any]:
+        now = {name: self._paint(value) for name, value in local_values(frame)[:LOCALS]}
+        # The frame is kept, lest another one gets its id.
+        before = self._before.get(id(frame), (frame, {}))[1]
+        self._before[id(frame)] = frame, now
         changed = [
             [name, value] for name, value in now.items() if name not in before or before[name] != value
         ]
         name = getattr(code, "co_qualname", code.co_name)
-        self.hits.append({"file": code.co_filename, "line": line, "function": name, "changed": changed})
+        self._weight += weight(changed) + len(code.co_filename) + len(name)
+        return {"file": code.co_filename, "line": line, "function": name, "changed": changed}
+
+
+class _Waiting:
+    """What threads are traced by that began before it was known whether lines are wanted."""
+
+    tracer: LineTracer | None = None
+    over = False
+
+
+def trace_threads() -> None:
+    """Before the engine's library: its pools may start threads that will run user code. Only where it is needed."""
+    if getattr(sys, "monitoring", None) is None:
+        threading.settrace(_wait)
+
+
+def trace_nothing() -> None:
+    """Lines are not wanted after all."""
+    _Waiting.over = True
+    threading.settrace(None)
+
+
+def _wait(frame: types.FrameType, event: str, argument: Any) -> Any:
+    if _Waiting.tracer is not None:
+        sys.settrace(_Waiting.tracer._on_call)
+        return _Waiting.tracer._on_call(frame, event, argument)
+    if _Waiting.over:
+        sys.settrace(None)
+    return None
+
+
+def weight(value: Any) -> int:
+    """About how many characters a picture takes as JSON."""
+    kind = type(value)
+    if kind is str:
+        return len(value) + 2
+    if kind is dict:
+        return sum(weight(inner) + 6 for inner in value.values())
+    return 2 + sum(map(weight, value)) if kind is list else 8

@@ -6,17 +6,29 @@ import os
 import sys
 import threading
 import time
-import traceback
 from typing import Any
 
-from engine_bridge.replay.runners.channel import Channel, Stop, read_line
-from engine_bridge.replay.runners.frames import Files, stack_from, thread_frame, user_frame
-from engine_bridge.replay.runners.guard import Guard, deny_network, deny_writes
-from engine_bridge.replay.runners.lines import LineTracer
-from engine_bridge.replay.runners.pictures import picture
+from engine_bridge.replay.runners.channel import Channel, Stop
+from engine_bridge.replay.runners.failures import failure
+from engine_bridge.replay.runners.frames import Files, stack_from, user_frame
+from engine_bridge.replay.runners.guard import Guard
+from engine_bridge.replay.runners.kernel import deny_all
+from engine_bridge.replay.runners.life import (
+    die_with_parent,
+    leave_stacks,
+    limit,
+    listen,
+    peak_mb,
+    watch,
+)
+from engine_bridge.replay.runners.lines import LineTracer, trace_nothing, trace_threads
+from engine_bridge.replay.runners.modules import use_paths
+from engine_bridge.replay.runners.pictures import STEP_NODES, Painter, picture
 
 PROTOCOL = 1
-LOOK_S = 0.25
+SWALLOWED = 2000  # gathered tasks may stop each for itself
+BLOCKED = 20  # told of one run; a loop may try for ever
+_now, _cpu_ns = time.monotonic, time.process_time_ns
 
 
 class Engine:
@@ -31,7 +43,10 @@ class Engine:
         raise RuntimeError("a runner needs an engine")
 
     def replay(self, item: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
-        """Replays one run and says how it ended (engine_bridge/replay/model.py: End), without the counts."""
+        """Replays one run and says how it ended (engine_bridge/replay/model.py: End), without the counts.
+
+        User code that runs in the calling thread needs ``recorder.lines.here()`` before.
+        """
         raise RuntimeError("a runner needs an engine")
 
 
@@ -48,6 +63,7 @@ class Recorder:
         self.n = 0
         self.cancelled = False
         self.since = 0.0  # when user code was last entered; 0 while it does not run
+        self.thread = 0  # the one that was heard of last
         self._detail: tuple[int, int] | None = None
         self._cpu = 0
         self._lock = threading.Lock()
@@ -55,11 +71,12 @@ class Recorder:
     def begin(self, item: dict[str, Any]) -> None:
         """A run begins; line records only in the steps asked for."""
         self.run_id, self.n, self.blocked = item["run_id"], 0, []
+        Stop.made, Stop.first = 0, None
         detail = item.get("detail")
         self._detail = (detail[0], detail[1]) if detail else None
         self.lines.reset()
         self.lines.open(self._wanted(0))
-        self._cpu = time.process_time_ns()
+        self._cpu = _cpu_ns()
         self.channel.send("begin", run_id=self.run_id)
         self.enter()
 
@@ -68,7 +85,8 @@ class Recorder:
 
     def enter(self) -> None:
         """User code runs from here on."""
-        self.since = time.monotonic()
+        self.thread = threading.get_ident()
+        self.since = _now()
 
     def leave(self) -> None:
         """No user code runs: the run is over."""
@@ -78,9 +96,12 @@ class Recorder:
         """One boundary; its number. ``values`` are fields of TraceStep."""
         if self.cancelled:
             raise Stop("cancelled")
+        if Stop.made > SWALLOWED and Stop.first is not None:
+            # It goes round in a bare except: nothing of that is a record, and the watch will tell.
+            raise Stop.first.with_traceback(None)
         with self._lock:
             n, self.n = self.n, self.n + 1
-            now = time.process_time_ns()
+            now = _cpu_ns()
             took, self._cpu = (now - self._cpu) // 1000, now
             if self._wanted(n):
                 hits, cut = self.lines.hits or [], self.lines.cut
@@ -96,7 +117,8 @@ class Recorder:
         """The stack of the calling thread, innermost first, as the record asks for it."""
         if self.record == "bare":
             return []
-        return stack_from(frame or sys._getframe(1), self.files, self.record == "full", picture)
+        frame = frame or sys._getframe(1)
+        return stack_from(frame, self.files, self.record == "full", Painter(STEP_NODES))
 
     def place(self, frame: Any = None) -> dict[str, Any]:
         """The line of the user's code at or outside a frame; {} when there is none."""
@@ -109,9 +131,10 @@ class Recorder:
 
     def on_blocked(self, words: str) -> None:
         """A side effect was tried: told, and stopped."""
-        blocked = {"what": words, "at": self.place()}
-        self.blocked.append(blocked)
-        self.channel.send("blocked", run_id=self.run_id, blocked=blocked)
+        if len(self.blocked) < BLOCKED:
+            blocked = {"what": words, "at": self.place()}
+            self.blocked.append(blocked)
+            self.channel.send("blocked", run_id=self.run_id, blocked=blocked)
         if self.run_id:
             raise Stop("blocked", what=words)
         raise PermissionError(f"Playhead's replay process may not do this: it {words}.")
@@ -119,99 +142,56 @@ class Recorder:
     def end(self, values: dict[str, Any], wall: float, cpu: int) -> None:
         """The run is over."""
         self.leave()
-        coverage = {
-            file: {str(line): n for line, n in hits.items()} for file, hits in self.lines.coverage.items()
+        counted = self.lines.coverage.items()
+        coverage = {file: {str(line): n for line, n in list(hits.items())} for file, hits in list(counted)}
+        took = {
+            "took_ms": round((time.perf_counter() - wall) * 1000, 3),
+            "cpu_ms": round((_cpu_ns() - cpu) / 1e6, 3),
         }
-        values = {
-            "run_id": self.run_id,
-            "steps": self.n,
-            "blocked": self.blocked,
-            "coverage": coverage,
-            **values,
-        }
-        values["took_ms"] = round((time.perf_counter() - wall) * 1000, 3)
-        values["cpu_ms"] = round((time.process_time_ns() - cpu) / 1e6, 3)
-        self.channel.send("end", run_id=self.run_id, end=values)
+        known = {"run_id": self.run_id, "steps": self.n, "blocked": self.blocked, "coverage": coverage}
+        self.channel.send("end", run_id=self.run_id, end={**known, **values, **took})
         self.run_id = ""
-
-
-def watch(recorder: Recorder, busy_after: float) -> None:
-    """Tells the parent, from a thread of its own, when user code does not come back."""
-    while True:
-        time.sleep(LOOK_S)
-        since = recorder.since
-        if since and time.monotonic() - since > busy_after:
-            for ident in list(sys._current_frames()):
-                frame = user_frame(thread_frame(ident), recorder.files)
-                if frame is not None:
-                    stack = stack_from(frame, recorder.files, False, picture)
-                    recorder.channel.send("busy", seconds=round(time.monotonic() - since, 2), stack=stack)
-                    break
-
-
-def listen(recorder: Recorder) -> None:
-    """Follows the parent's commands, and ends with it."""
-    while True:
-        command = read_line()
-        if command is None or command.get("cmd") == "exit":
-            os._exit(4)
-        if command.get("cmd") == "cancel":
-            recorder.cancelled = True
-
-
-def limit(memory_mb: int) -> None:
-    """Bounds this process' memory where the platform can; no core files."""
-    try:
-        import resource
-    except ImportError:
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if memory_mb:
-        resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
-
-
-def peak_mb() -> int:
-    """The most memory this process had, in MiB; 0 where it cannot be known."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak >> (20 if sys.platform == "darwin" else 10))
 
 
 def serve(engine: Engine) -> None:
     """A runner's whole life. The first argument is its scratch folder."""
     channel = Channel()
     scratch = sys.argv[1]
-    denied = {"network": deny_network(), "writes": deny_writes((scratch,))}
-    guards = [name for name, why in denied.items() if not why]
+    stacks = leave_stacks(scratch)
+    guards, lacks = deny_all(scratch)
+    trace_threads()
     try:
         version, folders = engine.warm()
-    except ImportError as error:
-        channel.send("bye", code=2, error=f"{type(error).__name__}: {error}")
+    except BaseException as error:  # noqa: BLE001 - a library may fail in any way when it is imported
+        channel.send("bye", code=2, **failure(error, Files()))
         os._exit(2)
-    channel.send("hello", version=PROTOCOL, python=sys.version.split()[0], library=version, pid=os.getpid(),
-                 guards=guards, lacks=[why for why in denied.values() if why])  # fmt: skip
-    job = read_line()
+    python = sys.version.split()[0]
+    channel.send(
+        "hello", version=PROTOCOL, python=python, library=version, pid=os.getpid(), guards=guards, lacks=lacks
+    )
+    job = channel.receive()
     if job is None:
         os._exit(4)
+    die_with_parent(channel.descriptor)
     limit(job.get("memory_mb", 0))
-    code, text = 0, ""
+    paths = tuple(
+        os.path.join(p, "") for path in job.get("paths", ()) for p in (path, os.path.realpath(path))
+    )
+    recorder = Recorder(channel, job, Files(folders, paths))
+    told: dict[str, Any] = {"code": 0}
     try:
-        work(engine, channel, job, scratch, folders)
+        work(engine, recorder, job, scratch, folders)
     except BaseException as caught:  # noqa: BLE001 - the parent is told whatever it was
-        code, text = 2, "".join(traceback.format_exception(caught))[-8000:]
-    channel.send("bye", code=code, error=text, peak_mb=peak_mb())
-    os._exit(code)
+        told = {"code": 2, **failure(caught, recorder.files)}
+    channel.send("bye", **told, peak_mb=peak_mb())
+    stacks.close()
+    os._exit(told["code"])
 
 
 def work(
-    engine: Engine, channel: Channel, job: dict[str, Any], scratch: str, folders: tuple[str, ...]
+    engine: Engine, recorder: Recorder, job: dict[str, Any], scratch: str, folders: tuple[str, ...]
 ) -> None:
     """One job: the user's modules, then every run of it."""
-    user = tuple(os.path.join(os.path.realpath(path), "") for path in job.get("paths", ()))
-    recorder = Recorder(channel, job, Files(folders, user))
     guard = Guard((scratch,), recorder.on_blocked)
     guard.install()
     threading.Thread(target=listen, args=(recorder,), daemon=True, name="playhead-listen").start()
@@ -220,20 +200,23 @@ def work(
     began = time.perf_counter()
     if job.get("cwd"):
         os.chdir(job["cwd"])
-    for path in reversed(job.get("paths", ())):
-        sys.path.insert(0, path)
-    if recorder.record == "full":
-        # Before the engine makes its threads: a trace function only reaches those that start later.
-        recorder.lines.start()
+    use_paths(tuple(job.get("paths", ())), folders)
+    sys.argv = [job.get("code", "")]
     recorder.enter()
     guard.armed = True
     workflows = engine.load(job, recorder)
     recorder.leave()
-    channel.send("loaded", workflows=workflows, took_ms=round((time.perf_counter() - began) * 1000, 1))
+    recorder.channel.send(
+        "loaded", workflows=workflows, took_ms=round((time.perf_counter() - began) * 1000, 1)
+    )
+    if recorder.record == "full":
+        recorder.lines.start()
+    else:
+        trace_nothing()
     for item in job["items"]:
         if recorder.cancelled:
             break
-        wall, cpu = time.perf_counter(), time.process_time_ns()
+        wall, cpu = time.perf_counter(), _cpu_ns()
         recorder.begin(item)
         recorder.end(replay_one(engine, item, recorder), wall, cpu)
 
@@ -245,6 +228,5 @@ def replay_one(engine: Engine, item: dict[str, Any], recorder: Recorder) -> dict
     except Stop as stop:
         outcome = stop.kind if stop.kind in ("cancelled", "blocked") else "failed"
         return {"outcome": outcome, "error": "" if outcome != "failed" else stop.kind}
-    except Exception as error:  # noqa: BLE001 - told with its stack
-        text = f"{type(error).__name__}: {error}"[:2000]
-        return {"outcome": "failed", "error": text, "stack": traceback.format_exc()[-8000:]}
+    except BaseException as error:  # noqa: BLE001 - told with its stack
+        return {"outcome": "failed", **failure(error, recorder.files)}

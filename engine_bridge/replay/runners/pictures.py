@@ -1,4 +1,8 @@
-"""Runner part: bounded, inert pictures of values. No ``__repr__``, property or other code of the user runs."""
+"""Runner part: bounded, inert pictures of values. No ``__repr__``, property, metaclass or other code of the user runs.
+
+Only the real type is asked (never ``isinstance``, which falls back on ``__class__``), and only by the slots and
+descriptors of built-in types, which no class can override.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,11 @@ import collections
 import datetime
 import decimal
 import enum
+import gc
 import math
 import types
 import uuid
+import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
@@ -17,101 +23,176 @@ DEEP = 4
 MANY = 24
 LONG = 240
 NODES = 400
+STEP_NODES = 4000
 BIG = 1 << 53
 
 _NONE = object()
 _SEQUENCES: tuple[Any, ...] = (list, tuple, set, frozenset, collections.deque)
-_FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType)
-_TIMES = (datetime.datetime, datetime.date, datetime.time)
+_DATE, _DATETIME = datetime.date, datetime.datetime
+_ZONES: tuple[type, ...] = (type(None), datetime.timezone, zoneinfo.ZoneInfo)
+_RUNNING = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
+_class_name = type.__dict__["__qualname__"].__get__
+_class_order = type.__dict__["__mro__"].__get__
+_class_module = type.__dict__["__module__"].__get__
+_class_dict = type.__dict__["__dict__"].__get__
+_error_args = BaseException.__dict__["args"].__get__
+_bound_function = types.MethodType.__dict__["__func__"].__get__
 
 
-def _function_name(value: Any) -> str:
-    return str(getattr(value, "__qualname__", "?"))
+def type_name(kind: type) -> str:
+    """A class' name, within the function that made it."""
+    return str(_class_name(kind)).rpartition("<locals>.")[2][:LONG]
 
 
-def _future_state(value: Any) -> str:
-    return "cancelled" if value.cancelled() else "done" if value.done() else "pending"
+def _time(value: Any) -> str:
+    if type(value.tzinfo) in _ZONES:
+        return str(value.isoformat())
+    # Another tzinfo would be the user's code.
+    return f"{value.replace(tzinfo=None).isoformat()} (in {type_name(type(value.tzinfo))})"
+
+
+def _plain_date(value: Any, kind: type) -> Any:
+    """The date or datetime inside a subclass of it, field by field."""
+    base = _DATETIME if issubclass(kind, _DATETIME) else _DATE
+    names = ("year", "month", "day", "hour", "minute", "second", "microsecond", "tzinfo")
+    fields = [getattr(base, name) for name in names[: 8 if base is _DATETIME else 3]]
+    return base(*(field.__get__(value, kind) for field in fields))
+
+
+def _method(value: Any) -> str:
+    function = _bound_function(value)
+    return function.__qualname__ if type(function) is types.FunctionType else "?"
+
+
+def _module(value: Any) -> str:
+    name = object.__getattribute__(value, "__dict__").get("__name__")
+    return name if type(name) is str else "?"
 
 
 _PLAIN: dict[type, Callable[[Any], str]] = {
-    bytes: lambda v: repr(v[:48]),
-    bytearray: lambda v: repr(bytes(v[:48])),
     complex: repr,
     decimal.Decimal: str,
-    uuid.UUID: str,
+    _DATE: lambda v: str(v.isoformat()),
     datetime.timedelta: str,
-    types.ModuleType: lambda v: str(v.__name__),
-    **dict.fromkeys(_TIMES, lambda v: v.isoformat()),
-    **dict.fromkeys(_FUNCTIONS, _function_name),
+    types.ModuleType: _module,
+    types.FunctionType: lambda v: str(v.__qualname__),
+    types.BuiltinFunctionType: lambda v: str(v.__name__),
+    types.MethodType: _method,
+    **dict.fromkeys((_DATETIME, datetime.time), _time),
+    **dict.fromkeys(_RUNNING, lambda v: str(v.__qualname__)),
 }
 
 
 class Painter:
-    """Makes one picture; ``nodes`` bounds it as a whole."""
+    """Makes pictures; ``nodes`` bounds each, ``left`` all of them together."""
 
-    def __init__(self) -> None:
-        self.nodes = NODES
-        self.open: set[int] = set()
+    def __init__(self, left: int = NODES) -> None:
+        self.left = left
+        self.nodes = 0
+        self._open: set[int] = set()
 
-    def paint(self, value: Any, depth: int = 0) -> Any:
-        """An atom, or a dict as described in engine_bridge/replay/model.py."""
+    def __call__(self, value: Any) -> Any:
+        """The picture of one value, as described in engine_bridge/replay/model.py."""
+        self.nodes = allowed = min(NODES, self.left)
+        painted = self.paint(value, 0)
+        self.left -= allowed - self.nodes
+        return painted
+
+    def paint(self, value: Any, depth: int) -> Any:
+        """An atom, or a dict."""
         self.nodes -= 1
         kind = type(value)
         atom = _atom(value, kind)
         if atom is not _NONE:
             return atom
         if kind in _PLAIN:
-            picture = {"t": kind.__name__, "r": _PLAIN[kind](value)[:LONG]}
-            return {**picture, "n": len(value)} if kind in (bytes, bytearray) else picture
-        if depth >= DEEP or self.nodes <= 0 or id(value) in self.open:
-            return {"t": kind.__name__, "r": "…"}
-        self.open.add(id(value))
+            return {"t": type_name(kind), "r": _PLAIN[kind](value)[:LONG]}
+        if depth >= DEEP or self.nodes <= 0 or id(value) in self._open:
+            return {"t": type_name(kind), "r": "…"}
+        self._open.add(id(value))
         try:
-            return self._inside(value, kind, depth + 1)
-        except Exception as error:  # noqa: BLE001 - whatever a foreign object does, the picture says so
-            return {"t": kind.__name__, "r": f"<unreadable: {type(error).__name__}>"}
+            return {"t": type_name(kind), **self._inside(value, kind, depth + 1)}
+        except Exception as error:  # noqa: BLE001 - another thread may be changing it
+            return {"t": type_name(kind), "r": f"<unreadable: {type_name(type(error))}>"}
         finally:
-            self.open.discard(id(value))
+            self._open.discard(id(value))
 
-    def _inside(self, value: Any, kind: type, depth: int) -> Any:
-        # The real type is asked, and its base's own methods are called: a class may override all others.
-        if issubclass(kind, enum.Enum):
-            return {"t": kind.__name__, "r": str(object.__getattribute__(value, "_name_"))}
+    def _inside(self, value: Any, kind: type, depth: int) -> dict[str, Any]:
+        if globals().get(_class_name(kind)) is kind:
+            return {"r": "part of the replay"}
+        names = _field_names(kind) if issubclass(kind, tuple) else ()
+        if names:
+            return {"o": self._pairs(zip(names, tuple.__iter__(value), strict=False), depth, False)}
         for base in _SEQUENCES:
             if issubclass(kind, base):
-                # Another thread may change it meanwhile; a copy of the front is enough.
-                items = [item for item, _ in zip(base.__iter__(value), range(MANY), strict=False)]
-                painted = [self.paint(item, depth) for item in items]
-                return {"t": kind.__name__, "n": base.__len__(value), "i": painted}
-        if issubclass(kind, dict) or kind is types.MappingProxyType:
-            entries = dict.items(value) if issubclass(kind, dict) else value.items()
-            pairs = [pair for pair, _ in zip(entries, range(MANY), strict=False)]
-            painted = [[self.paint(k, depth), self.paint(v, depth)] for k, v in pairs]
-            return {"t": kind.__name__, "n": len(entries), "m": painted}
-        if issubclass(kind, str):
-            return {"t": kind.__name__, "n": str.__len__(value), "r": str.__getitem__(value, slice(LONG))}
+                return {"n": base.__len__(value), "i": self._items(base.__iter__(value), depth)}
+        if issubclass(kind, dict):
+            return {"n": dict.__len__(value), "m": self._pairs(dict.items(value), depth, True)}
+        if kind is types.MappingProxyType:
+            inner = gc.get_referents(value)[0]
+            return self._inside(inner, type(inner), depth)
+        if issubclass(kind, enum.Enum):
+            name = _own_dict(value, kind).get("_name_")
+            return {"r": name if type(name) is str else "?"}
         if issubclass(kind, type):
-            names = [type.__getattribute__(value, name) for name in ("__module__", "__qualname__")]
-            return {"t": "type", "r": ".".join(map(str, names))}
+            return {"t": "type", "r": _class_text(value)}
         if issubclass(kind, BaseException):
-            args = BaseException.__getattribute__(value, "args")
-            return {"t": kind.__name__, "i": [self.paint(arg, depth) for arg in args[:MANY]], "n": len(args)}
-        if issubclass(kind, asyncio.Future) and kind.__module__ in ("_asyncio", "asyncio.futures"):
-            return {"t": kind.__name__, "r": _future_state(value)}
-        return {"t": kind.__qualname__, "o": self._attributes(value, kind, depth)}
+            arguments = _error_args(value)
+            return {"n": len(arguments), "i": self._items(iter(arguments), depth)}
+        return _scalar(value, kind) or {"o": self._attributes(value, kind, depth)}
+
+    def _items(self, items: Any, depth: int) -> list[Any]:
+        found = []
+        for item, _ in zip(items, range(MANY), strict=False):
+            if self.nodes <= 0:
+                break
+            found.append(self.paint(item, depth))
+        return found
+
+    def _pairs(self, pairs: Any, depth: int, keys: bool) -> list[list[Any]]:
+        found = []
+        for (key, value), _ in zip(pairs, range(MANY), strict=False):
+            if self.nodes <= 0:
+                break
+            found.append([self.paint(key, depth) if keys else key[:LONG], self.paint(value, depth)])
+        return found
 
     def _attributes(self, value: Any, kind: type, depth: int) -> list[list[Any]]:
-        own = _own_dict(value)
-        names: list[str] = [name for name in own if isinstance(name, str) and not name.startswith("__")]
-        found = [[name, self.paint(own[name], depth)] for name in names[:MANY]]
-        for base in kind.__mro__:
-            for name, member in list(vars(base).items())[: 4 * MANY]:
-                if isinstance(member, types.MemberDescriptorType) and len(found) < MANY:
+        own = _own_dict(value, kind)
+        names = [name for name in list(own) if type(name) is str and not name.startswith("__")]
+        found = self._pairs(((name, own[name]) for name in names), depth, False)
+        for base in _class_order(kind):
+            for name, member in list(_class_dict(base).items())[: 4 * MANY]:
+                slot = type(member) is types.MemberDescriptorType and type(name) is str
+                if slot and not name.startswith("__") and len(found) < MANY and self.nodes > 0:
                     try:
-                        found.append([name, self.paint(member.__get__(value, kind), depth)])
+                        found.append([name[:LONG], self.paint(member.__get__(value, kind), depth)])
                     except AttributeError:
                         continue
         return found
+
+
+def _scalar(value: Any, kind: type) -> dict[str, Any]:
+    """Text of subclasses of atoms, of bytes, futures and UUIDs; {} for all others."""
+    if issubclass(kind, str):
+        return {"n": str.__len__(value), "r": str.__getitem__(value, slice(LONG))}
+    if issubclass(kind, int):
+        return {"r": _digits(int.__index__(value))}
+    if issubclass(kind, float):
+        return {"r": float.__repr__(value)}
+    for base in (bytes, bytearray):
+        if issubclass(kind, base):
+            return {"n": base.__len__(value), "r": repr(bytes(base.__getitem__(value, slice(48))))}
+    if kind is uuid.UUID:
+        return {"r": str(value)}
+    if issubclass(kind, _DATE):
+        exact = _plain_date(value, kind)
+        return {"r": _PLAIN[type(exact)](exact)}
+    if issubclass(kind, asyncio.Future) and asyncio.Future is not getattr(asyncio.futures, "_PyFuture", None):
+        # The C class' own methods: they look at nothing that a subclass defines.
+        done = asyncio.Future.done(value)
+        return {"r": "cancelled" if asyncio.Future.cancelled(value) else "done" if done else "pending"}
+    return {}
 
 
 def _atom(value: Any, kind: type) -> Any:
@@ -127,12 +208,25 @@ def _atom(value: Any, kind: type) -> Any:
     return _NONE
 
 
-def _own_dict(value: Any) -> dict[str, Any]:
-    try:
-        own = object.__getattribute__(value, "__dict__")
-    except Exception:  # noqa: BLE001 - a class may raise anything here
-        return {}
-    return own if type(own) is dict else {}
+def _field_names(kind: type) -> tuple[str, ...]:
+    """The fields of a named tuple, () of any other."""
+    names = next((_class_dict(b)["_fields"] for b in _class_order(kind) if "_fields" in _class_dict(b)), ())
+    return names if type(names) is tuple and all(type(name) is str for name in names) else ()
+
+
+def _own_dict(value: Any, kind: type) -> dict[Any, Any]:
+    """An object's real dictionary, by the descriptor of the class that brought it; {} without one."""
+    for base in _class_order(kind):
+        member = _class_dict(base).get("__dict__")
+        if type(member) is types.GetSetDescriptorType:
+            own = member.__get__(value, kind)
+            return own if type(own) is dict else {}
+    return {}
+
+
+def _class_text(value: type) -> str:
+    module = _class_module(value)
+    return f"{module}.{type_name(value)}" if type(module) is str else type_name(value)
 
 
 def _digits(value: int) -> str:
@@ -142,4 +236,4 @@ def _digits(value: int) -> str:
 
 def picture(value: Any) -> Any:
     """A picture of one value."""
-    return Painter().paint(value)
+    return Painter()(value)
