@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from engine_bridge.format import count
@@ -29,6 +29,7 @@ class Row:
     expandable: bool = False
     expanded: bool = False
     note: str = ""
+    _words: dict[bool, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -36,7 +37,10 @@ class Row:
 
     def text(self, *, reveal: bool = False) -> tuple[str, str]:
         """Words and theme token."""
-        return (self.note, "muted") if self.note else words(self.value, self.secret, reveal=reveal)
+        if reveal not in self._words:
+            found = words(self.value, self.secret, reveal=reveal)
+            self._words[reveal] = (self.note, "muted") if self.note else found
+        return self._words[reveal]
 
     def was(self, *, reveal: bool = False) -> str:
         """The value before, in words; "" when it is as it was."""

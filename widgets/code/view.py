@@ -78,7 +78,8 @@ class CodeView(TextView):
 
     def set_hits(self, hits: dict[int, int], steps: frozenset[int]) -> None:
         """How often each line ran, and the lines on which steps stand."""
-        if hits != self._hits or steps != self._steps:
+        # The same objects come again and again while the playhead moves: comparing them would cost a millisecond.
+        if hits is not self._hits or steps is not self._steps:
             self._hits, self._steps = hits, steps
             self.viewport().update()
 

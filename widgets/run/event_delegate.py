@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from engine_bridge.model import Provenance
@@ -51,16 +51,17 @@ class EventDelegate(QStyledItemDelegate):
 
     def _ground(self, p: QPainter, option: QStyleOptionViewItem, t: Theme, row: int, column: int) -> None:
         rect = option.rect
+        hairline, chosen = _mixed(t)
         if row == self.current:
             p.fillRect(rect, t.color("selection"))
         elif self._model.of_step(row):
-            p.fillRect(rect, mix(t.color("selection"), t.color("panel"), 0.45))
+            p.fillRect(rect, chosen)
         elif option.state & QStyle.StateFlag.State_MouseOver:
             p.fillRect(rect, t.color("raised"))
         if column == NUMBER and (row == self.current or self._model.of_step(row)):
             tone = "playhead" if row == self.current else "accent"
             p.fillRect(rect.left(), rect.top(), 3, rect.height(), t.color(tone))
-        p.fillRect(rect.left(), rect.bottom(), rect.width(), 1, mix(t.color("line"), t.color("panel"), 0.5))
+        p.fillRect(rect.left(), rect.bottom(), rect.width(), 1, hairline)
 
     def _glyph(self, p: QPainter, t: Theme, row: int, inner: QRect) -> QRect:
         event = self._model.event_at(row)
@@ -74,3 +75,14 @@ class EventDelegate(QStyledItemDelegate):
             italic.setItalic(True)
             p.setFont(italic)
         return inner.adjusted(20, 0, 0, 0)
+
+
+_MIXED: dict[str, tuple[QColor, QColor]] = {}
+
+
+def _mixed(t: Theme) -> tuple[QColor, QColor]:
+    """Hairline and ground of the selected step's rows: the same for each of the hundred cells of a frame."""
+    if t.name not in _MIXED:
+        panel = t.color("panel")
+        _MIXED[t.name] = (mix(t.color("line"), panel, 0.5), mix(t.color("selection"), panel, 0.45))
+    return _MIXED[t.name]

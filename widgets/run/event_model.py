@@ -26,6 +26,7 @@ from widgets.run.moment import spans_days
 COLUMNS: Final = ("#", "time", "event", "step", "detail")
 NUMBER, TIME, EVENT, STEP, DETAIL = range(5)
 _CACHED: Final = 512
+_TEXTS = 4_000
 _PREVIEW: Final = 120  # characters
 _DISPLAY: Final = int(Qt.ItemDataRole.DisplayRole)
 _TOOLTIP: Final = int(Qt.ItemDataRole.ToolTipRole)
@@ -42,6 +43,7 @@ class EventModel(QAbstractTableModel):
         self._count = 0
         self._rows: NDArray[np.int64] | None = None
         self._cache: OrderedDict[int, Event] = OrderedDict()
+        self._texts: dict[tuple[int, int], str] = {}
         self._zone: tzinfo | None = None
         self._with_day = False
         self.position: int | None = None
@@ -65,6 +67,7 @@ class EventModel(QAbstractTableModel):
         self._look_at_days()
 
     def _look_at_days(self) -> None:
+        self._texts.clear()
         self._with_day = self._history is not None and spans_days(self._history, self._zone)
 
     @property
@@ -170,7 +173,16 @@ class EventModel(QAbstractTableModel):
         return None
 
     def text(self, row: int, column: int) -> str:
-        """A cell's words."""
+        """A cell's words; those of rows in sight are asked for with every frame."""
+        key = (self.source_row(row), column)
+        text = self._texts.get(key)
+        if text is None:
+            if len(self._texts) > _TEXTS:
+                self._texts.clear()
+            text = self._texts[key] = self._text(row, column)
+        return text
+
+    def _text(self, row: int, column: int) -> str:
         event = self.event_at(row)
         if event is None:
             return ""

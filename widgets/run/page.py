@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import tzinfo
 
 import numpy as np
-from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QPalette
 from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -101,6 +101,10 @@ class RunView(QWidget):
         self.right.add(Pane("graph", "Graph", self.graph))
         yield
         self.code = CodePane()
+        self._code_timer = QTimer(self)
+        self._code_timer.setSingleShot(True)
+        self._code_timer.setInterval(0)
+        self._code_timer.timeout.connect(lambda: self.code.set_position(self._position))
         self.right.add(Pane("code", "Code", self.code))
         self.right.set_shown("code", False)
         yield
@@ -232,7 +236,8 @@ class RunView(QWidget):
         self.timeline.set_position(self._position)
         self.graph.set_position(self._position)
         self.events.set_position(self._position)
-        self.code.set_position(self._position)
+        # In a turn of its own: two short pauses of the event loop are smoother than one long one.
+        self._code_timer.start()
         self.transport.set_live(self._position is None)
         self._show_moment()
 
