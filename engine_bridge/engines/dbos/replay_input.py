@@ -71,7 +71,9 @@ def _rows(db: Database, reader: Reader, table: str, column: str, ids: list[str])
         return []
     names = db.tables.found[table]
     columns = [_column(db, table, name) for name in names]
-    found = reader.all(sa.select(*columns).where(db.tables.col(table, column).in_(ids)))
+    # In the order in which they were written: of concurrent steps no time tells which one went on first.
+    place: sa.ColumnClause[Any] = sa.literal_column("rowid" if db.dialect == "sqlite" else "ctid")
+    found = reader.all(sa.select(*columns).where(db.tables.col(table, column).in_(ids)).order_by(place))
     return [dict(zip(names, row, strict=True)) for row in found]
 
 

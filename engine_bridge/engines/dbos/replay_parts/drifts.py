@@ -79,8 +79,10 @@ class Drifts:
         child = walk.recorded.children.get(row.get("child_workflow_id") or "")
         if row.get("function_name") != asked["name"]:
             return
-        if asked["id"] and row.get("child_workflow_id") and asked["id"] != row["child_workflow_id"]:
-            walk.drifted("child id", row["child_workflow_id"], asked["id"], fid)
+        held = row.get("child_workflow_id")
+        # What a fork copied has the ids of the run that it was forked from.
+        if asked["id"] and held and asked["id"] != held and not walk.recorded.row.get("forked_from"):
+            walk.drifted("child id", held, asked["id"], fid)
         if child is not None:
             self._inputs(walk, fid, child, asked)
             self._queue(walk, fid, child, asked)

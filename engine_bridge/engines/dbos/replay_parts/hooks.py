@@ -6,6 +6,8 @@ import asyncio
 import functools
 import inspect
 import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +27,7 @@ _WRITERS = (
 _THREADS = ("queue_thread", "background_jobs_thread", "dynamic_scheduler_loop", "startup_recovery_thread")
 _LISTENERS = ("run_notification_listener", "run_notifier")
 _TO_THREAD_ORIGINAL = asyncio.to_thread
+NAP_S = 1.0
 
 
 def quiet() -> None:
@@ -59,6 +62,11 @@ def _nothing(original: Any) -> Any:
     return later if inspect.iscoroutinefunction(original) else lambda *values, **named: None
 
 
+async def _set_up(original: Any, database: Any, waiters: Any, setup: Any, *values: Any) -> Any:
+    """The first half of a wait: here it may last, and then it must be possible to give it up."""
+    return await asyncio.to_thread(setup, *values)
+
+
 class Hooks:
     """Puts the hooks in. Once in a process, before the user's code is imported."""
 
@@ -89,6 +97,7 @@ class Hooks:
             **{name: calls.refusing(name) for name in _WRITERS},
         }.items():
             swap(database, name, hook)
+        swap(database, "_run_event_setup_async", _set_up)
         swap(context, "create_start_workflow_child", compared.child, static=True)
         for name in ("deserialize_value", "deserialize_exception"):
             everywhere(name, calls.loading(getattr(self._core, name)))
@@ -97,6 +106,7 @@ class Hooks:
         self._core._execute_workflow_wthread = self._threaded(self._core._execute_workflow_wthread)
         self._core._execute_workflow_async = self._on_loop(self._core._execute_workflow_async)
         asyncio.to_thread = asyncio.threads.to_thread = self._to_thread
+        swap(time, "sleep", self._nap)
 
     def _watch_ids(self, context: Any) -> None:
         """Every operation takes the next function id where it is called: the line is on the stack at that moment."""
@@ -125,15 +135,30 @@ class Hooks:
         turns, frame, call = self._state.turns, sys._getframe(1), None
         if turns is None or turns.loop is not asyncio.get_running_loop():
             return _TO_THREAD_ORIGINAL(func, *args, **named)
-        if self._state.recorder.files.kind(frame.f_code.co_filename) == "engine":
+        kind = self._state.recorder.files.kind(frame.f_code.co_filename)
+        if kind == "engine" or frame.f_globals is globals():
             call = Call()
             if getattr(func, "__name__", "") == "check_workflow_result":
                 call.place = self._state.sites.line(frame)
         return turns.run(call, func, args, named)
 
+    def _nap(self, original: Any, seconds: float) -> None:
+        """A sleep in the workflow's body, which dbos does not know: over where the history goes on behind it."""
+        walk, frame = self._state.walk, sys._getframe(2)
+        if walk is None or threading.get_ident() != walk.thread or not self._state.is_user(frame):
+            original(seconds)
+        elif walk.stop is not None:
+            raise walk.again()
+        elif not walk.recorded.closed and not walk.is_behind and seconds >= NAP_S:
+            what = f"time.sleep({seconds:g}), which is not durable"
+            at = self._state.recorder.place(frame)
+            raise walk.halt(0, "stopped", now={"kind": "sleeping", "what": what, "at": at})
+
     def _threaded(self, original: Any) -> Any:
         def run(*values: Any) -> Any:
             walk = self._state.walk
+            if walk is not None:
+                walk.thread = threading.get_ident()
             try:
                 return original(*values)
             except BaseException as error:  # noqa: BLE001 - a stop, or the workflow's own error
@@ -149,6 +174,8 @@ class Hooks:
     def _on_loop(self, original: Any) -> Any:
         async def run(*values: Any) -> Any:
             walk, turns = self._state.walk, self._state.turns
+            if walk is not None:
+                walk.thread = threading.get_ident()
             sys.set_coroutine_origin_tracking_depth(ORIGIN)
             if turns is not None:
                 turns.begin()

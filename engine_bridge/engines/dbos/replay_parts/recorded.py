@@ -30,6 +30,8 @@ class Recorded:
             for row in tables.get("operation_outputs", ())
             if row["workflow_uuid"] == self.id
         }
+        # Rows come as they were written; those of a fork were copied, and keep only their times.
+        self._written = {} if self.row.get("forked_from") else {fid: n for n, fid in enumerate(self.steps)}
         own = (r for r in tables.get("workflow_input", ()) if r["workflow_uuid"] == self.id)
         self.inputs = next((row.get("inputs") for row in own), None) or self.row.get("inputs")
         self.last = max(self.steps, default=0)
@@ -74,7 +76,9 @@ class Recorded:
 
     def order(self, fid: int) -> tuple[int, int]:
         """Where a recorded step comes in the order of completion."""
-        done = self.steps[fid].get("completed_at_epoch_ms")
+        if fid in self._written:
+            return (self._written[fid], fid)
+        done = self.steps.get(fid, {}).get("completed_at_epoch_ms")
         return (_LAST if done is None else int(done), fid)
 
     def first_after(self, fid: int, name: str) -> int:

@@ -42,6 +42,10 @@ class State:
             raise Stop("cancelled")
         return walk
 
+    def is_user(self, frame: Any) -> bool:
+        """Whether a frame is of the user's code."""
+        return self.recorder.files.kind(frame.f_code.co_filename) == "user"
+
     def quietly(self, compare: Callable[[], None]) -> None:
         """A comparison that cannot be made must not change what the user's code does."""
         try:
@@ -64,6 +68,7 @@ class State:
     def reach(self, walk: Walk, fid: int, asked: str) -> dict[str, Any]:
         """The code asks for a step: its recorded row. Raises Stop (or Wait) where there is none, or another one."""
         held, call = walk.recorded.steps.get(fid), CALL.get()
+        walk.asked.setdefault(fid, asked)
         self.here.fid = fid
         if walk.stop is not None:
             raise walk.again()

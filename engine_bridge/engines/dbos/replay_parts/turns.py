@@ -19,7 +19,8 @@ from engine_bridge.engines.dbos.replay_parts.walk import Walk
 from engine_bridge.replay.runners.channel import Stop
 
 JUMPS = 1000
-SPINS = 20
+SPINS = 20  # of a loop that does not tell what is ready
+SPINS_MOST = 2000  # of one that is never at rest
 STALLS = 4
 _TO_THREAD = asyncio.to_thread
 
@@ -75,6 +76,7 @@ class Turns:
         self._ahead = 0.0
         self._spins = 0
         self._stalls = 0
+        self._over = False
 
     def begin(self) -> None:
         """On the loop, before the workflow's first line."""
@@ -85,6 +87,7 @@ class Turns:
 
     def end(self) -> None:
         """On the loop, when the walk is over."""
+        self._over = True
         with suppress(AttributeError):
             del self.loop.time
 
@@ -168,7 +171,7 @@ class Turns:
         self._look()
 
     def _look(self) -> None:
-        if not self._looking and self.loop is not None and not self.loop.is_closed():
+        if not self._looking and not self._over and self.loop is not None:
             self._looking = True
             self._spins = 0
             self.loop.call_soon(self._step)
@@ -177,7 +180,9 @@ class Turns:
         """Runs until nothing is ready: whatever a result set in motion has come to rest."""
         ready = getattr(self.loop, "_ready", None)
         self._spins += 1
-        if ready or (ready is None and self._spins < SPINS):
+        if self._over:
+            return
+        if self._spins < (SPINS if ready is None else SPINS_MOST) and (ready is None or ready):
             self.loop.call_soon(self._step)
             return
         self._looking = False

@@ -11,7 +11,7 @@ from engine_bridge.engines.dbos.replay_parts.recorded import KINDS, NOW, TIMED, 
 from engine_bridge.replay.runners.channel import Stop
 from engine_bridge.replay.runners.loop import Recorder
 
-SWALLOWED = 8
+AGAIN_MOST = 8
 _PLACE = ("file", "line", "function")
 
 
@@ -24,6 +24,7 @@ class Walk:
         self.recorded = recorded
         self.id = recorded.id
         self.concurrent = False
+        self.thread = 0
         self.places: dict[int, dict[str, Any]] = {}
         self.visited: set[int] = set()
         self.asked: dict[int, str] = {}
@@ -37,6 +38,7 @@ class Walk:
         self._recorder = recorder
         self._fid = 0
         self._swallowed = 0
+        self._furthest = 0
         self._lock = threading.RLock()
         self._sites: dict[int, dict[str, Any]] = {}
         self._called: deque[int] = deque()
@@ -57,6 +59,7 @@ class Walk:
             if fid in self.visited:
                 return
             self.visited.add(fid)
+            self._furthest = max(self._furthest, fid)
             self.asked[fid] = asked
             site = self._sites.pop(fid, {})
             self._ready[fid] = {
@@ -120,7 +123,7 @@ class Walk:
         with self._lock:
             self._swallowed += 1
             stop = self.stop or Stop("cancelled")
-        if self._swallowed > SWALLOWED and not self.concurrent:
+        if self._swallowed > AGAIN_MOST and not self.concurrent:
             self.done.set()
             threading.Event().wait()
         return stop
@@ -161,9 +164,16 @@ class Walk:
         rows = self.recorded.steps.items()
         return next((str(fid) for fid, row in rows if row.get("child_workflow_id") == child), "")
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the history goes on behind the last step that the code asked for."""
+        last = self.recorded.last
+        return self._furthest < (last - 1 if self.recorded.is_timeout(last) else last)
+
     def unvisited(self) -> list[int]:
         """Recorded steps that the code did not ask for, without the time limits of waits."""
-        return [n for n in sorted(set(self.recorded.steps) - self.visited) if not self.recorded.is_timeout(n)]
+        left = sorted(set(self.recorded.steps) - self.visited)
+        return [n for n in left if not self.recorded.is_timeout(n) and self.asked.get(n - 1) not in TIMED]
 
 
 def place_of(frame: dict[str, Any]) -> dict[str, Any]:
