@@ -19,6 +19,7 @@ class PendingActivity(_Fact, frozen=True):
     """
 
     activity_id: str = ""
+    activity_type: str = ""
     scheduled_event_id: int = 0
     state: str = ""
     attempt: int | None = None

@@ -85,7 +85,7 @@ class Clerk:
         await self._client.get_workflow_handle(id).cancel()
 
     async def terminate(self, id: str) -> None:
-        await self._client.get_workflow_handle(id).terminate("not needed any more")
+        await self._client.get_workflow_handle(id).terminate(reason="not needed any more")
 
     async def reset(self, id: str, event: int) -> str:
         answer = await self._client.workflow_service.reset_workflow_execution(

@@ -1,0 +1,128 @@
+"""What a server's refusal means, and what to do. Nothing of a request, a header or a key is repeated."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from engine_bridge.engines.temporal.client_url import ServerSource
+from engine_bridge.errors import (
+    AuthError,
+    BusyError,
+    CancelledError,
+    ConnectError,
+    NotFoundError,
+    PermissionDeniedError,
+    PlayheadError,
+    QueryError,
+    UnsupportedError,
+)
+from engine_bridge.format import plain
+
+# Status codes of gRPC.
+CANCELLED, INVALID, DEADLINE, NOT_FOUND, DENIED, EXHAUSTED = 1, 3, 4, 5, 7, 8
+PRECONDITION, UNIMPLEMENTED, UNAVAILABLE, UNAUTHENTICATED = 9, 12, 14, 16
+
+_SECRETS: Final = re.compile(r"(?i)(bearer\s+\S+|api[-_ ]?key\S*\s*[:=]\s*\S+|eyJ[\w.-]{20,})")
+_TLS: Final = re.compile(
+    r"(?i)certificate|tls|handshake|UnknownIssuer|NotValidForName|InvalidContentType|corrupt message"
+)
+_PLAIN: Final = re.compile(
+    r"(?i)InvalidContentType|corrupt message|frame with invalid size|http2 error|broken pipe|h2 protocol"
+)
+_NAMES: Final = re.compile(r"(?i)dns error|failed to lookup|name or service not known|nodename")
+
+
+def connecting(source: ServerSource, text: str) -> PlayheadError:
+    """Why no connection was made; ``text`` is what the client said."""
+    said = _masked(text)
+    where = plain(source.address, 120)
+    if _NAMES.search(text):
+        return ConnectError(
+            f"There is no host {plain(source.host, 120)}.", "Check the name, and your network.", said
+        )
+    if source.tls and _PLAIN.search(text):
+        return ConnectError(
+            f"{where} does not speak TLS.", "Leave out tls=true and certificates, or name the TLS port.", said
+        )
+    if source.tls and _TLS.search(text):
+        return ConnectError(
+            f"The TLS connection to {where} failed: {_tls_reason(text)}.", _tls_hint(text), said
+        )
+    if _PLAIN.search(text) or (not source.tls and _TLS.search(text)):
+        return ConnectError(
+            f"{where} does not speak gRPC in clear text.",
+            "If it wants TLS, add ?tls=true. The port of the web page (8233) is not the server's (7233).",
+            said,
+        )
+    return ConnectError(
+        f"No Temporal server answers at {where}.",
+        "Start it (for development: temporal server start-dev), or check host, port and firewall.",
+        said,
+    )
+
+
+def _tls_reason(text: str) -> str:
+    for sign, reason in (
+        ("UnknownIssuer", "its certificate is signed by an authority that is not known here"),
+        ("NotValidForName", "its certificate is for another name"),
+        ("Expired", "a certificate has expired"),
+        ("CertificateRequired", "it asks for a client certificate"),
+        ("certificate required", "it asks for a client certificate"),
+    ):
+        if sign in text:
+            return reason
+    return "the certificates do not fit"
+
+
+def _tls_hint(text: str) -> str:
+    if "UnknownIssuer" in text:
+        return "Name the authority's file: ca=/path/ca.pem."
+    if "NotValidForName" in text:
+        return "Name the server as its certificate does: server_name=…."
+    if "equired" in text:
+        return "Name your certificate and its key: cert=/path/client.pem&key=/path/client.key."
+    return "Check ca, cert, key and server_name of the URL."
+
+
+def calling(source: ServerSource, status: int, text: str, what: str = "") -> PlayheadError:
+    """What the status of a call means. ``what`` names the thing asked for ("the run order-7")."""
+    said = _masked(text)
+    where = plain(source.address, 120)
+    if status == NOT_FOUND and "namespace" in text.lower():
+        return NotFoundError(f"{where} has no namespace {plain(source.namespace, 120)}.", "", said)
+    if status == NOT_FOUND:
+        return NotFoundError(
+            f"The server does not know {plain(what, 200) or 'it'}.",
+            "It may have been deleted: closed runs are kept for the namespace's retention only.",
+            said,
+        )
+    if status == UNAUTHENTICATED:
+        return AuthError(
+            f"{where} does not accept these credentials.", "Give a valid API key or certificate.", said
+        )
+    if status == DENIED:
+        return PermissionDeniedError(
+            f"These credentials may not read {plain(what, 200) or f'namespace {plain(source.namespace, 120)}'}.",
+            "Ask for the right to read it, or use another API key or certificate.",
+            said,
+        )
+    if status == INVALID:
+        return QueryError(f"The server does not take this question: {said[:300]}", "Change the filter.")
+    if status == UNIMPLEMENTED:
+        return UnsupportedError(
+            "This server cannot do that.", "It needs a newer version, or its configuration.", said
+        )
+    if status == EXHAUSTED:
+        return BusyError("The server limits how much is asked of it.", "Try again in a moment.", said)
+    if status == DEADLINE:
+        return ConnectError(f"{where} did not answer in time.", "Try again; it may be overloaded.", said)
+    if status == CANCELLED:
+        return CancelledError()
+    if status == UNAVAILABLE:
+        return connecting(source, text)
+    return ConnectError(f"{where} answered with an error.", "Try again; the details say more.", said)
+
+
+def _masked(text: str) -> str:
+    return plain(_SECRETS.sub("***", text), 2_000)

@@ -1,0 +1,223 @@
+"""Whole histories and their tails, as protobuf bytes.
+
+Positions are event ids: the server numbers a run's events from 1 without gaps, and appends only. Pages hold write
+batches, at most 256 of them. A poll for new events answers at once when there is one, and empty after 20 s.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.temporal import server_describe as describe
+from engine_bridge.engines.temporal.client import Client
+from engine_bridge.engines.temporal.events import RawEvent
+from engine_bridge.engines.temporal.group import Grouper
+from engine_bridge.engines.temporal.group_payloads import at, gone, parse_key
+from engine_bridge.engines.temporal.protobuf import event_of_message, scan, slices
+from engine_bridge.history import Batch, Restart
+from engine_bridge.model import RunRef
+
+if TYPE_CHECKING:
+    from engine_bridge.engines.temporal.events import Heads
+
+ORDER: Final = (
+    "Positions are event ids: the server numbers the events of a run from 1, in the order in which it wrote them. "
+    "Times are the server's clock; those of local activities are the worker's."
+)
+_POLL_S: Final = 40.0
+_PAGE: Final = 1_000
+_SHELVED: Final = 16
+_PAGE_S: Final = 30.0
+_FOREVER_S: Final = 1e9
+
+
+def bytes_of(answer: Any) -> bytes:
+    """The events of an answer as one serialized ``History``; raw blobs are histories too, and join end to end."""
+    parts = [blob.data for blob in answer.raw_history]
+    if answer.history.events:
+        parts.append(answer.history.SerializeToString())
+    return b"".join(parts)
+
+
+def events_of(answer: Any) -> list[RawEvent]:
+    """The events of an answer in normal form."""
+    data = bytes_of(answer)
+    return [event_of_message(data[start:end]) for start, end in slices(data)]
+
+
+class Reading:
+    """One history as far as it was read: its steps, and the token to go on by."""
+
+    def __init__(self, client: Client, ref: RunRef) -> None:
+        self.grouper = Grouper(ref)
+        self.ended = False
+        self._client = client
+        self._ref = ref
+        self._token = b""
+        self._records: dict[int, Any] = {}
+
+    def record(self, event_id: int) -> Any:
+        """The bytes of an event that was read, None for another."""
+        return self._records.get(event_id)
+
+    def page(self, cancel: CancelToken, *, wait: bool = False) -> Heads:
+        """The next page, not yet grouped; with ``wait`` it may take 20 s, and be empty.
+
+        Raises NotFoundError and ConnectError.
+        """
+        answer = self._client.call(
+            "get_workflow_execution_history",
+            self._request(),
+            cancel,
+            what=f"the run {self._ref.group} ({self._ref.run})",
+            timeout_s=_POLL_S if wait else _PAGE_S,
+            retry=not wait,
+        )
+        self._token = answer.next_page_token
+        self.ended = not self._token
+        heads = scan(bytes_of(answer))
+        self._records.update(zip(heads.id.tolist(), heads.record, strict=True))
+        return heads
+
+    def more(self, cancel: CancelToken) -> None:
+        """Reads and groups the next page."""
+        self.grouper.add(self.page(cancel))
+
+    def _request(self) -> Any:
+        from temporalio.api.common.v1 import WorkflowExecution
+        from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
+
+        return GetWorkflowExecutionHistoryRequest(
+            namespace=self._client.source.namespace,
+            execution=WorkflowExecution(workflow_id=self._ref.group, run_id=self._ref.run),
+            maximum_page_size=_PAGE,
+            next_page_token=self._token,
+            wait_new_event=True,
+        )
+
+
+class Shelf:
+    """Readings that may be gone on with. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._readings: OrderedDict[tuple[RunRef, int], Reading] = OrderedDict()
+
+    def put(self, ref: RunRef, reading: Reading) -> None:
+        with self._lock:
+            self._readings[ref, reading.grouper.last_id] = reading
+            while len(self._readings) > _SHELVED:
+                self._readings.popitem(last=False)
+
+    def find(self, ref: RunRef, event_id: int) -> Any:
+        """The bytes of an event of a history that was read, None when it was not."""
+        with self._lock:
+            found = [reading.record(event_id) for (run, _), reading in self._readings.items() if run == ref]
+        return next((record for record in found if record is not None), None)
+
+    def take(self, ref: RunRef, after: int) -> Reading | None:
+        with self._lock:
+            return self._readings.pop((ref, after), None)
+
+
+def read(client: Client, shelf: Shelf, ref: RunRef, cancel: CancelToken) -> Iterator[Batch]:
+    """The whole history, a page a batch. What is pending comes with the last one."""
+    found = describe.read(client, ref, cancel)
+    from engine_bridge.engines.temporal.server_header import with_pollers
+
+    found = with_pollers(client, found, cancel)
+    ref, reading = found.ref, Reading(client, found.ref)
+    expected = max(found.length, 1)
+    first = True
+    while reading.grouper.last_id < expected and not reading.ended:
+        reading.more(cancel)
+        done = reading.grouper.last_id >= expected or reading.ended
+        if done:
+            reading.grouper.set_pending(found.pending.activities, found.pending.nexus)
+        header = found.run(reading.grouper, client) if first or done else None
+        first = False
+        yield reading.grouper.batch(
+            header, total=expected, engine_now_ns=client.now_ns(), notes=_notes(reading, found)
+        )
+        cancel.progress(reading.grouper.last_id, expected, "reading events")
+    shelf.put(ref, reading)
+
+
+def _notes(reading: Reading, found: describe.Described) -> tuple[str, ...]:
+    unknown = reading.grouper.unknown
+    notes = [
+        f"{count} events of a type that this version does not know: {name}" for name, count in unknown.items()
+    ]
+    if reading.ended and reading.grouper.last_id < found.length:
+        notes.append(f"The server gave {reading.grouper.last_id:,} of {found.length:,} events.")
+    return tuple(notes)
+
+
+def follow(
+    client: Client, shelf: Shelf, ref: RunRef, after: int, cancel: CancelToken
+) -> Iterator[Batch | Restart]:
+    """New batches until the run has closed and all is told, or until cancelled. Raises ConnectError when the server is
+    away: the next call goes on where this one ended, in another process too."""
+    reading = shelf.take(ref, after) or _caught_up(client, ref, after, cancel)
+    if reading is None:
+        yield Restart("The server's history of this run does not continue what was read.")
+        return
+    try:
+        yield from _follow(client, reading, ref, cancel)
+    finally:
+        shelf.put(ref, reading)
+
+
+def _caught_up(client: Client, ref: RunRef, after: int, cancel: CancelToken) -> Reading | None:
+    """A reading that told all up to a position: the history is read again, which groups into the same rows."""
+    reading = Reading(client, ref)
+    while reading.grouper.last_id < after and not reading.ended:
+        heads = reading.page(cancel)
+        reading.grouper.add(heads.pick(np.flatnonzero(heads.id <= after)))
+        if reading.grouper.last_id == after:
+            reading.grouper.batch()
+            reading.grouper.add(heads.pick(np.flatnonzero(heads.id > after)))
+    return reading if reading.grouper.last_id >= after else None
+
+
+def _follow(client: Client, reading: Reading, ref: RunRef, cancel: CancelToken) -> Iterator[Batch | Restart]:
+    watch = describe.Watch(client, ref)
+    told_id = None
+    while True:
+        moved = told_id is not None and reading.grouper.last_id > told_id
+        told_id = reading.grouper.last_id
+        found = watch.look(cancel, moved=moved)
+        if found is not None:
+            reading.grouper.set_pending(found.pending.activities, found.pending.nexus)
+        header = None if found is None else found.run(reading.grouper, client)
+        yield reading.grouper.batch(header, engine_now_ns=client.now_ns())
+        if reading.ended:
+            # Nothing is appended to a closed run; whoever looks at it ends the call.
+            cancel.wait(_FOREVER_S)
+            cancel.raise_if_cancelled()
+        heads = reading.page(cancel, wait=True)
+        reading.grouper.add(heads)
+        if len(heads) and reading.grouper.last_ns is not None:
+            client.observed(reading.grouper.last_ns)
+
+
+def payload(client: Client, shelf: Shelf, key: str, cancel: CancelToken) -> bytes:
+    """The bytes of a payload, of a history at hand, or read as far as its event. Raises NotFoundError."""
+    ref, event_id, path = parse_key(key)
+    record = shelf.find(ref, event_id)
+    if record is None:
+        reading = Reading(client, ref)
+        length = describe.read(client, ref, cancel).length
+        while record is None and reading.grouper.last_id < min(event_id, length) and not reading.ended:
+            reading.more(cancel)
+            record = reading.record(event_id)
+    found = at(event_of_message(record), path) if record is not None else None
+    if found is None:
+        raise gone()
+    return found.data
