@@ -72,7 +72,7 @@ class _Gate:
         self._cancel = cancel
         self._on_result = on_result
         self._reading = threading.Lock()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # whoever hears of a result may cancel
         self._again: deque[Case] = deque()
         self._results: dict[int, Result] = {}
         self._given = 0
