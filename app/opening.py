@@ -94,7 +94,8 @@ def engine_of(target: str) -> tuple[Engine, str]:
         if url is not None:
             return engine, url if "://" in url else str(path)
     if folder:
-        raise UsageError(f"{plain(str(path))} is a folder with nothing in it that Playhead can open.", what_opens())
+        hint = "Nothing in it is a file that Playhead opens by folders. Choose a file. "
+        raise UsageError(f"{plain(str(path))} is a folder.", hint + what_opens())
     raise UsageError(f"{plain(path.name)} is no file that Playhead can open.", what_opens())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -92,8 +93,23 @@ class SourceActions:
 
         dialog = QFileDialog(self._window, "Open file")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.filesSelected.connect(lambda paths: [self.open(path) for path in paths])
+        dialog.filesSelected.connect(self.open_files)
         dialog.open()
+
+    def open_files(self, paths: list[str]) -> None:
+        """Opens files and folders: those that make one source together open as one."""
+        if len(paths) < 2:
+            for path in paths:
+                self.open(path)
+            return
+
+        self._sources.in_thread("playhead-files", self._look_at, paths)
+
+    def _look_at(self, paths: list[str]) -> None:
+        from app.opening import together
+
+        for target in together(paths):
+            self._window.deliver(functools.partial(self.open, target))
 
     def connect(self) -> None:
         """Opens the connect dialog."""

@@ -223,7 +223,7 @@ class MainWindow(Frame):
         """Opens a URL, a path or ``@name`` and goes to its runs."""
         self.actions_of_sources.open(target, title)
 
-    def deliver(self, callback: Callable[[], None]) -> None:
+    def deliver(self, callback: Callable[[], object]) -> None:
         """Runs a callback in the GUI thread, soon; never after the window was closed. Any thread."""
         self._delivered.emit(callback)
 
@@ -300,9 +300,9 @@ class MainWindow(Frame):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        for url in event.mimeData().urls():
-            if url.isLocalFile():
-                self.open(url.toLocalFile())
+        self.actions_of_sources.open_files(
+            [u.toLocalFile() for u in event.mimeData().urls() if u.isLocalFile()]
+        )
         event.acceptProposedAction()
 
     def closeEvent(self, event: QCloseEvent) -> None:

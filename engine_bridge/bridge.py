@@ -396,14 +396,14 @@ class Bridge(ABC):
         raise self._unsupported(Capability.RUNS)
 
     @staticmethod
-    def decode_event(record: bytes) -> Event:
+    def decode_event(record: Any) -> Event:
         """Turns an event record of this bridge's batches into an Event; any thread, no connection."""
         from engine_bridge.history import decode_event
 
         return decode_event(record)
 
     @staticmethod
-    def decode_step(record: bytes) -> Step:
+    def decode_step(record: Any) -> Step:
         """As decode_event, for steps."""
         from engine_bridge.history import decode_step
 

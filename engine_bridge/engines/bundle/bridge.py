@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from engine_bridge import format as fmt
+from engine_bridge import lists
 from engine_bridge.bridge import (
     Bridge,
     Capability,
@@ -26,7 +27,6 @@ from engine_bridge.bundle import PAYLOADS, RUNS, BundledRun, Place
 from engine_bridge.bundle_columns import unpack
 from engine_bridge.bundle_file import Reader
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.bundle import lists
 from engine_bridge.errors import ConnectError, CorruptError, NotFoundError, UnsupportedError
 from engine_bridge.history import Batch, History
 from engine_bridge.model import Run, RunRef

@@ -1,1 +1,67 @@
 """Temporal: exported histories, servers, and dev-server databases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine_bridge.bridge import Bridge, ConnectField, ConnectForm, Engine
+from engine_bridge.engines.temporal import url as urls
+
+if TYPE_CHECKING:
+    from engine_bridge.model import Event, Step
+
+
+def _bridge(url: str, secret: str | None) -> Bridge:
+    scheme = url.partition("://")[0].lower()
+    if scheme == urls.SERVER:
+        from engine_bridge.engines.temporal.server_bridge import ServerBridge
+
+        return ServerBridge(url, secret)
+    if scheme == urls.SQLITE:
+        from engine_bridge.engines.temporal.dev_bridge import DevBridge
+
+        return DevBridge(url)
+    from engine_bridge.engines.temporal.file_bridge import FileBridge
+
+    return FileBridge(url)
+
+
+def _decode_event(record: Any) -> Event:
+    from engine_bridge.engines.temporal.group_event import decode_event
+
+    return decode_event(record)
+
+
+def _decode_step(record: Any) -> Step:
+    from engine_bridge.engines.temporal.group_step import decode_step
+
+    return decode_step(record)
+
+
+def _absolute(url: str) -> str:
+    scheme = url.partition("://")[0].lower()
+    return url if "://" in url and scheme != urls.FILE else urls.absolute(url)
+
+
+ENGINE = Engine(
+    name="temporal",
+    title="Temporal",
+    schemes=(urls.SERVER, urls.SQLITE, urls.FILE),
+    bridge=_bridge,
+    hosts={urls.SERVER: "process"},
+    sniff=urls.sniff,
+    folders=True,
+    together=urls.together,
+    forms=(
+        ConnectForm(
+            scheme=urls.FILE,
+            title="Temporal: exported histories",
+            fields=(ConnectField("path", "File or folder", placeholder="~/histories"),),
+            build=lambda fields: urls.file_url(fields["path"]),
+        ),
+    ),
+    file_patterns=(*(f"*{suffix}" for suffix in urls.SUFFIXES), "*.json.gz"),
+    absolute=_absolute,
+    decode_event=_decode_event,
+    decode_step=_decode_step,
+)

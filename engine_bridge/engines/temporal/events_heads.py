@@ -13,6 +13,9 @@ from engine_bridge.engines.temporal.group_types import info
 from engine_bridge.model import EventKind, StepKind, StepStatus
 
 RESET_CAUSES: Final = frozenset({"WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW", "ResetWorkflow"})
+RESET: Final = code(StepKind.CONTROL)
+"""The kind of step that a failed workflow task is when it was a reset."""
+
 RETRIED_CAUSES: Final = frozenset({"WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND", "UnhandledCommand"})
 """Causes of failed workflow tasks that are no fault: the server asks the worker again."""
 

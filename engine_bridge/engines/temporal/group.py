@@ -19,11 +19,12 @@ from engine_bridge.engines.temporal.events_read import event_of
 from engine_bridge.engines.temporal.group_facts import PendingActivity, PendingNexus
 from engine_bridge.engines.temporal.group_types import Role
 from engine_bridge.history import ATTEMPT_COLUMNS, EVENT_COLUMNS, STEP_COLUMNS, Batch, Columns, empty_columns
-from engine_bridge.model import Provenance, Run, RunRef, StepKind, StepStatus
+from engine_bridge.model import EventKind, Provenance, Run, RunRef, StepKind, StepStatus
 
 Ints = NDArray[np.int64]
 
 _ENDED: Final = np.array([status.closed for status in STEP_STATUSES] + [False] * (256 - len(STEP_STATUSES)))
+_BAD: Final = np.array([status.bad for status in STEP_STATUSES] + [False] * (256 - len(STEP_STATUSES)))
 _CANCELLED: Final = code(StepStatus.CANCELLED)
 _RETRYING: Final = code(StepStatus.RETRYING)
 _RUNNING: Final = code(StepStatus.RUNNING)
@@ -32,6 +33,8 @@ _INFERRED: Final = code(Provenance.INFERRED)
 _STEP: Final = code(StepKind.STEP)
 _STARTED: Final = NUMBERS["ActivityTaskStarted"]
 _TASKS: Final = (NUMBERS["WorkflowTaskScheduled"], NUMBERS["WorkflowTaskFailed"])
+_ANSWERED: Final = NUMBERS["WorkflowTaskCompleted"]
+_OPERATOR: Final = code(EventKind.OPERATOR)
 _PAUSED: Final = NUMBERS["WorkflowExecutionPaused"]
 
 
@@ -79,6 +82,8 @@ class Grouper:
         self.task: tuple[str, int, int | None] | None = (
             None  # the last event of a workflow task: type, id, time
         )
+        self.answered: Any = None  # the record of the last completed workflow task
+        self.reset: Any = None  # the record of the reset that made this run
         self.paused: Any = None  # the record of the pause that is in force
         self.step_ids: list[int] = []
         self.step_names: list[str] = []
@@ -103,6 +108,16 @@ class Grouper:
     def open_rows(self) -> list[int]:
         """Rows of the steps that have not ended, in the order in which they began."""
         rows: list[int] = np.flatnonzero(~_ENDED[self.columns["status"]]).tolist()
+        return rows
+
+    def failed_rows(self) -> list[int]:
+        """Rows of the steps that failed or timed out."""
+        rows: list[int] = np.flatnonzero(_BAD[self.columns["status"]]).tolist()
+        return rows
+
+    def rows_of(self, kind: StepKind) -> list[int]:
+        """Rows of the steps of a kind."""
+        rows: list[int] = np.flatnonzero(self.columns["kind"] == code(kind)).tolist()
         return rows
 
     def add(self, heads: Heads) -> None:
@@ -233,6 +248,10 @@ class Grouper:
         tasks = np.flatnonzero((heads.type >= _TASKS[0]) & (heads.type <= _TASKS[1]))
         if len(tasks):
             self.task = self._fact(heads, int(tasks[-1]))
+            done = tasks[heads.type[tasks] == _ANSWERED]
+            self.answered = heads.record[int(done[-1])] if len(done) else self.answered
+        resets = np.flatnonzero((heads.type == _TASKS[1]) & (heads.event == _OPERATOR))
+        self.reset = heads.record[int(resets[-1])] if len(resets) else self.reset
         pauses = np.flatnonzero((heads.type == _PAUSED) | (heads.type == _PAUSED + 1))
         if len(pauses):
             last = int(pauses[-1])
@@ -360,20 +379,20 @@ class Grouper:
         return steps
 
     def _step_records(self, rows: Ints) -> list[Any]:
-        ended = _ENDED[self.columns["status"][rows]].tolist()
-        parents = self._parents
-        return [
-            StepRecord(
-                self.ref,
-                self.step_ids[row],
-                self.step_names[row],
-                self.members[row],
-                None if done else self.closed,
-                self._pending.get(row),
-                str(self.step_ids[parents[row]]) if row in parents else None,
-            )
-            for row, done in zip(rows.tolist(), ended, strict=True)
-        ]
+        return [self.record(row) for row in rows.tolist()]
+
+    def record(self, row: int) -> StepRecord:
+        """The record of a step."""
+        parent = self._parents.get(row)
+        return StepRecord(
+            self.ref,
+            self.step_ids[row],
+            self.step_names[row],
+            self.members[row],
+            self.closed if self.closed is not None and not _ENDED[self.columns["status"][row]] else None,
+            self._pending.get(row),
+            None if parent is None else str(self.step_ids[parent]),
+        )
 
     def _attempts(self, rows: Ints) -> Columns:
         """The attempt that the history holds of each step, which is the last one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from engine_bridge.codes import EVENT_KINDS, NONE, STEP_STATUSES
@@ -67,13 +68,15 @@ def failure_of(event: RawEvent) -> Failure | None:
         what = words(a.get("timeoutType"), "TIMEOUT_TYPE_")
         return Failure(type=f"TimeoutError ({what})" if what else "TimeoutError", time_ns=event.time_ns)
     if found is None and a.get("cause") and event.type.endswith("Failed"):
-        return Failure(type=words(a["cause"], _prefix(event.type)), time_ns=event.time_ns)
+        return Failure(type=words(a["cause"], prefix(event.type, "cause")), time_ns=event.time_ns)
     return found
 
 
-def _prefix(type_: str) -> str:
-    name = "".join(f"_{c}" if c.isupper() and i else c for i, c in enumerate(type_)).upper()
-    return f"{name}_CAUSE_"
+def prefix(type_: str, key: str) -> str:
+    """What the names of an enum begin with: the cause of a failure has one by its event's type."""
+    if key != "cause":
+        return "RETRY_STATE_"
+    return "".join(f"_{c}" if c.isupper() and i else c for i, c in enumerate(type_)).upper() + "_CAUSE_"
 
 
 def other_run(attributes: dict[str, Any]) -> RunRef | None:
@@ -94,7 +97,8 @@ def summary(event: RawEvent) -> str:
 def detail(event: RawEvent) -> str:
     """What an event's line says beside its kind and step."""
     said = summary(event)
-    words_ = _DETAILS.get(event.type, _plain)(event.attributes)
+    say = _DETAILS.get(event.type, _plain)
+    words_ = say(event.attributes)
     return " · ".join(part for part in (said, words_) if part)
 
 
@@ -162,7 +166,7 @@ def _cancel_asked(a: dict[str, Any]) -> str:
     return " · ".join(part for part in (cause, f"from workflow {sender.group}" if sender else "") if part)
 
 
-_DETAILS: Final = {
+_DETAILS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "WorkflowExecutionStarted": _started_run,
     "WorkflowTaskScheduled": _scheduled,
     "WorkflowTaskFailed": _task_failed,

@@ -23,11 +23,13 @@ _INFOS: Final = {
     "nexusHandlerFailureInfo": "NexusHandlerError",
 }
 
+_WRAPPERS: Final = frozenset({"ActivityError", "ChildWorkflowError", "NexusOperationError"})
+
 
 def failure(
     value: Any, *, attempt: int | None = None, time_ns: int | None = None, depth: int = 0
 ) -> Failure | None:
-    """A ``Failure`` (protobuf JSON) with its causes; None when there is none. Encoded messages are decoded if readable."""
+    """A ``Failure`` (protobuf JSON) with its causes, None when there is none; encoded messages are read if readable."""
     if not isinstance(value, dict) or not value:
         return None
     kind, info = next(
@@ -78,6 +80,13 @@ def _code(info: dict[str, Any]) -> str | None:
     if info.get("nonRetryable"):
         return "not retryable"
     return state or None
+
+
+def said(found: Failure) -> str:
+    """A failure in one line: what failed inside an activity, a child or a Nexus operation, not that it did."""
+    while found.causes and found.type in _WRAPPERS:
+        found = found.causes[0]
+    return f"{found.type}: {found.message}" if found.type and found.message else found.type or found.message
 
 
 def words(value: Any, prefix: str) -> str:

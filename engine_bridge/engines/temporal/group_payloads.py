@@ -71,7 +71,8 @@ def at(event: RawEvent, path: str) -> Stored | None:
     for part in inside.split("."):
         value = mapping(value).get(part)
     if inside in _MAPS or (event.type == "MarkerRecorded" and inside == "details"):
-        name, _, place = place.rpartition("/")
+        name, _, number = place.rpartition("/")
+        name, place = (name, number) if name and number.isdigit() else (place, "")
         value = mapping(value).get(name)
     if value is None:
         return None

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from engine_bridge.codes import NONE, NO_TIME, STEP_KINDS, STEP_STATUSES
+from engine_bridge.codes import NO_TIME, NONE, STEP_KINDS, STEP_STATUSES
 from engine_bridge.engines.temporal.events import Heads, RawEvent
 from engine_bridge.engines.temporal.events_heads import fill
 from engine_bridge.engines.temporal.events_read import event_of
 from engine_bridge.engines.temporal.events_values import duration_ns, integer, mapping, positive_ns, text
 from engine_bridge.engines.temporal.group import Closed, StepRecord, pending_status
-from engine_bridge.engines.temporal.group_event import KIND, detail, failure_of, other_run, shown, summary
+from engine_bridge.engines.temporal.group_event import (
+    KIND,
+    detail,
+    failure_of,
+    other_run,
+    prefix,
+    shown,
+    summary,
+)
 from engine_bridge.engines.temporal.group_facts import PendingActivity, PendingNexus
 from engine_bridge.engines.temporal.group_failures import failure, words
 from engine_bridge.engines.temporal.group_payloads import reference
@@ -272,7 +280,7 @@ def _attributes(facts: _Facts) -> dict[str, Any]:
         for key, name in (("identity", "worker"), ("cause", "cause"), ("retryState", "retry state")):
             value = text(event.attributes.get(key))
             if value:
-                found[name] = value if key == "identity" else words(value, "RETRY_STATE_")
+                found[name] = value if key == "identity" else words(value, prefix(event.type, key))
     pending = facts.record.pending
     if isinstance(pending, PendingActivity | PendingNexus):
         found |= {k: v for k, v in _pending_facts(pending).items() if v}

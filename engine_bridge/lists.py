@@ -22,7 +22,7 @@ _SORTABLE: Final = {
 
 
 def fields(runs: Sequence[Run]) -> list[Field]:
-    """What the runs of a bundle can be filtered and sorted by."""
+    """What such runs can be filtered and sorted by, with the values that they have."""
 
     def values(name: str) -> tuple[str, ...]:
         return tuple(sorted({str(value) for run in runs if (value := getattr(run, name)) is not None}))
@@ -53,7 +53,7 @@ def ordered(runs: Sequence[Run], sort: Sort) -> list[Run]:
     attribute = _SORTABLE.get(sort.field)
     if attribute is None:
         raise UsageError(
-            f"Exported runs cannot be sorted by {sort.field!r}.", f"Sortable: {', '.join(_SORTABLE)}."
+            f"These runs cannot be sorted by {sort.field!r}.", f"Sortable: {', '.join(_SORTABLE)}."
         )
     known = [run for run in runs if getattr(run, attribute) is not None]
     known.sort(key=lambda run: (getattr(run, attribute), run.id), reverse=sort.descending)

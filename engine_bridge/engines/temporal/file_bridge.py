@@ -1,0 +1,222 @@
+"""The bridge of exported histories: one file, some files, or a folder of them. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from engine_bridge import lists
+from engine_bridge.bridge import (
+    Bridge,
+    Capability,
+    Changes,
+    Direction,
+    Facets,
+    Field,
+    Hit,
+    Page,
+    Relations,
+    Sort,
+    SourceInfo,
+)
+from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.temporal import url
+from engine_bridge.engines.temporal.events_read import event_of
+from engine_bridge.engines.temporal.file_bridge_index import Index
+from engine_bridge.engines.temporal.file_bridge_related import related
+from engine_bridge.engines.temporal.file_bridge_search import Search
+from engine_bridge.engines.temporal.group_event import decode_event
+from engine_bridge.engines.temporal.group_payloads import at, gone, parse_key
+from engine_bridge.engines.temporal.group_step import decode_step
+from engine_bridge.errors import CorruptError, PlayheadError
+from engine_bridge.format import plain
+from engine_bridge.history import Batch
+from engine_bridge.model import Run, RunRef, Step
+from engine_bridge.query.ast import Node
+
+_CAPABILITIES: Final = frozenset(
+    {
+        Capability.RUNS,
+        Capability.SORT,
+        Capability.ANCHORS,
+        Capability.FACETS,
+        Capability.CHANGES,
+        Capability.PAYLOADS,
+        Capability.FAILURES,
+        Capability.SEARCH,
+        Capability.RELATIONS,
+    }
+)
+_MISSING: Final = {
+    Capability.ACTIONS.value: "an exported history is only a record: act on the server it came from",
+    Capability.TAIL.value: "an exported history does not grow",
+}
+ORDER: Final = (
+    "Positions are event ids: the server numbers a run's events from 1 without gaps. "
+    "Times are the server's clock; those of local activities are the worker's."
+)
+
+
+class FileBridge(Bridge):
+    """Opens exported histories. Concurrent: files are read under a lock."""
+
+    engine = "temporal"
+    concurrent = True
+    decode_event = staticmethod(decode_event)
+    decode_step = staticmethod(decode_step)
+
+    def __init__(self, location: str) -> None:
+        self._source = url.parse(location)
+        self._index = Index(self._source)
+        self._search = Search(self._index)
+
+    def open(self, cancel: CancelToken) -> SourceInfo:
+        self._index.read(cancel)
+        runs = self._index.runs
+        if not runs:
+            raise CorruptError(
+                f"There is no Temporal history in {plain(str(self._source.path))}.",
+                "Export one with `temporal workflow show --output json`, or download it in the web UI.",
+            )
+        dialects = {
+            one.dialect for ref in list(runs)[:1] if not runs[ref].bad for one in [self._index.loaded(ref)]
+        }
+        return SourceInfo(
+            engine=self.engine,
+            engine_title="Temporal history" if len(runs) == 1 else "Temporal histories",
+            title=self._title(),
+            location=self._source.location,
+            version=dialects.pop() if len(runs) == 1 and dialects else f"{len(runs):,} histories",
+            order=ORDER,
+            capabilities=_CAPABILITIES,
+            missing=_MISSING,
+            notices=tuple(self._notices()),
+        )
+
+    def _title(self) -> str:
+        if len(self._source.only) > 1:
+            return f"{len(self._source.only)} histories in {self._source.path.name}"
+        return (
+            (self._source.path / self._source.only[0]).name if self._source.only else self._source.path.name
+        )
+
+    def _notices(self) -> Iterator[str]:
+        unreadable = self._index.unreadable
+        if unreadable:
+            names = ", ".join(plain(name, 60) for name in list(unreadable)[:5])
+            more = " …" if len(unreadable) > 5 else ""
+            yield f"{len(unreadable)} files hold no Temporal history and are not shown: {names}{more}"
+
+    def close(self) -> None:
+        self._index.clear()
+
+    def fields(self, cancel: CancelToken) -> list[Field]:
+        return lists.fields(list(self._index.runs.values()))
+
+    def _matching(self, query: Node | None, cancel: CancelToken) -> list[Run]:
+        cancel.raise_if_cancelled()
+        runs = list(self._index.runs.values())
+        if query is None:
+            return runs
+        from engine_bridge.query.predicate import predicate
+
+        test = predicate(query, self.now_ns(cancel))
+        return [run for run in runs if test(run)]
+
+    def runs(
+        self,
+        query: Node | None,
+        sort: Sort,
+        cursor: bytes | None,
+        direction: Direction,
+        limit: int,
+        cancel: CancelToken,
+    ) -> Page:
+        rows = lists.ordered(self._matching(query, cancel), sort)
+        return lists.page(rows, cursor, direction == "forward", limit)
+
+    def anchors(self, query: Node | None, sort: Sort, every: int, cancel: CancelToken) -> list[bytes]:
+        return [str(at_).encode() for at_ in range(0, len(self._matching(query, cancel)), every)]
+
+    def count(self, query: Node | None, cancel: CancelToken) -> int:
+        return len(self._matching(query, cancel))
+
+    def facets(self, query: Node | None, buckets: int, cancel: CancelToken) -> Facets:
+        return lists.facets(self._matching(query, cancel), buckets)
+
+    def changes(self, mark: bytes | None, visible: tuple[RunRef, ...], cancel: CancelToken) -> Changes:
+        stamps = {str(path): stamp for path, stamp in self._index.stamps().items()}
+        now = msgspec.msgpack.encode(sorted(stamps.items()))
+        if mark is None or mark == now:
+            return Changes(mark=now, moved=False)
+        before = set(self._index.runs)
+        touched = self._index.read(cancel)
+        runs = self._index.runs
+        return Changes(
+            mark=now,
+            moved=True,
+            changed=tuple(runs[ref] for ref in sorted(touched) if ref in runs),
+            new=len(runs.keys() - before),
+            removed=tuple(sorted(before - runs.keys())),
+        )
+
+    def run(self, ref: RunRef, cancel: CancelToken) -> Run:
+        return self._index.story(ref).run
+
+    def find(self, text: str, limit: int, cancel: CancelToken) -> list[Run]:
+        runs = list(self._index.runs.values())
+        exact = [run for run in runs if text in (run.id, run.ref.run)]
+        begin = [run for run in runs if run.id.startswith(text) or run.ref.run.startswith(text)]
+        return [*exact, *(run for run in begin if run not in exact)][:limit]
+
+    def history(self, ref: RunRef, cancel: CancelToken) -> Iterator[Batch]:
+        story = self._index.story(ref)
+        if story.run.bad:
+            raise CorruptError(f"{plain(story.path.name)} cannot be read: {story.run.bad}")
+        one, grouper = self._index.loaded(ref), self._index.grouper(ref)
+        cancel.raise_if_cancelled()
+        yield grouper.batch(story.run, total=len(one.heads), engine_now_ns=grouper.last_ns, notes=one.notes)
+
+    def payload(self, key: str, offset: int, length: int, cancel: CancelToken) -> bytes:
+        ref, event_id, path = parse_key(key)
+        record = self._record(ref, event_id)
+        found = None if record is None else at(event_of(record), path)
+        if found is None:
+            raise gone()
+        return found.data[offset:] if length < 0 else found.data[offset : offset + length]
+
+    def _record(self, ref: RunRef, event_id: int) -> Any:
+        heads = self._index.loaded(ref).heads
+        place = int(heads.id.searchsorted(event_id))
+        return heads.record[place] if place < len(heads) and heads.id[place] == event_id else None
+
+    def failures(
+        self, query: Node | None, text: str, cursor: bytes | None, limit: int, cancel: CancelToken
+    ) -> Page:
+        matching = self._matching(query, cancel)
+        rows = []
+        for number, run in enumerate(matching):
+            cancel.progress(number, len(matching), "Reading failures")
+            rows += lists.failure_rows(run, self._failed_steps(run))
+        rows = [row for row in rows if lists.says(row, text.casefold())]
+        rows.sort(key=lambda row: row.time_ns or 0, reverse=True)
+        return lists.page(rows, cursor, True, limit)
+
+    def _failed_steps(self, run: Run) -> list[Step]:
+        try:
+            grouper = self._index.grouper(run.ref)
+        except PlayheadError:
+            return []
+        return [decode_step(grouper.record(row)) for row in grouper.failed_rows()]
+
+    def search(self, text: str, scope: str, limit: int, cancel: CancelToken) -> Iterator[Hit]:
+        return self._search.hits(text, scope, limit, cancel)
+
+    def related(self, ref: RunRef, cursor: bytes | None, limit: int, cancel: CancelToken) -> Relations:
+        found = lists.page(related(self._index, ref), cursor, True, limit)
+        return Relations(items=found.items, after=found.after)
+
+    def now_ns(self, cancel: CancelToken) -> int:
+        return max((run.updated_ns or 0 for run in self._index.runs.values()), default=0)

@@ -1,0 +1,199 @@
+"""What an open run waits for, and how we know: pending facts of a server first, else what its history leaves open."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine_bridge.codes import STEP_KINDS
+from engine_bridge.engines.temporal.events_read import event_of
+from engine_bridge.engines.temporal.events_values import text
+from engine_bridge.engines.temporal.group import Grouper
+from engine_bridge.engines.temporal.group_facts import Pending
+from engine_bridge.engines.temporal.group_step import decode_step
+from engine_bridge.format import duration
+from engine_bridge.model import Blocked, Evidence, Provenance, Status, Step, StepKind, StepStatus
+
+_KINDS: Final = {
+    StepKind.STEP: "step",
+    StepKind.CHILD: "child",
+    StepKind.TIMER: "timer",
+    StepKind.UPDATE: "step",
+    StepKind.SIGNAL_SEND: "signal",
+    StepKind.CONTROL: "step",
+}
+_ORDER: Final = (
+    StepKind.STEP,
+    StepKind.CHILD,
+    StepKind.UPDATE,
+    StepKind.SIGNAL_SEND,
+    StepKind.CONTROL,
+    StepKind.TIMER,
+)
+_MOST: Final = 200
+_LISTED: Final = 8
+
+
+def blocked(grouper: Grouper, pending: Pending | None, status: Status) -> Blocked:
+    """What an open run waits for. ``pending`` None: nobody asked a server."""
+    if status is Status.PAUSED or (pending is not None and pending.paused):
+        return _paused(grouper, pending)
+    if status is Status.DELAYED:
+        return Blocked(
+            kind="delay",
+            what="its first workflow task",
+            provenance=Provenance.RECORDED,
+            evidence=_seen(grouper),
+        )
+    task = _task(grouper, pending)
+    if task is not None:
+        return task
+    steps = [_step(grouper, row) for row in grouper.open_rows()[:_MOST]]
+    return _on(steps, grouper, pending) if steps else _on_message(grouper)
+
+
+def now_text(block: Blocked | None, now_ns: int | None) -> str:
+    """The list's words for it: "waiting for charge_card for 3 s"."""
+    if block is None:
+        return ""
+    text_ = f"waiting for {block.what}"
+    if block.until_ns is not None and now_ns is not None and block.until_ns > now_ns:
+        return f"{text_}, due in {duration(block.until_ns - now_ns)}"
+    if block.since_ns is not None and now_ns is not None and now_ns > block.since_ns:
+        return f"{text_} for {duration(now_ns - block.since_ns)}"
+    return text_
+
+
+def _seen(grouper: Grouper) -> tuple[Evidence, ...]:
+    return (Evidence(rule="the record ends here", facts=(f"event {grouper.last_id} is the last one",)),)
+
+
+def _paused(grouper: Grouper, pending: Pending | None) -> Blocked:
+    who = pending.paused if pending is not None and pending.paused else ""
+    since = None
+    if grouper.paused is not None:
+        event = event_of(grouper.paused)
+        since = event.time_ns
+        why = text(event.attributes.get("reason"))
+        who = who or f"by {text(event.attributes.get('identity')) or 'somebody'}" + (
+            f": {why}" if why else ""
+        )
+    return Blocked(
+        kind="nothing",
+        what=f"paused {who}",
+        since_ns=since,
+        provenance=Provenance.RECORDED,
+        hint="Unpause it to let it go on.",
+    )
+
+
+def _task(grouper: Grouper, pending: Pending | None) -> Blocked | None:
+    """A workflow task that nobody has answered: no worker polls, or the code hangs, or it fails again and again."""
+    last = grouper.task
+    if last is None or last[0] not in (
+        "WorkflowTaskScheduled",
+        "WorkflowTaskStarted",
+        "WorkflowTaskFailed",
+        "WorkflowTaskTimedOut",
+    ):
+        return None
+    type_, id_, time_ns = last
+    now = None if pending is None else pending.task
+    if pending is not None and now is None:
+        return None
+    facts = [f"event {id_} {type_} is the last word on its workflow task"]
+    if now is not None and (now.attempt or 1) > 1:
+        facts.append(f"attempt {now.attempt} of this task: the ones before failed")
+    if pending is not None and pending.pollers == 0:
+        facts.append("no worker polls its queue")
+    started = type_ == "WorkflowTaskStarted" or (now is not None and now.started_ns is not None)
+    failed = type_ in ("WorkflowTaskFailed", "WorkflowTaskTimedOut") or (
+        now is not None and (now.attempt or 1) > 1
+    )
+    what = "a worker to answer its workflow task" if started else "a worker to take its workflow task"
+    hint = "Its workflow task fails: the code cannot go on." if failed else ""
+    if not failed and pending is not None and pending.pollers == 0:
+        hint = "Start a worker for its queue."
+    return Blocked(
+        kind="queue",
+        what=what,
+        since_ns=time_ns if now is None or now.scheduled_ns is None else now.scheduled_ns,
+        provenance=Provenance.RECORDED,
+        evidence=(
+            Evidence(rule="a scheduled workflow task has to be answered by a worker", facts=tuple(facts)),
+        ),
+        hint=hint,
+    )
+
+
+def _step(grouper: Grouper, row: int) -> Step:
+    return decode_step(grouper.record(row))
+
+
+def _on(steps: list[Step], grouper: Grouper, pending: Pending | None) -> Blocked:
+    """Open commands: the run may wait for any of them, or for a message; which one, only its code knows."""
+    ordered = sorted(steps, key=lambda step: (_rank(step.kind), step.start_ns or 0))
+    first = ordered[0]
+    single = len(steps) == 1
+    what = first.name if first.kind is not StepKind.TIMER else "a timer"
+    if not single:
+        what += f" and {len(steps) - 1} more"
+    facts = tuple(_line(step) for step in ordered[:_LISTED])
+    more = (f"and {len(steps) - _LISTED} more",) if len(steps) > _LISTED else ()
+    rule = (
+        "the server lists it as pending"
+        if pending is not None
+        else "begun in its history, and not ended there"
+    )
+    return Blocked(
+        kind=_KINDS.get(first.kind, "step"),
+        what=what,
+        since_ns=first.start_ns,
+        until_ns=first.planned_end_ns,
+        ref=first.child,
+        step_id=first.id,
+        provenance=Provenance.RECORDED if single and pending is not None else Provenance.INFERRED,
+        evidence=(Evidence(rule=rule, facts=(*facts, *more)),),
+        hint=_hint(first),
+    )
+
+
+def _rank(kind: StepKind) -> int:
+    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
+
+
+def _line(step: Step) -> str:
+    tries = f", attempt {step.attempts}" if step.attempts and step.attempts > 1 else ""
+    return f"event {step.id} {step.name}: {step.status.value}{tries}"
+
+
+def _hint(step: Step) -> str:
+    if step.status is StepStatus.RETRYING and step.failure is not None:
+        return (
+            f"It failed {(step.attempts or 2) - 1} times so far: {step.failure.message or step.failure.type}"
+        )
+    if step.status is StepStatus.WAITING and step.kind is StepKind.STEP:
+        return "The activity is paused: unpause it to let it go on."
+    return ""
+
+
+def _on_message(grouper: Grouper) -> Blocked:
+    signals = [
+        name
+        for name, kind in zip(grouper.step_names, grouper.columns["kind"].tolist(), strict=True)
+        if STEP_KINDS[kind] is StepKind.SIGNAL
+    ]
+    seen = (
+        f"it has received {', '.join(dict.fromkeys(signals[-5:]))}"
+        if signals
+        else "it has received no signal so far"
+    )
+    since = grouper.task[2] if grouper.task is not None else grouper.last_ns
+    return Blocked(
+        kind="signal",
+        what="a signal or update (name unknown)",
+        since_ns=since,
+        evidence=(
+            Evidence(rule="nothing that it began is open, so only a message can move it", facts=(seen,)),
+            *_seen(grouper),
+        ),
+    )
