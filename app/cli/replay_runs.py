@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app import gate_setup
+from app.cli.options import query_of
 from app.cli.output import json_line, note
 from app.cli.replay_print import print_report
 from app.cli.session import call, find_run
@@ -75,6 +76,7 @@ def _runs(place: Opened, what: Asked) -> list[Chosen]:
         found = [gate_runs.chosen(find_run(place, run)) for run in dict.fromkeys(what.runs)]
         return list(dict.fromkeys(found))
     text = what.filter_text or gate_runs.open_filter(place.fields)
+    query_of(place, text)  # told at its column, before anything is read
     sample = what.running.sample
     return work(lambda token: gate_runs.choose(place.session, place.fields, text, sample, token), "Stopping.")
 
