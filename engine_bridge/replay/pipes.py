@@ -48,23 +48,28 @@ def read_messages(stream: IO[bytes], longest: int, put: Callable[[AnyMessage], N
 
 def read_output(stream: IO[bytes], room: int, put: Callable[[AnyMessage], None]) -> None:
     """What user code prints, up to ``room`` bytes and some at a time; the rest is dropped, so that nobody blocks."""
+    with stream:
+        dropped = _pass_on(stream, room, put)
+    if dropped:
+        put(Log(f"… {dropped:,} more bytes were printed and dropped", "log", "warning"))
+
+
+def _pass_on(stream: IO[bytes], room: int, put: Callable[[AnyMessage], None]) -> int:
     text = codecs.getincrementaldecoder("utf-8")("replace")
     dropped = 0
     while True:
         try:
             data = stream.read1(_CHUNK)  # type: ignore[attr-defined]  # a BufferedReader, which IO[bytes] hides
         except (OSError, ValueError):
-            break
+            return dropped
         if not data:
-            break
+            return dropped
         kept, room = data[:room], max(0, room - len(data))
         dropped += len(data) - len(kept)
         if kept:
             put(Log(text.decode(kept), "err"))
             # Line by line output becomes few messages.
             time.sleep(_GATHER_S)
-    if dropped:
-        put(Log(f"… {dropped:,} more bytes were printed and dropped", "log", "warning"))
 
 
 def kill(process: Process) -> None:

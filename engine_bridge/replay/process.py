@@ -28,7 +28,7 @@ KEPT_OUTPUT: Final = 256 << 10
 STACKS: Final = "stacks.txt"
 _CHUNK: Final = 1 << 16
 _GATHER_S: Final = 0.02
-_LET_GO_S: Final = 2.0
+_LET_GO_S: Final = 1.0
 _STACKS_S: Final = 1.0
 
 
@@ -65,6 +65,7 @@ class RunnerProcess:
         self._message_bytes = message_bytes
         self._process: Process | None = None
         self._threads: list[threading.Thread] = []
+        self._lost_at = 0.0
         self._close = threading.Lock()
         self._closed = False
 
@@ -118,7 +119,8 @@ class RunnerProcess:
                 process.stdin.flush()
 
     def _messages(self, process: Process, stream: IO[bytes], output: threading.Thread) -> None:
-        reason = read_messages(stream, self._message_bytes, self.inbox.put)
+        with stream:
+            reason = read_messages(stream, self._message_bytes, self.inbox.put)
         if reason:
             kill(process)
         code = reaped(process)
@@ -129,6 +131,16 @@ class RunnerProcess:
     @property
     def alive(self) -> bool:
         return self._process is not None and not ended(self._process)
+
+    def lost(self) -> Gone | None:
+        """Its end, when it has ended and still nothing says so: somebody it started holds its pipes. Ends that, too."""
+        process = self._process
+        if process is None or not ended(process):
+            return None
+        kill(process)
+        now = time.monotonic()
+        self._lost_at = self._lost_at or now
+        return Gone(reaped(process)) if now - self._lost_at > _LET_GO_S else None
 
     def stacks(self) -> str:
         """The stacks that Python left when it crashed, or of all threads now while it runs; "" when it cannot tell.
@@ -177,11 +189,9 @@ class RunnerProcess:
         if process.stdin is not None:
             with suppress(OSError):
                 process.stdin.close()
-        for thread, stream in zip(self._threads, (process.stderr, process.stdout), strict=False):
+        for thread in self._threads:
+            # Somebody else may hold the other end where processes cannot be denied: then it is left to that.
             thread.join(_LET_GO_S)
-            # Somebody else may hold the other end where processes cannot be denied: then the thread is left to it.
-            if stream is not None and not thread.is_alive():
-                stream.close()
 
 
 def _size(path: Path) -> int:

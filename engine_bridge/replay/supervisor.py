@@ -198,18 +198,20 @@ class _Attempt:
     def follow(self) -> None:
         """Until the process is gone, with all that it left."""
         try:
-            while True:
+            gone: Gone | None = None
+            while gone is None:
                 try:
                     message = self._process.inbox.get(timeout=_TICK_S)
                 except queue.Empty:
+                    gone = self._process.lost()
+                else:
+                    if isinstance(message, Gone):
+                        gone = message
+                    else:
+                        self._take(message)
+                if gone is None:
                     self._look()
-                    continue
-                if isinstance(message, Gone):
-                    break
-                self._clock.hear(message)
-                self._take(message)
-                self._look()
-            self._over(message)
+            self._over(gone)
         finally:
             self._process.close()
 
@@ -229,6 +231,7 @@ class _Attempt:
         self._process.kill()
 
     def _take(self, message: AnyMessage) -> None:
+        self._clock.hear(message)
         if isinstance(message, Hello):
             self._up = True
             error, hint = unfit(message, self._spec, self._python)

@@ -12,48 +12,75 @@ from engine_bridge.replay.model import End, Frame, LineHit, TraceStep
 
 
 class Trace:
-    """Steps in the order of the code; ``at`` finds the one in force at a position of the history."""
+    """Steps in the order of the code; ``at`` finds the one in force at a position of the history.
+
+    Concurrent steps are recorded in another order than they were called in. The code had called a step at the latest
+    when any later one was recorded, so a step's position is the least of its own and those behind it.
+    """
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         self.steps: list[TraceStep] = []
         self.lines: dict[int, tuple[LineHit, ...]] = {}
         self.end: End | None = None
-        self._positions: list[int] = []
+        # Steps from index _starts[i] on, up to the next of them, are at position _at[i]; both only rise.
+        self._starts: list[int] = []
+        self._at: list[int] = []
+        self._of_step: dict[str, int] = {}
+        self._reached: dict[str, dict[int, int]] = {}
 
     def add(self, step: TraceStep, history: History | None) -> None:
         """Takes the next step; its position is its own, else that of its step's first event, else the one before."""
+        index = len(self.steps)
         self.steps.append(step)
-        before = self._positions[-1] if self._positions else 0
-        # Concurrent steps are called in another order than they were recorded: the playhead only moves on.
-        self._positions.append(max(before, self._position(step, history)))
+        self._place(index, step, history)
+        if step.step_id:
+            self._of_step.setdefault(step.step_id, index)
+        for frame in step.stack:
+            if frame.kind == "user":
+                lines = self._reached.setdefault(frame.file, {})
+                lines[frame.line] = lines.get(frame.line, 0) + 1
 
-    def join(self, history: History) -> None:
-        """Places every step anew: the history has been read on, or again, since the steps were added."""
-        steps, self.steps, self._positions = self.steps, [], []
-        for step in steps:
-            self.add(step, history)
+    def relocate(self, history: History | None) -> None:
+        """Finds all positions anew: the history was read, or read again, after the steps came."""
+        self._starts, self._at = [], []
+        for index, step in enumerate(self.steps):
+            self._place(index, step, history)
+
+    def _place(self, index: int, step: TraceStep, history: History | None) -> None:
+        position = self._position(step, history)
+        if position is None:
+            position = self._at[-1] if self._at else 0
+        start = index
+        while self._at and self._at[-1] >= position:
+            start = self._starts.pop()
+            self._at.pop()
+        self._starts.append(start)
+        self._at.append(position)
 
     @staticmethod
-    def _position(step: TraceStep, history: History | None) -> int:
+    def _position(step: TraceStep, history: History | None) -> int | None:
         if step.position is not None:
             return step.position
         row = history.step_row(step.step_id) if history is not None and step.step_id else -1
-        return int(history.steps["first"][row]) if history is not None and row >= 0 else 0
+        return int(history.steps["first"][row]) if history is not None and row >= 0 else None
 
     def at(self, position: int | None) -> int:
         """The index of the last step reached at a position (None: the newest); -1 before the first."""
         if position is None:
             return len(self.steps) - 1
-        return bisect_right(self._positions, position) - 1
+        found = bisect_right(self._at, position)
+        return (self._starts[found] if found < len(self._starts) else len(self.steps)) - 1
 
     def position(self, index: int) -> int:
-        """The position of a step of the trace in the history."""
-        return self._positions[index]
+        """The position of a step of the trace in the history. Raises IndexError."""
+        if not 0 <= index < len(self.steps):
+            raise IndexError(index)
+        return self._at[bisect_right(self._starts, index) - 1]
 
     def of_step(self, step_id: str) -> int:
         """The index of the first step of the trace that stands for a step of the history; -1."""
-        return next((i for i, step in enumerate(self.steps) if step.step_id == step_id), -1)
+        return self._of_step.get(step_id, -1)
 
     def frame(self, index: int) -> Frame | None:
         """The innermost user frame of a step, None when none was found."""
@@ -62,15 +89,10 @@ class Trace:
 
     def files(self) -> list[str]:
         """The user's files that were on a stack, in the order they were met."""
-        return list(dict.fromkeys(f.file for step in self.steps for f in step.stack if f.kind == "user"))
+        return list(self._reached)
 
     def hits(self, file: str) -> dict[int, int]:
         """How often each line of a file was reached: executed lines where the runner counted them, else stacks."""
         if self.end is not None and file in self.end.coverage:
             return {int(line): count for line, count in self.end.coverage[file].items()}
-        found: dict[int, int] = {}
-        for step in self.steps:
-            for frame in step.stack:
-                if frame.file == file:
-                    found[frame.line] = found.get(frame.line, 0) + 1
-        return found
+        return dict(self._reached.get(file, {}))

@@ -23,6 +23,8 @@ class LineTracer:
         self.coverage: dict[str, dict[int, int]] = {}
         self.hits: list[dict[str, Any]] | None = None
         self.cut = False
+        self.last: tuple[types.CodeType, int] | None = None
+        """The line of the user's code that was executed last; None where lines are not counted."""
         self._before: dict[int, tuple[types.FrameType, dict[str, Any]]] = {}
         self._weight = 0
         self._monitoring = getattr(sys, "monitoring", None)
@@ -46,6 +48,7 @@ class LineTracer:
     def reset(self) -> None:
         """Forgets what was counted: another run begins."""
         self.coverage = {}
+        self.last = None
         self.open(False)
 
     def open(self, wanted: bool) -> None:
@@ -72,6 +75,7 @@ class LineTracer:
     def _hit(self, code: types.CodeType, line: int, frame: types.FrameType) -> None:
         counts = self.coverage.setdefault(code.co_filename, {})
         counts[line] = counts.get(line, 0) + 1
+        self.last = code, line
         hits = self.hits
         if hits is None or self.cut:
             return

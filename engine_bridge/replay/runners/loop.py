@@ -213,7 +213,7 @@ def work(
         recorder.lines.start()
     else:
         trace_nothing()
-    for item in job["items"]:
+    for item in job.get("items", ()):
         if recorder.cancelled:
             break
         wall, cpu = time.perf_counter(), _cpu_ns()
