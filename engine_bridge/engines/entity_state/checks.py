@@ -91,22 +91,25 @@ def slices(
     rows: int = SLICE_ROWS,
     within: Sequence[sa.ColumnElement[bool]] = (),
 ) -> Iterator[list[sa.ColumnElement[bool]]]:
-    """Conditions that cut the rows ``within`` by an indexed column into spans of at most ``rows`` of distinct values.
+    """Conditions that cut the rows ``within`` by an indexed column into spans of about ``rows``.
 
-    A server needs no cutting: its readers block nobody.
+    A server needs no cutting: its readers block nobody. Values may repeat; all rows of one are in one span.
     """
     if connections.dialect == "postgresql":
         yield [*within]
         return
-    low = [*within]
+    low, start = [*within], None
     while True:
         with connections.reader(cancel) as read:
             edge = read.value(sa.select(column).where(*low).order_by(column).limit(1).offset(rows))
+            if edge is not None and edge == start:
+                # One value alone fills a span.
+                edge = read.value(sa.select(sa.func.min(column)).where(*within, column > edge))
         if edge is None:
             yield low
             return
         yield [*low, column < edge]
-        low = [*within, column >= edge]
+        low, start = [*within, column >= edge], edge
 
 
 def of_data(

@@ -37,6 +37,7 @@ class _Parts:
     checked: population_checks.Checked = field(default_factory=population_checks.Checked)
     observed: population_flows.Observed = field(default_factory=population_flows.Observed)
     failures: Counter[str] = field(default_factory=Counter)
+    all_failures: bool = True
     unknown: int = 0
 
     @property
@@ -86,7 +87,7 @@ def _read(store: Store, scope: Scope, now_ns: int, cancel: CancelToken) -> _Part
     cancel.progress(0, 3, "Counting entities")
     parts.counted = population_counts.by_status(store, scope, now_ns, cancel)
     parts.unknown = population_counts.unknown(store, scope, parts.counted, cancel)
-    parts.failures = population_counts.open_failures(store, scope, cancel)
+    parts.failures, parts.all_failures = population_counts.open_failures(store, scope, cancel)
     cancel.progress(1, 3, "Comparing with the histories")
     parts.checked = population_checks.check(store, scope, parts.total, cancel)
     cancel.progress(2, 3, "Counting moves")
@@ -150,6 +151,8 @@ def _notices(bound: Bound, parts: _Parts) -> tuple[str, ...]:
         found.append(f"Drift, broken links and dwell times are those of a sample: {of}.")
     elif parts.checked.dwell_of < parts.total:
         found.append(f"Dwell times are those of {count(parts.checked.dwell_of)} entities.")
+    if not parts.all_failures:
+        found.append(f"Open failures are counted of the newest {count(population_counts.FAILURES)}.")
     if parts.observed.note:
         found.append(parts.observed.note)
     return tuple(found)

@@ -15,13 +15,14 @@ from engine_bridge.engines.entity_state.population_counts import Scope
 from engine_bridge.engines.entity_state.row_parts import keys, labelled, of_entity
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
-from engine_bridge.engines.entity_state.store_connect import Reader
 from engine_bridge.engines.entity_state.store_tables import BoundTable, family
 
 EXACT: Final = 20_000
 """Populations up to this size are compared whole."""
 SAMPLE: Final = 2_000
 """Entities of a larger one that are compared; also those whose stays are measured."""
+COMPARED: Final = 5_000
+"""Entities that one read compares where an application waits for it."""
 _BLOCKS: Final = 50
 _IDS: Final = 500
 
@@ -49,29 +50,30 @@ def check(store: Store, scope: Scope, total: int, cancel: CancelToken) -> Checke
     found = Checked(exact=total <= EXACT)
     if history is None:
         return found
-    with store.reader(cancel) as read:
-        entities = _sample(scope, read, total)
-        lives = _lives(history, read, [row[0] for row in entities])
-        found.dwell_of = found.entities = len(entities)
-        _measure(found, bound, entities, lives, compare=not found.exact or total <= SAMPLE)
-        if found.exact and total > SAMPLE:
-            _compare_all(found, scope, read)
-            found.entities = total
+    entities = _sample(scope, store, total, cancel)
+    lives = _lives(history, store, [row[0] for row in entities], cancel)
+    found.dwell_of = found.entities = len(entities)
+    _measure(found, bound, entities, lives, compare=not found.exact or total <= SAMPLE)
+    if found.exact and total > SAMPLE:
+        _compare_all(found, scope, store, cancel)
+        found.broken = _broken(scope, history, store, cancel)
+        found.entities = total
     return found
 
 
-def _sample(scope: Scope, read: Reader, total: int) -> list[tuple[Any, str]]:
+def _sample(scope: Scope, store: Store, total: int, cancel: CancelToken) -> list[tuple[Any, str]]:
     """(id, status) of some entities: all where they are few, else blocks spread evenly over the ids."""
     bound = scope.bound
     chosen = sa.select(*labelled(bound.id, bound.status)).where(*scope.where)
     if total <= SAMPLE or family(bound.id) != "integer":
-        return _named(read.all(chosen.order_by(bound.id).limit(SAMPLE)))
-    low, high = (read.value(sa.select(edge(bound.id))) for edge in (sa.func.min, sa.func.max))
+        return _named(store.all(chosen.order_by(bound.id).limit(SAMPLE), cancel))
+    low, high = (store.all(sa.select(edge(bound.id)), cancel)[0][0] for edge in (sa.func.min, sa.func.max))
     span = max(1, -(-(high - low + 1) // _BLOCKS))
     first = sa.bindparam("first", type_=sa.BigInteger)
     block = chosen.where(bound.id >= first, bound.id < first + sa.literal(span, sa.BigInteger))
     block = block.order_by(bound.id).limit(SAMPLE // _BLOCKS)
-    return [row for n in range(_BLOCKS) for row in _named(read.all(block, {"first": low + n * span}))]
+    firsts = [low + n * span for n in range(_BLOCKS)]
+    return [row for first_id in firsts for row in _named(store.all(block, cancel, {"first": first_id}))]
 
 
 def _named(rows: Any) -> list[tuple[Any, str]]:
@@ -81,14 +83,16 @@ def _named(rows: Any) -> list[tuple[Any, str]]:
 _Row = tuple[str | None, str, int | None]
 
 
-def _lives(history: BoundTable, read: Reader, ids: Sequence[Any]) -> dict[str, list[_Row]]:
+def _lives(
+    history: BoundTable, store: Store, ids: Sequence[Any], cancel: CancelToken
+) -> dict[str, list[_Row]]:
     """The history rows (from, to, at) of some entities, each one's in order, by the entity's id."""
     found: dict[str, list[_Row]] = {}
     chosen = labelled(history.entity_id, history.from_, history.to, history.at)
     statement = sa.select(*chosen).where(*history.rows).order_by(history.entity_id, history.order)
     for at in range(0, len(ids), _IDS):
         some = history.entity_id.in_(keys(history, ids[at : at + _IDS]))
-        for entity, source, target, moment in read.all(statement.where(some)):
+        for entity, source, target, moment in store.all(statement.where(some), cancel):
             row = (None if source is None else str(source), str(target), moment)
             found.setdefault(str(entity), []).append(row)
     return found
@@ -137,34 +141,43 @@ def _note_oldest(found: Checked, status: str, entered: int | None) -> None:
         found.oldest[status] = min(entered, found.oldest.get(status, entered))
 
 
-def _compare_all(found: Checked, scope: Scope, read: Reader) -> None:
-    """Drift, broken links and the longest standing ones of all entities, by the database."""
+def _compare_all(found: Checked, scope: Scope, store: Store, cancel: CancelToken) -> None:
+    """Drift and the longest standing ones of all entities, by the database."""
     bound, history = scope.bound, scope.bound.history
     if history is None:
         return
     last = bound.latest("to").scalar_subquery()
     at = None if history.at is None else bound.latest("at").scalar_subquery()
-    chosen = sa.select(*labelled(bound.status, last, at)).select_from(bound.table)
-    inner = chosen.where(*scope.where).subquery()
+    chosen = sa.select(*labelled(bound.status, last, at)).select_from(bound.table).where(*scope.where)
+    for span in store.spans(bound.place, cancel, COMPARED):
+        inner = chosen.where(*span).subquery()
+        for name, number, start in store.all(_drifted(history, inner), cancel):
+            named = NO_STATUS if name is None else str(name)
+            if bound.status_column is not None and number:
+                found.drift[named] += int(number)
+            _note_oldest(found, named, start)
+
+
+def _drifted(history: BoundTable, inner: sa.Subquery) -> sa.Select[Any]:
+    """By status: how many the history tells otherwise, and since when the longest one stands."""
     status, said, since = inner.c.c0, inner.c.c1, inner.c.c2
     drift = sa.func.sum(sa.case((said != status, 1), else_=0))
     oldest: Any = None
     if history.at is not None:
         oldest = sa.type_coerce(sa.func.min(sa.case((said == status, since), else_=None)), history.at.type)
-    for name, number, start in read.all(sa.select(*labelled(status, drift, oldest)).group_by(status)):
-        named = NO_STATUS if name is None else str(name)
-        if bound.status_column is not None and number:
-            found.drift[named] = int(number)
-        _note_oldest(found, named, start)
-    found.broken = _broken(scope, history, read)
+    return sa.select(*labelled(status, drift, oldest)).group_by(status)
 
 
-def _broken(scope: Scope, history: BoundTable, read: Reader) -> int:
+def _broken(scope: Scope, history: BoundTable, store: Store, cancel: CancelToken) -> int:
     if history.from_ is None:
         return 0
     before = sa.func.lag(history.to).over(partition_by=history.entity_id, order_by=history.order)
-    links = sa.select(*labelled(history.from_, before)).where(*history.rows)
+    links = sa.select(*labelled(history.from_, before))
     if scope.where:
         links = links.where(of_entity(scope.bound, history, scope.where))
-    inner = links.subquery()
-    return int(read.value(sa.select(sa.func.count()).select_from(inner).where(inner.c.c0 != inner.c.c1)))
+    broken = 0
+    for span in store.spans(history.entity_id, cancel, within=history.rows):
+        inner = links.where(*span).subquery()
+        counted = sa.select(sa.func.count()).select_from(inner).where(inner.c.c0 != inner.c.c1)
+        broken += store.all(counted, cancel)[0][0]
+    return broken

@@ -35,6 +35,13 @@ class Counted:
     stuck: int = 0
     oldest_ns: int | None = None
 
+    def add(self, count: int, stuck: int, oldest_ns: int | None) -> None:
+        """Adds those of another span."""
+        self.count += count
+        self.stuck += stuck
+        known = [at for at in (self.oldest_ns, oldest_ns) if at is not None]
+        self.oldest_ns = min(known, default=None)
+
 
 @dataclass(slots=True, frozen=True)
 class Scope:
@@ -76,18 +83,25 @@ def _walked(
 
 def by_status(store: Store, scope: Scope, now_ns: int, cancel: CancelToken) -> dict[str, Counted]:
     """Counts of every status that has entities, the largest first."""
-    with store.reader(cancel) as read:
-        claims = population_claims.columns(scope.bound, now_ns)
-        if claims and (store.dialect == "postgresql" or _indexed(scope.bound, read)):
-            rows, held = read.all(_counting(scope, [])), read.all(_counting(scope, claims, only_claims=True))
-            rows = _with_claims(rows, held)
-        else:
-            rows = read.all(_counting(scope, claims))
+    claims = population_claims.columns(scope.bound, now_ns)
     found: dict[str, Counted] = {}
-    for status, number, *claimed in rows:
-        stuck, oldest = claimed or (0, None)
-        found[_name(status)] = Counted(number, int(stuck or 0), oldest)
+    for span in store.spans(scope.bound.place, cancel):
+        with store.reader(cancel) as read:
+            rows = _counted(store, scope, claims, read, span)
+        for status, number, *claimed in rows:
+            stuck, oldest = claimed or (0, None)
+            found.setdefault(_name(status), Counted()).add(number, int(stuck or 0), oldest)
     return dict(sorted(found.items(), key=lambda item: -item[1].count))
+
+
+def _counted(
+    store: Store, scope: Scope, claims: list[Any], read: Reader, span: list[sa.ColumnElement[bool]]
+) -> Sequence[Any]:
+    whole = not span
+    if claims and whole and (store.dialect == "postgresql" or _indexed(scope.bound, read)):
+        rows = read.all(_counting(scope, [], []))
+        return _with_claims(rows, read.all(_counting(scope, claims, [], only_claims=True)))
+    return read.all(_counting(scope, claims, span))
 
 
 def _with_claims(rows: Any, claims: Any) -> Sequence[Any]:
@@ -99,22 +113,24 @@ def _name(status: Any) -> str:
     return NO_STATUS if status is None else str(status)
 
 
-def _counting(scope: Scope, more: list[Any], only_claims: bool = False) -> sa.Select[Any]:
+def _counting(
+    scope: Scope, more: list[Any], span: list[sa.ColumnElement[bool]], only_claims: bool = False
+) -> sa.Select[Any]:
     bound = scope.bound
     column = bound.status_column
     if column is None:
-        return _by_history(scope, more)
-    statement = sa.select(*labelled(column, sa.func.count(), *more)).where(*scope.where)
+        return _by_history(scope, more, span)
+    statement = sa.select(*labelled(column, sa.func.count(), *more)).where(*scope.where, *span)
     if only_claims:
         statement = statement.where(bound.status_in(population_claims.names(bound)))
     return statement.group_by(column)
 
 
-def _by_history(scope: Scope, more: list[Any]) -> sa.Select[Any]:
+def _by_history(scope: Scope, more: list[Any], span: list[sa.ColumnElement[bool]]) -> sa.Select[Any]:
     # The status is a correlated query here: it must not be asked for twice a row.
     bound = scope.bound
     chosen = sa.select(bound.status.label("status")).select_from(bound.table)
-    inner = chosen.where(*scope.where).subquery()
+    inner = chosen.where(*scope.where, *span).subquery()
     nothing = [sa.null()] * len(more)
     return sa.select(*labelled(inner.c.status, sa.func.count(), *nothing)).group_by(inner.c.status)
 
@@ -144,37 +160,41 @@ def unknown(store: Store, scope: Scope, counted: dict[str, Counted], cancel: Can
     if len(bound.by_tenant) == 1:
         return sum(one.count for status, one in counted.items() if bound.role(status).role == "unknown")
     strange = bound.where_role(lambda info: info.role == "unknown")
-    with store.reader(cancel) as read:
-        statement = sa.select(sa.func.count()).select_from(bound.table).where(strange, *scope.where)
-        return int(read.value(statement))
+    statement = sa.select(sa.func.count()).select_from(bound.table).where(strange, *scope.where)
+    spans = store.spans(bound.place, cancel)
+    return sum(store.all(statement.where(*span), cancel)[0][0] for span in spans)
 
 
-def open_failures(store: Store, scope: Scope, cancel: CancelToken) -> Counter[str]:
-    """Open failures by the status of their entity."""
+def open_failures(store: Store, scope: Scope, cancel: CancelToken) -> tuple[Counter[str], bool]:
+    """Open failures by the status of their entity, and whether these are all."""
     bound, table = scope.bound, scope.bound.failures
     if table is None or table.resolved_at is None:
-        return Counter()
+        return Counter(), True
     where = [*owned(bound, table), table.resolved_at.is_(None)]
-    newest = sa.select(table.entity_id).where(*where).order_by(table.id.desc()).limit(FAILURES)
-    with store.reader(cancel) as read:
-        entities = Counter(row[0] for row in read.all(newest))
-        statuses = _statuses(scope, read, list(entities))
+    newest = sa.select(table.entity_id).where(*where).order_by(table.id.desc()).limit(FAILURES + 1)
+    rows: list[Any] = []
+    for span in reversed(list(store.spans(table.id, cancel))):
+        rows += (row[0] for row in store.all(newest.where(*span), cancel))
+        if len(rows) > FAILURES:
+            break
+    entities = Counter(rows[:FAILURES])
+    statuses = _statuses(store, scope, list(entities), cancel)
     found: Counter[str] = Counter()
     for entity, number in entities.items():
         if str(entity) in statuses:
             found[statuses[str(entity)]] += number
-    return found
+    return found, len(rows) <= FAILURES
 
 
 _IDS: Final = 500
 
 
-def _statuses(scope: Scope, read: Reader, entities: list[Any]) -> dict[str, str]:
+def _statuses(store: Store, scope: Scope, entities: list[Any], cancel: CancelToken) -> dict[str, str]:
     """The status of each of some entities that are asked about."""
     bound = scope.bound
     found: dict[str, str] = {}
     for at in range(0, len(entities), _IDS):
         keys = [key for entity in entities[at : at + _IDS] if (key := key_of(bound, entity)) is not None]
         statement = sa.select(*labelled(bound.id, bound.status)).where(bound.id.in_(keys), *scope.where)
-        found |= {str(id_): _name(status) for id_, status in read.all(statement)}
+        found |= {str(id_): _name(status) for id_, status in store.all(statement, cancel)}
     return found

@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,7 +22,6 @@ from engine_bridge.engines.entity_state.population_checks import Checked
 from engine_bridge.engines.entity_state.population_counts import Scope
 from engine_bridge.engines.entity_state.row_parts import labelled, of_entity
 from engine_bridge.engines.entity_state.store import Store
-from engine_bridge.engines.entity_state.store_connect import Reader
 from engine_bridge.engines.entity_state.store_tables import BoundTable, family
 from engine_bridge.format import count
 from engine_bridge.populations import Flow
@@ -68,29 +67,78 @@ def observe(store: Store, scope: Scope, checked: Checked, cancel: CancelToken) -
         return Observed(
             _flows(pairs), "" if whole else f"Moves are those of {count(checked.dwell_of)} entities."
         )
-    with store.reader(cancel) as read:
-        counts, first = _count(store.dialect, scope, history, read)
+    counts, first = _Moves(store, scope, history, cancel).count()
     cut = first is not None and first > 1
     return Observed(
         _flows(counts), f"Moves are counted of the newest {count(WINDOW)} history rows." if cut else ""
     )
 
 
-def _count(dialect: str, scope: Scope, history: BoundTable, read: Reader) -> tuple[Counter[_Key], int | None]:
-    """The counts, and above which order they were counted (None: all rows)."""
-    if not _rising(history):
-        return _grouped(dialect, scope, history, read, []), None
-    newest = read.value(sa.select(sa.func.max(history.order)))
-    if newest is None:
-        return Counter(), None
-    if not scope.whole:
-        floor = _floor(history, read, newest)
-        return _grouped(
-            dialect, scope, history, read, [] if floor is None else [history.order > floor]
-        ), floor
-    kept = _kept(dialect, scope, history, read, newest)
-    late = _grouped(dialect, scope, history, read, _above(history, kept.upto))
-    return kept.counts + late, kept.first
+class _Moves:
+    """Counts the moves of a scope; each read takes long only where nobody waits for it."""
+
+    def __init__(self, store: Store, scope: Scope, history: BoundTable, cancel: CancelToken) -> None:
+        self._store, self._scope, self._history, self._cancel = store, scope, history, cancel
+
+    def count(self) -> tuple[Counter[_Key], int | None]:
+        """The counts, and above which order they were counted (None: all rows)."""
+        order = self._history.order
+        if not _rising(self._history):
+            return self._grouped([]), None
+        newest = self._value(sa.func.max(order))
+        if newest is None:
+            return Counter(), None
+        if not self._scope.whole:
+            floor = self._floor(newest)
+            return self._grouped(_above(self._history, floor)), floor
+        kept = self._kept(newest)
+        return kept.counts + self._grouped(_above(self._history, kept.upto)), kept.first
+
+    def _value(self, expression: Any) -> Any:
+        return self._store.all(sa.select(expression), self._cancel)[0][0]
+
+    def _floor(self, newest: int) -> int | None:
+        oldest = self._value(sa.func.min(self._history.order))
+        return newest - WINDOW if newest - WINDOW >= oldest else None
+
+    def _kept(self, newest: int) -> _Kept:
+        """What is counted for good, brought up to date."""
+        history = self._history
+        with _LOCK:
+            kept = _KEPT.get(history)
+            if kept is None or kept.until_s < time.monotonic() or newest < (kept.upto or newest):
+                floor = self._floor(newest)
+                kept = _Kept(floor, until_s=time.monotonic() + _KEEP_S, first=floor)
+            upto = newest - _UNSETTLED
+            if upto > (kept.upto or 0):
+                between = [*_above(history, kept.upto), history.order <= upto]
+                kept.counts = kept.counts + self._grouped(between)
+                kept.upto = upto
+            _KEPT[history] = kept
+            return kept
+
+    def _grouped(self, where: list[Any]) -> Counter[_Key]:
+        scope, history = self._scope, self._history
+        by = [history.from_, history.to, history.step, history.requester]
+        statement = sa.select(*labelled(*by, sa.func.count())).select_from(history.table)
+        if not scope.whole or (scope.where and history.tenant is None):
+            statement = statement.where(of_entity(scope.bound, history, scope.where))
+        statement = statement.group_by(*(column for column in by if column is not None))
+        found: Counter[_Key] = Counter()
+        for span in self._spans(where):
+            for source, target, step, requester, number in self._store.all(
+                statement.where(*span), self._cancel
+            ):
+                found[_text(source), _text(target), _text(step), _text(requester)] += number
+        return found
+
+    def _spans(self, where: list[Any]) -> Iterator[list[Any]]:
+        history, store = self._history, self._store
+        if _rising(history):
+            rows = [_by_scan(store.dialect, rule) for rule in history.scope]
+            return ([*rows, *span] for span in store.spans(history.order, self._cancel, within=where))
+        spans = store.spans(history.entity_id, self._cancel, within=history.rows)
+        return ([*history.scope, *where, *span] for span in spans)
 
 
 def _above(history: BoundTable, order: int | None) -> list[Any]:
@@ -101,42 +149,6 @@ def _rising(history: BoundTable) -> bool:
     """Whether the order numbers the rows of the whole table as they were written: its integer primary key."""
     keys = [column.name for column in history.table.primary_key]
     return keys == [history.order.name] and family(history.order) == "integer"
-
-
-def _floor(history: BoundTable, read: Reader, newest: int) -> int | None:
-    oldest = read.value(sa.select(sa.func.min(history.order)))
-    return newest - WINDOW if newest - WINDOW >= oldest else None
-
-
-def _kept(dialect: str, scope: Scope, history: BoundTable, read: Reader, newest: int) -> _Kept:
-    """What is counted for good, brought up to date."""
-    with _LOCK:
-        kept = _KEPT.get(history)
-        if kept is None or kept.until_s < time.monotonic() or newest < (kept.upto or newest):
-            floor = _floor(history, read, newest)
-            kept = _Kept(floor, until_s=time.monotonic() + _KEEP_S, first=floor)
-        upto = newest - _UNSETTLED
-        if upto > (kept.upto or 0):
-            between = [*_above(history, kept.upto), history.order <= upto]
-            kept.counts = kept.counts + _grouped(dialect, scope, history, read, between)
-            kept.upto = upto
-        _KEPT[history] = kept
-        return kept
-
-
-def _grouped(
-    dialect: str, scope: Scope, history: BoundTable, read: Reader, where: list[Any]
-) -> Counter[_Key]:
-    by = [history.from_, history.to, history.step, history.requester]
-    present = [column for column in by if column is not None]
-    statement = sa.select(*labelled(*by, sa.func.count())).select_from(history.table).where(*where)
-    statement = statement.where(*(_by_scan(dialect, rule) for rule in history.scope))
-    if not scope.whole or (scope.where and history.tenant is None):
-        statement = statement.where(of_entity(scope.bound, history, scope.where))
-    found: Counter[_Key] = Counter()
-    for source, target, step, requester, number in read.all(statement.group_by(*present)):
-        found[_text(source), _text(target), _text(step), _text(requester)] += number
-    return found
 
 
 def _text(value: Any) -> str:

@@ -154,8 +154,22 @@ class Store:
         rows: int = checks.SLICE_ROWS,
         within: Sequence[sa.ColumnElement[bool]] = (),
     ) -> Iterator[list[sa.ColumnElement[bool]]]:
-        """The same by any column with an index, whose values hardly repeat."""
+        """The same by any column that has an index."""
         return checks.slices(self._connections, column, cancel, rows, within)
+
+    def spans(
+        self,
+        column: sa.ColumnElement[Any],
+        cancel: CancelToken,
+        rows: int = checks.SLICE_ROWS,
+        within: Sequence[sa.ColumnElement[bool]] = (),
+    ) -> Iterator[list[sa.ColumnElement[bool]]]:
+        """``slices_of`` where an application's commit would wait for a long read; else everything at once."""
+        file = self._connections.file
+        if file is not None and file.blocking:
+            yield from self.slices_of(column, cancel, rows, within)
+        else:
+            yield [*within]
 
     def check_data(self, cancel: CancelToken) -> tuple[Finding, ...]:
         """Findings about the entities themselves: statuses that no config knows, by count. Reads every row."""

@@ -82,6 +82,15 @@ class Bound:
             return ()
         return (as_text(self.tenant) == self.source_tenant,)
 
+    @property
+    def place(self) -> sa.ColumnElement[Any]:
+        """What orders the rows of its table as they lie: an SQLite table's row number, else the id."""
+        if not self.table.info.get("rowid"):
+            return self.id
+        row: sa.ColumnClause[int] = sa.column("rowid", sa.BigInteger)
+        row.table = self.table
+        return row
+
     def ref(self, entity_id: Any) -> RunRef:
         """The name of an entity."""
         return RunRef(KIND, self.type, str(entity_id))

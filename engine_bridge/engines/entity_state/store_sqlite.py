@@ -54,6 +54,7 @@ class SqliteFile:
         self.module = sqlite_module()
         self.notice = ""
         self._folder: Path | None = None
+        self._logged = False
         self._seen: tuple[Any, ...] = ()
 
     def prepare(self, cancel: CancelToken, *, hot: bool = False) -> None:
@@ -68,6 +69,11 @@ class SqliteFile:
             self.notice = (_HOT if hot else _AT_REST).format(name=self.path.name)
         else:
             self._seen = self._identity()
+
+    @property
+    def blocking(self) -> bool:
+        """Whether a writer's commit waits for our reads to end: without a write-ahead log it does."""
+        return not (self.copied or self._logged)
 
     @property
     def copied(self) -> bool:
@@ -98,7 +104,8 @@ class SqliteFile:
         with self.path.open("rb") as file:
             head = file.read(20)
         wal, shm = (self._beside(suffix).exists() for suffix in ("-wal", "-shm"))
-        return (wal and shm) or not (wal or head[18:20] == _WAL)
+        self._logged = head[18:20] == _WAL
+        return (wal and shm) or not (wal or self._logged)
 
     def _beside(self, suffix: str) -> Path:
         return self.path.with_name(self.path.name + suffix)
