@@ -26,7 +26,10 @@ class Compared:
         """A child is about to be started: its arguments are in its own row, which dbos does not look at."""
         made = original(*values, **named)
         walk, frame = self._state.walk, sys._getframe(2)
-        if walk is not None and made.parent_workflow_id == walk.id and frame.f_code.co_name in _STARTERS:
+        if walk is None or made.parent_workflow_id != walk.id:
+            return made
+        walk.starts.add(made.parent_workflow_fid)
+        if frame.f_code.co_name in _STARTERS:
             current, given = values[0] if values else named.get("cur_ctx"), frame.f_locals
             self._state.quietly(lambda: self._child(walk, made, current, given))
         return made

@@ -7,6 +7,7 @@ import types
 from typing import Any
 
 from engine_bridge.engines.dbos.replay_parts.alike import alike, loads_inert
+from engine_bridge.engines.dbos.replay_parts.parting import return_behind
 from engine_bridge.engines.dbos.replay_parts.state import State
 from engine_bridge.engines.dbos.replay_parts.walk import Walk
 from engine_bridge.replay.runners.channel import Stop
@@ -54,12 +55,15 @@ class Ending:
 
     def _diverged(self, kind: str, expected: str, status: str, step: str) -> dict[str, Any]:
         failure = self.walk.error
-        at = self._raised_at(failure) or self.walk.last_place
+        at = self._raised_at(failure) or self._ended_at()
         actual = f"{status}: {_in_words(failure)}"[:500] if failure else status
         verb = "fails" if status == "ERROR" else "ends"
         message = f"The code {verb} here ({actual}); the history goes on with {expected}."
         if not step:
             message = f"The code {verb} with {actual}; the run ended with {expected}."
+        unread = [entry for entry in self.walk.drift if entry["what"] == "unreadable"]
+        if unread and failure is not None:
+            message += f" The result of step {unread[-1].get('step_id')} {unread[-1]['note']}."
         values = {"kind": kind, "expected": expected, "actual": actual, "step_id": step, "at": at}
         return {"outcome": "diverged", "drift": self.walk.drift, "divergence": values | {"message": message}}
 
@@ -75,6 +79,15 @@ class Ending:
                 found = {"file": code.co_filename, "line": trace.tb_lineno, "function": name}
             trace = trace.tb_next
         return found
+
+    def _ended_at(self) -> dict[str, Any]:
+        """The line executed last, where lines are counted; else the return behind the last step."""
+        last = self._state.recorder.lines.last
+        if last is None:
+            return return_behind(self.walk.last_place)
+        code, line = last
+        name = getattr(code, "co_qualname", code.co_name)
+        return {"file": code.co_filename, "line": line, "function": name}
 
     def _compare_result(self, output: Any, error: Any) -> None:
         """Result or error, both as they come back from the store."""

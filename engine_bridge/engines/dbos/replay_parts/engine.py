@@ -42,11 +42,12 @@ class DbosEngine(Engine):
         from importlib.metadata import version
 
         found = version("dbos")
-        if found.split(".")[0] != "3":
-            raise ImportError(
-                f"dbos {found} is installed in this environment; runs of dbos 3 can be replayed"
-            )
         import dbos
+
+        folders = (os.path.join(os.path.dirname(dbos.__file__), ""),)
+        if found.split(".")[0] != "3":
+            # The parent says so: nothing of it is known here.
+            return found, folders
 
         for name in _PARTS:
             with suppress(ImportError):
@@ -55,7 +56,7 @@ class DbosEngine(Engine):
         self.serializer: Any = None
         quiet()
         self._claim(dbos.DBOS)
-        return found, (os.path.join(os.path.dirname(dbos.__file__), ""),)
+        return found, folders
 
     def _claim(self, kind: Any) -> None:
         """Makes the one instance now; the application's own ``DBOS(config=…)`` then gets it as it is."""

@@ -10,6 +10,7 @@ import ast
 import inspect
 from typing import Any, NamedTuple
 
+from engine_bridge.engines.dbos.replay_parts.recorded import Recorded
 from engine_bridge.engines.dbos.replay_parts.walk import Walk
 
 _BUILT_IN = {
@@ -19,6 +20,7 @@ _BUILT_IN = {
     "DBOS.readStream": "read_stream", "DBOS.waitFirst": "wait_first", "DBOS.asyncio_wait": "asyncio_wait",
 }  # fmt: skip
 _PATCH = "DBOS.patch-"
+_NATURES = ("step", "child workflow")
 
 
 class Mention(NamedTuple):
@@ -38,8 +40,13 @@ def part(walk: Walk, fid: int, asked: str, registry: dict[str, Any]) -> dict[str
     if held is None:
         why = f"The history ends with {recorded.status} before this step; the code goes on with {asked}."
         return _made("late end", f"the end of the run ({recorded.status})", asked, fid, at, why)
+    if held == asked:
+        is_child = fid in walk.starts
+        expected, actual = (f"{held} (a {word})" for word in (_NATURES[not is_child], _NATURES[is_child]))
+        why = f"Step {fid} of the history is a {_NATURES[not is_child]}; the code has made it a {_NATURES[is_child]}."
+        return _made("other step", expected, actual, fid, at, why)
     kind, why = _explain(walk, fid, held, asked, registry)
-    return _made(kind, held, _kind_of(walk, fid, asked, registry), fid, at, why)
+    return _made(kind, held, asked, fid, at, why)
 
 
 def _made(kind: str, expected: str, actual: str, fid: int, at: dict[str, Any], why: str) -> dict[str, Any]:
@@ -53,43 +60,61 @@ def _made(kind: str, expected: str, actual: str, fid: int, at: dict[str, Any], w
     }
 
 
-def _kind_of(walk: Walk, fid: int, asked: str, registry: dict[str, Any]) -> str:
-    """What is asked for, said to be a child workflow where the history holds a step of the same name."""
-    is_child = asked in registry
-    was_child = walk.recorded.steps[fid].get("child_workflow_id") is not None
-    return f"{asked} (child workflow)" if is_child and not was_child else asked
-
-
 def _explain(walk: Walk, fid: int, held: str, asked: str, registry: dict[str, Any]) -> tuple[str, str]:
     recorded = walk.recorded
     said = f"Step {fid} of the history is {held}; the code asks for {asked}."
-    later = recorded.first_after(fid, asked)
-    mention = _mention(walk.places.get(fid, {}), _identifiers(held, registry))
-    repeated = recorded.name(fid - 1)
     if held.startswith(_PATCH):
         why = f"The run went through the patch {held[len(_PATCH) :]}, which this code does not have (or not here)."
         return "missing step", f"{said} {why}"
+    text = Around(walk.places.get(fid, {}))
+    names = {name: _identifiers(name, registry) for name in recorded.names | {asked}}
+    mention, repeated = text.mention(names[held]), recorded.name(fid - 1)
     if mention is not None and mention.branch:
         return (
             "other step",
             f"{said} It probably took another branch: {held} is called at line {mention.line}.",
         )
-    if later and (mention is None or repeated == held):
+    kind = _kind(recorded, fid, held, asked, [_named(call, names) for call in text.behind()])
+    later = recorded.first_after(fid, asked)
+    kind = kind or _guess(mention is not None, later, repeated == held)
+    if kind == "missing step":
         loop = " A loop probably ends sooner." if repeated == held else ""
-        return "missing step", f"{said} The history comes to it at step {later}: {held} is left out.{loop}"
-    if later and mention is not None:
-        why = f"The history comes to it at step {later}, and {held} is called at line {mention.line}"
-        return "other step", f"{said} {why}: the order probably changed."
-    if mention is not None:
+        return kind, f"{said} The history comes to it at step {later}: {held} is left out.{loop}"
+    if kind == "extra step":
         loop = " A loop probably goes on longer." if repeated == asked else ""
+        line = f" {held} is still called at line {mention.line}:" if mention is not None else ""
+        return kind, f"{said}{line} {asked} is probably new.{loop}"
+    if kind == "order":
+        return "other step", f"{said} The history comes to it at step {later}: the order probably changed."
+    if mention is None:
         return (
-            "extra step",
-            f"{said} {held} is still called at line {mention.line}: {asked} is probably new.{loop}",
+            "other step",
+            f"{said} Nothing near this line calls {held}: it was probably replaced, renamed or removed.",
         )
-    return (
-        "other step",
-        f"{said} Nothing near this line calls {held}: it was probably replaced, renamed or removed.",
-    )
+    return "other step", f"{said} {held} was probably replaced."
+
+
+def _kind(recorded: Recorded, fid: int, held: str, asked: str, behind: list[set[str]]) -> str:
+    """What the calls behind the line tell: the code goes on as the history does, a step more or less. "" if not."""
+    first, second = [*behind[:2], set(), set()][:2]
+    later = recorded.first_after(fid, asked)
+    after, after_later = recorded.name(recorded.next(fid)), recorded.name(recorded.next(later))
+    if held in first:
+        moved = later and after_later in second and after not in second
+        return "order" if moved else "extra step"
+    if later and after_later in first:
+        return "missing step"
+    return "other step" if after in first else ""
+
+
+def _guess(mentioned: bool, later: int, repeated: bool) -> str:
+    if later:
+        return "order" if mentioned and not repeated else "missing step"
+    return "extra step" if mentioned else "other step"
+
+
+def _named(call: set[str], names: dict[str, set[str]]) -> set[str]:
+    return {name for name, identifiers in names.items() if identifiers & call}
 
 
 def _identifiers(name: str, registry: dict[str, Any]) -> set[str]:
@@ -105,36 +130,79 @@ def _identifiers(name: str, registry: dict[str, Any]) -> set[str]:
     return found
 
 
-def _mention(at: dict[str, Any], names: set[str]) -> Mention | None:
-    """The nearest call behind a line, within the function around it; else one before it that a loop comes back to."""
-    try:
-        with open(at["file"], encoding="utf-8") as file:
-            tree = ast.parse(file.read())
-    except (KeyError, OSError, SyntaxError, ValueError):
-        return None
-    body = _function(tree, at["line"])
-    if body is None:
-        return None
-    found = sorted(
-        {node.lineno for node in ast.walk(body) if isinstance(node, ast.Call) and _calls(node, names)}
-    )
-    for line in found:
-        if _is_other_branch(body, at["line"], line):
-            return Mention(line, True)
-    behind = [line for line in found if line > at["line"]]
-    if behind:
-        return Mention(behind[0], False)
-    return next(
-        (Mention(n, False) for n in found if n <= at["line"] and _in_one_loop(body, n, at["line"])), None
-    )
+class Around:
+    """The function around a line of the user's code, as text."""
+
+    def __init__(self, at: dict[str, Any]) -> None:
+        self._line = at.get("line", 0)
+        self._body: ast.AST | None = None
+        try:
+            with open(at["file"], encoding="utf-8") as file:
+                self._body = _function(ast.parse(file.read()), self._line)
+        except (KeyError, OSError, SyntaxError, ValueError):
+            return
+
+    def _calls(self) -> list[tuple[int, set[str]]]:
+        """Line and names of every call, in the order of the text."""
+        nodes = [node for node in ast.walk(self._body or ast.Pass()) if isinstance(node, ast.Call)]
+        nodes.sort(key=lambda node: (node.lineno, node.col_offset))
+        return [(node.lineno, _names(node)) for node in nodes]
+
+    def behind(self) -> list[set[str]]:
+        """Names of the calls behind the line that it can lead to."""
+        calls = [(line, names) for line, names in self._calls() if line > self._line]
+        return [names for line, names in calls if not self._is_other_branch(line)]
+
+    def mention(self, names: set[str]) -> Mention | None:
+        """The nearest call of one of these behind the line; else one before it that a loop comes back to."""
+        found = sorted({line for line, called in self._calls() if called & names})
+        other = next((line for line in found if self._is_other_branch(line)), 0)
+        if other:
+            return Mention(other, True)
+        back = (line for line in found if line <= self._line and self._in_one_loop(line))
+        line = next((line for line in found if line > self._line), 0) or next(back, 0)
+        return Mention(line, False) if line else None
+
+    def returns(self) -> int:
+        """The line of the next return; the line itself when there is none."""
+        nodes = ast.walk(self._body or ast.Pass())
+        found = sorted(
+            node.lineno for node in nodes if isinstance(node, ast.Return) and node.lineno >= self._line
+        )
+        return next((line for line in found if not self._is_other_branch(line)), self._line)
+
+    def _is_other_branch(self, line: int) -> bool:
+        """Whether an ``if`` or a ``try`` leads to the one line or to the other."""
+        for node in ast.walk(self._body or ast.Pass()):
+            arms: list[list[Any]] = []
+            if isinstance(node, ast.If):
+                arms = [node.body, node.orelse]
+            elif isinstance(node, ast.Try):
+                arms = [[*node.body, *node.orelse], list(node.handlers)]
+            held = [n for n, arm in enumerate(arms) if _within(arm, self._line)]
+            wanted = [n for n, arm in enumerate(arms) if _within(arm, line)]
+            if held and wanted and held != wanted:
+                return True
+        return False
+
+    def _in_one_loop(self, line: int) -> bool:
+        loops = (
+            n for n in ast.walk(self._body or ast.Pass()) if isinstance(n, (ast.For, ast.AsyncFor, ast.While))
+        )
+        return any(_spans(node, line) and _spans(node, self._line) for node in loops)
 
 
-def _calls(node: ast.Call, names: set[str]) -> bool:
+def return_behind(at: dict[str, Any]) -> dict[str, Any]:
+    """Where a function that called its last step at a line probably returned."""
+    return {**at, "line": Around(at).returns()} if at else at
+
+
+def _names(node: ast.Call) -> set[str]:
     parts = [node.func, *node.args]
     found = {part.attr for part in parts if isinstance(part, ast.Attribute)}
     found |= {part.id for part in parts if isinstance(part, ast.Name)}
     texts = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    return bool(names & (found | texts))
+    return found | texts
 
 
 def _function(tree: ast.AST, line: int) -> ast.AST | None:
@@ -150,25 +218,3 @@ def _spans(node: Any, line: int) -> bool:
 
 def _within(nodes: list[Any], line: int) -> bool:
     return any(_spans(node, line) for node in nodes)
-
-
-def _is_other_branch(body: ast.AST, line: int, other: int) -> bool:
-    """Whether an ``if`` or a ``try`` leads to one of two lines or to the other."""
-    for node in ast.walk(body):
-        arms: list[list[Any]] = []
-        if isinstance(node, (ast.If,)):
-            arms = [node.body, node.orelse]
-        elif isinstance(node, ast.Try):
-            arms = [[*node.body, *node.orelse], list(node.handlers)]
-        held = [n for n, arm in enumerate(arms) if _within(arm, line)]
-        wanted = [n for n, arm in enumerate(arms) if _within(arm, other)]
-        if held and wanted and held != wanted:
-            return True
-    return False
-
-
-def _in_one_loop(body: ast.AST, line: int, other: int) -> bool:
-    kinds = (ast.For, ast.AsyncFor, ast.While)
-    return any(
-        isinstance(node, kinds) and _spans(node, line) and _spans(node, other) for node in ast.walk(body)
-    )

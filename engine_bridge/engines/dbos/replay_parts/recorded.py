@@ -87,6 +87,14 @@ class Recorded:
             (n for n, row in self.steps.items() if n > fid and row["function_name"] == name), default=0
         )
 
+    def next(self, fid: int) -> int:
+        """The step that the code calls after one: without what belongs to that one (a child's result, a time limit)."""
+        found = fid + 1
+        launched = self.steps.get(fid, {}).get("child_workflow_id") is not None
+        while self.is_timeout(found) or (launched and self.name(found) == "DBOS.getResult"):
+            found += 1
+        return found
+
     def wake_ns(self, fid: int) -> int | None:
         """When a recorded sleep or time limit ends."""
         try:

@@ -76,7 +76,7 @@ class State:
             raise walk.halt(fid, "blocked")
         if fid not in walk.places:
             self.taken(walk, fid, sys._getframe(1))
-        if held is None or held["function_name"] != asked:
+        if held is None or walk.is_other(fid, asked):
             self._part(walk, fid, asked)
         walk.tell(fid, asked)
         if self.turns is not None and not (call is not None and call.passed and call.fid == fid):

@@ -26,6 +26,7 @@ class Walk:
         self.concurrent = False
         self.thread = 0
         self.places: dict[int, dict[str, Any]] = {}
+        self.starts: set[int] = set()
         self.visited: set[int] = set()
         self.asked: dict[int, str] = {}
         self.drift: list[dict[str, Any]] = []
@@ -158,6 +159,16 @@ class Walk:
         if not left:
             return {"expected": f"the end of the run ({self.recorded.status})", "step_id": ""}
         return {"expected": self.recorded.name(left[0]) or "", "step_id": str(left[0])}
+
+    def is_other(self, fid: int, asked: str) -> bool:
+        """Whether a recorded step is something else than what the code asks for, be it of the same name."""
+        row = self.recorded.steps[fid]
+        if row["function_name"] != asked:
+            return True
+        launched = row.get("child_workflow_id") is not None
+        if fid in self.starts:
+            return not launched and row.get("error") is None
+        return launched and not asked.startswith("DBOS.")
 
     def launch_of(self, child: str) -> str:
         """The step that started a child."""

@@ -262,6 +262,20 @@ def stuck() -> None:
 
 
 @DBOS.workflow()
+async def stuck_async() -> None:
+    await later(1)
+    await later("x", 3600)
+
+
+@DBOS.workflow()
+async def patched_async() -> Any:
+    await later(1)
+    if await DBOS.patch_async("old"):
+        await later(2)
+    return await later(3)
+
+
+@DBOS.workflow()
 def stuck_in_body() -> None:
     add(1, 2)
     time.sleep(3600)
@@ -341,7 +355,7 @@ def swallows() -> Any:
     for turn in range(3):
         try:
             return [add(turn, 1), DBOS.recv("go", 3600)]
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - swallowing is what it is about
             called_otherwise("cleaning up")
     return add(1, 1)
 
@@ -434,7 +448,7 @@ async def as_completed() -> Any:
 async def gives_up() -> Any:
     try:
         await asyncio.wait_for(DBOS.recv_async("never", 3600), 0.1)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         return await later("gave up")
 
 
@@ -449,7 +463,7 @@ async def async_children() -> Any:
 
 @DBOS.workflow()
 async def async_waits() -> Any:
-    return await asyncio.gather(branch("a", 0, 0), DBOS.recv_async("go", 3600), branch("b", 0.03, 0))
+    return await asyncio.gather(branch("a", 0, 0), DBOS.recv_async("go"), branch("b", 0.03, 0))
 
 
 @DBOS.workflow()
@@ -493,11 +507,12 @@ async def later_fails(name: str) -> None:
     raise Declined(name, "async")
 
 
-PENDING = ("waits", "asleep", "waits_for_child", "waits_in_child", "stuck", "stuck_in_body", "swallows",
+PENDING = ("waits", "asleep", "waits_for_child", "waits_in_child", "stuck", "stuck_async", "stuck_in_body", "swallows",
            "async_waits", "async_waits_for_child", "async_sleeps")  # fmt: skip
 CLOSED = ("inline_steps", "sleeps", "children", "failed_children", "first_of", "asks_dbos",
           "compensates", "sealed_error", "sealed_end", "declined", "transacts", "in_threads", "gathers", "branches",
-          "first_done", "as_completed", "gives_up", "async_children", "async_threads", "async_fails")  # fmt: skip
+          "first_done", "as_completed", "gives_up", "async_children", "async_threads", "async_fails",
+          "patched_async")  # fmt: skip
 
 
 def begin(name: str, *args: Any, run: str = "") -> Any:
@@ -509,7 +524,7 @@ def end(handles: list[Any]) -> None:
     for handle in handles:
         try:
             handle.get_result(polling_interval_sec=0.02)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - many fail by design
             print(handle.workflow_id, type(error).__name__, flush=True)
 
 
@@ -528,7 +543,9 @@ def execute() -> None:
     with SetWorkflowTimeout(0.25):
         handles.append(begin("cancelled"))
     handles.append(Debouncer.create(debounced).debounce("key", 0.05, 1))
-    DBOS.create_schedule(schedule_name="s", workflow_fn=scheduled, schedule="0 0 1 1 *", context={"region": "eu"})
+    DBOS.create_schedule(
+        schedule_name="s", workflow_fn=scheduled, schedule="0 0 1 1 *", context={"region": "eu"}
+    )
     handles.append(DBOS.trigger_schedule("s"))
     with SetWorkflowID("enqueued"), SetEnqueueOptions(delay_seconds=3600):
         DBOS.enqueue_workflow("work", steps, 1)
