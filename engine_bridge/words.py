@@ -113,6 +113,7 @@ class EventKind(StrEnum):
     PATCHED = "patched"
     STATUS_CHANGED = "status changed"
     OPERATOR = "operator action"
+    TASK = "worker task"  # the run's code is handed to a worker, or the worker answers
     OTHER = "other"
 
 

@@ -80,6 +80,7 @@ EVENT: Final[dict[str, tuple[str, str]]] = {
     EventKind.PATCHED: ("patch", "muted"),
     EventKind.STATUS_CHANGED: ("status", "running"),
     EventKind.OPERATOR: ("operator", "playhead"),
+    EventKind.TASK: ("step", "muted"),
     EventKind.OTHER: ("unknown", "muted"),
 }
 

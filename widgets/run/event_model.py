@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from datetime import tzinfo
 from functools import lru_cache
@@ -26,6 +27,7 @@ from widgets.run.moment import spans_days
 COLUMNS: Final = ("#", "time", "event", "step", "detail")
 NUMBER, TIME, EVENT, STEP, DETAIL = range(5)
 _CACHED: Final = 512
+_CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 _TEXTS = 4_000
 _PREVIEW: Final = 120  # characters
 _DISPLAY: Final = int(Qt.ItemDataRole.DisplayRole)
@@ -232,8 +234,11 @@ def decoded(history: History, row: int) -> Event:
 
 def words_of(event: Event) -> str:
     """What happened: of a change of status the engine's own name says by what, and of what has no other name."""
-    own = event.kind in (EventKind.STATUS_CHANGED, EventKind.OTHER, EventKind.OPERATOR)
-    return event.name if own and event.name else event.kind.value
+    if event.kind is EventKind.STATUS_CHANGED and event.name:
+        return event.name
+    if event.kind in (EventKind.OTHER, EventKind.OPERATOR, EventKind.TASK) and event.name:
+        return _CAPITAL.sub(" ", event.name).lower() if event.name.isalpha() else event.name
+    return event.kind.value
 
 
 def detail_of(event: Event) -> str:

@@ -27,7 +27,13 @@ _KIND_NOTES = {
 
 def is_moment(kind: StepKind) -> bool:
     """Whether steps of a kind happen at once, so that a glyph shows them."""
-    return kind in (StepKind.EVENT_SET, StepKind.STREAM, StepKind.PATCH, StepKind.SIGNAL_SEND, StepKind.SIGNAL)
+    return kind in (
+        StepKind.EVENT_SET,
+        StepKind.STREAM,
+        StepKind.PATCH,
+        StepKind.SIGNAL_SEND,
+        StepKind.SIGNAL,
+    )
 
 
 def kind_note(kind: StepKind) -> str:
@@ -47,7 +53,8 @@ def label(step: Step, now_ns: int, status: StepStatus) -> str:
     if step.duration_ns is not None and step.duration_ns < 0:
         return f"skew {length}"
     if step.child is not None:
-        return fmt.plain(" · ".join(part for part in (str(step.child), status.value, length) if part), 80)
+        who = step.child.group or step.child.run
+        return fmt.plain(" · ".join(part for part in (who, status.value, length) if part), 80)
     return fmt.plain(step.detail, 60) if step.detail else length
 
 

@@ -118,6 +118,8 @@ def update_id(attributes: dict[str, Any]) -> str:
 
 
 def _update_completed(heads: Heads, i: int, attributes: dict[str, Any]) -> None:
+    if not heads.link[i]:
+        heads.cause[i] = f"update {update_id(attributes)}"
     if mapping(attributes.get("outcome")).get("failure"):
         heads.status[i], heads.event[i] = code(StepStatus.FAILED), code(EventKind.STEP_FAILED)
 

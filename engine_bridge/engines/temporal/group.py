@@ -130,6 +130,8 @@ class Grouper:
         rows = np.full(len(heads), -1, np.int64)
         rows[begins] = len(self) + np.arange(len(begins))
         self._begin(heads, begins, rows[begins])
+        for i, key in heads.answers.items():
+            self._causes[key] = int(rows[i])
         follows = np.flatnonzero(role == Role.FOLLOWER)
         rows[follows] = self._heads_of(heads, follows)
         self._continue(heads, rows, role)
@@ -206,14 +208,17 @@ class Grouper:
         return found
 
     def _orphan(self, heads: Heads, i: int) -> int:
-        """The row of a step whose first event is not in this history: it is shown by what goes on with it."""
-        link = int(heads.link[i]) or -int(heads.id[i])
+        """The row of a step whose first event is not in this history, or is not named: older servers name an update."""
+        named = self._causes.get(heads.cause.get(i, ""))
+        if named is not None and not heads.link[i]:
+            return named
+        link = int(heads.link[i]) or int(heads.id[i])
         if link in self._orphans:
             return self._orphans[link]
         row = self._orphans[link] = len(self)
         steps = self._grow(1)
         kind = int(types.STEP_KIND[heads.type[i]])
-        name = heads.name.get(i) or f"event {link} is missing"
+        name = heads.name.get(i) or "begun before these events"
         steps["kind"][row], steps["name"][row] = kind, self._name(name, kind)
         steps["first"][row], steps["provenance"][row] = heads.id[i], _INFERRED
         self.step_ids.append(link)
@@ -271,8 +276,6 @@ class Grouper:
         return TYPES[int(heads.type[i])], int(heads.id[i]), None if time == NO_TIME else time
 
     def _parent(self, heads: Heads, rows: Ints) -> None:
-        for i, key in heads.answers.items():
-            self._causes[key] = int(rows[i])
         for i, key in heads.cause.items():
             parent, row = self._cause_row(key), int(rows[i])
             if row >= 0 and parent is not None and parent != row and row not in self._parents:

@@ -89,6 +89,13 @@ def _paused(grouper: Grouper, pending: Pending | None) -> Blocked:
 def _task(grouper: Grouper, pending: Pending | None) -> Blocked | None:
     """A workflow task that nobody has answered: no worker polls, or the code hangs, or it fails again and again."""
     last = grouper.task
+    if last is None and grouper.last_id == 1:
+        evidence = (
+            Evidence(rule="a run begins with a workflow task", facts=("none is in its history so far",)),
+        )
+        return Blocked(
+            kind="queue", what="its first workflow task", since_ns=grouper.last_ns, evidence=evidence
+        )
     if last is None or last[0] not in (
         "WorkflowTaskScheduled",
         "WorkflowTaskStarted",

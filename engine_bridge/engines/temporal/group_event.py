@@ -103,7 +103,8 @@ def detail(event: RawEvent) -> str:
 
 
 def _plain(a: dict[str, Any]) -> str:
-    return text(a.get("reason"))
+    other = other_run(a)
+    return "" if other is None else f"workflow {other.group}"
 
 
 def _scheduled(a: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ from engine_bridge.engines.temporal.group_event import (
 from engine_bridge.engines.temporal.group_facts import PendingActivity, PendingNexus
 from engine_bridge.engines.temporal.group_failures import failure, words
 from engine_bridge.engines.temporal.group_payloads import reference
-from engine_bridge.engines.temporal.group_types import STEP_KIND, STEP_STATUS, TERMINAL
+from engine_bridge.engines.temporal.group_types import ROLE, STEP_KIND, STEP_STATUS, TERMINAL, Role
 from engine_bridge.format import duration
 from engine_bridge.model import (
     Attempt,
@@ -57,6 +57,7 @@ class _Facts:
         for i, event in enumerate(self.events):
             fill(self.heads, i, event)
         self.first = self.events[0]
+        self.whole = bool(ROLE[self.heads.type[0]] != Role.FOLLOWER)  # its first event is here
         self.end = next((e for i, e in enumerate(self.events) if self._terminal(i)), None)
 
     def _terminal(self, i: int) -> bool:
@@ -97,7 +98,7 @@ def decode_step(record: StepRecord) -> Step:
         kind=facts.kind,
         status=status,
         engine_name=_engine_name(facts),
-        start_ns=facts.first.time_ns,
+        start_ns=facts.first.time_ns if facts.whole else None,
         end_ns=end_ns,
         planned_end_ns=_planned(facts),
         attempts=attempts[-1].number if attempts else None,
@@ -109,7 +110,7 @@ def decode_step(record: StepRecord) -> Step:
         input=_payload(facts, _INPUTS, "input"),
         output=_payload(facts, _OUTPUTS, "output"),
         detail=_detail(facts),
-        provenance=Provenance.RECORDED if facts.first.id == record.id else Provenance.INFERRED,
+        provenance=Provenance.RECORDED if facts.whole else Provenance.INFERRED,
         fields=fields,
         evidence=evidence,
         attributes=_attributes(facts),
@@ -143,11 +144,11 @@ def _end(facts: _Facts) -> tuple[StepStatus, int | None, dict[str, Provenance], 
 
 
 def _orphan(facts: _Facts) -> dict[str, Provenance]:
-    return {} if facts.first.id == facts.record.id else {"start_ns": Provenance.INFERRED}
+    return {} if facts.whole else {"name": Provenance.INFERRED}
 
 
 def _orphan_evidence(facts: _Facts) -> tuple[Evidence, ...]:
-    if facts.first.id == facts.record.id:
+    if facts.whole:
         return ()
     return (
         Evidence(

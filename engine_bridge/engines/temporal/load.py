@@ -155,6 +155,8 @@ def tidy(found: Found) -> Loaded:
         lost += nameless
         notes.append(f"{_events(nameless)} without an id cannot be shown.")
         heads = heads.pick(np.flatnonzero(heads.id > 0))
+    if len(heads) > 1 and (np.diff(heads.id) < 0).all():
+        heads = heads.pick(np.arange(len(heads))[::-1])  # newest first, as the web UI may export
     if (np.diff(heads.id) <= 0).any():
         heads, double = _in_order(heads)
         lost += double
