@@ -6,6 +6,8 @@ before it: leaping there, and counting what was passed, closes in on the n-th.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from functools import cmp_to_key, partial
 from typing import Any, Final
 
@@ -23,21 +25,45 @@ from engine_bridge.engines.entity_state.store_connect import Reader
 
 _NEAR: Final = 100
 """So few entities ahead are simply read."""
+_SLOW_S: Final = 0.25
+"""A first hop that takes so long sorts the whole table."""
 
 
 def read(store: Store, query: Any, sort: Sort, every: int, cancel: CancelToken) -> list[bytes]:
-    """Cursors before every ``every``-th entity. A filter that has to be scanned has one anchor only, the top."""
+    """Cursors before every ``every``-th entity. A filter that has to be scanned has one anchor only, the top.
+
+    So has a list of several workflows in an order that no index serves.
+    """
     asked = runs.wheres(store, query, store.now_ns(cancel))
     if any(where.residual is not None for _, where in asked):
         return [TOP]
     key = Key(sort, store.dialect)
     hopper = _Hopper(store, key, asked, cancel)
+    began = time.monotonic()
     anchors, at = [TOP], hopper.next(None, every)
+    if at is not None and time.monotonic() - began > _SLOW_S:
+        # No index serves this order: each hop would sort everything again.
+        return [TOP, *_sorted_once(store, key, *asked[0], every, cancel)] if len(asked) == 1 else [TOP]
     while at is not None:
         anchors.append(key.encode(at))
         cancel.progress(len(anchors) * every, None, "measuring the list")
         at = hopper.next(at, every)
     return anchors
+
+
+def _sorted_once(
+    store: Store, key: Key, bound: Bound, where: Where, every: int, cancel: CancelToken
+) -> Iterator[bytes]:
+    """The same by one statement that sorts all, which is one long read."""
+    value = key.value(bound)
+    (_, order), *_ = key.ranges(bound, None, forward=True)
+    rank = sa.func.row_number().over(order_by=order if value is None else [value.is_(None), *order])
+    shown = sa.null() if value is None else value
+    columns = [bound.id.label("id"), shown.label("sort_key"), rank.label("rank")]
+    inner = sa.select(*columns).select_from(bound.table).where(*bound.scope, *where.conditions).subquery()
+    chosen = sa.select(inner.c.id, inner.c.sort_key).where(inner.c.rank > 1, (inner.c.rank - 1) % every == 0)
+    for id, stored in store.all(chosen.order_by(inner.c.rank), cancel):
+        yield key.encode(Cursor(stored, key.common(bound, stored), bound.rank, id, after=False))
 
 
 class _Hopper:

@@ -6,6 +6,7 @@ import pytest
 
 from engine_bridge.bridge import Bridge, Capability, Page, Sort
 from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.entity_state import anchors
 from engine_bridge.engines.entity_state.filters import Where
 from engine_bridge.model import Run
 from engine_bridge.query import parse
@@ -99,9 +100,26 @@ def test_two_workflows_are_one_list_in_every_order(bridge: Bridge, field: str) -
         whole = walk(bridge, "", sort, 1_000)
         assert sorted(whole) == sorted(run.id for run in everyone(bridge))
         assert walk(bridge, "", sort, 3) == whole
-        anchors = bridge.anchors(None, sort, 7, NEVER)
-        starts = [bridge.runs(None, sort, at, "forward", 1, NEVER).items[0].id for at in anchors]
+        places = bridge.anchors(None, sort, 7, NEVER)
+        starts = [bridge.runs(None, sort, at, "forward", 1, NEVER).items[0].id for at in places]
         assert starts == whole[::7]
+
+
+@pytest.mark.parametrize(
+    "field", ["created", "updated", "id", "state", "version", "tenant", "label", "claimed_by"]
+)
+def test_an_order_that_no_index_serves_is_sorted_once(
+    bridge: Bridge, field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anchors, "_SLOW_S", -1.0)
+    query = parse("type == invoice", bridge.fields(NEVER))
+    for down in (True, False):
+        sort = Sort(field=field, descending=down)
+        whole = walk(bridge, "type == invoice", sort, 1_000)
+        found = bridge.anchors(query, sort, 4, NEVER)
+        starts = [bridge.runs(query, sort, at, "forward", 1, NEVER).items[0].id for at in found]
+        assert starts == whole[::4]
+        assert bridge.anchors(None, sort, 4, NEVER) == found[:1]
 
 
 def test_scanning_says_how_far_it_got(bridge: Bridge) -> None:
