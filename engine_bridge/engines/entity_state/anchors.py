@@ -25,8 +25,9 @@ from engine_bridge.engines.entity_state.store_connect import Reader
 
 _NEAR: Final = 100
 """So few entities ahead are simply read."""
-_SLOW_S: Final = 0.25
-"""A first hop that takes so long sorts the whole table."""
+_TRIED: Final = 3
+_SLOW_S: Final = 0.04
+"""Where each of the first hops takes so long, an index does not serve them."""
 
 
 def read(store: Store, query: Any, sort: Sort, every: int, cancel: CancelToken) -> list[bytes]:
@@ -39,16 +40,18 @@ def read(store: Store, query: Any, sort: Sort, every: int, cancel: CancelToken) 
         return [TOP]
     key = Key(sort, store.dialect)
     hopper = _Hopper(store, key, asked, cancel)
-    began = time.monotonic()
-    anchors, at = [TOP], hopper.next(None, every)
-    if at is not None and time.monotonic() - began > _SLOW_S:
-        # No index serves this order: each hop would sort everything again.
-        return [TOP, *_sorted_once(store, key, *asked[0], every, cancel)] if len(asked) == 1 else [TOP]
-    while at is not None:
-        anchors.append(key.encode(at))
-        cancel.progress(len(anchors) * every, None, "measuring the list")
+    anchors, at, took = [TOP], None, list[float]()
+    while True:
+        began = time.monotonic()
         at = hopper.next(at, every)
-    return anchors
+        if at is None:
+            return anchors
+        anchors.append(key.encode(at))
+        took.append(time.monotonic() - began)
+        if len(took) == _TRIED and min(took) > _SLOW_S:
+            # No index serves this order: each hop sorts everything again.
+            return [TOP, *_sorted_once(store, key, *asked[0], every, cancel)] if len(asked) == 1 else [TOP]
+        cancel.progress(len(anchors) * every, None, "measuring the list")
 
 
 def _sorted_once(

@@ -112,6 +112,7 @@ def test_an_order_that_no_index_serves_is_sorted_once(
     bridge: Bridge, field: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(anchors, "_SLOW_S", -1.0)
+    monkeypatch.setattr(anchors, "_TRIED", 1)
     query = parse("type == invoice", bridge.fields(NEVER))
     for down in (True, False):
         sort = Sort(field=field, descending=down)
