@@ -81,7 +81,7 @@ class DivergenceView(QWidget):
         self.divergence, self._at = divergence, at
         self.pairs = pairs(divergence, history)
         self.title.set_text(title(divergence, at))
-        self.sentence.set_text(sentence(divergence), divergence.message or sentence(divergence))
+        self.sentence.set_text(sentence(divergence))
         self.table.list_model.set_rows(0, lambda row: ())
         self.table.list_model.set_rows(len(self.pairs), lambda row: _cells(self.pairs[row]))
         row = next(n for n, pair in enumerate(self.pairs) if pair.mark == "parts")

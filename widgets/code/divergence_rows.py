@@ -58,7 +58,9 @@ def title(divergence: Divergence, at: Place) -> str:
 
 
 def sentence(divergence: Divergence) -> str:
-    """Both sides in one sentence."""
+    """Both sides in one sentence: the runner's own words, where it has some."""
+    if divergence.message:
+        return divergence.message
     has = divergence.expected or "nothing"
     does = divergence.actual or "nothing more"
     return f"The history has {has} there, the code has {does}."
