@@ -21,7 +21,7 @@ from widgets.run.find_box import FindBox
 from widgets.run.labels import Text
 from widgets.theme import ROW
 
-_WIDTHS = (56, 112, 178, 150)
+_WIDTHS = (56, 112, 186, 150)
 _DAY_WIDTH = 160
 _SHORT_WIDTH, _SHORT_DAY_WIDTH = 78, 126  # of an entity's times, for their detail says most
 

@@ -16,6 +16,7 @@ from engine_bridge.engines.temporal.events import RawEvent, canonical, type_name
 from engine_bridge.engines.temporal.events_values import duration_ns, id_of, integer, mapping, time_ns
 
 _UPPER: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_PREFIX: Final = "EVENT_TYPE_"
 _SECOND: Final = 1_000_000_000
 _INT64: Final = frozenset({3, 4, 6, 16, 18})  # FieldDescriptor.TYPE_*
 _BYTES: Final = 12
@@ -26,8 +27,18 @@ def foreign(event: Any) -> bool:
     """Whether an event (JSON, decoded) is in a dialect that has to be translated."""
     if not isinstance(event, dict):
         return False
-    if not isinstance(event.get("eventTime"), str) or not isinstance(event.get("eventType"), str):
+    type_ = event.get("eventType")
+    if (
+        not isinstance(event.get("eventTime"), str)
+        or not isinstance(type_, str)
+        or not type_.startswith(_PREFIX)
+    ):
         return True
+    return readable(event)
+
+
+def readable(event: dict[str, Any]) -> bool:
+    """Whether payloads of an event are not in base64."""
     inside = next((v for k, v in event.items() if k.endswith("EventAttributes") and isinstance(v, dict)), {})
     return any(_readable(one) for one in (inside, mapping(event.get("userMetadata"))))
 

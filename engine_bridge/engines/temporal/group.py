@@ -82,7 +82,8 @@ class Grouper:
         self.task: tuple[str, int, int | None] | None = (
             None  # the last event of a workflow task: type, id, time
         )
-        self.answered: Any = None  # the record of the last completed workflow task
+        self.greeted: Any = None  # the record of the first completed workflow task, which names the SDK
+        self.answered: Any = None  # that of the last one
         self.reset: Any = None  # the record of the reset that made this run
         self.paused: Any = None  # the record of the pause that is in force
         self.step_ids: list[int] = []
@@ -254,7 +255,9 @@ class Grouper:
         if len(tasks):
             self.task = self._fact(heads, int(tasks[-1]))
             done = tasks[heads.type[tasks] == _ANSWERED]
-            self.answered = heads.record[int(done[-1])] if len(done) else self.answered
+            if len(done):
+                self.answered = heads.record[int(done[-1])]
+                self.greeted = heads.record[int(done[0])] if self.greeted is None else self.greeted
         resets = np.flatnonzero((heads.type == _TASKS[1]) & (heads.event == _OPERATOR))
         self.reset = heads.record[int(resets[-1])] if len(resets) else self.reset
         pauses = np.flatnonzero((heads.type == _PAUSED) | (heads.type == _PAUSED + 1))

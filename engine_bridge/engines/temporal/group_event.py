@@ -215,4 +215,4 @@ def _flatten(value: dict[str, Any], prefix: str, found: dict[str, Any], depth: i
         elif key.endswith("EventId") and not id_of(one):
             continue
         else:
-            found[name] = one
+            found[name] = int(one) if isinstance(one, float) and one.is_integer() else one

@@ -178,9 +178,7 @@ def _done(grouper: Grouper) -> int:
 
 def _extra(grouper: Grouper, a: dict[str, Any], closing: RawEvent | None) -> dict[str, Any]:
     end = {} if closing is None else closing.attributes
-    sdk = mapping(
-        {} if grouper.answered is None else event_of(grouper.answered).attributes.get("sdkMetadata")
-    )
+    sdk = mapping({} if grouper.greeted is None else event_of(grouper.greeted).attributes.get("sdkMetadata"))
     system = _searchable(a)
     root = _execution(a.get("rootWorkflowExecution"))
     found = {

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from engine_bridge.engines.temporal.dialects import foreign, translated
+from engine_bridge.engines.temporal.dialects import foreign, readable, translated
 from engine_bridge.engines.temporal.events import Heads
-from engine_bridge.engines.temporal.events_fast import heads_fast, style_of
+from engine_bridge.engines.temporal.events_fast import heads_fast
 from engine_bridge.engines.temporal.events_heads import heads_of
 from engine_bridge.engines.temporal.events_read import Foreign, event_of_json
 
@@ -111,32 +111,32 @@ def _wraps(part: msgspec.Raw) -> bool:
 def of_records(records: list[Any], document: Any) -> Found:
     """The history of a list of events; ``document`` is the JSON that holds all of them, None where none does."""
     sample = records[:_SAMPLE] + records[_SAMPLE :: max(1, len(records) // _SAMPLE)]
-    seen = [msgspec.json.decode(one) for one in sample]
-    shapes = [_dialect(one) for one in seen]
+    shapes = [_dialect(msgspec.json.decode(one)) for one in sample]
     worst = max(shapes, key=_ORDER.index, default=_SERVER)
-    if document is not None and worst != _SCHEMA:
+    if document is not None and worst != _OTHER:
         try:
-            kept: list[Any] = [Foreign(one) for one in records] if worst == _READABLE else records
             heads = heads_fast(document, records)
-            heads.record = kept
-            return Found(heads, _OLD if worst == _SERVER and style_of(document) == "old" else worst)
         except msgspec.ValidationError:
             pass  # one of them at least is unusual: each is looked at
+        else:
+            heads.record = records if worst == _SERVER else [Foreign(one) for one in records]
+            return Found(heads, worst)
     return _one_by_one(records, worst)
 
 
 _SERVER: Final = "JSON as servers write it"
 _OLD: Final = "JSON of older versions"
 _READABLE: Final = "JSON with readable payloads"
-_SCHEMA: Final = "JSON of other tools"
-_ORDER: Final = (_SERVER, _READABLE, _SCHEMA)
+_OTHER: Final = "JSON of other tools"
+_ORDER: Final = (_SERVER, _OLD, _READABLE, _OTHER)
 
 
 def _dialect(event: Any) -> str:
     if not foreign(event):
         return _SERVER
-    strings = isinstance(event.get("eventTime"), str) and isinstance(event.get("eventType"), str)
-    return _READABLE if strings else _SCHEMA
+    if not isinstance(event.get("eventTime"), str) or not isinstance(event.get("eventType"), str):
+        return _OTHER
+    return _READABLE if readable(event) else _OLD
 
 
 def _one_by_one(records: list[Any], dialect: str) -> Found:
