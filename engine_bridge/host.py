@@ -16,6 +16,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pickle import PicklingError
 from typing import Any, Protocol
 
 from engine_bridge.cancel import CancelToken
@@ -127,6 +128,9 @@ class ProcessHost:
                 number, kind, value = pipe.recv()
             except (EOFError, OSError):
                 break
+            except Exception:  # noqa: BLE001  what cannot be read ends the child: its calls must not wait for ever
+                self._process.kill()
+                break
             self._deliver(number, kind, value)
         with self._lock:
             # Another child may have been started meanwhile: its calls and its pipe are not this one's.
@@ -204,7 +208,13 @@ def serve(pipe: Connection, factory: Callable[[], Hosted]) -> None:
                 run_call(bridge, call, args, lambda item: send(number, "item", item))
         tokens.pop(number, None)
         error = call.error
-        send(number, "done", call.result()) if error is None else send(number, "error", describe_error(error))
+        if error is None:
+            try:
+                send(number, "done", call.result())
+                return
+            except (TypeError, AttributeError, PicklingError) as unsendable:
+                error = unsendable
+        send(number, "error", describe_error(error))
 
     while True:
         try:

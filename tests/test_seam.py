@@ -11,7 +11,7 @@ import pytest
 
 from engine_bridge.bridge import Sort, SourceInfo
 from engine_bridge.cancel import CancelToken
-from engine_bridge.errors import CancelledError, ConnectError, NotFoundError
+from engine_bridge.errors import CancelledError, ConnectError, NotFoundError, PlayheadError
 from engine_bridge.history import History
 from engine_bridge.model import Run, RunRef, Status, StepStatus
 from engine_bridge.playback import neighbour, state_at
@@ -85,6 +85,29 @@ class OpenedOnly(FakeBridge):
         if not self._opened:
             raise ConnectError("It was never opened.")
         return super().run(ref, cancel)
+
+
+class Foreign(FakeBridge):
+    """Answers with what cannot cross a process boundary, or cannot be read on the other side."""
+
+    def find(self, text: str, limit: int, cancel: CancelToken) -> list[Run]:
+        return [Unreadable()] if text == "unreadable" else [lambda: None]  # type: ignore[list-item]
+
+
+class Unreadable:
+    def __reduce__(self) -> tuple[object, tuple[str, ...]]:
+        return int, ("no number",)
+
+
+@pytest.mark.parametrize("text", ["unreadable", "unsendable"])
+def test_an_answer_that_cannot_cross_fails_its_call(text: str) -> None:
+    session = Session(functools.partial(Foreign, 5), host="process")
+    try:
+        with pytest.raises(PlayheadError):
+            session.call("find", text, 5).result(20)
+        assert session.open().result(20).engine == "fake"
+    finally:
+        session.close()
 
 
 @pytest.fixture
