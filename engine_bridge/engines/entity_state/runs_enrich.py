@@ -16,6 +16,7 @@ from engine_bridge.engines.entity_state.store_time import decoder
 from engine_bridge.model import Failure
 
 _CHUNK: Final = 500
+_MARKS: Final = tuple(f"k{n}" for n in range(_CHUNK))
 _MESSAGE: Final = 2_000
 HISTORY: Final = frozenset(
     {"drift", "here_for", "since", "ended", "duration", "updated", "attributes", "now", "stuck", "blocked_on"}
@@ -47,21 +48,21 @@ def enrich(read: Reader, entities: Sequence[Entity], needs: frozenset[str] = ALL
 
 
 def _asked(table: BoundTable, make: _Make, number: int) -> sa.Select[Any]:
-    return make(table, [sa.bindparam(f"k{n}", None, table.entity_id.type) for n in range(number)])
+    return make(table, [sa.bindparam(name, None, table.entity_id.type) for name in _MARKS[:number]])
 
 
 def _keys(table: BoundTable, by_id: Mapping[str, Entity]) -> dict[str, Any]:
     """The ids as parameters, in the table's own type."""
     to_key = table.converter()
     if to_key is str:
-        return {f"k{n}": id for n, id in enumerate(by_id)}
+        return dict(zip(_MARKS, by_id, strict=False))
     found: list[Any] = []
     for id in by_id:
         try:
             found.append(to_key(id))
         except ValueError:
             continue  # an id that the other table's column cannot hold has no rows there
-    return {f"k{n}": key for n, key in enumerate(found)}
+    return dict(zip(_MARKS, found, strict=False))
 
 
 def _columns(table: BoundTable, *names: str) -> list[Any]:
