@@ -67,7 +67,7 @@ class DbosBridge(Bridge):
     def open(self, cancel: CancelToken) -> SourceInfo:
         self._db.open(cancel)
         probed = self._db.probed
-        no_actions = self._no_actions()
+        lacks = self._no_actions() | self._no_replay()
         return SourceInfo(
             engine="dbos",
             engine_title="DBOS",
@@ -78,8 +78,8 @@ class DbosBridge(Bridge):
             schema_known=probed.known,
             read_only=True,
             order=ORDER_DOC,
-            capabilities=_OFFERED if no_actions else _OFFERED | {Capability.ACTIONS},
-            missing={table: f"no SELECT on {table}" for table in probed.denied} | no_actions,
+            capabilities=(_OFFERED | {Capability.ACTIONS}) - lacks.keys(),
+            missing={table: f"no SELECT on {table}" for table in probed.denied} | lacks,
             notices=self._db.notices + probed.notices,
             resource_kinds=resources.kinds(self._db.tables),
         )
@@ -89,6 +89,12 @@ class DbosBridge(Bridge):
 
         why = actions.unavailable(self._db)
         return {Capability.ACTIONS: why} if why else {}
+
+    def _no_replay(self) -> dict[str, str]:
+        from engine_bridge.engines.dbos import replay_input
+
+        why = replay_input.unavailable(self._db)
+        return {Capability.REPLAY: why} if why else {}
 
     def _place(self) -> Place:
         from engine_bridge.engines.dbos import actions

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos.connect import Database, Reader
+from engine_bridge.engines.dbos.tables import KNOWN_VERSION
 from engine_bridge.errors import NotFoundError
 from engine_bridge.model import RunRef
 from engine_bridge.payloads import decode
@@ -38,6 +39,17 @@ _OWN: Final = {
 _OF_CHILDREN: Final = ("workflow_status", "workflow_input", "workflow_output")
 _PAYLOADS: Final = frozenset({"inputs", "output", "error", "message", "value"})
 _AT_ONCE: Final = 500
+
+
+def unavailable(db: Database) -> str:
+    """Why no run of this source can be replayed, "" when they can: older schemas hold all that a replay reads."""
+    probed = db.probed
+    if probed.version is None:
+        return "the database does not say which version of DBOS' schema it has"
+    if not probed.known:
+        return f"schema version {probed.version} is not one that was tested (up to {KNOWN_VERSION}, not sharded)"
+    denied = [table for table in probed.denied if table in _OWN]
+    return f"no SELECT on {', '.join(denied)}" if denied else ""
 
 
 def read(db: Database, ref: RunRef, cancel: CancelToken) -> ReplayInput:

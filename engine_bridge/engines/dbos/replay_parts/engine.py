@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import sys
@@ -63,8 +64,9 @@ class DbosEngine(Engine):
         original = kind.__init__
 
         def init(instance: Any, *args: Any, config: Any = None, **named: Any) -> None:
-            if config is not None and config.get("serializer") is not None:
-                self.serializer = config["serializer"]
+            if getattr(instance, "_initialized", False) and config is not None:
+                self.serializer = config.get("serializer") or self.serializer
+                instance.enable_patching = bool(config.get("enable_patching"))
             if not getattr(instance, "_initialized", False):
                 original(instance, *args, config=config, **named)
 
@@ -137,12 +139,19 @@ class DbosEngine(Engine):
         status = self.instance._sys_db.get_workflow_status(walk.id)
         self.state.begin(walk)
         try:
-            sys.modules["dbos._core"].execute_dequeued_workflow(self.instance, status, OWNED)
+            self._begin(status)
         except Exception as error:  # noqa: BLE001 - the engine cannot begin: told with what it says
             return self._not_begun(walk, error)
         self._await(walk)
         walk.finish()
         return Ending(walk, self.state).values()
+
+    def _begin(self, status: Any) -> None:
+        """As a worker does that took the run from a queue; versions before 3.2 kept no token of ownership."""
+        core: Any = sys.modules["dbos._core"]
+        begin = core.execute_dequeued_workflow
+        owner = (OWNED,) if len(inspect.signature(begin).parameters) > 2 else ()
+        begin(self.instance, status, *owner)
 
     def _function(self, walk: Walk) -> Any:
         wrapper = self.instance._registry.workflow_info_map.get(walk.recorded.row.get("name"))
@@ -190,23 +199,19 @@ class DbosEngine(Engine):
         if walk.outcome is not None and recorded.status == "ERROR":
             # The arguments were refused then as they are now.
             return Ending(walk, self.state).values()
-        hint = ""
+        text, hint = f"{type(error).__name__}: {error}"[:2000], ""
         if name not in self.instance._registry.workflow_info_map:
             known = ", ".join(sorted(self._workflows())[:20]) or "none"
-            hint = f"The code has no workflow {name}. It has: {known}."
-        elif recorded.row.get("config_name") or recorded.row.get("class_name"):
-            hint = "Instances of workflow classes must be made when the module is imported, or by the project's setup."
+            text, hint = f"The code has no workflow {name}.", f"It has: {known}."
         elif recorded.inputs is None:
-            hint = "The run's input is not in the database any more: only what it recorded can be looked at."
-        else:
+            text = "The run's input is not in the database any more."
+            hint = "What it recorded can be looked at, but not replayed."
+        elif walk.outcome is not None:
             hint = "The run's input does not load with this code: its classes may have been moved or renamed."
+        elif recorded.row.get("class_name"):
+            hint = "Instances of workflow classes must be made when the module is imported, or by the project's setup."
         stack = "".join(traceback.format_exception(error))[-8000:]
-        return {
-            "outcome": "failed",
-            "error": f"{type(error).__name__}: {error}"[:2000],
-            "hint": hint,
-            "stack": stack,
-        }
+        return {"outcome": "failed", "error": text, "hint": hint, "stack": stack}
 
 
 def _no_work(*values: Any, **named: Any) -> None:

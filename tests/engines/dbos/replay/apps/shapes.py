@@ -559,6 +559,7 @@ def main() -> None:
     DBOS(config={
         "name": "shapes", "system_database_url": f"sqlite:///{FOLDER}/shapes.sqlite", "application_version": "one",
         "executor_id": "tester", "log_level": "CRITICAL", "notification_listener_polling_interval_sec": 0.02,
+        "enable_patching": True,
     })  # fmt: skip
     DBOS.launch()
     DBOS.register_queue("work", polling_interval_sec=0.02)
