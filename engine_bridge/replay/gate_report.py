@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from engine_bridge.payloads.masking import mask_text
 from engine_bridge.replay.model import Blocked, Divergence, Drift, End, Now, Outcome, Picture, Place
 
 EXAMPLES: Final = 5
@@ -126,15 +127,19 @@ class GateReport(_Value, frozen=True):
 
 
 def words(picture: Picture) -> str:
-    """A picture of a value in a few words, for tables."""
+    """A picture of a value in a few words, for tables; what looks like a secret is masked."""
+    return mask_text(_words(picture))
+
+
+def _words(picture: Picture) -> str:
     if not isinstance(picture, dict):
         return "None" if picture is None else repr(picture)
     if "i" in picture:
-        return _within("[", [words(item) for item in picture["i"]], "]", picture)
+        return _within("[", [_words(item) for item in picture["i"]], "]", picture)
     for key in ("m", "o"):
         if key in picture:
             pairs = [
-                f"{name if isinstance(name, str) else words(name)}: {words(value)}"
+                f"{name if isinstance(name, str) else _words(name)}: {_words(value)}"
                 for name, value in picture[key]
             ]
             return _within("{", pairs, "}", picture)
@@ -152,7 +157,7 @@ def result_of(
     """A result from the end of a replay: what the report keeps of it."""
     return Result(
         number=number, run_id=end.run_id, type=type_, outcome=end.outcome, version=version, steps=end.steps,
-        divergence=end.divergence, drift=drift, blocked=end.blocked, now=end.now, at=at, error=end.error,
+        divergence=end.divergence, drift=drift, blocked=end.blocked, now=end.now, at=at, error=mask_text(end.error),
         hint=end.hint, took_ms=end.took_ms,
     )  # fmt: skip
 

@@ -45,13 +45,14 @@ def choose(
     Raises QueryError, and what the bridge raises.
     """
     types = next((field.values for field in fields if field.name == "type"), ()) if sample else ()
-    if not types:
-        return list(_sampled(listed(session, parse(filter_text, fields), cancel), sample))
     found: list[Chosen] = []
     for type_ in types:
         query = parse(and_(filter_text, f"type == {quote(type_)}"), fields)
         found += listed(session, query, cancel, sample)
-    return found
+    # A source names the types of its newest runs: those of rare ones are found among the rest.
+    rest = f"type not in ({', '.join(map(quote, types))})" if types else ""
+    text = and_(filter_text, rest) if rest else filter_text
+    return [*found, *_sampled(listed(session, parse(text, fields), cancel), sample)]
 
 
 def _sampled(found: Iterable[Chosen], sample: int | None) -> Iterator[Chosen]:

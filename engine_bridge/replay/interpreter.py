@@ -102,7 +102,7 @@ def _by_tools(place: Path, environ: Mapping[str, str]) -> Iterator[tuple[Path, s
     """Environments that a project's tool keeps elsewhere."""
     content = pyproject(place)
     home = Path(environ.get("HOME") or Path.home())
-    if (place / "poetry.lock").exists() or table(content, "tool", "poetry"):
+    if (place / "poetry.lock").exists() or "poetry" in table(content, "tool"):
         name = text(content, "tool", "poetry", "name") or text(content, "project", "name")
         yield from _hashed(
             _poetry(home, environ), f"{_poetry_name(name)}-{_hash(place)}-py*", "Poetry's environment"
@@ -110,7 +110,7 @@ def _by_tools(place: Path, environ: Mapping[str, str]) -> Iterator[tuple[Path, s
     if (place / "Pipfile").exists():
         kept = Path(environ.get("WORKON_HOME") or home / ".local/share/virtualenvs")
         yield from _hashed(kept, f"{place.name}-{_hash(place / 'Pipfile')}*", "pipenv's environment")
-    if (place / "hatch.toml").exists() or table(content, "tool", "hatch"):
+    if (place / "hatch.toml").exists() or "hatch" in table(content, "tool"):
         name = text(content, "project", "name")
         for kept in _hatch(home, environ):
             yield from _hashed(kept / name, f"{_hash(place)}/{name}", "Hatch's environment")

@@ -42,7 +42,7 @@ def read_messages(stream: IO[bytes], longest: int, put: Callable[[AnyMessage], N
             return ""
         try:
             put(decoder.decode(line))
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             return f"it sent what is no message ({error})"
 
 

@@ -119,14 +119,17 @@ class RunnerProcess:
                 process.stdin.flush()
 
     def _messages(self, process: Process, stream: IO[bytes], output: threading.Thread) -> None:
-        with stream:
-            reason = read_messages(stream, self._message_bytes, self.inbox.put)
-        if reason:
-            kill(process)
-        code = reaped(process)
-        # What it printed last may say why.
-        output.join(_LET_GO_S)
-        self.inbox.put(Gone(code, reason))
+        reason = "its messages could not be read"
+        try:
+            with stream:
+                reason = read_messages(stream, self._message_bytes, self.inbox.put)
+        finally:
+            if reason:
+                kill(process)
+            code = reaped(process)
+            # What it printed last may say why.
+            output.join(_LET_GO_S)
+            self.inbox.put(Gone(code, reason))
 
     @property
     def alive(self) -> bool:

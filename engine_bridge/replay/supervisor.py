@@ -262,8 +262,8 @@ class _Attempt:
         else:
             replay.part(Bye(gone.code, error, hint, stack, bye.peak_mb or self._peak))
         if self._running:
-            end = {"steps": self._steps, "hint": hint, "stack": stack} if error else {"steps": self._steps}
-            replay.end(self._running, outcome, error, **end)
+            error = error if error or replay.cancelled else "The runner did not say how this run ended."
+            replay.end(self._running, outcome, error, steps=self._steps, hint=hint, stack=stack)
         elif not self._ended or outcome is Outcome.FAILED:
             # Another process would fare no better.
             replay.finish(outcome, error or "The runner did nothing.", hint, stack)
@@ -281,6 +281,11 @@ class _Attempt:
                 "",
             )
         if self._bye is not None:
-            return Outcome.FAILED, bye.error, bye.hint, bye.stack
+            return (
+                Outcome.FAILED,
+                bye.error or "The runner did not say how this run ended.",
+                bye.hint,
+                bye.stack,
+            )
         stacks = told(self._process.stacks())
         return Outcome.CRASHED, *crashed(gone.code, gone.reason, stacks), stacks

@@ -14,7 +14,8 @@ from engine_bridge.replay.supervisor import Limits, Replay, Warm
 from tests.engine_bridge.replay.plain import SPEC, project, recorded
 
 M = TypeVar("M")
-QUICK = Limits(silence_s=1.5, busy_s=1.5, start_s=30, load_s=20, memory_mb=1024)
+QUICK = Limits(silence_s=5, busy_s=5, start_s=30, load_s=20, memory_mb=1024)
+IMPATIENT = Limits(silence_s=1.3, busy_s=1.1, start_s=30, load_s=20, memory_mb=1024)
 
 
 class Heard:
@@ -95,6 +96,7 @@ def run(
 
 
 __all__ = (
+    "IMPATIENT",
     "QUICK",
     "SPEC",
     "Begin",

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from socket import create_server
+from typing import Any
 
 import psutil
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from engine_bridge.replay.model import Outcome
 from engine_bridge.replay.protocol import Hello, Side
 from engine_bridge.replay.runners import kernel
-from tests.engine_bridge.replay.driving import Heard, project, recorded, run, written
+from tests.engine_bridge.replay.driving import IMPATIENT, Heard, project, recorded, run, written
 
 ROOT = Path(__file__).parents[3]
 ONE = [recorded("r1", [("a", 1), ("b", 2)])]
@@ -55,9 +56,11 @@ def port() -> Iterator[int]:
     assert not reached
 
 
-def tried(tmp_path: Path, lines: str) -> Heard:
+def tried(tmp_path: Path, lines: str, **more: Any) -> Heard:
     body = "\n".join(f"    {line}" for line in lines.splitlines())
-    return run(written(tmp_path / "code", f"def flow(step):\n    step('a')\n{body}\n    step('b')\n"), ONE)
+    return run(
+        written(tmp_path / "code", f"def flow(step):\n    step('a')\n{body}\n    step('b')\n"), ONE, **more
+    )
 
 
 TRIES = {
@@ -90,19 +93,29 @@ TRIES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", TRIES)
+def each(tmp_path: Path, lines: dict[str, str]) -> Heard:
+    """One flow for each line, between two steps, all in one process."""
+    flows = [
+        f"def flow_{n}(step):\n    step('a')\n    {line}\n    step('b')\n"
+        for n, line in enumerate(lines.values())
+    ]
+    inputs = [recorded(name, [("a", 1), ("b", 2)], flow=f"flow_{n}") for n, name in enumerate(lines)]
+    return run(written(tmp_path / "code", "".join(flows)), inputs)
+
+
 def test_a_side_effect_in_workflow_code_is_blocked_at_its_line(
-    tmp_path: Path, canary: Path, port: int, name: str
+    tmp_path: Path, canary: Path, port: int
 ) -> None:
-    line, said = TRIES[name]
-    heard = tried(tmp_path, line.format(canary=canary, port=port))
-    assert heard.end.outcome is Outcome.BLOCKED, heard.end
-    (side,) = heard.all(Side)
-    assert side.blocked == heard.end.blocked[0]
-    assert said in side.blocked.what
-    assert side.blocked.at.line == 3
-    assert side.blocked.at.function == "flow"
-    assert [step.name for step in heard.steps] == ["a"]
+    heard = each(tmp_path, {name: line.format(canary=canary, port=port) for name, (line, _) in TRIES.items()})
+    for n, (name, (_, said)) in enumerate(TRIES.items()):
+        end = heard.ends[name]
+        assert end.outcome is Outcome.BLOCKED, end
+        assert end.steps == 1
+        (side,) = [side for side in heard.all(Side) if side.run_id == name]
+        assert side.blocked == end.blocked[0]
+        assert said in side.blocked.what
+        assert (side.blocked.at.line, side.blocked.at.function) == (4 * n + 3, f"flow_{n}")
+    assert len(heard.all(Hello)) == 1
 
 
 ALLOWED = {
@@ -118,10 +131,9 @@ ALLOWED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ALLOWED)
-def test_what_changes_nothing_is_allowed(tmp_path: Path, canary: Path, name: str) -> None:
-    heard = tried(tmp_path, ALLOWED[name].format(canary=canary))
-    assert heard.end.outcome is Outcome.SAME, heard.end
+def test_what_changes_nothing_is_allowed(tmp_path: Path, canary: Path) -> None:
+    heard = each(tmp_path, {name: line.format(canary=canary) for name, line in ALLOWED.items()})
+    assert {name: end.outcome for name, end in heard.ends.items()} == dict.fromkeys(ALLOWED, Outcome.SAME)
     assert not heard.all(Side)
 
 
@@ -271,7 +283,7 @@ def test_a_child_that_was_started_before_the_guards_dies_with_the_runner(tmp_pat
 
 def test_a_child_that_left_the_group_and_holds_the_pipes_is_not_waited_for(tmp_path: Path) -> None:
     python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nsetsid sleep 6 &\nexec {sys.executable} "$@"\n')
+    python.write_text(f'#!/bin/sh\nsetsid sleep 4 &\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     place = project(written(tmp_path, "def flow(step):\n    return step('a')\n"), python=str(python))
     heard = run(place, [recorded("r1", [("a", 1)])], timeout=20)
@@ -280,6 +292,6 @@ def test_a_child_that_left_the_group_and_holds_the_pipes_is_not_waited_for(tmp_p
 
 def test_a_loop_that_tries_for_ever_tells_it_only_so_often(tmp_path: Path) -> None:
     lines = "while True:\n    try: open('/nowhere', 'w')\n    except BaseException: pass"
-    heard = tried(tmp_path, lines)
+    heard = tried(tmp_path, lines, limits=IMPATIENT)
     assert heard.end.outcome is Outcome.HUNG
     assert 1 <= len(heard.all(Side)) <= 20

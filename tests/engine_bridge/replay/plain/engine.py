@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ class PlainEngine(Engine):
     """Runs each flow in a thread of its own, as real engines do."""
 
     def warm(self) -> tuple[str, tuple[str, ...]]:
+        self.pool = ThreadPoolExecutor(1)
+        self.pool.submit(print, end="").result()
         return json.__version__, ()
 
     def load(self, job: dict[str, Any], recorder: Recorder) -> dict[str, tuple[str, int]]:
@@ -47,9 +50,12 @@ class PlainEngine(Engine):
             except BaseException as error:  # noqa: BLE001 - raised again below
                 failed.append(error)
 
-        thread = threading.Thread(target=run, name="flow")
-        thread.start()
-        thread.join()
+        if history["flow"] == "flow_pooled":
+            self.pool.submit(run).result()
+        else:
+            thread = threading.Thread(target=run, name="flow")
+            thread.start()
+            thread.join()
         if failed:
             raise failed[0]
         return ended[0]
