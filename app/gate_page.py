@@ -79,8 +79,6 @@ class GatePage(PageController):
         source = self.source()
         if self._loaded != (new.source, source.session if source else None):
             self._load(source)
-        if new.query and new.query != old.query and new.page != old.page:
-            self.view.bar.filter.setText(new.query)
 
     def _on_source(self, key: str) -> None:
         focus = self.context.focus.current

@@ -21,7 +21,7 @@ from widgets.run.labels import Glyph, Link, Text
 from widgets.shell.label import label
 
 _EMPTY = CodeSource("")
-_MARKS = {Outcome.STOPPED: "now", Outcome.BLOCKED: "blocked", Outcome.SAME: "drift"}
+_MARKS = {Outcome.STOPPED: "now", Outcome.BLOCKED: "blocked"}
 
 
 class FindingView(QStackedWidget):
@@ -109,14 +109,14 @@ class _Other(QWidget):
             "\n".join([*lines, *filter(None, (result.error, result.hint)), *drift_lines(result)])
         )
         self.text.setVisible(bool(self.text.text()))
-        self._show(place, _MARKS.get(result.outcome, "divergence"))
+        self._show(place, _mark(result))
 
     def _show(self, place: Place, mark: str) -> None:
         self._place, self._mark = place, (mark, "")
         found = self._store.get(place.file) if place.file else None
         if isinstance(found, CodeSource):
             self.code.show_source(found)
-            self.code.set_marks({place.line: self._mark} if place.line else {})
+            self.code.set_marks({place.line: self._mark} if place.line and mark else {})
             self.code.set_current(place.line)
             self.no_source.hide()
         else:
@@ -129,6 +129,13 @@ class _Other(QWidget):
     def _on_file(self, file: str) -> None:
         if file == self._place.file:
             self._show(self._place, self._mark[0])
+
+
+def _mark(result: Result) -> str:
+    """The mark of the line; "" for a run that simply went to its end."""
+    if result.outcome is Outcome.SAME:
+        return "drift" if result.drift else ""
+    return _MARKS.get(result.outcome, "divergence")
 
 
 def _told(result: Result) -> str:

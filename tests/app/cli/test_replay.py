@@ -194,6 +194,17 @@ def test_a_sample_takes_the_newest_of_each_workflow(replay: Replay, orders: Path
     assert by_type["fulfil_order"] == [row[0] for row in newest]
 
 
+def test_what_looks_like_a_secret_is_masked(replay: Replay, code: Path) -> None:
+    edit(
+        code,
+        'DBOS.set_event("stage", "validating")',
+        'DBOS.set_event("stage", {"password": "hunter2hunter2"})',
+    )
+    answer = replay("order-00022", "--json")
+    assert answer.document["totals"]["drift"] == 1
+    assert "password" in answer.out and "hunter2" not in answer.out
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
