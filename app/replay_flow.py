@@ -125,7 +125,8 @@ class ReplayFlow(QObject):
                 on_result=lambda found: have_input(spec, found), on_error=failed,
             )  # fmt: skip
 
-        self.asking.emit("Reading what was recorded …")
+        if aloud:
+            self.asking.emit("Reading what was recorded …")
         self._jobs.run("replay", session, "replayer", on_result=have_spec, on_error=failed)
 
     def stop(self) -> None:

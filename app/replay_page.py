@@ -108,7 +108,7 @@ class RunReplay(QObject):
     def read(self) -> None:
         """All that is recorded of the run has been read."""
         if self._recording is not None and self._recording.history is self._page.feed.history:
-            self._recording.trace.join(self._page.feed.history)
+            self._recording.trace.relocate(self._page.feed.history)
         self._begin_quietly()
 
     def grown(self) -> None:
@@ -139,6 +139,9 @@ class RunReplay(QObject):
 
     def replay(self, *, choose: bool = False) -> None:
         """Replays the open run, asking what must be asked; ``choose``: whose code, too."""
+        self.flow.stop()
+        if not self.why_not():
+            self._page.view.right.show_pane("code")
         self._begin(aloud=True, choose=choose)
 
     def cancel(self) -> None:

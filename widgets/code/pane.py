@@ -28,6 +28,7 @@ from widgets.code.cursor import (
     previous_line,
     stack_at,
 )
+from widgets.code.divergence import DivergenceView
 from widgets.code.ends import ending
 from widgets.code.files import FileTabs
 from widgets.code.index import TraceIndex
@@ -40,7 +41,7 @@ from widgets.code.source import CodeSource
 from widgets.code.stack_view import StackView
 from widgets.code.store import SourceStore
 from widgets.code.view import CodeView
-from widgets.run.labels import Text
+from widgets.run.labels import Link, Text
 
 _NOWHERE: Final = TraceStep(n=0, name="")
 _EMPTY: Final = CodeSource("")
@@ -52,7 +53,7 @@ class CodePane(QWidget):
 
     ``position_requested`` carries a position of the history; ``lines_requested`` the number of the step on the way to
     which every line is wanted; ``payload_requested`` a PayloadRef whose first bytes are; ``step_opened`` a step id;
-    ``asked`` "replay", "again", "cancel", "project", "forget" or "sides"; ``noticed`` a word for the status bar.
+    ``asked`` "replay", "again", "cancel", "project" or "forget"; ``noticed`` a word for the status bar.
     """
 
     position_requested = Signal(object)
@@ -76,6 +77,7 @@ class CodePane(QWidget):
         self._line = 0
         self._loose = False
         self._walk: tuple[int, bool] | None = None
+        self.sides: DivergenceView | None = None
         self.store = SourceStore(self)
         self.store.loaded.connect(self._on_loaded)
         self.store.coloured.connect(self._on_coloured)
@@ -378,9 +380,34 @@ class CodePane(QWidget):
         if what == "stack":
             self.output.show_stack()
         elif what == "sides":
-            self.asked.emit("sides")
+            self.show_sides()
         elif end is not None:
             self.show_place(ending(end).place)
+
+    def show_sides(self) -> None:
+        """History and code beside each other where they part, in place of the code."""
+        found = (
+            self._trace.end.divergence if self._trace is not None and self._trace.end is not None else None
+        )
+        if found is None:
+            return
+        if self.sides is None:
+            self.sides = DivergenceView(self.store)
+            self.sides.opened.connect(self.step_opened)
+            page, back = QWidget(), Link("‹ Back to the code")
+            back.activated.connect(self.show_code)
+            column = _column(page)
+            column.setContentsMargins(8, 6, 0, 0)
+            column.addWidget(back)
+            column.addWidget(self.sides, 1)
+            self._pages.addWidget(page)
+        self.sides.show_divergence(found, found.at, self._history)
+        self._pages.setCurrentIndex(2)
+
+    def show_code(self) -> None:
+        """Back from what stands in place of the code."""
+        if self._trace is not None:
+            self._pages.setCurrentIndex(1)
 
     def show_place(self, place: Place) -> None:
         """Brings a line of the code in sight; the playhead stays where it is."""
