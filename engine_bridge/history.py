@@ -87,6 +87,7 @@ class Batch:
     steps: Columns = field(default_factory=lambda: empty_columns(STEP_COLUMNS))
     step_rows: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     step_records: list[Any] = field(default_factory=list)
+    step_ids: list[str] = field(default_factory=list)  # of ``steps``, where they are known without decoding
     attempts: Columns = field(default_factory=lambda: empty_columns(ATTEMPT_COLUMNS))
     names: list[str] = field(default_factory=list)
     total: int | None = None
@@ -139,7 +140,8 @@ class History:
         self.version = 0
         self.epoch += 1
         self._put: list[Ints] = []
-        self._mapped: list[str] = []
+        self._mapped = 0  # rows whose id is in _row_of
+        self._given: dict[int, str] = {}
         self._row_of: dict[str, int] = {}
         self._events = _Growing(EVENT_COLUMNS)
         self._steps = _Growing(STEP_COLUMNS)
@@ -196,8 +198,11 @@ class History:
         self._steps.put(batch.step_rows, batch.steps)
         missing = self._steps.rows - len(self._step_records)
         self._step_records.extend([b""] * missing)
-        for row, record in zip(batch.step_rows.tolist(), batch.step_records, strict=True):
+        rows = batch.step_rows.tolist()
+        for row, record in zip(rows, batch.step_records, strict=True):
             self._step_records[row] = record
+        if batch.step_ids:
+            self._given.update(zip(rows, batch.step_ids, strict=True))
 
     def _replace_attempts(self, attempts: Columns) -> None:
         if not len(attempts["step"]):
@@ -242,6 +247,7 @@ class History:
             theirs.extend(mine.view())
         copy._event_records = list(self._event_records)
         copy._step_records = list(self._step_records)
+        copy._given = dict(self._given)
         return copy
 
     def row_of(self, position: int) -> int:
@@ -256,10 +262,11 @@ class History:
 
     def map_steps(self, most: int) -> bool:
         """Reads the ids of at most ``most`` further steps ahead of ``step_row``; whether there were any."""
-        first = len(self._mapped)
+        first = self._mapped
         for row in range(first, min(first + most, self.n_steps)):
-            self._mapped.append(self.step(row).id)
-            self._row_of.setdefault(self._mapped[-1], row)
+            given = self._given.get(row)
+            self._row_of.setdefault(self.step(row).id if given is None else given, row)
+            self._mapped += 1
         return first < self.n_steps
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine_bridge.history import History
@@ -15,7 +16,8 @@ _STEP = 64
 
 
 class EventFilter(QObject):
-    """``found`` carries the rows of one slice (rising), ``finished`` comes after the last."""
+    """``found`` carries rows (rising): first those whose step's name says it all, which takes no decoding, then those
+    of one slice after the other; ``finished`` comes after the last."""
 
     found = Signal(object)
     finished = Signal()
@@ -25,6 +27,7 @@ class EventFilter(QObject):
         self._history: History | None = None
         self._words: list[str] = []
         self._next = 0
+        self._named = np.zeros(0, bool)
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._slice)
@@ -41,6 +44,9 @@ class EventFilter(QObject):
     def start(self, history: History, text: str) -> None:
         """Looks for events that hold every word of ``text``, in any case, from the first on."""
         self._history, self._words, self._next = history, text.casefold().split(), 0
+        self._named = _by_name(history, self._words)
+        if self._named.any():
+            self.found.emit(np.flatnonzero(self._named))
         self._timer.start()
         self._slice()
 
@@ -62,7 +68,12 @@ class EventFilter(QObject):
         total = len(history)
         while self._next < total and time.perf_counter() < end:
             stop = min(self._next + _STEP, total)
-            rows += [row for row in range(self._next, stop) if self._matches(history, row)]
+            known = len(self._named)
+            rows += [
+                row
+                for row in range(self._next, stop)
+                if not (row < known and self._named[row]) and self._matches(history, row)
+            ]
             self._next = stop
         done = self._next >= total
         if done:
@@ -76,3 +87,13 @@ class EventFilter(QObject):
         event = decoded(history, row)
         text = f"{event.kind.value} {event.name} {event.step_name or ''} {detail_of(event)}".casefold()
         return all(word in text for word in self._words)
+
+
+def _by_name(history: History, words: list[str]) -> NDArray[np.bool_]:
+    """Which events belong to a step whose name holds every word."""
+    names = np.array([all(word in name.casefold() for word in words) for name in history.names], bool)
+    step = history.events["step"]
+    if not names.any() or not history.n_steps:
+        return np.zeros(len(step), bool)
+    found: NDArray[np.bool_] = (step >= 0) & names[history.steps["name"][np.maximum(step, 0)]]
+    return found

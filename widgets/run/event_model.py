@@ -15,7 +15,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 
 from engine_bridge import format as fmt
 from engine_bridge.codes import EVENT_KINDS, time_or_none
-from engine_bridge.history import History
+from engine_bridge.history import History, distinct
 from engine_bridge.model import Event, EventKind, PayloadRef, Provenance
 from engine_bridge.payloads import decode, summary
 from engine_bridge.payloads.masking import mask_decoded, mask_text
@@ -104,10 +104,12 @@ class EventModel(QAbstractTableModel):
         """More rows of a filter that is still looking."""
         if self._rows is None or not len(rows):
             return
-        first = len(self._rows)
-        self.beginInsertRows(QModelIndex(), first, first + len(rows) - 1)
-        self._rows = np.concatenate([self._rows, rows])
-        self.endInsertRows()
+        places = np.searchsorted(self._rows, rows)
+        for place in distinct(places)[::-1].tolist():  # from the end, so that places before it stay
+            some = rows[places == place]
+            self.beginInsertRows(QModelIndex(), place, place + len(some) - 1)
+            self._rows = np.concatenate([self._rows[:place], some, self._rows[place:]])
+            self.endInsertRows()
 
     def rowCount(self, parent: _Index = _ROOT) -> int:
         if parent.isValid():

@@ -37,6 +37,8 @@ _FIELDS: Final[dict[str, list[tuple[str, Any, Any]]]] = {
 }
 """The attributes of the types that long histories are made of. Of the others, which are read whole, none."""
 
+_COMMANDS: Final = frozenset({"ActivityTaskScheduled", "TimerStarted"})
+
 _PLAIN: Final = frozenset(
     name
     for name in TYPES
@@ -69,6 +71,7 @@ def _decoders(style: str) -> _Decoders:
             fields.append(
                 ("attributes", inside | None, msgspec.field(default=None, name=attributes_key(name)))
             )
+        if name in _COMMANDS:
             fields.append(("eventGroupMarkers", list[Any] | None, None))
         made = msgspec.defstruct(name, fields, gc=False, tag_field="eventType", tag=tag(name))
         classes[made] = NUMBERS[name]
@@ -129,11 +132,11 @@ def _typed(heads: Heads, name: str, rows: list[int], events: list[Any]) -> None:
     link = info(name).link
     if link in fields:
         get = attrgetter(link)
-        heads.link[rows] = [0 if one is None else max(get(one), 0) for one in inside]
+        heads.link[rows] = np.maximum([0 if one is None else get(one) for one in inside], 0)
     if "attempt" in fields:
-        heads.attempt[rows] = [
-            0 if one is None else min(max(one.attempt, 0), _MOST_ATTEMPTS) for one in inside
-        ]
+        heads.attempt[rows] = np.clip(
+            [0 if one is None else one.attempt for one in inside], 0, _MOST_ATTEMPTS
+        )
     if name == "ActivityTaskScheduled":
         called = [one.activityType.name if one is not None and one.activityType else "" for one in inside]
         heads.name.update(zip(rows, called, strict=True))
@@ -144,8 +147,8 @@ def _typed(heads: Heads, name: str, rows: list[int], events: list[Any]) -> None:
         if name == "TimerStarted":
             planned = ["" if one is None else one.startToFireTimeout for one in inside]
             heads.planned[rows] = [max(duration_ns(text) or 0, 0) for text in planned]
-    for i in rows:
-        for marker in events[i].eventGroupMarkers or ():
+    for i in [row for row in rows if events[row].eventGroupMarkers] if name in _COMMANDS else ():
+        for marker in events[i].eventGroupMarkers:
             cause = cause_of(marker)
             if cause:
                 heads.cause[i] = cause

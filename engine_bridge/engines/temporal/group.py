@@ -357,6 +357,7 @@ class Grouper:
             steps=self._step_columns(rows),
             step_rows=rows,
             step_records=self._step_records(rows),
+            step_ids=[str(self.step_ids[row]) for row in rows.tolist()],
             attempts=self._attempts(rows),
             names=names,
             **more,

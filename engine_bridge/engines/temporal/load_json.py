@@ -116,7 +116,7 @@ def of_records(records: list[Any], document: Any) -> Found:
     if document is not None and worst != _OTHER:
         try:
             heads = heads_fast(document, records)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, OverflowError):
             pass  # one of them at least is unusual: each is looked at
         else:
             heads.record = records if worst == _SERVER else [Foreign(one) for one in records]

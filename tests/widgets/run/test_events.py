@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -14,6 +15,7 @@ from engine_bridge.codes import NONE
 from engine_bridge.history import BatchBuilder, History
 from engine_bridge.model import Event, EventKind
 from tests.widgets.run.histories import fake_history, long_history
+from widgets.run.event_filter import EventFilter
 from widgets.run.event_model import DETAIL, EVENT, NUMBER, STEP, TIME, EventModel
 from widgets.run.event_table import EventsPane
 
@@ -191,3 +193,21 @@ def test_an_undecodable_record_is_a_row_that_says_so(pane: EventsPane) -> None:
     assert row_texts(pane, 2)[NUMBER] == "3"
     assert row_texts(pane, 2)[DETAIL].startswith("this record cannot be decoded")
     assert row_texts(pane, 3)[STEP] == "charge_card"
+
+
+def test_steps_by_name_are_found_at_once_and_the_rest_falls_into_place(qtbot: QtBot) -> None:
+    history = fake_history(1)[1]
+    name = next(name for name in history.names if name)
+    model, finder = EventModel(), EventFilter()
+    model.set_history(history)
+    model.set_rows(np.zeros(0, np.int64))
+    finder.found.connect(model.add_rows)
+    first: list[int] = []
+    finder.found.connect(lambda rows: first or first.extend(rows.tolist()))
+    with qtbot.waitSignal(finder.finished):
+        finder.start(history, name[:3])
+    step = history.events["step"]
+    named = [i for i, row in enumerate(step.tolist()) if row >= 0 and name[:3] in history.step(row).name]
+    assert first == named
+    shown = [model.source_row(row) for row in range(model.rowCount())]
+    assert shown == sorted(set(shown)) and set(named) <= set(shown)
