@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,9 +41,9 @@ class GatePage(PageController):
     name = "replay"
     title = "Replay"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, view: GateView | None = None) -> None:
         super().__init__(context)
-        self.view = view = GateView()
+        self.view = view = view or GateView()
         self.dialog: QFileDialog | None = None
         self.ready: Ready | None = None
         self._token: CancelToken | None = None
@@ -64,6 +65,13 @@ class GatePage(PageController):
         view.opened.connect(self.open_run)
         view.save_requested.connect(self.save)
         context.sources.changed.connect(self._on_source)
+
+    @classmethod
+    def build(cls, context: Context) -> Iterator[PageController | None]:
+        view = GateView(whole=False)
+        for _ in view.pieces:
+            yield None
+        yield cls(context, view)
 
     @property
     def widget(self) -> QWidget:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
@@ -36,29 +36,18 @@ class GateView(QWidget):
     opened = Signal(object)
     save_requested = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, whole: bool = True) -> None:
         super().__init__(parent)
         self.report: GateReport | None = None
         self.shown: tuple[Result, ...] = ()
-        self.bar, self.progress, self.empty = GateBar(), ProgressLine(), EmptyState()
-        self.glyph, self.verdict, self.about = (
-            Glyph(),
-            Text(bold=True, least=160),
-            Text(tone="muted", least=60),
-        )
-        self.save_json, self.save_junit = QPushButton("Save JSON …"), QPushButton("Save JUnit …")
-        self.tables = {
-            section: ListTable(TITLES[section], HEADS[section], WIDTHS[section]) for section in Section
-        }
-        self.all = ListTable("All runs", _RUNS, _RUN_WIDTHS)
-        self.runs = ListTable("Runs of the group", _MEMBERS, _MEMBER_WIDTHS)
-        self.finding = FindingView()
-        self.panes = Panes("What was found", [])
-        self._lay_out()
-        self._connect()
-        self.show_nothing()
+        self.pieces = self._lay_out()
+        """Makes the page a piece at a time, so that no frame is late; run to its end before it is used."""
+        if whole:
+            for _ in self.pieces:
+                pass
 
-    def _lay_out(self) -> None:
+    def _lay_out(self) -> Iterator[None]:
+        self.bar, self.progress, self.empty = GateBar(), ProgressLine(), EmptyState()
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 10, 12, 8)
         column.setSpacing(8)
@@ -71,27 +60,51 @@ class GateView(QWidget):
         self.stack.addWidget(content)
         inner = QVBoxLayout(content)
         inner.setContentsMargins(0, 0, 0, 0)
+        inner.addLayout(self._head())
+        split, self.below = QSplitter(Qt.Orientation.Vertical), QSplitter(Qt.Orientation.Horizontal)
+        inner.addWidget(split, 1)
+        yield
+        yield from self._lay_out_tables(split)
+        yield
+        self.finding = FindingView()
+        yield
+        self.below.addWidget(self.runs)
+        self.below.addWidget(self.finding)
+        split.addWidget(self.below)
+        self.below.setSizes([300, 800])
+        split.setSizes([200, 460])
+        for splitter in (split, self.below):
+            splitter.setChildrenCollapsible(False)
+        self._connect()
+        self.show_nothing()
+
+    def _head(self) -> QHBoxLayout:
+        self.glyph, self.verdict, self.about = (
+            Glyph(),
+            Text(bold=True, least=160),
+            Text(tone="muted", least=60),
+        )
+        self.save_json, self.save_junit = QPushButton("Save JSON …"), QPushButton("Save JUnit …")
         head = QHBoxLayout()
         head.setSpacing(8)
-        inner.addLayout(head)
         for widget in (self.glyph, self.verdict, self.about):
             head.addWidget(widget)
         head.addStretch(1)
         head.addWidget(self.save_json)
         head.addWidget(self.save_junit)
-        split, self.below = QSplitter(Qt.Orientation.Vertical), QSplitter(Qt.Orientation.Horizontal)
-        inner.addWidget(split, 1)
-        for section in Section:
-            self.panes.add(Pane(section.value, TITLES[section], self.tables[section]))
-        self.panes.add(Pane(ALL, "All runs", self.all))
+        return head
+
+    def _lay_out_tables(self, split: QSplitter) -> Iterator[None]:
+        self.panes = Panes("What was found", [])
         split.addWidget(self.panes)
-        split.addWidget(self.below)
-        self.below.addWidget(self.runs)
-        self.below.addWidget(self.finding)
-        self.below.setSizes([300, 800])
-        split.setSizes([200, 460])
-        for splitter in (split, self.below):
-            splitter.setChildrenCollapsible(False)
+        self.tables: dict[Section, ListTable] = {}
+        for section in Section:
+            self.tables[section] = ListTable(TITLES[section], HEADS[section], WIDTHS[section])
+            self.panes.add(Pane(section.value, TITLES[section], self.tables[section]))
+        yield
+        self.all = ListTable("All runs", _RUNS, _RUN_WIDTHS)
+        self.panes.add(Pane(ALL, "All runs", self.all))
+        self.runs = ListTable("Runs of the group", _MEMBERS, _MEMBER_WIDTHS)
 
     def _connect(self) -> None:
         self.progress.cancelled.connect(self.cancel_requested)
