@@ -12,8 +12,17 @@ from engine_bridge.cancel import CancelToken
 from tests.contract.sources import FACTORIES, Source
 from tests.engines.dbos.databases import made_postgresql, made_sqlite, orders_file, server
 from tests.engines.entity_state.fixtures import entity_server
+from tests.engines.temporal.shop import temporal_shop
 
-__all__ = ["entity_server", "made_postgresql", "made_sqlite", "orders_file", "server"]
+__all__ = ["entity_server", "made_postgresql", "made_sqlite", "orders_file", "server", "temporal_shop"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What lives as long as the whole run is made before a test counts its processes and threads."""
+    for item in items:
+        call = getattr(item, "callspec", None)
+        if call is not None and call.params.get("source") == "temporal-server":
+            item.fixturenames.insert(0, "temporal_shop")  # type: ignore[attr-defined]  # a test function's item
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.session import Session
 from tests.engines.dbos.databases import bridge_url
 from tests.engines.entity_state import fixtures as entities
+from tests.engines.temporal.shop import Shop
 from tests.fakes import FakeBridge
 
 
@@ -101,6 +102,17 @@ def entity_postgresql(request: pytest.FixtureRequest) -> Source:
     return Source(lambda: load_engine("entity_state").bridge(made.url, None), lambda: entities.grow(made))
 
 
+def temporal_server(request: pytest.FixtureRequest) -> Source:
+    shop: Shop = request.getfixturevalue("temporal_shop")
+
+    def grow() -> None:
+        # Deleting takes half a minute, so the runs of this id pile up.
+        shop.worker.ask("start", "fraud_check", "grown", "x", wait=True)
+        shop.worker.ask("listed", "grown")
+
+    return Source(lambda: shop.child.bridge(shop.server.url), grow)
+
+
 FACTORIES = {
     "bundle": bundle,
     "fake": fake,
@@ -110,4 +122,5 @@ FACTORIES = {
     "entity-postgresql": entity_postgresql,
     "entity-statesman": entity("statesman"),
     "entity-django": entity("django"),
+    "temporal-server": temporal_server,
 }

@@ -30,6 +30,7 @@ _TLS: Final = re.compile(
 _PLAIN: Final = re.compile(
     r"(?i)InvalidContentType|corrupt message|frame with invalid size|http2 error|broken pipe|h2 protocol"
 )
+_BAD_ID: Final = re.compile(r"(?i)invalid (runid|workflowid)|(runid|workflowid) is not")
 _NAMES: Final = re.compile(r"(?i)dns error|failed to lookup|name or service not known|nodename")
 
 
@@ -91,7 +92,7 @@ def calling(source: ServerSource, status: int, text: str, what: str = "") -> Pla
     where = plain(source.address, 120)
     if status == NOT_FOUND and "namespace" in text.lower():
         return NotFoundError(f"{where} has no namespace {plain(source.namespace, 120)}.", "", said)
-    if status == NOT_FOUND:
+    if status == NOT_FOUND or (status == INVALID and _BAD_ID.search(text)):
         return NotFoundError(
             f"The server does not know {plain(what, 200) or 'it'}.",
             "It may have been deleted: closed runs are kept for the namespace's retention only.",

@@ -23,6 +23,7 @@ from temporalio.client import (
     ScheduleIntervalSpec,
     ScheduleSpec,
     ScheduleState,
+    WorkflowExecutionStatus,
     WorkflowFailureError,
 )
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
@@ -99,22 +100,13 @@ class Clerk:
         )
         return answer.run_id
 
-    async def delete(self, id: str) -> int:
-        """Deletes every run of an id, and waits until no list holds one."""
-        namespace, query = self._client.namespace, f"WorkflowId = '{id}'"
-        counted = service.CountWorkflowExecutionsRequest(namespace=namespace, query=query)
-        found = 0
-        while (await self._client.workflow_service.count_workflow_executions(counted)).count:
-            async for run in self._client.list_workflows(query):
-                found += 1
-                await self._client.workflow_service.delete_workflow_execution(
-                    service.DeleteWorkflowExecutionRequest(
-                        namespace=namespace,
-                        workflow_execution=WorkflowExecution(workflow_id=id, run_id=run.run_id),
-                    )
-                )
-            await asyncio.sleep(0.05)
-        return found
+    async def listed(self, id: str) -> None:
+        """Waits until the lists show that the runs of an id have closed."""
+        while True:
+            found = [run.status async for run in self._client.list_workflows(f"WorkflowId = '{id}'")]
+            if found and WorkflowExecutionStatus.RUNNING not in found:
+                return
+            await asyncio.sleep(0.02)
 
     async def schedule(self, id: str, paused: bool) -> None:
         await self._client.create_schedule(

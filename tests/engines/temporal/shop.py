@@ -1,0 +1,42 @@
+"""The filled shop: a real server with a worker and two dozen runs, made once for the whole run of the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from tests.engines.temporal.local import LocalServer, LocalWorker, fill
+from tests.engines.temporal.remote import Child
+
+
+@dataclass(frozen=True)
+class Shop:
+    server: LocalServer
+    worker: LocalWorker
+    child: Child
+
+
+_made: list[Shop] = []
+
+
+@pytest.fixture(scope="session")
+def temporal_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """The shop, open: nobody may end its worker or its server. Folders that ask for it share one."""
+    if _made:
+        yield _made[0]
+        return
+    server = LocalServer(tmp_path_factory.mktemp("temporal"))
+    server.start()
+    with ExitStack() as ends:
+        ends.callback(server.stop)
+        worker = LocalWorker(server)
+        ends.callback(worker.close)
+        fill(worker)
+        child = Child()
+        ends.callback(child.close)
+        _made.append(Shop(server, worker, child))
+        yield _made[0]
+        _made.clear()
