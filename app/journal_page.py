@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 from app.commands import Command
 from app.context import Context, PageController
 from app.journal_work import Entries, Reader
+from engine_bridge.actions.model import ActionSpec, Staged, Target
 from engine_bridge.errors import PlayheadError
 from engine_bridge.focus import Focus
 from engine_bridge.format import count, plain
+from engine_bridge.model import Run
+from engine_bridge.session import Session
 from widgets.journal.entries import Entry, as_text
 from widgets.journal.page import JournalView
 
@@ -142,20 +146,44 @@ class JournalPage(PageController):
         if entry is not None:
             self._go(entry, entry.target)
 
-    def _go(self, entry: Entry, run: str) -> None:
+    def _go(self, entry: Entry, run: str, then: Callable[[Session, Run], None] = lambda *_: None) -> None:
         key = self._reader.key_of(entry.source)
         if entry.target_kind not in ("run", "step"):
             self.context.notify("This entry is not about a run.")
         elif key is None:
             self.context.notify(f"Open {plain(entry.source_title, 80)} first: it is not open now.")
         else:
-            self._find(key, run)
+            self._find(key, run, then)
 
-    def _find(self, key: str, run: str) -> None:
+    def undo(self, entry: Entry | None) -> None:
+        """Goes to the run of an entry, and plans what takes the entry back, if its source knows how."""
+        if entry is not None:
+            self._go(entry, entry.target, partial(self._plan_undo, entry))
+
+    def _plan_undo(self, entry: Entry, session: Session, run: Run) -> None:
+        if entry.outcome != "applied":
+            self.context.notify(f"There is nothing to undo: it was {entry.words}.")
+            return
+        target = Target(kind="run", id=run.id, title=run.type, ref=run.ref)
+
+        def told(specs: list[ActionSpec]) -> None:
+            spec = next((one for one in specs if entry.action in one.undoes), None)
+            if spec is None:
+                self.context.notify(f"No action takes {plain(entry.action, 60)} back.")
+            elif spec.disabled:
+                self.context.notify(plain(spec.disabled, 400))
+            else:
+                self.staging_requested.emit((Staged(target=target, action=spec.id),))
+
+        self.jobs.run("undo", session, "actions", target, on_result=told, on_error=self.context.report)
+
+    def _find(self, key: str, run: str, then: Callable[[Session, Run], None]) -> None:
         source = self.context.sources.get(key)
         if source is None or source.session is None:
             self.context.notify("Its source is closed: open it first.")
             return
+
+        session = source.session
 
         def found(runs: list[Any]) -> None:
             exact = next((r for r in runs if str(r.ref) == run), None)
@@ -166,8 +194,9 @@ class JournalPage(PageController):
                 self.context.focus.set(
                     focus.with_(page="run", source=key, run=exact.ref, position=None, step_id=None)
                 )
+                then(session, exact)
 
-        self.jobs.run("find", source.session, "find", run, 5, on_result=found, on_error=self.context.report)
+        self.jobs.run("find", session, "find", run, 5, on_result=found, on_error=self.context.report)
 
     def show_entry(self, seq: int) -> None:
         """Chooses an entry by its row number, once it is read."""
@@ -199,6 +228,9 @@ class JournalPage(PageController):
         def open_current() -> None:
             self.open_run(self.view.table.current())
 
+        def undo_current() -> None:
+            self.undo(self.view.table.current())
+
         return [
             make("journal.search", "Search the Journal", self._focus_search, keys=("/",), icon="search"),
             make("journal.verify", "Verify the Journal", self.verify, keys=("V",), icon="completed"),
@@ -212,5 +244,6 @@ class JournalPage(PageController):
                 icon="filter",
             ),
             make("journal.open", "Open Its Run", open_current, keys=("O",), when=none, icon="right"),
+            make("journal.undo", "Undo It …", undo_current, keys=("U",), when=none, icon="back"),
             make("journal.copy", "Copy Entry", self.copy, keys=("Ctrl+C",), when=none, icon="copy"),
         ]

@@ -69,7 +69,8 @@ class ActionSpec(_Value, frozen=True):
     """An action on one target, in its present state.
 
     ``disabled`` is the reason why it cannot run now, "" when it can; ``effect`` says what it does in this very state.
-    ``dedupes`` is True where the engine drops a second execution of the same request id.
+    ``dedupes`` is True where the engine drops a second execution of the same request id; ``undoes`` are the actions
+    whose last execution this one takes back, without arguments.
     """
 
     id: str
@@ -81,6 +82,7 @@ class ActionSpec(_Value, frozen=True):
     bulk: bool = False
     dedupes: bool = False
     glyph: str = ""
+    undoes: tuple[str, ...] = ()
 
 
 class Staged(_Value, frozen=True):

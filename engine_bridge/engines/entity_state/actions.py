@@ -57,10 +57,13 @@ class Kind:
     dedupes: bool = False
     http: bool = False
     glyph: str = ""
+    undoes: tuple[str, ...] = ()
 
 
 _MOVE: Final = Kind("Move to…", plan_move.effect, plan_move.deed, plan_move.params, glyph="forward")
-_UNDO: Final = Kind("Undo the last move", plan_move.undo_effect, plan_move.undo, glyph="back")
+_UNDO: Final = Kind(
+    "Undo the last move", plan_move.undo_effect, plan_move.undo, glyph="back", undoes=("move", "degrade")
+)
 _RELEASE: Final = Kind(
     "Release the claim…", plan_claim.effect, plan_claim.deed, plan_claim.params, glyph="unlock"
 )
@@ -81,7 +84,7 @@ _RESOLVE: Final = Kind(
 )  # fmt: skip
 _REOPEN: Final = Kind(
     "Open its failures again", plan_failure.reopen_effect, plan_failure.reopen, seen=plan_failure.observed,
-    writes="failure", glyph="back",
+    writes="failure", glyph="back", undoes=("resolve_failure",),
 )  # fmt: skip
 _DEGRADE: Final = Kind(
     "Move off a lost status…",
@@ -174,6 +177,7 @@ def _spec(source: Source, look: Look, kind: Kind) -> ActionSpec:
         bulk=look.staged.target.kind == "run",
         dedupes=kind.dedupes,
         glyph=kind.glyph,
+        undoes=kind.undoes,
     )
 
 
