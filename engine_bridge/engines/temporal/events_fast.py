@@ -12,7 +12,7 @@ import numpy as np
 
 from engine_bridge.engines.temporal.events import NUMBERS, TYPES, UNKNOWN, Heads, attributes_key
 from engine_bridge.engines.temporal.events_heads import cause_of, fill
-from engine_bridge.engines.temporal.events_read import event_of_json
+from engine_bridge.engines.temporal.events_read import event_of
 from engine_bridge.engines.temporal.events_values import duration_ns, times_ns
 from engine_bridge.engines.temporal.group_types import info
 
@@ -112,7 +112,7 @@ def heads_fast(document: Any, records: list[Any]) -> Heads:
             _typed(heads, name, rows.tolist(), events)
         else:
             for i in rows.tolist():
-                fill(heads, i, event_of_json(msgspec.json.decode(records[i])))
+                fill(heads, i, event_of(records[i]))
     return heads
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import re
+from typing import Any, Final
 
 import msgspec
 
 from engine_bridge.engines.temporal.events import RawEvent, attributes_key, type_name
 from engine_bridge.engines.temporal.events_values import id_of, mapping, time_ns
 
+_HALF: Final = re.compile(
+    r"(?<!\\)\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    r"|(?<!\\)(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+"""Halves of surrogate pairs: JSON can write them, but they are no characters."""
+_ID: Final = re.compile(r'"(?:eventId|event_id)"\s*:\s*"?(\d{1,18})')
 _OWN = frozenset({"eventId", "eventTime", "eventType"})
 _SHOWN_BY_UI = frozenset({"attributes", "classification", "category", "id", "name", "timestamp"})
 
@@ -20,9 +28,9 @@ class Foreign(msgspec.Struct, frozen=True):
 
 
 def event_of(record: Any) -> RawEvent:
-    """The event of a record: JSON or protobuf bytes, a RawEvent, or any of them in a pair with its step's name.
+    """The event of a record: JSON or protobuf bytes, a RawEvent, or any of them in a tuple with what belongs to it.
 
-    Raises DecodeError of msgspec for damaged JSON.
+    Never raises: one that cannot be read keeps its id where it can be told.
     """
     if isinstance(record, tuple):
         record = record[0]
@@ -31,14 +39,37 @@ def event_of(record: Any) -> RawEvent:
     if isinstance(record, Foreign):
         from engine_bridge.engines.temporal.dialects import translated
 
-        foreign: RawEvent = translated(msgspec.json.decode(record.data))
+        foreign: RawEvent = translated(_event(record.data))
         return foreign
     if isinstance(record, msgspec.Raw) or record[:1] == b"{":
-        return event_of_json(msgspec.json.decode(record))
+        return event_of_json(_event(record))
     from engine_bridge.engines.temporal.protobuf import event_of_message
 
     event: RawEvent = event_of_message(bytes(record))
     return event
+
+
+def whole_characters(data: Any) -> str:
+    """JSON as text, with what is no character replaced."""
+    return _HALF.sub(r"\\ufffd", bytes(data).decode("utf-8", "replace"))
+
+
+def read(record: Any) -> Any:
+    """The value of an event's JSON; of one that cannot be read, an event of its id."""
+    try:
+        return msgspec.json.decode(record)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        text = whole_characters(record)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        known = _ID.search(text)
+        return {"eventId": known[1] if known else 0, "eventType": "unreadable event", "eventTime": ""}
+
+
+def _event(record: Any) -> dict[str, Any]:
+    found = read(record)
+    return found if isinstance(found, dict) else {}
 
 
 def event_of_json(event: dict[str, Any]) -> RawEvent:

@@ -88,6 +88,8 @@ def _gunzipped(data: bytes) -> tuple[bytes, str]:
 
 def _histories(data: bytes) -> list[Found]:
     like_json = data.lstrip()[:1] in (b"{", b"[")
+    if like_json and not _is_text(data):
+        return _noted(_histories(data.decode("utf-8", "replace").encode()))
     if like_json:
         try:
             return load_json.histories(data, _from_blobs)
@@ -97,6 +99,22 @@ def _histories(data: bytes) -> list[Found]:
     if found or not like_json:
         return found
     return load_salvage.histories(data)
+
+
+def _is_text(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _noted(found: list[Found]) -> list[Found]:
+    for one in found:
+        one.notes.insert(0, "Some bytes of this file are no text: they are shown as �.")
+    return found
 
 
 def _from_blobs(blobs: list[Any]) -> Found:
@@ -118,9 +136,7 @@ def binary(data: bytes) -> list[Found]:
     try:
         places = protobuf.slices(data)
     except protobuf.WireError as error:
-        cut, places = error.at, []
-        if error.at:
-            places = protobuf.slices(data[: error.at])
+        cut, places = error.at, error.found
     if not places:
         return []
     if data[places[0][0]] == 0x0A:

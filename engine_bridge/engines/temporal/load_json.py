@@ -12,7 +12,7 @@ from engine_bridge.engines.temporal.dialects import foreign, readable, translate
 from engine_bridge.engines.temporal.events import Heads
 from engine_bridge.engines.temporal.events_fast import heads_fast
 from engine_bridge.engines.temporal.events_heads import heads_of
-from engine_bridge.engines.temporal.events_read import Foreign, event_of_json
+from engine_bridge.engines.temporal.events_read import Foreign, event_of_json, read
 
 _SAMPLE: Final = 60
 
@@ -111,7 +111,7 @@ def _wraps(part: msgspec.Raw) -> bool:
 def of_records(records: list[Any], document: Any) -> Found:
     """The history of a list of events; ``document`` is the JSON that holds all of them, None where none does."""
     sample = records[:_SAMPLE] + records[_SAMPLE :: max(1, len(records) // _SAMPLE)]
-    shapes = [_dialect(msgspec.json.decode(one)) for one in sample]
+    shapes = [_dialect(read(one)) for one in sample]
     worst = max(shapes, key=_ORDER.index, default=_SERVER)
     if document is not None and worst != _OTHER:
         try:
@@ -142,7 +142,7 @@ def _dialect(event: Any) -> str:
 def _one_by_one(records: list[Any], dialect: str) -> Found:
     events, kept, lost = [], [], 0
     for record in records:
-        event = msgspec.json.decode(record)
+        event = read(record)
         if not isinstance(event, dict):
             lost += 1
         elif foreign(event):

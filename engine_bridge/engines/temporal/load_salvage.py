@@ -9,7 +9,7 @@ from typing import Any, Final
 from engine_bridge.engines.temporal.dialects import foreign, translated
 from engine_bridge.engines.temporal.events import RawEvent
 from engine_bridge.engines.temporal.events_heads import heads_of
-from engine_bridge.engines.temporal.events_read import event_of_json
+from engine_bridge.engines.temporal.events_read import event_of_json, whole_characters
 from engine_bridge.engines.temporal.load_json import Found
 
 _LIST: Final = re.compile(r'"[Ee]vents"\s*:\s*\[')
@@ -20,7 +20,7 @@ _ID: Final = re.compile(r'"(?:eventId|event_id|EventId)"\s*:\s*"?(\d{1,18})')
 
 def histories(data: bytes) -> list[Found]:
     """The history of broken JSON; [] when no event in it is whole."""
-    text = data.decode("utf-8", "replace")
+    text = whole_characters(data)
     begin = _LIST.search(text)
     first = _EVENT.search(text)
     if first is None:

@@ -41,11 +41,12 @@ _DIRECT: Final = frozenset(
 
 
 class WireError(ValueError):
-    """Bytes that are no protobuf message; ``at`` is where the last whole field ended."""
+    """Bytes that are no protobuf message; ``at`` is where the last whole field ended, ``found`` what came before."""
 
     def __init__(self, at: int) -> None:
         super().__init__(f"no protobuf after byte {at}")
         self.at = at
+        self.found: list[tuple[int, int]] = []
 
 
 def fields(data: Any, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int, int, int]]:
@@ -83,12 +84,18 @@ def _varint(data: Any, at: int, stop: int, whole: int) -> tuple[int, int]:
 
 
 def slices(data: Any) -> list[tuple[int, int]]:
-    """Where the events of a History message lie: (start, end) each. Raises WireError for anything else."""
-    found = []
-    for number, wire, start, end in fields(data):
-        if number != 1 or wire != _DELIMITED:
-            raise WireError(start)
-        found.append((start, end))
+    """Where the events of a History message lie: (start, end) each. Raises WireError, with those before the break."""
+    found: list[tuple[int, int]] = []
+    whole = 0
+    try:
+        for number, wire, start, end in fields(data):
+            if number != 1 or wire != _DELIMITED:
+                raise WireError(whole)
+            found.append((start, end))
+            whole = end
+    except WireError as error:
+        error.found = found
+        raise
     return found
 
 
