@@ -35,7 +35,12 @@ _PARTS = ("_dbos", "_core", "_sys_db", "_context", "_serialization", "_utils", "
 
 
 class DbosEngine(Engine):
-    """Replays runs of dbos 3.x."""
+    """Replays runs of dbos 3.x.
+
+    Options of a project (each ``module:attribute``): ``setup`` is called after the import, where instances of workflow
+    classes are made elsewhere than at import; ``serializer`` is the application's own, or what makes it, where its
+    config is not made at import. ``argv`` are arguments that the modules read.
+    """
 
     def warm(self) -> tuple[str, tuple[str, ...]]:
         for name in [name for name in os.environ if name.startswith("DBOS")]:
@@ -100,7 +105,8 @@ class DbosEngine(Engine):
         if options.get("setup"):
             named(options["setup"])()
         if options.get("serializer"):
-            self.serializer = named(options["serializer"])
+            found = named(options["serializer"])
+            self.serializer = found() if isinstance(found, type) or not hasattr(found, "serialize") else found
         instance = self.instance
         if self.serializer is not None:
             instance._serializer = instance._sys_db.serializer = self.serializer

@@ -104,8 +104,8 @@ def replay(inputs: Sequence[ReplayInput], app: Path, **more: Any) -> All:
     """Replays runs in one process, to their end."""
     options = more.pop("options", {})
     project = Project(
-        code=str(app), python=more.pop("python", sys.executable), modules=(str(app),), paths=(str(app.parent),),
-        options=options,
+        code=str(app), python=more.pop("python", sys.executable), modules=more.pop("modules", (str(app),)),
+        paths=more.pop("paths", (str(app.parent),)), options=options,
     )  # fmt: skip
     told = All()
     from engine_bridge.engines.dbos.replay_input import SPEC
