@@ -40,7 +40,17 @@ def _decode_step(record: Any) -> Step:
 
 def _absolute(url: str) -> str:
     scheme = url.partition("://")[0].lower()
+    if scheme == urls.SERVER:
+        from engine_bridge.engines.temporal.client_url import absolute
+
+        return absolute(url)
     return url if "://" in url and scheme != urls.FILE else urls.absolute(url)
+
+
+def _server_url(fields: dict[str, str]) -> str:
+    from engine_bridge.engines.temporal.client_url import server_url
+
+    return server_url(fields)
 
 
 ENGINE = Engine(
@@ -53,6 +63,24 @@ ENGINE = Engine(
     folders=True,
     together=urls.together,
     forms=(
+        ConnectForm(
+            scheme=urls.SERVER,
+            title="Temporal server",
+            fields=(
+                ConnectField("host", "Host", "localhost"),
+                ConnectField("port", "Port", "7233"),
+                ConnectField("namespace", "Namespace", "default"),
+                ConnectField("api_key", "API key", secret=True),
+                ConnectField("tls", "TLS", "false", placeholder="true or false"),
+                ConnectField("ca", "CA certificate", placeholder="empty: this machine's authorities"),
+                ConnectField("cert", "Client certificate", placeholder="/etc/ssl/client.pem"),
+                ConnectField("key", "Client key", placeholder="/etc/ssl/client.key"),
+                ConnectField(
+                    "server_name", "Server name", placeholder="if its certificate names another host"
+                ),
+            ),
+            build=_server_url,
+        ),
         ConnectForm(
             scheme=urls.FILE,
             title="Temporal: exported histories",

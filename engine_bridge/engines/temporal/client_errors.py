@@ -31,6 +31,12 @@ _PLAIN: Final = re.compile(
     r"(?i)InvalidContentType|corrupt message|frame with invalid size|http2 error|broken pipe|h2 protocol"
 )
 _BAD_ID: Final = re.compile(r"(?i)invalid (runid|workflowid)|(runid|workflowid) is not")
+_CODE: Final = re.compile(r"call error after connection: Status \{ code: (\w+)")
+_STATUSES: Final = {
+    "Unauthenticated": UNAUTHENTICATED,
+    "PermissionDenied": DENIED,
+    "DeadlineExceeded": DEADLINE,
+}
 _NAMES: Final = re.compile(r"(?i)dns error|failed to lookup|name or service not known|nodename")
 
 
@@ -41,6 +47,15 @@ def connecting(source: ServerSource, text: str) -> PlayheadError:
     if _NAMES.search(text):
         return ConnectError(
             f"There is no host {plain(source.host, 120)}.", "Check the name, and your network.", said
+        )
+    refused = _CODE.search(text)
+    if refused is not None and refused[1] in _STATUSES:
+        return calling(source, _STATUSES[refused[1]], text)
+    if refused is not None:
+        return ConnectError(
+            f"What answers at {where} is no Temporal server.",
+            "Name its own port (7233 by default), not that of the web page (8233). If it wants TLS, add ?tls=true.",
+            said,
         )
     if source.tls and _PLAIN.search(text):
         return ConnectError(

@@ -138,10 +138,15 @@ def server_url(fields: dict[str, str]) -> str:
         host=(fields.get("host") or "localhost").strip("[] "),
         port=_port(fields.get("port", "")),
         namespace=fields.get("namespace") or "default",
-        tls=_truth(fields.get("tls") or "false") or False,
+        tls=_given(fields.get("tls", "")),
         **{name: fields.get(name, "") for name in ("server_name", *_FILES)},
     )
     return parse(source.location).location
+
+
+def _given(text: str) -> bool:
+    # A certificate says that TLS is meant, whatever the form's field still says.
+    return bool(text) and bool(_truth(text))
 
 
 def _address(text: str) -> tuple[str, int]:
