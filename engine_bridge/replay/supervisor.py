@@ -266,7 +266,7 @@ class _Attempt:
             replay.end(self._running, outcome, error, steps=self._steps, hint=hint, stack=stack)
         elif not self._ended or outcome is Outcome.FAILED:
             # Another process would fare no better.
-            replay.finish(outcome, error or "The runner did nothing.", hint, stack)
+            replay.finish(outcome, error or "The runner ended before this run.", hint, stack)
 
     def _verdict(self, gone: Gone, bye: Bye) -> tuple[Outcome, str, str, str]:
         """How runs without an end of their own ended: outcome, error, hint, stack."""
@@ -281,11 +281,6 @@ class _Attempt:
                 "",
             )
         if self._bye is not None:
-            return (
-                Outcome.FAILED,
-                bye.error or "The runner did not say how this run ended.",
-                bye.hint,
-                bye.stack,
-            )
+            return Outcome.FAILED, bye.error, bye.hint, bye.stack
         stacks = told(self._process.stacks())
         return Outcome.CRASHED, *crashed(gone.code, gone.reason, stacks), stacks

@@ -13,6 +13,7 @@ import pytest
 
 from engine_bridge.replay.model import Outcome
 from engine_bridge.replay.protocol import Begin, Busy, Loaded, Log, Step
+from engine_bridge.replay.scratch import sweep
 from tests.engine_bridge.replay.driving import IMPATIENT, QUICK, Heard, Limits, Replay, recorded, run, written
 from tests.engine_bridge.replay.plain import SPEC, project
 
@@ -252,7 +253,12 @@ def test_longer_than_it_may_take(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["while True: pass", "pow(3, 500_000_000)"])
-def test_nothing_is_left_when_the_parent_dies(tmp_path: Path, line: str) -> None:
+def test_nothing_is_left_when_the_parent_dies(
+    tmp_path: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Another Playhead on this machine would sweep the common folder.
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     parent = f"""
 import sys, time
 from pathlib import Path
@@ -274,8 +280,6 @@ time.sleep(60)
     psutil.wait_procs([runner], timeout=5)
     assert not runner.is_running() or runner.status() == psutil.STATUS_ZOMBIE
     # Its folder is removed by the next Playhead.
-    from engine_bridge.replay.scratch import sweep
-
     assert Path(scratch).exists()
-    assert Path(scratch) in sweep()
+    assert sweep() == [Path(scratch)]
     assert not Path(scratch).exists()

@@ -85,7 +85,7 @@ def test_places_alone_cost_no_locals_and_no_lines(tmp_path: Path) -> None:
 
 
 def test_a_hot_loop_is_cut_and_said_so(tmp_path: Path) -> None:
-    code = "def flow(step):\n    for n in range(30_000): x = n\n    step('a')\n"
+    code = "def flow(step):\n    for n in range(30_000):\n        x = n\n    step('a')\n"
     heard = run(written(tmp_path, code), [recorded("r1", [("a", 1)])], detail=(0, 0), limits=Limits())
     (found,) = heard.all(Lines)
     assert found.cut

@@ -13,6 +13,7 @@ import pytest
 
 from engine_bridge.replay.model import Outcome
 from engine_bridge.replay.protocol import Hello, Loaded
+from engine_bridge.replay.scratch import Scratch, sweep
 from tests.engine_bridge.replay.driving import SPEC, Heard, Limits, Warm, project, recorded, run, written
 
 FLOW = "def flow(step):\n    return step('a')\n"
@@ -272,8 +273,6 @@ def test_its_folder_is_private_and_gone_in_the_end(tmp_path: Path) -> None:
 
 
 def test_folders_of_the_living_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine_bridge.replay.scratch import Scratch, sweep
-
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "playhead-replay-young").mkdir()
     old, link, file = (tmp_path / f"playhead-replay-{name}" for name in ("old", "link", "file"))
