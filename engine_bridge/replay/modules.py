@@ -48,11 +48,15 @@ def modules_of(code: Path, library: str = "") -> Modules:
 
 
 def chosen(code: Path, names: Sequence[str]) -> Modules:
-    """The same for modules that the user chose from ``choices``, or named."""
-    base = root(code.expanduser().resolve())
+    """The same for modules that the user chose from ``choices``, or named: dotted names, or paths of files."""
+    code = code.expanduser().resolve()
+    base = root(code)
     files = [source_file(Path(name)) for name in names if name.endswith(".py")]
-    paths = _paths(files, base, code if code.is_dir() else code.parent)
-    return Modules(tuple(names), paths, str(base), "chosen by you")
+    dotted = {name for name in names if not name.endswith(".py")}
+    if dotted:
+        below = python_files(code) if code.is_dir() else [code]
+        files += [file for file in map(source_file, below) if file.name in dotted]
+    return Modules(tuple(names), _paths(files, base), str(base), "chosen by you")
 
 
 def imported_as(file: SourceFile) -> str:
@@ -70,7 +74,7 @@ def _of_folder(code: Path, base: Path, library: str) -> Modules:
         )
     tops = _tops(found, files)
     names = tuple(imported_as(file) for file in [*tops, *(f for f in found if f not in tops)])
-    paths = _paths(found, base, code)
+    paths = _paths(found, base)
     if len(found) == 1:
         return Modules(names, paths, str(base), f"the one module that imports {library}", names)
     if len(tops) == 1:
@@ -102,10 +106,10 @@ def _reached(file: SourceFile, by_name: dict[str, SourceFile]) -> set[Path]:
     return reached
 
 
-def _paths(files: Sequence[SourceFile], base: Path, *more: Path) -> tuple[str, ...]:
+def _paths(files: Sequence[SourceFile], base: Path) -> tuple[str, ...]:
     """Folders for sys.path as an IDE marks sources: those of the modules, the project's src and the project itself."""
     declared = [base / folder for folder in _declared(base)]
-    places = [*(file.root for file in files), *more, *declared, base / "src", base]
+    places = [*(file.root for file in files), *declared, base / "src", base]
     return tuple(dict.fromkeys(str(place) for place in places if place.is_dir()))
 
 

@@ -268,6 +268,20 @@ def test_when_it_is_unclear_the_user_chooses(repo: Path) -> None:
     assert set(made.paths) >= {str(repo), str(repo / "src/shop")}
 
 
+def test_a_package_is_not_itself_a_place_to_import_from(repo: Path) -> None:
+    for name in ("__init__", "queue", "flows"):
+        written(repo, FLOW if name == "flows" else "", f"src/shop/{name}.py")
+    for answer in (modules_of(repo / "src" / "shop", "dbos"), chosen(repo / "src" / "shop", ["shop.flows"])):
+        assert answer.modules == ("shop.flows",)
+        assert answer.paths == (str(repo / "src"), str(repo))
+
+
+def test_modules_of_a_nested_project_are_found_when_named(repo: Path) -> None:
+    written(repo, "", "services/api/lib/pay/__init__.py")
+    written(repo, FLOW, "services/api/lib/pay/flows.py")
+    assert str(repo / "services/api/lib") in chosen(repo, ["pay.flows"]).paths
+
+
 def test_source_folders_that_the_project_names(repo: Path) -> None:
     text = "[tool.setuptools.packages.find]\nwhere = ['lib']\n[tool.poetry]\npackages = [{include='p', from='py'}]\n"
     written(repo, text, "pyproject.toml")
