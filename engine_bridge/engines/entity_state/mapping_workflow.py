@@ -32,6 +32,14 @@ _KEYS: Final = ("type", "profile", "config", "states", "transitions", *_KINDS)
 _REQUIRED: Final = {"table", "id", "entity_id", "to", "order"}
 
 
+_WORDS: Final = {
+    "str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "a list",
+    "object": "a table of names",
+}  # fmt: skip
+"""msgspec's names of types (https://jcristharif.com/msgspec/) as the reader of a mapping calls them."""
+_EXAMPLES: Final = {"a text": '"…"', "a whole number": "10", "a list": '["…"]', "a table of names": "{ … }"}
+
+
 class _WrongError(Exception):
     """A fault that makes the workflow unusable."""
 
@@ -170,16 +178,19 @@ class WorkflowReader:
                     "missing_field", f"{name}.{key}", f"“{key}” cannot be empty", "Name a column."
                 )
         if "table" not in given:
-            raise _WrongError(
-                "missing_field", "entity", "the entity has no table", 'Write [workflow.entity] table = "…".'
-            )
+            fix = 'Write [workflow.entity] table = "…".'
+            if self._configs:
+                fix = "Mend the config, which names it, or write it in [workflow.entity]."
+            raise _WrongError("missing_field", "entity", "the entity has no table", fix)
         try:
             return msgspec.convert(given, _KINDS[name])
         except msgspec.ValidationError as error:
-            reason, _, where = str(error).partition(" - at `$")
-            raise _WrongError(
-                "wrong_type", name + where.rstrip("`"), f"[{name}]: {reason}", "Mend the value."
-            ) from None
+            found, _, where = str(error).partition(" - at `$")
+            key = where.rstrip("`").lstrip(".")
+            wanted = next((words for mark, words in _WORDS.items() if f"`{mark}" in found), "")
+            reason = f"{key} must be {wanted}" if key and wanted else found
+            fix = f"Write {key} = {_EXAMPLES.get(wanted, '…')}." if key else "Mend the value."
+            raise _WrongError("wrong_type", f"{name}.{key}".rstrip("."), f"[{name}]: {reason}", fix) from None
 
     def _states(self) -> States | None:
         found = self._raw.get("states")

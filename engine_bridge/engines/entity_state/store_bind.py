@@ -21,6 +21,7 @@ from engine_bridge.engines.entity_state.store_tables import (
     as_text,
     is_time,
     make_time,
+    no_time_in,
 )
 from engine_bridge.engines.entity_state.url import Place
 
@@ -139,6 +140,10 @@ class _Binder:
     def _time(self, full: str, column: sa.Column[Any]) -> sa.Column[Any] | None:
         if not is_time(column, self._unit, self._tables.sqlite):
             reason = f"{column.table.name}.{column.name} is {column.type}, which holds no {self._unit}"
+            self._add("wrong_column_type", full, reason, 'Name another column, or say [time] unit = "…".')
+            return None
+        if self._tables.sqlite and no_time_in(self._connection, column, self._unit):
+            reason = f"{column.table.name}.{column.name} holds no {self._unit}"
             self._add("wrong_column_type", full, reason, 'Name another column, or say [time] unit = "…".')
             return None
         make_time(self._connection, column, self._unit)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from engine_bridge.engines.entity_state.mapping import ActorLink, Scalar
-from engine_bridge.engines.entity_state.store_time import Instant, shape_of
+from engine_bridge.engines.entity_state.store_time import Instant, shape_of, to_ns
 
 TIMES: Final = frozenset(
     {"created_at", "updated_at", "claimed_at", "at", "resolved_at", "due_at", "leased_until", "done_at",
@@ -41,6 +41,13 @@ def make_time(connection: sa.Connection, column: sa.Column[Any], unit: str) -> N
     column.type = sa.types.NullType()
     some = sa.select(column).where(column.is_not(None)).limit(_SAMPLE)
     column.type = Instant(unit, shape_of(connection.execute(some).scalars()))
+
+
+def no_time_in(connection: sa.Connection, column: sa.Column[Any], unit: str) -> bool:
+    """Whether an SQLite column holds something, and none of it is a time."""
+    raw = sa.type_coerce(column, sa.types.NullType())
+    some = connection.execute(sa.select(raw).where(column.is_not(None)).limit(_SAMPLE)).scalars().all()
+    return bool(some) and all(to_ns(value, unit) is None for value in some)
 
 
 def family(column: sa.Column[Any]) -> str:

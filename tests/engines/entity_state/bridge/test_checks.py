@@ -162,6 +162,18 @@ def test_times_of_the_wrong_type_are_told(
     assert store.workflow("invoice").created_at is None
 
 
+def test_a_column_of_a_file_that_holds_no_times_is_told(
+    entity_file: Sample, open_store: OpenStore, tmp_path: Path
+) -> None:
+    mapping = sample.write_mapping(
+        tmp_path, OWN.replace('label = "number"', 'label = "number"\ncreated_at = "number"')
+    )
+    store = open_store(sample.file_url(entity_file.path, mapping))
+    found = codes(store)["wrong_column_type"]
+    assert "invoices.number holds no " in found.reason and found.pointer.endswith("created_at")
+    assert store.workflow("invoice").created_at is None
+
+
 def test_what_may_not_be_read_or_written_is_told(
     entity_server: Sample, open_store: OpenStore, open_entities: OpenBridge
 ) -> None:

@@ -72,7 +72,7 @@ def test_an_empty_name_means_that_there_is_no_such_column(tmp_path: Path) -> Non
         ("version = 1\nnmae = 'x'\n" + ONE[12:], ":2: a mapping has no field “nmae”", "Did you mean “name”?"),
         (ONE.replace("table =", "tabel ="), ":6: [entity] has no field “tabel”", "Did you mean “table”?"),
         (ONE.replace('"plain"', '"django"'), ":4: there is no profile “django”", "django_fsm_log"),
-        (ONE.replace('table = "jobs"', "table = 7"), ":6: [entity]: Expected `str`, got `int`", ""),
+        (ONE.replace('table = "jobs"', "table = 7"), ":6: [entity]: table must be a text", 'table = "…"'),
         (ONE.replace('table = "jobs"', 'id = "id"'), "has no table", "table ="),
         (ONE.replace('type = "job"\n', ""), "has no type", "type ="),
         (ONE + "[writes]\nmode = 'all'\n", ":8: [writes] is wrong: Invalid enum value 'all'", ""),
