@@ -22,6 +22,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.session import Session
 from tests.engines.dbos.databases import bridge_url
 from tests.engines.entity_state import fixtures as entities
+from tests.engines.temporal.files.contract import grown, write_folder
 from tests.engines.temporal.shop import Shop
 from tests.fakes import FakeBridge
 
@@ -113,6 +114,17 @@ def temporal_server(request: pytest.FixtureRequest) -> Source:
     return Source(lambda: shop.child.bridge(shop.server.url), grow)
 
 
+def temporal_files(request: pytest.FixtureRequest) -> Source:
+    """A folder of exported histories, in several dialects."""
+    folder = request.getfixturevalue("tmp_path") / "histories"
+    write_folder(folder)
+
+    def grow() -> None:
+        (folder / "grown.json").write_bytes(grown())
+
+    return Source(lambda: load_engine("temporal").bridge(f"temporal+file://{folder}", None), grow, folder)
+
+
 FACTORIES = {
     "bundle": bundle,
     "fake": fake,
@@ -122,5 +134,6 @@ FACTORIES = {
     "entity-postgresql": entity_postgresql,
     "entity-statesman": entity("statesman"),
     "entity-django": entity("django"),
+    "temporal-files": temporal_files,
     "temporal-server": temporal_server,
 }

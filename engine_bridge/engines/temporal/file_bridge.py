@@ -69,6 +69,7 @@ class FileBridge(Bridge):
 
     def __init__(self, location: str) -> None:
         self._source = url.parse(location)
+        self._opened = False
         self._index = Index(self._source)
         self._search = Search(self._index)
 
@@ -80,6 +81,7 @@ class FileBridge(Bridge):
                 f"There is no Temporal history in {plain(str(self._source.path))}.",
                 "Export one with `temporal workflow show --output json`, or download it in the web UI.",
             )
+        self._opened = True
         dialects = {
             one.dialect for ref in list(runs)[:1] if not runs[ref].bad for one in [self._index.loaded(ref)]
         }
@@ -110,6 +112,7 @@ class FileBridge(Bridge):
             yield f"{len(unreadable)} files hold no Temporal history and are not shown: {names}{more}"
 
     def close(self) -> None:
+        self._opened = False
         self._index.clear()
 
     def fields(self, cancel: CancelToken) -> list[Field]:
@@ -134,11 +137,21 @@ class FileBridge(Bridge):
         limit: int,
         cancel: CancelToken,
     ) -> Page:
+        cancel.raise_if_cancelled()
+        if cursor is None and self._opened:
+            self._index.read(cancel)  # files may have come; pages of one list stay as they are
         rows = lists.ordered(self._matching(query, cancel), sort)
-        return lists.page(rows, cursor, direction == "forward", limit)
+        forward = direction == "forward"
+        place = None if cursor is None else str(_place(rows, cursor)).encode()
+        found = lists.page(rows, place, forward, limit)
+        before, after = (
+            None if at_ is None else _cursor(rows, int(at_)) for at_ in (found.before, found.after)
+        )
+        return msgspec.structs.replace(found, before=before, after=after)
 
     def anchors(self, query: Node | None, sort: Sort, every: int, cancel: CancelToken) -> list[bytes]:
-        return [str(at_).encode() for at_ in range(0, len(self._matching(query, cancel)), every)]
+        rows = lists.ordered(self._matching(query, cancel), sort)
+        return [_cursor(rows, at_) for at_ in range(0, len(rows), every)]
 
     def count(self, query: Node | None, cancel: CancelToken) -> int:
         return len(self._matching(query, cancel))
@@ -148,18 +161,24 @@ class FileBridge(Bridge):
 
     def changes(self, mark: bytes | None, visible: tuple[RunRef, ...], cancel: CancelToken) -> Changes:
         stamps = {str(path): stamp for path, stamp in self._index.stamps().items()}
-        now = msgspec.msgpack.encode(sorted(stamps.items()))
+        now = msgspec.msgpack.encode(stamps, order="sorted")
         if mark is None or mark == now:
-            return Changes(mark=now, moved=False)
-        before = set(self._index.runs)
-        touched = self._index.read(cancel)
+            known = self._index.runs
+            return Changes(mark=now, moved=False, removed=tuple(ref for ref in visible if ref not in known))
+        self._index.read(cancel)
+        before: dict[str, tuple[int, int]] = msgspec.msgpack.decode(mark, type=dict[str, tuple[int, int]])
+        touched = [
+            (run, str(path) not in before)
+            for run, path in self._index.paths()
+            if before.get(str(path)) != stamps.get(str(path))
+        ]
         runs = self._index.runs
         return Changes(
             mark=now,
             moved=True,
-            changed=tuple(runs[ref] for ref in sorted(touched) if ref in runs),
-            new=len(runs.keys() - before),
-            removed=tuple(sorted(before - runs.keys())),
+            changed=tuple(run for run, _ in touched),
+            new=sum(new for _, new in touched),
+            removed=tuple(ref for ref in visible if ref not in runs),
         )
 
     def run(self, ref: RunRef, cancel: CancelToken) -> Run:
@@ -220,3 +239,13 @@ class FileBridge(Bridge):
 
     def now_ns(self, cancel: CancelToken) -> int:
         return max((run.updated_ns or 0 for run in self._index.runs.values()), default=0)
+
+
+def _cursor(rows: list[Run], place: int) -> bytes:
+    """A place in a list, by the run that stands there: others may come and go before it."""
+    return msgspec.msgpack.encode((place, rows[place].ref))
+
+
+def _place(rows: list[Run], cursor: bytes) -> int:
+    place, ref = msgspec.msgpack.decode(cursor, type=tuple[int, RunRef])
+    return next((at_ for at_, run in enumerate(rows) if run.ref == ref), min(place, len(rows)))

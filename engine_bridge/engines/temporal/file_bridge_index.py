@@ -69,6 +69,11 @@ class Index:
         with self._lock:
             return {ref: story.run for ref, story in self._stories.items()}
 
+    def paths(self) -> list[tuple[Run, Path]]:
+        """Each run with the file that holds it."""
+        with self._lock:
+            return [(story.run, story.path) for story in self._stories.values()]
+
     def stamps(self) -> dict[Path, Stamp]:
         """The files that may hold histories, each with what tells that it changed (time in ns, bytes)."""
         if self.source.only:
@@ -77,8 +82,8 @@ class Index:
             paths = histories_in(self.source.path) if self.source.path.is_dir() else [self.source.path]
         return {path: stamp for path in paths if (stamp := _stamp(path)) is not None}
 
-    def read(self, cancel: CancelToken) -> set[RunRef]:
-        """Reads what is new or has changed, and forgets what is gone; the runs that were touched.
+    def read(self, cancel: CancelToken) -> None:
+        """Reads what is new or has changed, and forgets what is gone.
 
         Raises PlayheadError when the source is one file, and that cannot be read.
         """
@@ -86,24 +91,19 @@ class Index:
             stamps = self.stamps()
             if not self.folder and not stamps:
                 raise NotFoundError(f"There is no file {plain(str(self.source.path))}.", "Check the path.")
-            touched: set[RunRef] = set()
             for path in [path for path, old in self._files.items() if stamps.get(path) != old.stamp]:
-                touched |= self._forget(path)
+                self._forget(path)
             fresh = [path for path in stamps if path not in self._files]
             for number, path in enumerate(fresh):
                 cancel.progress(number, len(fresh), "Reading histories")
                 found = _File(stamps[path], self._read(path))
                 self._files[path] = found
                 self._stories |= {story.run.ref: story for story in found.stories}
-                touched |= {story.run.ref for story in found.stories}
-            return touched
 
-    def _forget(self, path: Path) -> set[RunRef]:
-        gone = {story.run.ref for story in self._files.pop(path).stories}
-        for ref in gone:
-            del self._stories[ref]
-            self._fresh.pop(ref, None)
-        return gone
+    def _forget(self, path: Path) -> None:
+        for story in self._files.pop(path).stories:
+            del self._stories[story.run.ref]
+            self._fresh.pop(story.run.ref, None)
 
     def _read(self, path: Path) -> list[Story]:
         name = self.name_of(path)

@@ -383,6 +383,8 @@ class Grouper:
                 one = self._pending.get(int(rows[i]))
                 if one is not None:
                     steps["status"][i] = pending_status(one)
+                    due = pending_due(one)
+                    steps["planned_end_ns"][i] = steps["planned_end_ns"][i] if due is None else due
         return steps
 
     def _step_records(self, rows: Ints) -> list[Any]:
@@ -420,3 +422,8 @@ def pending_status(one: PendingActivity | PendingNexus) -> int:
     if (one.attempt or 1) > 1:
         return _RETRYING
     return code(StepStatus.SCHEDULED)
+
+
+def pending_due(one: PendingActivity | PendingNexus) -> int | None:
+    """When the next attempt of a step that backs off is due."""
+    return one.next_attempt_ns if one.state in ("scheduled", "backing_off") else None

@@ -125,13 +125,13 @@ def _each(ref: RunRef, event: RawEvent) -> Iterator[PayloadRef]:
                 one, key(ref, event.id, f"{path}/{i}"), f"{label} {i + 1}" if len(found) > 1 else label
             )
     if event.type == "MarkerRecorded":
-        for name, value in mapping(event.attributes.get("details")).items():
+        for name, value in sorted(mapping(event.attributes.get("details")).items()):
             for i, one in enumerate(payloads.payloads(value)):
                 yield named(one, key(ref, event.id, f"details/{name}/{i}"), name)
     for path in _MAPS:
         value = event.attributes
         for part in path.split("."):
             value = mapping(value).get(part)
-        for name, one in mapping(value).items():
+        for name, one in sorted(mapping(value).items()):
             what = "memo" if "emo" in path else "header"
             yield named(payloads.payload(one), key(ref, event.id, f"{path}/{name}/0"), f"{what} {name}")

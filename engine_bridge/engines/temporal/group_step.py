@@ -9,7 +9,7 @@ from engine_bridge.engines.temporal.events import Heads, RawEvent
 from engine_bridge.engines.temporal.events_heads import fill
 from engine_bridge.engines.temporal.events_read import event_of
 from engine_bridge.engines.temporal.events_values import duration_ns, integer, mapping, positive_ns, text
-from engine_bridge.engines.temporal.group import Closed, StepRecord, pending_status
+from engine_bridge.engines.temporal.group import Closed, StepRecord, pending_due, pending_status
 from engine_bridge.engines.temporal.group_event import (
     KIND,
     detail,
@@ -167,13 +167,9 @@ def _with_run(kind: StepKind, closed: Closed) -> Evidence:
 def _planned(facts: _Facts) -> int | None:
     """When it is due: a timer, the time-out of an activity, the next attempt of one that backs off."""
     a, start = facts.first.attributes, facts.first.time_ns
-    pending = facts.record.pending
-    if (
-        isinstance(pending, PendingActivity)
-        and pending.next_attempt_ns is not None
-        and pending.state == "scheduled"
-    ):
-        return pending.next_attempt_ns
+    due = None if facts.record.pending is None else pending_due(facts.record.pending)
+    if due is not None:
+        return due
     wait = positive_ns(a.get("startToFireTimeout"))
     if facts.kind is StepKind.TIMER and start is not None and wait is not None:
         return start + wait

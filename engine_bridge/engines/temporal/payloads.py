@@ -156,5 +156,5 @@ def json_value(one: Stored | None) -> Any:
         return None
     try:
         return msgspec.json.decode(one.data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -139,8 +139,15 @@ def looks_like(path: str, head: bytes) -> bool:
 
 
 def _binary(head: bytes) -> bool:
-    """History { HistoryEvent { event_id = 1 … } }: 0a, a length, 08 01 12."""
-    at = 1
-    while at < min(len(head), 8) and head[at] >= 0x80:
+    """History { HistoryEvent { event_id = 1 … } }: 0a, a length, 08 01 12; an export wraps it twice more."""
+    at = 0
+    for _ in range(3):
+        if head[at : at + 1] != b"\x0a":
+            return False
         at += 1
-    return head[:1] == b"\x0a" and head[at + 1 : at + 4] == b"\x08\x01\x12"
+        while at < len(head) and head[at] >= 0x80:
+            at += 1
+        at += 1
+        if head[at : at + 3] == b"\x08\x01\x12":
+            return True
+    return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import gzip
 import json
 import re
@@ -184,8 +185,9 @@ def exported() -> bytes:
     return WorkflowExecutions(items=[WorkflowExecution(history=message())]).SerializeToString()
 
 
+RECORDED = ("cli.json", "cli.jsonl", "server_http.json", "ui_http.json", "ui_raw.json")
 DIALECTS: dict[str, Callable[[], bytes]] = {
-    **{name: (lambda name=name: dialect(name)) for name in ("cli.json", "cli.jsonl", "server_http.json", "ui_http.json", "ui_raw.json")},
+    **{name: functools.partial(dialect, name) for name in RECORDED},
     "list": lambda: dumped(events()),
     "list of one": lambda: dumped([kitchen()]),
     "newest first": lambda: dumped(events()[::-1]),
@@ -228,12 +230,16 @@ def told(history: History) -> list[tuple[Any, ...]]:
     """All that the steps of a history say, payloads decoded, for comparing dialects."""
     return [
         (
-            step.id, step.name, step.kind, step.status, step.start_ns, step.end_ns, step.planned_end_ns, step.attempts,
-            step.max_attempts, step.attempt_list, step.failure, step.child, step.parent_step, step.detail, _tree(step.input),
-            _tree(step.output), {k: str(v) for k, v in step.attributes.items()},
+            step.id, step.name, step.kind, step.status, step.start_ns, step.end_ns, step.planned_end_ns,
+            step.attempts, step.max_attempts, step.attempt_list, step.failure, step.child, step.parent_step,
+            step.detail, _tree(step.input), _tree(step.output), _words(step.attributes),
         )
         for step in history.all_steps()
     ]  # fmt: skip
+
+
+def _words(attributes: dict[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in attributes.items()}
 
 
 def _tree(ref: Any) -> Any:

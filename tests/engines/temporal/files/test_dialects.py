@@ -17,8 +17,8 @@ def _said(event: Event) -> tuple[object, ...]:
     trees = [(ref.label, ref.encoding, decode(ref.head or b"", ref.encoding).tree) for ref in event.payloads]
     shown = {key: str(value) for key, value in event.attributes.items()}
     return (
-        event.position, event.kind, event.name, event.time_ns, event.step_id, event.step_name, event.status, event.attempt,
-        event.detail, trees, event.failure, event.ref, shown,
+        event.position, event.kind, event.name, event.time_ns, event.step_id, event.step_name, event.status,
+        event.attempt, event.detail, trees, event.failure, event.ref, shown,
     )  # fmt: skip
 
 

@@ -1,0 +1,222 @@
+"""Files, folders and many files as a source: lists, payloads, relations, search, changes; `show FILE --json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from app.cli.main import cli
+from app.opening import engine_of, together
+from engine_bridge.bridge import Sort, load_engine
+from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.temporal import url
+from engine_bridge.engines.temporal.file_bridge import FileBridge
+from engine_bridge.errors import CorruptError, NotFoundError, UsageError
+from engine_bridge.history import History
+from engine_bridge.model import Run, RunRef, StepKind
+from tests.engines.temporal.files import histories as h
+
+NEVER = CancelToken()
+PARENT = RunRef("workflow", "kitchen", "01a1f6f6-8fa5-77eb-837b-cad39f66b596")
+Opener = Callable[[Path], FileBridge]
+
+
+@pytest.fixture
+def opened() -> Iterator[Opener]:
+    bridges: list[FileBridge] = []
+
+    def make(path: Path) -> FileBridge:
+        bridges.append(FileBridge(url.file_url(str(path))))
+        bridges[-1].open(NEVER)
+        return bridges[-1]
+
+    yield make
+    for bridge in bridges:
+        bridge.close()
+
+
+def runs(bridge: FileBridge) -> dict[str, Run]:
+    return {run.ref.run: run for run in bridge.runs(None, Sort(), None, "forward", 500, NEVER).items}
+
+
+def write_family(folder: Path) -> None:
+    """The kitchen, one of its children, and the run that continues it."""
+    (folder / "kitchen.json").write_bytes(h.dialect("cli.json"))
+    child, later = h.events()[:4], h.events()[:4]
+    started = child[0]["workflowExecutionStartedEventAttributes"]
+    started |= {
+        "workflowId": "kitchen-child",
+        "originalExecutionRunId": "01a1f6f6-9c23-70fb-97f4-7c7d8990477f",
+    }
+    started |= {
+        "workflowType": {"name": "Child"},
+        "parentWorkflowExecution": {"workflowId": "kitchen", "runId": PARENT.run},
+    }
+    later[0]["workflowExecutionStartedEventAttributes"] |= {
+        "originalExecutionRunId": "b32975e8-1f0d-42c4-8e3e-862eb7a2daa1",
+        "continuedExecutionRunId": PARENT.run,
+    }
+    (folder / "below").mkdir()
+    (folder / "below" / "child.json").write_bytes(h.dumped({"events": child}))
+    (folder / "later.jsonl").write_bytes(h.dumped({"events": later}))
+
+
+@pytest.mark.parametrize("name", h.DIALECTS)
+def test_every_dialect_is_recognised_by_its_content(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "something.txt"
+    path.write_bytes(h.DIALECTS[name]())
+    engine, target = engine_of(str(path))
+    assert engine.name == "temporal" and target == url.file_url(str(path))
+
+
+def test_one_file_is_one_run(opened: Opener, tmp_path: Path) -> None:
+    path = tmp_path / "kitchen.json"
+    path.write_bytes(h.dialect("cli.json"))
+    bridge = opened(path)
+    (run,) = runs(bridge).values()
+    assert run.ref == PARENT and run.id == "kitchen" and run.type == "Kitchen"
+    history = History(bridge.decode_event, bridge.decode_step)
+    for batch in bridge.history(run.ref, NEVER):
+        history.append(batch)
+    assert len(history) == 62 and history.run == run
+    assert (
+        [one.ref for one in bridge.find("kitch", 5, NEVER)]
+        == [PARENT]
+        == [one.ref for one in bridge.find(PARENT.run, 5, NEVER)]
+    )
+
+
+def test_payloads_are_read_by_their_names(opened: Opener, tmp_path: Path) -> None:
+    path = tmp_path / "kitchen.json"
+    path.write_bytes(h.dialect("cli.json"))
+    bridge = opened(path)
+    history = History(bridge.decode_event, bridge.decode_step)
+    for batch in bridge.history(PARENT, NEVER):
+        history.append(batch)
+    seen = 0
+    for payload in [p for event in history.all_events() for p in event.payloads]:
+        assert bridge.payload(payload.key, 0, -1, NEVER) == payload.head
+        seen += 1
+    assert seen > 15
+    step = history.step(history.step_row("7"))
+    assert step.input is not None and bridge.payload(step.input.key, 0, -1, NEVER) == b'"a"'
+    assert bridge.payload(step.input.key, 1, 1, NEVER) == b"a"
+    with pytest.raises(NotFoundError):
+        bridge.payload(step.input.key.replace("7", "700"), 0, -1, NEVER)
+
+
+def test_a_folder_holds_related_runs(opened: Opener, tmp_path: Path) -> None:
+    write_family(tmp_path)
+    (tmp_path / "notes.json").write_text('{"nothing": "of the kind"}')
+    bridge = opened(tmp_path)
+    assert len(runs(bridge)) == 3
+    related = {
+        (one.role, one.ref.group, one.run is not None)
+        for one in bridge.related(PARENT, None, 50, NEVER).items
+    }
+    assert related == {
+        ("child", "kitchen-child", True),
+        ("child", "kitchen-child2", False),
+        ("continued", "kitchen", True),
+    }
+    child = RunRef("workflow", "kitchen-child", "01a1f6f6-9c23-70fb-97f4-7c7d8990477f")
+    (parent,) = bridge.related(child, None, 50, NEVER).items
+    assert (parent.role, parent.ref) == ("parent", PARENT) and parent.run is not None
+
+
+def test_the_same_run_in_several_files_has_a_name_in_each(opened: Opener, tmp_path: Path) -> None:
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_bytes(h.dialect("cli.json"))
+    bridge = opened(tmp_path)
+    assert sorted(runs(bridge)) == [PARENT.run, f"{PARENT.run} in b.json"]
+    for run in runs(bridge).values():
+        assert run.input is not None and bridge.payload(run.input.key, 0, -1, NEVER) == b"1"
+
+
+def test_a_damaged_file_in_a_folder_is_a_row_that_says_so(opened: Opener, tmp_path: Path) -> None:
+    write_family(tmp_path)
+    (tmp_path / "broken.json").write_text('{"events": [{"eventId": "1", "eventTime"')
+    bad = runs(opened(tmp_path))["broken.json"]
+    assert bad.bad and bad.status.value == "unknown"
+
+
+def test_what_holds_no_history_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    for path in (tmp_path, tmp_path / "a.json"):
+        with pytest.raises(CorruptError):
+            FileBridge(url.file_url(str(path))).open(NEVER)
+    with pytest.raises(NotFoundError):
+        FileBridge(url.file_url(str(tmp_path / "none.json"))).open(NEVER)
+    with pytest.raises(UsageError):
+        FileBridge("temporal+file:///tmp?only=../secret.json")
+
+
+def test_files_that_come_change_and_go_are_noticed(opened: Opener, tmp_path: Path) -> None:
+    (tmp_path / "kitchen.json").write_bytes(h.dumped(h.events()[:20]))
+    bridge = opened(tmp_path)
+    mark = bridge.changes(None, (), NEVER).mark
+    assert not bridge.changes(mark, (), NEVER).moved
+    (tmp_path / "kitchen.json").write_bytes(h.dialect("cli.json"))
+    changed = bridge.changes(mark, (), NEVER)
+    assert [run.status.value for run in changed.changed] == ["continued"] and changed.new == 0
+    (tmp_path / "kitchen.json").unlink()
+    gone = bridge.changes(changed.mark, (PARENT,), NEVER)
+    assert gone.removed == (PARENT,) and not runs(bridge)
+
+
+def test_text_is_found_in_payloads_failures_and_names(opened: Opener, tmp_path: Path) -> None:
+    write_family(tmp_path)
+    bridge = opened(tmp_path)
+
+    def hits(text: str, scope: str = "all") -> list[tuple[str, str | None]]:
+        return [(hit.where, hit.step_id) for hit in bridge.search(text, scope, 50, NEVER)]
+
+    assert ("event 43: result of Child", "33") in hits('KID"')
+    assert ("event 15: error of flaky", "14") in hits("BOOM 2")
+    assert ("event 20: name of always_fail", "20") in hits("always_fail")
+    assert ("event 7: name of echo", "7") in hits("my summary") and hits("no such words") == []
+    assert {where for where, _ in hits("1", "inputs")} == {"event 1: input"}
+    assert hits("") == []
+
+
+def test_readable_payloads_are_searched_too(opened: Opener, tmp_path: Path) -> None:
+    path = tmp_path / "kitchen.json"
+    path.write_bytes(h.readable())
+    assert [hit.step_id for hit in opened(path).search('kid2"', "all", 50, NEVER)] == ["47", "47"]
+
+
+def test_many_files_make_one_source(tmp_path: Path) -> None:
+    write_family(tmp_path)
+    paths = [str(tmp_path / "kitchen.json"), str(tmp_path / "below" / "child.json")]
+    (target,) = together(paths)
+    assert target.startswith("temporal+file://") and target.count("only=") == 2
+    bridge = FileBridge(target)
+    info = bridge.open(NEVER)
+    assert len(runs(bridge)) == 2 and info.title.startswith("2 histories in ")
+    assert load_engine("temporal").absolute(target) == target
+    (tmp_path / "orders.sqlite").write_bytes(b"SQLite format 3\0" + bytes(100))
+    assert len(together([*paths, str(tmp_path / "orders.sqlite")])) == 2
+
+
+def test_show_of_a_file_needs_no_run_and_no_server(tmp_path: Path) -> None:
+    path = tmp_path / "kitchen.json"
+    path.write_bytes(h.dialect("cli.json"))
+    shown = CliRunner().invoke(cli, ["show", str(path), "--json"])
+    assert shown.exit_code == 0, shown.output
+    found: dict[str, Any] = json.loads(shown.stdout)
+    assert found["run"]["id"] == "kitchen" and len(found["events"]) == 62
+    kinds = [step["kind"] for step in found["steps"]]
+    assert kinds.count(StepKind.CHILD.value) == 2
+    assert found["steps"][1]["input"] and found["steps"][1]["output"]
+
+
+def test_runs_of_a_folder_are_listed(tmp_path: Path) -> None:
+    write_family(tmp_path)
+    listed = CliRunner().invoke(cli, ["runs", str(tmp_path), "--filter", "type == Child", "--json"])
+    assert listed.exit_code == 0, listed.output
+    assert [json.loads(line)["id"] for line in listed.stdout.splitlines()] == ["kitchen-child"]
