@@ -192,7 +192,8 @@ class ReplayFlow(QObject):
     def _ask_consent(self, found: Known) -> None:
         ready = self._ready
         if not self._aloud or ready is None:
-            self._refuse("")
+            names = ", ".join(found.unseen[:4]) + (" …" if len(found.unseen) > 4 else "")
+            self._refuse(f"Its payloads mention names that you have not agreed to yet: {names}." if names else "")
             return
         question = Question(
             ready.spec, ready.project, ready.how, ready.source.title, ready.input.globals,

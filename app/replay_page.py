@@ -12,7 +12,7 @@ from app.replay import Recording, ReplayDesk
 from app.replay_flow import Ready, ReplayFlow
 from engine_bridge.bridge import Capability
 from engine_bridge.errors import PlayheadError
-from engine_bridge.format import count
+from engine_bridge.format import count, plain
 from engine_bridge.model import PayloadRef
 from engine_bridge.replay.model import Now, Outcome, Place
 from engine_bridge.replay.protocol import Log
@@ -176,7 +176,7 @@ class RunReplay(QObject):
             buttons = ("replay", "project")
             self.pane.intro.show_words("warning", "failed", why.message, why.hint, buttons=buttons)
         else:
-            self._show_intro()
+            self._show_intro(why)
 
     def _on_ready(self, ready: Ready) -> None:
         self._how = ready.how
@@ -199,9 +199,9 @@ class RunReplay(QObject):
         if not recording.running:
             self._on_ended(recording)
 
-    def _show_intro(self) -> None:
+    def _show_intro(self, hint: str = "") -> None:
         self.pane.show_intro()
-        self.pane.intro.show_words("timeline", "accent", "Replay", WHAT)
+        self.pane.intro.show_words("timeline", "accent", "Replay", WHAT, plain(hint))
 
     def _withdraw(self) -> None:
         recording, source = self._recording, self._page.source()

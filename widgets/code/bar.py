@@ -29,6 +29,7 @@ class ReplayBar(QWidget):
         self.again.clicked.connect(lambda: self.asked.emit("again"))
         self.cancel = _button("Cancel", "End the replay; what was recorded stays")
         self.cancel.clicked.connect(lambda: self.asked.emit("cancel"))
+        self.cancel.hide()
         self.more = _button("More", "Project, output, consent")
         self.more.clicked.connect(self._open_menu)
         row = QHBoxLayout(self)

@@ -9,7 +9,7 @@ from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from engine_bridge.errors import PlayheadError
-from engine_bridge.format import count
+from engine_bridge.format import count, safe_lines
 from engine_bridge.history import History
 from engine_bridge.model import PayloadRef
 from engine_bridge.replay.model import End, Frame, Picture, Place, TraceStep
@@ -42,6 +42,7 @@ from widgets.code.stack_view import StackView
 from widgets.code.store import SourceStore
 from widgets.code.view import CodeView
 from widgets.run.labels import Link, Text
+from widgets.shell.label import Wrapped
 
 _NOWHERE: Final = TraceStep(n=0, name="")
 _EMPTY: Final = CodeSource("")
@@ -92,7 +93,10 @@ class CodePane(QWidget):
         self.intro, self.bar, self.band, self.output = Intro(), ReplayBar(), Band(), Output()
         self.files, self.code, self.stack = FileTabs(), CodeView(), StackView()
         self.card, self.locals = StepCard(), LocalsView()
-        self.no_source = Text(tone="muted", least=40)
+        self.no_source = Wrapped()
+        self.no_source.setContentsMargins(12, 12, 12, 12)
+        self.no_source.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        self.no_source.setProperty("color", "muted")
         self.heading = Text(tone="muted", size=11)
         self._pages = QStackedWidget(self)
         _column(self).addWidget(self._pages)
@@ -110,10 +114,13 @@ class CodePane(QWidget):
         self.upright = _splitter(Qt.Orientation.Vertical)
         main = _column(left)
         main.addWidget(self.files)
-        main.addWidget(self.no_source)
         main.addWidget(self.upright, 1)
-        for widget in (self.code, self.stack, self.output):
+        self.sources = QStackedWidget()
+        self.sources.addWidget(self.code)
+        self.sources.addWidget(self.no_source)
+        for widget, least in ((self.sources, 110), (self.stack, 44), (self.output, 80)):
             self.upright.addWidget(widget)
+            widget.setMinimumHeight(least)
         self.upright.setSizes([420, 120, 140])
         self.upright.setStretchFactor(0, 1)
         side = _column(right)
@@ -314,13 +321,13 @@ class CodePane(QWidget):
 
     def _show_file(self, file: str) -> None:
         found = self.store.get(file) if file else None
-        self.no_source.setVisible(isinstance(found, PlayheadError) or not file)
-        if isinstance(found, CodeSource):
-            self.code.show_source(found)
-        else:
-            self.code.show_source(_EMPTY)
-            words = f"{found.message} {found.hint}".strip() if isinstance(found, PlayheadError) else ""
-            self.no_source.set_text(words or ("" if file else "No line of your code is known here."))
+        self.code.show_source(found if isinstance(found, CodeSource) else _EMPTY)
+        words = "" if file else "No line of your code is known here."
+        if isinstance(found, PlayheadError):
+            words = safe_lines(f"{found.message}\n{found.hint}".strip())
+        if words:
+            self.no_source.setText(words)
+        self.sources.setCurrentIndex(1 if words else 0)
         here = file == self._file
         self.code.set_hits(self._index.hits(file), self._index.lines(file))
         self.code.set_marks(self._marks(file))

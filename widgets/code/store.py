@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
+from collections import deque
 from typing import Final
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine_bridge.errors import PlayheadError
 from widgets.code.source import CodeSource, read
 
 _MOST: Final = 64
+_LOOK_MS: Final = 15
+
+
+class _Work:
+    """One file in a thread of its own, which touches no Qt object: these may die while it runs."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.news: deque[CodeSource | PlayheadError | None] = deque()
+        self.wanted = True
+        self.over = False
+        threading.Thread(target=self._run, name="playhead-source", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            found = read(self.file)
+            self.news.append(found)
+            found.colour(lambda: self.news.append(None), lambda: self.wanted)
+            self.news.append(None)
+        except PlayheadError as error:
+            self.news.append(error)
+        finally:
+            self.over = True
 
 
 class SourceStore(QObject):
@@ -20,18 +43,21 @@ class SourceStore(QObject):
 
     loaded = Signal(object)
     coloured = Signal(object)
-    _arrived = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._known: dict[str, CodeSource | PlayheadError | None] = {}
-        self._generation = 0
-        self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        self._works: list[_Work] = []
+        self._timer = QTimer(self)
+        self._timer.setInterval(_LOOK_MS)
+        self._timer.timeout.connect(self._look)
 
     def forget(self) -> None:
         """Files are read again when they are next asked for: they may have been edited."""
-        self._generation += 1
-        self._known = {}
+        for work in self._works:
+            work.wanted = False
+        self._works, self._known = [], {}
+        self._timer.stop()
 
     def get(self, file: str) -> CodeSource | PlayheadError | None:
         """A file's lines, or why there are none; None while it is read."""
@@ -39,36 +65,28 @@ class SourceStore(QObject):
             if len(self._known) >= _MOST:
                 self._known.pop(next(iter(self._known)))
             self._known[file] = None
-            args = (file, self._generation)
-            threading.Thread(target=self._work, args=args, name="playhead-source", daemon=True).start()
+            self._works.append(_Work(file))
+            self._timer.start()
         return self._known[file]
 
     @property
     def busy(self) -> bool:
+        """Whether a file is being read; its colours may come later."""
         return any(found is None for found in self._known.values())
 
-    def _work(self, file: str, generation: int) -> None:
-        try:
-            found: CodeSource | PlayheadError = read(file)
-        except PlayheadError as error:
-            found = error
-        self._tell(generation, file, found)
-        if isinstance(found, CodeSource):
-            found.colour(lambda: self._tell(generation, file, None), lambda: generation == self._generation)
-            self._tell(generation, file, None)
+    def _look(self) -> None:
+        for work in list(self._works):
+            over = work.over
+            while work.news:
+                self._take(work.file, work.news.popleft())
+            if over and work in self._works:
+                self._works.remove(work)
+        if not self._works:
+            self._timer.stop()
 
-    def _tell(self, generation: int, file: str, found: CodeSource | PlayheadError | None) -> None:
-        # The window may be gone by now; then nobody waits for it.
-        with contextlib.suppress(RuntimeError):
-            self._arrived.emit((generation, file, found))
-
-    @Slot(object)
-    def _deliver(self, message: tuple[int, str, CodeSource | PlayheadError | None]) -> None:
-        generation, file, found = message
-        if generation != self._generation:
-            return
+    def _take(self, file: str, found: CodeSource | PlayheadError | None) -> None:
         if found is None:
             self.coloured.emit(file)
-        else:
+        elif file in self._known:
             self._known[file] = found
             self.loaded.emit(file)

@@ -237,7 +237,7 @@ def test_a_hundred_tasks_open_one_by_one(show: Show, tmp_path: Path, qtbot: QtBo
 def test_a_file_that_is_gone_leaves_stack_and_locals(show: Show, tmp_path: Path, qtbot: QtBot) -> None:
     pane = show(traces.trace(str(tmp_path / "gone.py")))
     assert pane.no_source.isVisible()
-    assert "gone.py cannot be read: No such file or directory." in pane.no_source.text
+    assert "gone.py cannot be read: No such file or directory." in pane.no_source.text()
     assert "gone.py:13" in stack(pane)[1]
     assert locals_(pane)
 
