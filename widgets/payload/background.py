@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, QTimer
+
+_LOOK_MS: Final = 5
 
 
 class Background(QObject):
-    """One question at a time: an answer to an older one is dropped. Functions must touch no widget."""
+    """One question at a time: an answer to an older one is dropped. Functions must touch no widget.
 
-    _answered = Signal(object)
+    Threads leave their answers in a queue that is looked at here: a signal of a QObject that dies meanwhile would
+    reach into freed memory.
+    """
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._generation = 0
         self._on_done: Callable[[Any], None] | None = None
         self._on_error: Callable[[Exception], None] | None = None
-        self._answered.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        self._answers: deque[tuple[int, Any, Exception | None]] = deque()
+        self._timer = QTimer(self)
+        self._timer.setInterval(_LOOK_MS)
+        self._timer.timeout.connect(self._look)
 
     @property
     def busy(self) -> bool:
@@ -35,26 +42,23 @@ class Background(QObject):
         """Calls ``work`` in a thread of its own, then ``on_done`` (or ``on_error``) here."""
         self._generation += 1
         self._on_done, self._on_error = on_done, on_error
-        args = (self._generation, work)
-        threading.Thread(target=self._work, args=args, name="playhead-decode", daemon=True).start()
+        args = (self._answers, self._generation, work)
+        threading.Thread(target=_work, args=args, name="playhead-decode", daemon=True).start()
+        self._timer.start()
 
     def cancel(self) -> None:
         """Drops the answer that is awaited."""
         self._generation += 1
         self._on_done = self._on_error = None
+        self._timer.stop()
 
-    def _work(self, generation: int, work: Callable[[], Any]) -> None:
-        try:
-            answer, error = work(), None
-        except Exception as failure:  # noqa: BLE001  whatever a decoder raises is shown, not lost in a thread
-            answer, error = None, failure
-        # The view may be gone by now; then nobody waits for the answer.
-        with contextlib.suppress(RuntimeError):
-            self._answered.emit((generation, answer, error))
+    def _look(self) -> None:
+        while self._answers and self._on_done is not None:
+            self._deliver(*self._answers.popleft())
+        if self._on_done is None:
+            self._timer.stop()
 
-    @Slot(object)
-    def _deliver(self, message: tuple[int, Any, Exception | None]) -> None:
-        generation, answer, error = message
+    def _deliver(self, generation: int, answer: Any, error: Exception | None) -> None:
         if generation != self._generation or self._on_done is None:
             return
         on_done, on_error = self._on_done, self._on_error
@@ -63,3 +67,12 @@ class Background(QObject):
             on_done(answer)
         elif on_error is not None:
             on_error(error)
+
+
+def _work(
+    answers: deque[tuple[int, Any, Exception | None]], generation: int, work: Callable[[], Any]
+) -> None:
+    try:
+        answers.append((generation, work(), None))
+    except Exception as failure:  # noqa: BLE001  whatever a decoder raises is shown, not lost in a thread
+        answers.append((generation, None, failure))
