@@ -5,18 +5,19 @@ from __future__ import annotations
 import functools
 import re
 from operator import attrgetter
-from typing import Any, Final, NamedTuple, Union
+from typing import Any, Final, Union
 
 import msgspec
 import numpy as np
 
-from engine_bridge.engines.temporal.events import NUMBERS, TYPES, UNKNOWN, Heads, attributes_key
+from engine_bridge.engines.temporal.events import NUMBERS, TYPES, Heads, attributes_key
 from engine_bridge.engines.temporal.events_heads import cause_of, fill
 from engine_bridge.engines.temporal.events_read import event_of
 from engine_bridge.engines.temporal.events_values import duration_ns, times_ns
 from engine_bridge.engines.temporal.group_types import info
 
 _UPPER: Final = re.compile(r"(?<!^)(?=[A-Z])")
+_A_TURN: Final = 2_000
 _MOST_ATTEMPTS: Final = 2**31 - 1
 
 
@@ -52,16 +53,9 @@ def screaming(name: str) -> str:
     return f"EVENT_TYPE_{_UPPER.sub('_', name).upper()}"
 
 
-class _Decoders(NamedTuple):
-    """Of a list of events, and of a document that holds one; ``codes`` are the type numbers by class."""
-
-    array: msgspec.json.Decoder[Any]
-    document: msgspec.json.Decoder[Any]
-    codes: dict[type, int]
-
-
 @functools.cache
-def _decoders(style: str) -> _Decoders:
+def _decoder(style: str) -> tuple[msgspec.json.Decoder[Any], dict[type, int]]:
+    """Of events, with the type numbers of its classes."""
     tag = screaming if style == "server" else str
     classes: dict[type, int] = {}
     for name in TYPES[1:]:
@@ -76,35 +70,30 @@ def _decoders(style: str) -> _Decoders:
         made = msgspec.defstruct(name, fields, gc=False, tag_field="eventType", tag=tag(name))
         classes[made] = NUMBERS[name]
     union: Any = Union[tuple(classes)]  # noqa: UP007  of a tuple made here
-    doc = msgspec.defstruct("Doc", [("events", list[union] | None, None), ("history", Any, None)])
-    doc = msgspec.defstruct("Doc", [("events", list[union] | None, None), ("history", doc | None, None)])
-    return _Decoders(
-        msgspec.json.Decoder(list[union], strict=False), msgspec.json.Decoder(doc, strict=False), classes
-    )
+    return msgspec.json.Decoder(union, strict=False), classes
 
 
-def style_of(data: Any) -> str:
-    """Which names of event types a document uses, by its beginning: "server" or "old" (PascalCase)."""
-    return "server" if b'"EVENT_TYPE_' in bytes(data[:4096]) else "old"
+def style_of(record: Any) -> str:
+    """Which names of event types an event uses: "server" or "old" (PascalCase)."""
+    return "server" if b'"EVENT_TYPE_' in bytes(memoryview(record)[:400]) else "old"
 
 
-def heads_fast(document: Any, records: list[Any]) -> Heads:
-    """The heads of the events in a JSON document ({events}, {history: {events}} or a list of them).
-
-    ``records`` are its events' own bytes. Raises ValidationError when one event is not as servers write them.
+def heads_fast(records: list[Any]) -> Heads:
+    """The heads of events in JSON, which stay as records. Raises ValidationError and OverflowError when one of them is
+    not as servers write them.
     """
-    decoders = _decoders(style_of(document))
-    events = _events(document, decoders)
-    if len(events) != len(records):
-        raise msgspec.ValidationError("two lists of events in one document")
-    codes = decoders.codes
+    decoder, codes = _decoder(style_of(records[0]) if records else "server")
+    events: list[Any] = []
+    for at in range(0, len(records), _A_TURN):
+        # In pieces: decoding all of a large file at once keeps the interpreter's lock for longer than a frame.
+        events += decoder.decode_lines(b"\n".join(records[at : at + _A_TURN]))
     heads = Heads.empty(len(events))
     heads.record = records
     heads.id[:] = [event.eventId for event in events]
     heads.type[:] = list(map(codes.__getitem__, map(type, events)))
     heads.time[:] = times_ns([event.eventTime or "" for event in events])
     for type_ in np.flatnonzero(np.bincount(heads.type, minlength=256)).tolist():
-        name = TYPES[type_] if type_ != UNKNOWN else ""
+        name = TYPES[type_]
         if name in _PLAIN:
             continue
         rows = np.flatnonzero(heads.type == type_)
@@ -114,16 +103,6 @@ def heads_fast(document: Any, records: list[Any]) -> Heads:
             for i in rows.tolist():
                 fill(heads, i, event_of(records[i]))
     return heads
-
-
-def _events(document: Any, decoders: _Decoders) -> list[Any]:
-    if bytes(document[:1]) == b"[":
-        found: list[Any] = decoders.array.decode(document)
-        return found
-    doc = decoders.document.decode(document)
-    while doc is not None and doc.events is None:
-        doc = doc.history
-    return [] if doc is None else doc.events
 
 
 def _typed(heads: Heads, name: str, rows: list[int], events: list[Any]) -> None:

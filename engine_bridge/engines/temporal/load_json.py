@@ -57,14 +57,14 @@ def histories(data: bytes, blobs: Blobs) -> list[Found]:
 
 def _of_document(data: Any, blobs: Blobs) -> list[Found]:
     if bytes(data[:1]) == b"[":
-        return _of_list(data, _list.decode(data), blobs)
+        return _of_list(_list.decode(data), blobs)
     doc: _Doc | None = _document.decode(data)
     notes = []
     while doc is not None:
         if doc.next_page_token:
             notes.append("This is one page of a longer history: what follows it is not in this file.")
         if doc.events is not None and doc.events:
-            return [_noted(of_records(doc.events, data), notes)]
+            return [_noted(of_records(doc.events), notes)]
         if doc.raw_history:
             return [_noted(blobs(doc.raw_history), notes)]
         doc = doc.history
@@ -77,10 +77,10 @@ def _noted(found: Found, notes: list[str]) -> Found:
     return found
 
 
-def _of_list(data: Any, parts: list[msgspec.Raw], blobs: Blobs) -> list[Found]:
+def _of_list(parts: list[msgspec.Raw], blobs: Blobs) -> list[Found]:
     if parts and _wraps(parts[0]):
         return _of_parts(parts, blobs)
-    found = of_records(parts, data)
+    found = of_records(parts)
     return [found] if len(found.heads) else []
 
 
@@ -92,7 +92,7 @@ def _of_parts(parts: list[msgspec.Raw], blobs: Blobs) -> list[Found]:
         if _wraps(part):
             found += _of_document(memoryview(part), blobs)
     if loose:
-        rest = of_records(loose, None)
+        rest = of_records(loose)
         if len(rest.heads):
             found.append(rest)
         elif found:
@@ -108,14 +108,14 @@ def _wraps(part: msgspec.Raw) -> bool:
     return head[:1] == b"{" and any(key in head for key in (b'"events"', b'"history"', b'"rawHistory"'))
 
 
-def of_records(records: list[Any], document: Any) -> Found:
-    """The history of a list of events; ``document`` is the JSON that holds all of them, None where none does."""
+def of_records(records: list[Any]) -> Found:
+    """The history of a list of events, each in JSON."""
     sample = records[:_SAMPLE] + records[_SAMPLE :: max(1, len(records) // _SAMPLE)]
     shapes = [_dialect(read(one)) for one in sample]
     worst = max(shapes, key=_ORDER.index, default=_SERVER)
-    if document is not None and worst != _OTHER:
+    if worst != _OTHER:
         try:
-            heads = heads_fast(document, records)
+            heads = heads_fast(records)
         except (msgspec.ValidationError, OverflowError):
             pass  # one of them at least is unusual: each is looked at
         else:
