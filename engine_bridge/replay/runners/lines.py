@@ -45,6 +45,20 @@ class LineTracer:
         if self._monitoring is None and _Waiting.tracer is self:
             sys.settrace(self._on_call)
 
+    @property
+    def is_cheap(self) -> bool:
+        """Whether only the user's lines cost anything."""
+        return self._monitoring is not None
+
+    def pause(self) -> None:
+        """The engine's library runs in this thread from here on: without monitoring, each of its calls costs."""
+        if self._monitoring is None and _Waiting.tracer is self:
+            sys.settrace(None)
+
+    def resume(self) -> None:
+        """The thread goes back to user code."""
+        self.here()
+
     def reset(self) -> None:
         """Forgets what was counted: another run begins."""
         self.coverage = {}

@@ -143,7 +143,7 @@ class DbosEngine(Engine):
         walk.concurrent = asyncio.iscoroutinefunction(self._function(walk))
         self._name_process(walk)
         status = self.instance._sys_db.get_workflow_status(walk.id)
-        self.state.begin(walk)
+        self.state.begin(walk, item.get("detail") is not None)
         try:
             self._begin(status)
         except Exception as error:  # noqa: BLE001 - the engine cannot begin: told with what it says

@@ -82,6 +82,7 @@ class Hooks:
         )
         calls, compared = Calls(self._state), Compared(self._state)
         for name, hook in {
+            "check_operation_execution": calls.check,
             "_check_operation_execution_txn": calls.check,
             "patch": calls.patch,
             "deprecate_patch": calls.deprecated,
@@ -140,7 +141,18 @@ class Hooks:
             call = Call()
             if getattr(func, "__name__", "") == "check_workflow_result":
                 call.place = self._state.sites.line(frame)
+        if call is not None or not self._state.counts_lines:
+            func = functools.partial(self._uncounted, func)
         return turns.run(call, func, args, named)
+
+    def _uncounted(self, func: Any, *args: Any, **named: Any) -> Any:
+        """Runs what is not the user's, or whose lines are not counted, at full speed."""
+        lines = self._state.recorder.lines
+        lines.pause()
+        try:
+            return func(*args, **named)
+        finally:
+            lines.resume()
 
     def _nap(self, original: Any, seconds: float) -> None:
         """A sleep in the workflow's body, which dbos does not know: over where the history goes on behind it."""
@@ -179,6 +191,8 @@ class Hooks:
             sys.set_coroutine_origin_tracking_depth(ORIGIN)
             if turns is not None:
                 turns.begin()
+            if not self._state.counts_lines:
+                self._state.recorder.lines.pause()
             try:
                 return await original(*values)
             except BaseException as error:  # noqa: BLE001 - a stop, or the workflow's own error
@@ -186,6 +200,7 @@ class Hooks:
                     walk.error = error
                 return None
             finally:
+                self._state.recorder.lines.resume()
                 if walk is not None:
                     walk.done.set()
 

@@ -24,13 +24,16 @@ class State:
     def __init__(self, recorder: Recorder, sites: Sites, drifts: Drifts) -> None:
         self.walk: Walk | None = None
         self.turns: Turns | None = None
+        self.counts_lines = True
         self.recorder = recorder
         self.sites = sites
         self.drifts = drifts
         self.here = threading.local()
 
-    def begin(self, walk: Walk) -> None:
-        """From now on this run."""
+    def begin(self, walk: Walk, detail: bool) -> None:
+        """From now on this run; ``detail`` when single lines of it are asked for."""
+        # A trace function would see every call of the event loop: lines of concurrent code are counted on demand.
+        self.counts_lines = detail or not walk.concurrent or self.recorder.lines.is_cheap
         self.sites.begin()
         self.turns = Turns(walk, self._stalled) if walk.concurrent else None
         self.walk = walk
@@ -56,14 +59,19 @@ class State:
 
     def taken(self, walk: Walk, fid: int, frame: Any) -> None:
         """The code took a step id: where it stands is kept until the step is asked for."""
+        turns, lines = self.turns, self.recorder.lines
+        # Where lines are counted by a trace function, everything called from here on is slow: our own code as well.
+        lines.pause()
         walk.take(fid, self.sites.here(frame, fid))
-        turns = self.turns
         if turns is not None and fid in walk.recorded.steps:
             turns.take(fid)
-        if frame.f_code.co_name in _PATCHES and walk.stop is None:
+        is_patch = frame.f_code.co_name in _PATCHES and walk.stop is None
+        if is_patch:
             walk.tell(fid, str(frame.f_locals.get("patch_name")))
             if turns is not None:
                 turns.ask(None, fid)
+        if is_patch or (turns is not None and self.counts_lines):
+            lines.resume()
 
     def reach(self, walk: Walk, fid: int, asked: str) -> dict[str, Any]:
         """The code asks for a step: its recorded row. Raises Stop (or Wait) where there is none, or another one."""
@@ -79,7 +87,9 @@ class State:
         if held is None or walk.is_other(fid, asked):
             self._part(walk, fid, asked)
         walk.tell(fid, asked)
-        if self.turns is not None and not (call is not None and call.passed and call.fid == fid):
+        if self.turns is None:
+            self.recorder.lines.resume()
+        elif call is None or not call.passed or call.fid != fid:
             self.turns.ask(call, fid)
         return held or {}
 
