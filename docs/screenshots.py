@@ -22,7 +22,7 @@ LIVE_S = 8.0
 SHOWN = {
     "dark": (
         "runs", "run", "run_playhead", "run_failed", "run_graph", "failures", "resources",
-        "entities", "entity", "config", "impact",
+        "entities", "entity", "entity_failures", "config", "impact",
     ),
     "light": ("runs", "run_playhead", "entities"),
 }  # fmt: skip

@@ -103,7 +103,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
         kind="muted",
         stretch=True,
     ),
-    _attribute("attempts", "attempts", width=76, least=64, right=True, code=True),
+    _attribute("attempts", "attempts", width=92, least=92, right=True, code=True),
     _attribute("tenant", "tenant", width=120, least=72, value=FIELDS["tenant"]),
     _attribute(
         "correlation_id", "correlation id", width=170, least=90, code=True, value=FIELDS["correlation_id"]
