@@ -40,7 +40,8 @@ bench-long: setup
 	$(BIN)/python -m tests.bench.bench_graph 200 2000 10000 && \
 	$(BIN)/python -m tests.bench.bench_payload 1 10 50 && \
 	$(BIN)/python -m tests.bench.bench_entity --steps 1000 --rounds 9 && \
-	$(BIN)/python -m tests.bench.bench_population --entities 1000000
+	$(BIN)/python -m tests.bench.bench_population --entities 1000000 && \
+	$(BIN)/python -m tests.bench.bench_history
 
 screenshots: setup
 	@$(BIN)/python -m docs.screenshots

@@ -1,0 +1,70 @@
+"""Histories dropped on the real window: every dialect shows its run page; many files and folders are one source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from pytestqt.qtbot import QtBot
+
+from app.run_page import RunPage
+from app.settings import Settings
+from app.window import MainWindow
+from engine_bridge.focus import Focus
+from engine_bridge.model import RunRef
+from tests.engines.temporal.files import histories as h
+from tests.engines.temporal.files.contract import write_folder
+from widgets.run.page import RunView
+
+KITCHEN = RunRef("workflow", "kitchen", "01a1f6f6-8fa5-77eb-837b-cad39f66b596")
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> Iterator[MainWindow]:
+    window = MainWindow(Settings())
+    qtbot.addWidget(window)
+    window.show()
+    yield window
+    window.close()
+
+
+def drop(window: MainWindow, *paths: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    action, button = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    window.dropEvent(QDropEvent(QPointF(5, 5), action, data, button, Qt.KeyboardModifier.NoModifier))
+
+
+@pytest.mark.parametrize("name", [*h.RECORDED, "old enums", "readable", "protobufjs", "binary", "gzip"])
+def test_a_dropped_history_shows_its_run(qtbot: QtBot, window: MainWindow, tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"history of {name}"
+    path.write_bytes(h.DIALECTS[name]())
+    drop(window, path)
+    qtbot.waitUntil(lambda: bool(window.sources.all()) and window.sources.all()[0].state == "live")
+    key = window.sources.all()[0].key
+    window.focus.set(Focus(page="run", source=key, run=KITCHEN))
+    qtbot.waitUntil(lambda: isinstance(window.stack.currentWidget(), RunView))
+    page = window.router.pages.get("run")
+    assert isinstance(page, RunPage)
+    qtbot.waitUntil(lambda: page.feed.complete)
+    assert len(page.feed.history) == 62 and page.feed.history.n_steps == 12
+    assert page.view.events.model.text(6, 3) == "echo"
+
+
+def test_dropped_files_are_one_source(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    write_folder(tmp_path / "several")
+    drop(window, *sorted((tmp_path / "several").iterdir())[:5])
+    qtbot.waitUntil(lambda: bool(window.sources.all()) and window.sources.all()[0].state == "live")
+    (source,) = window.sources.all()
+    assert source.info is not None and source.info.title == "5 histories in several"
+
+
+def test_a_dropped_folder_is_one_source(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    write_folder(tmp_path / "several")
+    drop(window, tmp_path / "several")
+    qtbot.waitUntil(lambda: bool(window.sources.all()) and window.sources.all()[0].state == "live")
+    (source,) = window.sources.all()
+    assert source.info is not None and source.info.version == "18 histories"
