@@ -101,7 +101,7 @@ def engine_of(target: str) -> tuple[Engine, str]:
 
 def together(texts: list[str]) -> list[str]:
     """What to open when several files are chosen at once: files of one engine become one source where it can."""
-    urls: dict[str, list[str]] = {}
+    urls: dict[tuple[str, str], list[str]] = {}
     found: list[str] = []
     for text in texts:
         try:
@@ -112,10 +112,11 @@ def together(texts: list[str]) -> list[str]:
         if engine.together is None or "://" in text:
             found.append(text)
         else:
-            urls.setdefault(engine.name, []).append(url)
-    for name, several in urls.items():
+            urls.setdefault((engine.name, url.partition("://")[0]), []).append(url)
+    for (name, _), several in urls.items():
         join = bridge.load_engine(name).together
-        found.append(several[0] if len(several) == 1 or join is None else join(tuple(several)))
+        one = join(tuple(several)) if join is not None and len(several) > 1 else None
+        found += [one] if one is not None else several
     return found
 
 

@@ -447,7 +447,7 @@ class Engine:
     declared in files. ``decode_event`` and ``decode_step`` turn records of this engine's batches into values, in any
     thread (msgpack of the value when None). ``greedy`` engines take files of a general kind (any SQLite database), so
     they are asked last; ``folders`` says that ``sniff`` is asked about folders too (with an empty head); ``together``
-    makes one URL of several that ``sniff`` gave, where many files open as one source.
+    makes one URL of several that ``sniff`` gave, where many files open as one source (None: these do not).
     """
 
     name: str
@@ -466,7 +466,7 @@ class Engine:
     decode_step: Callable[[Any], Step] | None = None
     greedy: bool = False
     folders: bool = False
-    together: Callable[[tuple[str, ...]], str] | None = None
+    together: Callable[[tuple[str, ...]], str | None] | None = None
 
     def host_of(self, url: str) -> Literal["thread", "process"]:
         """Where sessions of a URL run."""

@@ -10,6 +10,8 @@ from engine_bridge.engines.temporal import url as urls
 if TYPE_CHECKING:
     from engine_bridge.model import Event, Step
 
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+
 
 def _bridge(url: str, secret: str | None) -> Bridge:
     scheme = url.partition("://")[0].lower()
@@ -38,12 +40,35 @@ def _decode_step(record: Any) -> Step:
     return decode_step(record)
 
 
+def _sniff(path: str, head: bytes) -> str | None:
+    if not head.startswith(_SQLITE_MAGIC):
+        return urls.sniff(path, head)
+    from engine_bridge.engines.temporal import dev_schema, dev_url
+
+    return dev_url.dev_url(path) if dev_schema.is_dev_database(path, head) else None
+
+
+def _together(several: tuple[str, ...]) -> str | None:
+    """One source of several histories; databases stay sources of their own."""
+    return None if any(url.startswith(urls.SQLITE) for url in several) else urls.together(several)
+
+
+def _database_url(fields: dict[str, str]) -> str:
+    from engine_bridge.engines.temporal.dev_url import dev_url
+
+    return dev_url(fields["path"], fields.get("namespace", ""))
+
+
 def _absolute(url: str) -> str:
     scheme = url.partition("://")[0].lower()
     if scheme == urls.SERVER:
         from engine_bridge.engines.temporal.client_url import absolute
 
         return absolute(url)
+    if scheme == urls.SQLITE:
+        from engine_bridge.engines.temporal import dev_url
+
+        return dev_url.absolute(url)
     return url if "://" in url and scheme != urls.FILE else urls.absolute(url)
 
 
@@ -59,9 +84,9 @@ ENGINE = Engine(
     schemes=(urls.SERVER, urls.SQLITE, urls.FILE),
     bridge=_bridge,
     hosts={urls.SERVER: "process"},
-    sniff=urls.sniff,
+    sniff=_sniff,
     folders=True,
-    together=urls.together,
+    together=_together,
     forms=(
         ConnectForm(
             scheme=urls.SERVER,
@@ -86,6 +111,15 @@ ENGINE = Engine(
             title="Temporal: exported histories",
             fields=(ConnectField("path", "File or folder", placeholder="~/histories"),),
             build=lambda fields: urls.file_url(fields["path"]),
+        ),
+        ConnectForm(
+            scheme=urls.SQLITE,
+            title="Temporal: a development server's database",
+            fields=(
+                ConnectField("path", "File", placeholder="~/temporal.db"),
+                ConnectField("namespace", "Namespace", placeholder="empty: the one with runs"),
+            ),
+            build=_database_url,
         ),
     ),
     file_patterns=(*(f"*{suffix}" for suffix in urls.SUFFIXES), "*.json.gz"),

@@ -112,7 +112,7 @@ class Search:
         records = grouper.batch().event_records
         for row in self._rows(one, wanted, cancel):
             cancel.raise_if_cancelled()
-            yield from _in_event(run, records[row], wanted, scope)
+            yield from in_event(run, records[row], wanted, scope)
 
     def _rows(self, one: Loaded, wanted: str, cancel: CancelToken) -> Iterator[int]:
         blob = self._blob(one, cancel) if _SAFE.fullmatch(wanted) else None
@@ -128,7 +128,8 @@ class Search:
         return kept[1]
 
 
-def _in_event(run: Run, record: Any, wanted: str, scope: str) -> Iterator[Hit]:
+def in_event(run: Run, record: Any, wanted: str, scope: str) -> Iterator[Hit]:
+    """Where the event of a record of a batch holds a text (case folded)."""
     raw, step_name, ref = record
     source = event_of(raw)
     event = event_from(source, step_name, ref)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from engine_bridge.bridge import (
     Bridge,
@@ -54,7 +54,7 @@ class ServerBridge(Bridge):
     """One namespace of a server. Reads may overlap in any threads."""
 
     engine = "temporal"
-    host = "process"
+    host: Literal["thread", "process"] = "process"
     concurrent = True
 
     def __init__(self, url: str, secret: str | None = None) -> None:
