@@ -1,10 +1,11 @@
 """The longest pauses of the GUI thread while the real window opens, reads, jumps and shows. JSON lines.
 
-    python -m tests.bench.bench_stalls [FILE] [--runs N] [--steps N] [--payload BYTES]
+    python -m tests.bench.bench_stalls [FILE] [--runs N] [--steps N] [--entities N] [--payload BYTES]
 
 FILE is copied first (a reflink or a sparse copy where the disk can), and a very long run with a very large result is
-added to the copy; without FILE a database of N runs is written. Budget: no pause above 16.7 ms after the first paint
-(design, section 9), by the GUI thread's own CPU time; wall time is printed next to it, since it is the machine's too.
+added to the copy; without FILE a database of N runs is written. A file of entities is opened beside it. Budget: no pause
+above 16.7 ms after the first paint (design, section 9), by the GUI thread's own CPU time; wall time is printed next to
+it, since it is the machine's too.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from app.main import start
 from app.pages import PAGES
 from engine_bridge.focus import Focus
 from engine_bridge.model import Run, RunRef
-from tests.bench import long_run
+from tests.bench import bench_entity_list, long_run
 from tests.bench.make_big_db import write
 from tests.bench.stall_meter import BUDGET_MS, ROOT, StallMeter
 
@@ -167,6 +168,36 @@ def child_in_place(drive: Drive, runs: list[Run]) -> None:
             return
 
 
+def entities(drive: Drive, url: str) -> None:
+    """A source whose rows carry their state: status graph and list, an entity, its configs, its failure log."""
+    window = drive.window
+    before = drive.window.focus.current
+
+    def shown() -> bool:
+        page = drive.get("entities")
+        return drive.shows("entities")() and page.populations.shown is not None and bool(page.rows.total)
+
+    drive.measure("open a source of entities", lambda: window.open(url, "billing"), shown)
+    page = drive.get("entities")
+    graph, bar = page.view.graph, page.view.table.verticalScrollBar()
+    drive.measure("entities: a status of the graph", lambda: graph.press(graph.scene.find("sent")))
+    drive.measure("entities: scroll to the end", lambda: bar.setValue(bar.maximum()))
+    drive.measure(
+        "entities: filter that is scanned", lambda: page.apply_filter("state == draft and here_for > 1d")
+    )
+    drive.measure("entities: no filter", lambda: page.apply_filter(""), shown)
+    drive.measure("entities: zoom the graph", lambda: graph.zoom(1.4))
+    first = page.view.model.item(0).ref
+    drive.measure("open an entity", drive.page("run", first), lambda: drive.get("run").view.loaded)
+    drive.measure("entity: next steps", lambda: window.run_command("run.show_next"))
+    drive.measure("entities: runs page", drive.page("runs"), drive.shows("runs"))
+    drive.measure("entities: failure log", drive.page("failures"), drive.shows("failures"))
+    drive.measure("entities: resources", drive.page("resources"), drive.shows("resources"))
+    drive.measure("config page", drive.page("config"), lambda: drive.get("config").view.shows_config)
+    drive.measure("back to the entities", drive.page("entities"), shown)
+    drive.measure("back to the other source", lambda: window.focus.set(before))
+
+
 def other_pages(drive: Drive) -> None:
     window = drive.window
     drive.measure("failure log", drive.page("failures"), drive.shows("failures"))
@@ -188,7 +219,7 @@ def fail(kind: type[BaseException], error: BaseException, trace: TracebackType |
     os._exit(1)
 
 
-def bench(path: Path, about: dict[str, Any], calls: int) -> float:
+def bench(path: Path, url: str, about: dict[str, Any], calls: int) -> float:
     """Opens the window on a file and goes through everything; answers the longest pause by CPU, ms."""
     meters: list[StallMeter] = []
 
@@ -209,6 +240,8 @@ def bench(path: Path, about: dict[str, Any], calls: int) -> float:
     look_at_runs(drive, others[:4])
     long_story(drive, long.ref)
     child_in_place(drive, others[4:])
+    entities(drive, url)
+    drive.measure("the runs again", drive.page("runs"), drive.shows("runs"))
     other_pages(drive)
     meter.stop()
     window.close()
@@ -221,6 +254,7 @@ def main() -> None:
     parser.add_argument("file", nargs="?", type=Path)
     parser.add_argument("--runs", type=int, default=20_000)
     parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--entities", type=int, default=20_000)
     parser.add_argument("--payload", type=int, default=10_000_000)
     parser.add_argument("--calls", type=int, default=1, help="calls printed for each longest pause")
     options = parser.parse_args()
@@ -235,8 +269,10 @@ def main() -> None:
         else:
             subprocess.run(["cp", "--reflink=auto", "--sparse=auto", options.file, path], check=True)
         long_run.add(path, options.steps, options.payload)
+        mapping = bench_entity_list.write(Path(folder) / "billing.sqlite", options.entities)
+        url = f"entity+sqlite:///{folder}/billing.sqlite?mapping={mapping}"
         about = {"of": options.file.name if options.file else f"{options.runs} runs"}
-        worst = bench(path, about, options.calls)
+        worst = bench(path, url, about, options.calls)
     figures = {"worst_cpu_ms": worst, "budget_ms": BUDGET_MS, "ratio_to_budget": round(worst / BUDGET_MS, 2)}
     print(json.dumps({"bench": "stalls", "what": "worst", **about, **figures}), flush=True)
 
