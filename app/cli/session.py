@@ -125,6 +125,9 @@ def find_run(source: Opened, run_id: str | None) -> Run:
         return _full(source, (exact or found)[0])
     if not found:
         raise NotFoundError(f"No run {plain(run_id)!r}.", "`playhead runs SOURCE` lists them.")
+    if len(exact) > 1:
+        names = ", ".join(plain(run.ref.run, 60) for run in exact[:5])
+        raise UsageError(f"{plain(run_id)!r} has several runs: {names}.", "Name one of them.")
     names = ", ".join(plain(run.id, 60) for run in found[:5])
     raise UsageError(f"Several runs begin with {plain(run_id)!r}: {names}.", "Give more of the id.")
 

@@ -239,7 +239,8 @@ def words_of(event: Event) -> str:
     if event.kind is EventKind.STATUS_CHANGED and event.name:
         return event.name
     if event.kind in (EventKind.OTHER, EventKind.OPERATOR, EventKind.TASK) and event.name:
-        return _CAPITAL.sub(" ", event.name).lower() if event.name.isalpha() else event.name
+        words = _CAPITAL.sub(" ", event.name).lower() if event.name.isalpha() else event.name
+        return f"task {words.rpartition(' ')[2]}" if event.kind is EventKind.TASK else words
     return event.kind.value
 
 

@@ -82,6 +82,7 @@ class Grouper:
         self.task: tuple[str, int, int | None] | None = (
             None  # the last event of a workflow task: type, id, time
         )
+        self.began_ns: int | None = None  # when its first workflow task was scheduled
         self.greeted: Any = None  # the record of the first completed workflow task, which names the SDK
         self.answered: Any = None  # that of the last one
         self.reset: Any = None  # the record of the reset that made this run
@@ -253,6 +254,8 @@ class Grouper:
             self.last_ns = max(int(known.max()), self.last_ns or int(known.max()))
         tasks = np.flatnonzero((heads.type >= _TASKS[0]) & (heads.type <= _TASKS[1]))
         if len(tasks):
+            if self.task is None:
+                self.began_ns = self._fact(heads, int(tasks[0]))[2]
             self.task = self._fact(heads, int(tasks[-1]))
             done = tasks[heads.type[tasks] == _ANSWERED]
             if len(done):

@@ -63,7 +63,8 @@ def header(grouper: Grouper, pending: Pending | None = None, now_ns: int | None 
         engine_status=word,
         engine=ENGINE,
         created_ns=created,
-        started_ns=None if created is None or status is Status.DELAYED else created + wait,
+        # A delay may be cut short by a signal: then the run has begun before its planned time.
+        started_ns=created if not wait else grouper.began_ns,
         ended_ns=None if closing is None else closing.time_ns,
         updated_ns=grouper.last_ns,
         deadline_ns=_deadline(a, created, wait),

@@ -220,3 +220,11 @@ def test_runs_of_a_folder_are_listed(tmp_path: Path) -> None:
     listed = CliRunner().invoke(cli, ["runs", str(tmp_path), "--filter", "type == Child", "--json"])
     assert listed.exit_code == 0, listed.output
     assert [json.loads(line)["id"] for line in listed.stdout.splitlines()] == ["kitchen-child"]
+
+
+def test_a_workflow_id_of_several_runs_asks_for_one(tmp_path: Path) -> None:
+    write_family(tmp_path)
+    asked = CliRunner().invoke(cli, ["show", str(tmp_path), "kitchen"], standalone_mode=False)
+    assert isinstance(asked.exception, UsageError) and PARENT.run in str(asked.exception)
+    shown = CliRunner().invoke(cli, ["show", str(tmp_path), PARENT.run, "--json"])
+    assert json.loads(shown.stdout)["run"]["status"] == "continued"

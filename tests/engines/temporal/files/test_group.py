@@ -211,6 +211,8 @@ def test_a_start_delay_is_a_delay() -> None:
     run = run_of(h.dumped(events))
     assert run.status is Status.DELAYED and run.started_ns is None and run.created_ns is not None
     assert run.delay_until_ns == run.created_ns + 60_000_000_000
+    early = run_of(h.dumped([*events, *h.events()[1:4]]))  # a signal woke it before that
+    assert early.status is Status.RUNNING and early.started_ns == early.created_ns + 160_510
 
 
 def test_a_reset_names_its_run_and_where_it_came_from() -> None:
