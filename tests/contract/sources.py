@@ -22,6 +22,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.session import Session
 from tests.engines.dbos.databases import bridge_url
 from tests.engines.entity_state import fixtures as entities
+from tests.engines.temporal.dev import databases
 from tests.engines.temporal.files.contract import grown, write_folder
 from tests.engines.temporal.shop import Shop
 from tests.fakes import FakeBridge
@@ -125,6 +126,15 @@ def temporal_files(request: pytest.FixtureRequest) -> Source:
     return Source(lambda: load_engine("temporal").bridge(f"temporal+file://{folder}", None), grow, folder)
 
 
+def temporal_dev(request: pytest.FixtureRequest) -> Source:
+    """The database of a development server that does not run."""
+    path = databases.write(request.getfixturevalue("tmp_path") / "dev" / "temporal.db")
+    url = f"temporal+sqlite://{path}"
+    return Source(
+        lambda: load_engine("temporal").bridge(url, None), lambda: databases.grow(path), path.parent
+    )
+
+
 FACTORIES = {
     "bundle": bundle,
     "fake": fake,
@@ -134,6 +144,7 @@ FACTORIES = {
     "entity-postgresql": entity_postgresql,
     "entity-statesman": entity("statesman"),
     "entity-django": entity("django"),
+    "temporal-dev": temporal_dev,
     "temporal-files": temporal_files,
     "temporal-server": temporal_server,
 }

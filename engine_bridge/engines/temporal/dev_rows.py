@@ -11,8 +11,8 @@ from engine_bridge.engines.temporal.dev_query import JOINT
 
 COLUMNS: Final = (
     "workflow_id, run_id, workflow_type_name, start_time, execution_time, status, close_time, history_length, "
-    "task_queue, memo, search_attributes, parent_workflow_id, parent_run_id, root_workflow_id, root_run_id, history_size_bytes, "
-    "state_transition_count, execution_duration"
+    "task_queue, memo, search_attributes, parent_workflow_id, parent_run_id, root_workflow_id, root_run_id, "
+    "history_size_bytes, state_transition_count, execution_duration"
 )
 """What ``info`` takes, in order."""
 
