@@ -24,8 +24,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import event
 
-from engine_bridge.engines.entity_state.engine import Known, bound, connect, load_texts
 from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.entity_state.engine import Known, bound, connect, load_texts
 from engine_bridge.engines.entity_state.engine.simulation import Chances, simulate
 from engine_bridge.engines.entity_state.tools import EntityConfigs
 from tests.engines.dbos.databases import make_database
