@@ -4,8 +4,8 @@
 
 FILE is copied first (a reflink or a sparse copy where the disk can), and a very long run with a very large result is
 added to the copy; without FILE a database of N runs is written. A file of entities is opened beside it. Budget: no
-pause above 16.7 ms after the first paint (design, section 9), by the GUI thread's own CPU time; wall time is printed next to
-it, since it is the machine's too.
+pause above 16.7 ms after the first paint (design, section 9), by the GUI thread's own CPU time; wall time is printed
+next to it, since it is the machine's too.
 """
 
 from __future__ import annotations
