@@ -35,6 +35,7 @@ from engine_bridge.format import plain
 from engine_bridge.history import Batch
 from engine_bridge.model import Run, RunRef, Step
 from engine_bridge.query.ast import Node
+from engine_bridge.replay.model import ReplayInput, RunnerSpec
 
 _CAPABILITIES: Final = frozenset(
     {
@@ -47,6 +48,7 @@ _CAPABILITIES: Final = frozenset(
         Capability.FAILURES,
         Capability.SEARCH,
         Capability.RELATIONS,
+        Capability.REPLAY,
     }
 )
 _MISSING: Final = {
@@ -210,6 +212,19 @@ class FileBridge(Bridge):
         heads = self._index.loaded(ref).heads
         place = int(heads.id.searchsorted(event_id))
         return heads.record[place] if place < len(heads) and heads.id[place] == event_id else None
+
+    def replayer(self, cancel: CancelToken) -> RunnerSpec:
+        from engine_bridge.engines.temporal import replay_input
+
+        return replay_input.SPEC
+
+    def replay_input(self, ref: RunRef, cancel: CancelToken) -> ReplayInput:
+        from engine_bridge.engines.temporal import replay_input
+
+        one = self._index.loaded(ref)
+        return replay_input.made(
+            ref, list(one.heads.record), cancel, missing=one.missing + one.lost, notices=one.notes
+        )
 
     def failures(
         self, query: Node | None, text: str, cursor: bytes | None, limit: int, cancel: CancelToken

@@ -36,6 +36,7 @@ from engine_bridge.format import plain
 from engine_bridge.history import Batch, Restart
 from engine_bridge.model import Event, Run, RunRef, Step
 from engine_bridge.query.ast import Node
+from engine_bridge.replay.model import ReplayInput, RunnerSpec
 
 if TYPE_CHECKING:
     from engine_bridge.engines.temporal.client_url import ServerSource
@@ -45,7 +46,7 @@ OLDEST: Final = (1, 20)
 _OFFERED: Final = frozenset(
     {
         Capability.RUNS, Capability.SORT, Capability.FACETS, Capability.CHANGES, Capability.TAIL, Capability.PAYLOADS,
-        Capability.FAILURES, Capability.RELATIONS, Capability.RESOURCES,
+        Capability.FAILURES, Capability.RELATIONS, Capability.RESOURCES, Capability.REPLAY,
     }
 )  # fmt: skip
 
@@ -158,6 +159,17 @@ class ServerBridge(Bridge):
         from engine_bridge.engines.temporal import server_log
 
         return server_log.page(self._open, query, text, cursor, limit, cancel)
+
+    def replayer(self, cancel: CancelToken) -> RunnerSpec:
+        from engine_bridge.engines.temporal import replay_input
+
+        return replay_input.SPEC
+
+    def replay_input(self, ref: RunRef, cancel: CancelToken) -> ReplayInput:
+        from engine_bridge.engines.temporal import replay_input, server_history
+
+        records = server_history.records(self._client, ref, cancel)
+        return replay_input.made(ref, records, cancel, namespace=self._source.namespace)
 
     def related(self, ref: RunRef, cursor: bytes | None, limit: int, cancel: CancelToken) -> Relations:
         from engine_bridge.engines.temporal import server_related

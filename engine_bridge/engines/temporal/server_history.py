@@ -149,6 +149,16 @@ def read(client: Client, shelf: Shelf, ref: RunRef, cancel: CancelToken) -> Iter
     shelf.put(ref, reading)
 
 
+def records(client: Client, ref: RunRef, cancel: CancelToken) -> list[Any]:
+    """The events of a run as they are now, each as the server sent it."""
+    found = describe.read(client, ref, cancel)
+    reading, kept = Reading(client, found.ref), list[Any]()
+    while len(kept) < found.length and not reading.ended:
+        kept += reading.page(cancel).record
+        cancel.progress(len(kept), found.length, "reading events")
+    return kept
+
+
 def _notes(reading: Reading, found: describe.Described) -> tuple[str, ...]:
     unknown = reading.grouper.unknown
     notes = [

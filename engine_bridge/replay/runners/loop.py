@@ -65,6 +65,7 @@ class Recorder:
         self.since = 0.0  # when user code was last entered; 0 while it does not run
         self.thread = 0  # the one that was heard of last
         self._detail: tuple[int, int] | None = None
+        self._marked: tuple[list[dict[str, Any]], bool] | None = None
         self._cpu = 0
         self._lock = threading.Lock()
 
@@ -72,6 +73,7 @@ class Recorder:
         """A run begins; line records only in the steps asked for."""
         self.run_id, self.n, self.blocked = item["run_id"], 0, []
         Stop.made, Stop.first = 0, None
+        self._marked = None
         detail = item.get("detail")
         self._detail = (detail[0], detail[1]) if detail else None
         self.lines.reset()
@@ -92,6 +94,11 @@ class Recorder:
         """No user code runs: the run is over."""
         self.since = 0.0
 
+    def mark(self) -> None:
+        """A boundary is here, which is told later: lines from here on belong to the one behind it."""
+        self._marked = self.lines.hits or [], self.lines.cut
+        self.lines.open(self._wanted(self.n + 1))
+
     def step(self, name: str, **values: Any) -> int:
         """One boundary; its number. ``values`` are fields of TraceStep."""
         if self.cancelled:
@@ -103,10 +110,12 @@ class Recorder:
             n, self.n = self.n, self.n + 1
             now = _cpu_ns()
             took, self._cpu = (now - self._cpu) // 1000, now
+            marked, self._marked = self._marked, None
+            hits, cut = marked or (self.lines.hits or [], self.lines.cut)
             if self._wanted(n):
-                hits, cut = self.lines.hits or [], self.lines.cut
                 self.channel.send("lines", run_id=self.run_id, n=n, hits=hits, cut=cut)
-            self.lines.open(self._wanted(n + 1))
+            if marked is None:
+                self.lines.open(self._wanted(n + 1))
             if self.record != "bare":
                 step = {"n": n, "name": name, "took_us": took, **values}
                 self.channel.send("step", run_id=self.run_id, step=step)

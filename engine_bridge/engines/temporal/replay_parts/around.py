@@ -1,0 +1,38 @@
+"""Runner part: what the user's text says around a line: whether a name that the history has is still used behind it."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from typing import Any
+
+
+def mentioned(place: dict[str, Any], names: set[str]) -> int:
+    """The first line behind a place, in the same function, that mentions one of some names; 0 when none does."""
+    try:
+        tree = ast.parse("".join(linecache.getlines(place["file"])))
+    except (SyntaxError, ValueError, KeyError, RecursionError):
+        return 0
+    line = place.get("line", 0)
+    inside = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.lineno <= line <= (node.end_lineno or 0)
+    ]
+    if not inside:
+        return 0
+    lines = [
+        getattr(node, "lineno", 0)
+        for node in ast.walk(min(inside, key=lambda node: (node.end_lineno or 0) - node.lineno))
+        if _identifier(node) in names
+    ]
+    return min((one for one in lines if one > line), default=0)
+
+
+def _identifier(node: ast.AST) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""

@@ -1,0 +1,213 @@
+"""Runner part: temporalio itself: its Replayer, fed one history after the other in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import logging
+import os
+from contextlib import suppress
+from typing import Any
+
+from engine_bridge.engines.temporal.replay_parts.contents import Contents
+from engine_bridge.engines.temporal.replay_parts.ending import Ending
+from engine_bridge.engines.temporal.replay_parts.found import imported, settings, workflows_in
+from engine_bridge.engines.temporal.replay_parts.instance import Current, recording
+from engine_bridge.engines.temporal.replay_parts.recorded import Recorded
+from engine_bridge.engines.temporal.replay_parts.walk import Walk
+from engine_bridge.replay.runners.failures import failure
+from engine_bridge.replay.runners.loop import Engine, Recorder, serve
+
+OPEN = 8
+BUILD = "playhead"  # else the SDK hashes every module that is loaded (0.3 s)
+
+
+class Player:
+    """One replayer of the SDK, open: histories go in one by one."""
+
+    def __init__(self, replayer: Any) -> None:
+        self._replayer = replayer
+        self._queue: asyncio.Queue[Any] = asyncio.Queue()
+        self._manager: Any = None
+        self._results: Any = None
+
+    async def replay(self, history: Any) -> BaseException | None:
+        """What core has against a history, None when nothing."""
+        if self._manager is None:
+            self._manager = self._replayer.workflow_replay_iterator(self._feed())
+            self._results = await self._manager.__aenter__()
+        await self._queue.put(history)
+        result = await self._results.__anext__()
+        problem: BaseException | None = result.replay_failure
+        return problem
+
+    async def _feed(self) -> Any:
+        while True:
+            history = await self._queue.get()
+            if history is None:
+                return
+            yield history
+
+    async def close(self) -> None:
+        """Lets go of its worker."""
+        if self._manager is not None:
+            await self._queue.put(None)
+            with suppress(Exception):
+                await self._manager.__aexit__(None, None, None)
+
+
+class TemporalEngine(Engine):
+    """Replays histories of temporalio 1.8 and newer.
+
+    Options of a project: ``data_converter``, ``interceptors``, ``plugins``, ``workflow_failure_exception_types`` and
+    ``config`` (all of them, by the names of Replayer's arguments) are each ``module:attribute``, an object or what
+    makes it; ``worker_script`` is an entry point from which they are taken; ``sandbox`` false replays without it.
+    """
+
+    def warm(self) -> tuple[str, tuple[str, ...]]:
+        for name in [name for name in os.environ if name.startswith("TEMPORAL")]:
+            del os.environ[name]
+        from importlib.metadata import version
+
+        found = version("temporalio")
+        import temporalio.api.enums.v1
+        import temporalio.api.history.v1
+        import temporalio.bridge.proto.workflow_completion
+        import temporalio.client
+        import temporalio.runtime
+        import temporalio.worker
+        import temporalio.worker.workflow_sandbox
+
+        temporalio.runtime.Runtime.default()
+        logging.getLogger("temporalio.worker").setLevel(logging.CRITICAL + 1)
+        return found, (_folder(temporalio.worker),)
+
+    def load(self, job: dict[str, Any], recorder: Recorder) -> dict[str, tuple[str, int]]:
+        options = job.get("options") or {}
+        self._current = Current(recorder)
+        self._players: dict[str, Player] = {}
+        self._loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self._loop)
+        modules = [imported(name) for name in job["modules"]]
+        self._settings = settings(options)
+        kinds = self._settings.pop("workflows", None) or workflows_in(modules, recorder.files)
+        self._sandbox = options.get("sandbox", True) is not False
+        self._bare = recorder.record == "bare"
+        self._named(kinds)
+        return {name: _place(kind) for name, kind in self._kinds.items()}
+
+    def _named(self, kinds: Any) -> None:
+        from temporalio import workflow
+
+        known = [(workflow._Definition.must_from_class(kind).name, kind) for kind in kinds]
+        self._kinds = {name: kind for name, kind in known if name}
+        self._dynamic = next((kind for name, kind in known if not name), None)
+
+    def replay(self, item: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+        with open(item["input"], "rb") as file:
+            header, _, data = file.read().partition(b"\n")
+        facts = json.loads(header)
+        recorded = Recorded(_events(data), _type_names())
+        kind = self._kinds.get(recorded.type) or self._dynamic
+        if kind is None:
+            known = ", ".join(sorted(self._kinds)[:20]) or "none"
+            return {
+                "outcome": "failed",
+                "error": f"The code has no workflow {recorded.type}.",
+                "hint": f"It has: {known}.",
+            }
+        queue = recorded.start.task_queue.name
+        self._current.facts = {"namespace": facts.get("namespace", ""), "task_queue": queue}
+        return self._loop.run_until_complete(self._replay(facts["id"], recorded, kind, recorder))
+
+    async def _replay(
+        self, workflow_id: str, recorded: Recorded, kind: type, recorder: Recorder
+    ) -> dict[str, Any]:
+        from temporalio.client import WorkflowHistory
+
+        contents = Contents()
+        walk = self._current.walk = Walk(recorded, recorder, contents)
+        history = WorkflowHistory(workflow_id, recorded.raw)
+        try:
+            player = await self._player(recorded.type, kind)
+        except Exception as error:  # noqa: BLE001 - the sandbox imports the user's code here
+            return _not_made(error, recorder)
+        await contents.decode(self._codec(), [] if self._bare else recorded.behind(1))
+        try:
+            problem = await player.replay(history)
+        except Exception as error:  # noqa: BLE001 - its worker is gone; the next history gets another
+            self._players.pop(recorded.type, None)
+            problem = error
+        finally:
+            self._current.walk = None
+        return Ending(walk, problem).values()
+
+    def _codec(self) -> Any:
+        return getattr(self._settings.get("data_converter"), "payload_codec", None)
+
+    async def _player(self, name: str, kind: type) -> Player:
+        """The open replayer of a workflow type: each checks its workflows in the sandbox once, which takes long."""
+        found = self._players.pop(name, None)
+        if found is None:
+            while len(self._players) >= OPEN:
+                await self._players.pop(next(iter(self._players))).close()
+            found = Player(self._replayer(kind))
+        self._players[name] = found
+        return found
+
+    def _replayer(self, kind: type) -> Any:
+        from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+        from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+        known = inspect.signature(Replayer.__init__).parameters
+        given = {key: value for key, value in self._settings.items() if key in known}
+        runner = given.pop("workflow_runner", None) or SandboxedWorkflowRunner()
+        free = given.pop("unsandboxed_workflow_runner", None) or UnsandboxedWorkflowRunner()
+        if not self._sandbox:
+            runner = free
+        if not self._bare:
+            runner, free = recording(runner, self._current), recording(free, self._current)
+        given |= {"workflow_runner": runner, "unsandboxed_workflow_runner": free, "debug_mode": True}
+        given.setdefault("build_id", BUILD)
+        return Replayer(workflows=[kind], **{key: value for key, value in given.items() if key in known})
+
+
+def _folder(module: Any) -> str:
+    return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(module.__file__))), "")
+
+
+def _events(data: bytes) -> Any:
+    from temporalio.api.history.v1 import History
+
+    return list(History.FromString(data).events)
+
+
+def _type_names() -> dict[int, str]:
+    from temporalio.api.enums.v1 import EventType
+
+    return {number: _canonical(name) for name, number in EventType.items()}
+
+
+def _canonical(name: str) -> str:
+    return "".join(word.capitalize() for word in name.removeprefix("EVENT_TYPE_").split("_"))
+
+
+def _place(kind: type) -> tuple[str, int]:
+    try:
+        return inspect.getsourcefile(kind) or "", inspect.getsourcelines(kind)[1]
+    except (OSError, TypeError):
+        return "", 0
+
+
+def _not_made(error: Exception, recorder: Recorder) -> dict[str, Any]:
+    """The SDK refuses the workflow itself: most often the sandbox cannot import it."""
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    told = failure(cause, recorder.files)
+    hint = told["hint"] or "A worker would refuse it, too. Option sandbox=false replays without the sandbox."
+    return {"outcome": "failed", **told, "hint": hint}
+
+
+serve(TemporalEngine())

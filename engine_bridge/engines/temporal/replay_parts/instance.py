@@ -1,0 +1,191 @@
+"""Runner part: a workflow's instance with the recorder around it, made by a subclass of the project's own runner class.
+
+A plain wrapper of the runner would break plugins and the SDK, which ask for its class and copy it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from engine_bridge.engines.temporal.replay_parts.sites import ORIGINS, Sites
+from engine_bridge.engines.temporal.replay_parts.walk import Walk
+from engine_bridge.replay.runners.channel import Stop
+from engine_bridge.replay.runners.loop import Recorder
+
+_REFUSED = "Playhead stopped the replay here"
+
+
+class Current:
+    """The replay under way, which instances ask for."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.walk: Walk | None = None
+        self.facts: dict[str, str] = {}
+        """What the code may ask about its run and a replayer does not know: namespace, task queue."""
+
+    def informed(self, details: Any) -> Any:
+        """The details of an instance as the recorded run had them."""
+        names = {field.name for field in dataclasses.fields(details.info)}
+        known = {name: value for name, value in self.facts.items() if name in names and value}
+        if self.walk is None or not known:
+            return details
+        return dataclasses.replace(details, info=dataclasses.replace(details.info, **known))
+
+
+def recording(base: Any, current: Current) -> Any:
+    """The same runner, whose instances are recorded."""
+    kind = type(base)
+
+    def create_instance(runner: Any, details: Any) -> Any:
+        return Instance(kind.create_instance(runner, current.informed(details)), details, current)
+
+    made = type(f"Recording{kind.__name__}", (kind,), {"create_instance": create_instance})
+    runner: Any = object.__new__(made)
+    runner.__dict__.update(getattr(base, "__dict__", {}))
+    return runner
+
+
+class Instance:
+    """Stands for an instance of the SDK: everything but ``activate`` is its own."""
+
+    def __init__(self, inner: Any, details: Any, current: Current) -> None:
+        self._inner = inner
+        self._details = details
+        self._current = current
+        self._sites: Sites | None = None
+        self._real: Any = None
+        self._leaving = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def activate(self, activation: Any) -> Any:
+        """One activation of core, between two boundaries that are told."""
+        walk = self._current.walk
+        if walk is None:
+            return self._inner.activate(activation)
+        if any(job.HasField("remove_from_cache") for job in activation.jobs):
+            return self._leave(walk, activation)
+        self._current.recorder.enter()
+        try:
+            self._quietly(lambda: self._prepare(walk, activation))
+            completion = self._run(activation)
+            self._quietly(lambda: walk.finish(completion, self._hook(walk), self._real))
+        except Stop as stop:
+            walk.stop = stop
+        except Exception:
+            raise
+        except BaseException as error:  # noqa: BLE001 - sys.exit in a workflow
+            walk.crash = error
+        if self._current.recorder.blocked or Stop.first is not None:
+            walk.stop = walk.stop or Stop.first or Stop("blocked")
+        self._current.recorder.enter()
+        return _refused(activation) if walk.stop is not None or walk.crash is not None else completion
+
+    def _run(self, activation: Any) -> Any:
+        self._current.recorder.lines.here()
+        sys.set_coroutine_origin_tracking_depth(ORIGINS)
+        try:
+            return self._inner.activate(activation)
+        finally:
+            sys.set_coroutine_origin_tracking_depth(0)
+            sys.settrace(None)
+
+    def _quietly(self, work: Callable[[], Any]) -> None:
+        """What cannot be told must not change what the code does."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - told, and the replay goes on
+            text = f"not recorded: {type(error).__name__}: {error}"[:500]
+            self._current.recorder.channel.send("log", text=text, level="warning")
+
+    def _prepare(self, walk: Walk, activation: Any) -> None:
+        """Lines that were executed to import the code, or by its converters, are no part of the run."""
+        lines = self._current.recorder.lines
+        if lines.hits:
+            lines.hits.clear()
+        if not walk.answers:
+            lines.coverage = {}
+        self._hook(walk)
+        walk.begin(activation, self._entry())
+
+    def _hook(self, walk: Walk) -> Sites:
+        if self._sites is not None:
+            return self._sites
+        self._real = real = _real_instance(self._inner)
+        sites = self._sites = Sites(self._current.recorder, real)
+        add, create = getattr(real, "_add_command", None), getattr(real, "create_task", None)
+        if add is None or create is None:
+            return sites
+
+        def add_command() -> Any:
+            if self._leaving:
+                return add()
+            self._quietly(walk.flush)
+            command, frame = add(), sys._getframe(1)
+            self._quietly(lambda: walk.reach(command, sites.at(frame)))
+            return command
+
+        def create_task(coroutine: Any, **options: Any) -> Any:
+            task = create(coroutine, **options)
+            frame = sys._getframe(1)
+            self._quietly(lambda: sites.made(task, coroutine, frame))
+            return task
+
+        real._add_command, real.create_task = add_command, create_task
+        return sites
+
+    def _entry(self) -> dict[str, Any]:
+        """The first line of the workflow's main function."""
+        code = getattr(getattr(self._details.defn, "run_fn", None), "__code__", None)
+        if code is None:
+            return {}
+        name = getattr(code, "co_qualname", code.co_name)
+        return {"file": code.co_filename, "line": code.co_firstlineno, "function": name}
+
+    def _leave(self, walk: Walk, activation: Any) -> Any:
+        """Core forgets the run: its tasks are cancelled, which is no part of it."""
+        self._leaving = True
+        lines = self._current.recorder.lines
+        coverage = {file: dict(counts) for file, counts in lines.coverage.items()}
+        try:
+            if self._sites is not None:
+                self._quietly(lambda: walk.leave(self._hook(walk), self._real))
+            return self._inner.activate(activation)
+        except Exception:
+            if walk.stop is None:
+                raise
+        except BaseException as error:  # noqa: BLE001 - code that does not let itself be cancelled
+            walk.crash = walk.crash or (None if isinstance(error, Stop) else error)
+        finally:
+            lines.coverage = coverage
+        return _succeeded(activation)
+
+
+def _real_instance(inner: Any) -> Any:
+    """The SDK's own instance, also where it lives in the sandbox."""
+    inside = getattr(inner, "globals_and_locals", None)
+    box = inside.get("__temporal_in_sandbox") if type(inside) is dict else None
+    return getattr(box, "instance", inner)
+
+
+def _completion(activation: Any) -> Any:
+    from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+
+    return WorkflowActivationCompletion(run_id=activation.run_id)
+
+
+def _refused(activation: Any) -> Any:
+    completion = _completion(activation)
+    completion.failed.failure.message = _REFUSED
+    return completion
+
+
+def _succeeded(activation: Any) -> Any:
+    completion = _completion(activation)
+    completion.successful.SetInParent()
+    return completion

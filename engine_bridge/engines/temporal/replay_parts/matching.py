@@ -1,0 +1,151 @@
+"""Runner part: which event each command became, and the first place where commands and events part.
+
+Core says whether a replay holds, with no line and often no event; this says where. Left out of the order are what core
+answers by name and not by place (patches, updates, local activities), and commands that it takes back before they
+become events (a timer that is cancelled in the same workflow task).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from engine_bridge.engines.temporal.replay_parts.commands import Asked
+from engine_bridge.engines.temporal.replay_parts.recorded import Happened, Task
+
+_TAKEN_BACK = {
+    "cancel_timer": "start_timer",
+    "request_cancel_activity": "schedule_activity",
+    "cancel_child_workflow_execution": "start_child_workflow_execution",
+    "request_cancel_nexus_operation": "schedule_nexus_operation",
+}
+_MAYBE = frozenset(
+    {"request_cancel_activity", "cancel_child_workflow_execution", "request_cancel_nexus_operation"}
+)
+
+
+class Parting(NamedTuple):
+    """The first difference: an event without its command, a command without its event, or one for the other.
+
+    ``at`` counts the commands of the task before it.
+    """
+
+    event: Happened | None
+    asked: Asked | None
+    at: int
+
+
+class Matcher:
+    """Finds the event of each command of one workflow task, as they are asked for."""
+
+    def __init__(self, task: Task | None) -> None:
+        self._left = list(task.events) if task is not None else []
+        self._ids = {identity_of(event) for event in self._left} - {""}
+
+    def match(self, asked: Asked) -> Happened | None:
+        """The event that a command became: the one of its own id, else the first of its kind that is left."""
+        same = [event for event in self._left if event.key == asked.key]
+        own = identity_asked(asked)
+        found = next((event for event in same if own and identity_of(event) == own), None)
+        if found is None and own and asked.what == "start_timer" and _comes(same, asked.seq):
+            return None  # taken back in this very task: the next one has an event
+        found = found or next(iter(same), None)
+        if found is not None:
+            self._left.remove(found)
+        return found
+
+
+def _comes(events: list[Happened], seq: int) -> bool:
+    return any(event.about.timer_id.isdigit() and int(event.about.timer_id) > seq for event in events)
+
+
+def identity_of(event: Happened) -> str:
+    """What the SDK numbers or names a command by, as its event keeps it."""
+    about = event.about
+    if event.type == "TimerStarted":
+        return str(about.timer_id)
+    if event.type == "ActivityTaskScheduled":
+        return str(about.activity_id)
+    if event.type == "StartChildWorkflowExecutionInitiated":
+        return str(about.workflow_id)
+    if event.type.startswith("WorkflowExecutionUpdateA"):
+        return str(about.protocol_instance_id)
+    return str(event.marked.get("seq") or "") if event.is_local else ""
+
+
+def identity_asked(asked: Asked) -> str:
+    """The same of a command."""
+    about = asked.about
+    if asked.what == "schedule_activity":
+        return str(about.activity_id or about.seq)
+    if asked.what in ("start_timer", "schedule_local_activity"):
+        return str(about.seq)
+    if asked.what == "start_child_workflow_execution":
+        return str(about.workflow_id)
+    return str(about.protocol_instance_id) if asked.what == "update_response" else ""
+
+
+def parting_of(task: Task, asked: list[Asked]) -> Parting | None:
+    """Where a workflow task's commands and events part, None when they do not."""
+    wanted = ordered_events(task, asked)
+    given = ordered_commands(asked)
+    for at, (event, command) in enumerate(zip(wanted, given, strict=False)):
+        if event.key != command.key:
+            return Parting(event, command, at)
+    at = min(len(wanted), len(given))
+    if len(wanted) > at:
+        return Parting(wanted[at], None, at)
+    extra = [command for command in given[at:] if command.what not in _MAYBE]
+    if extra:
+        return Parting(None, extra[0], at)
+    return _named(task, asked, at)
+
+
+def ordered_events(task: Task, asked: list[Asked]) -> list[Happened]:
+    """The events whose order counts."""
+    upserts = any(one.what == "upsert_workflow_search_attributes" for one in asked)
+    return [
+        event
+        for event in task.events
+        if not (event.is_patch or event.is_local or "Update" in event.type)
+        and (upserts or event.type != "UpsertWorkflowSearchAttributes" or not _of_core(event))
+    ]
+
+
+def _of_core(event: Happened) -> bool:
+    """Core itself writes the versions of a run behind a patch's marker."""
+    return set(event.about.search_attributes.indexed_fields) == {"TemporalChangeVersion"}
+
+
+def ordered_commands(asked: list[Asked]) -> list[Asked]:
+    """The commands whose order counts, without those that were taken back."""
+    begun = {(one.what, one.seq) for one in asked}
+    gone: set[tuple[str, int]] = set()
+    for one in asked:
+        start = (_TAKEN_BACK.get(one.what, ""), cancelled_seq(one))
+        if start in begun:
+            gone |= {start, (one.what, one.seq)}
+    by_name = (
+        "set_patch_marker",
+        "schedule_local_activity",
+        "request_cancel_local_activity",
+        "update_response",
+    )
+    return [one for one in asked if one.tells and one.what not in by_name and (one.what, one.seq) not in gone]
+
+
+def cancelled_seq(asked: Asked) -> int:
+    """The number of what a command cancels."""
+    return int(getattr(asked.about, "child_workflow_seq", 0) or asked.seq)
+
+
+def _named(task: Task, asked: list[Asked], at: int) -> Parting | None:
+    """Patches and updates have names: one that the history has must be commanded in the same task."""
+    names: dict[str, Any] = {}
+    for one in asked:
+        names[one.name if one.what == "set_patch_marker" else identity_asked(one)] = one
+    for event in task.events:
+        if event.is_patch and event.name not in names and not event.marked.get("deprecated"):
+            return Parting(event, None, at)
+        if event.type == "WorkflowExecutionUpdateAccepted" and identity_of(event) not in names:
+            return Parting(event, None, at)
+    return None

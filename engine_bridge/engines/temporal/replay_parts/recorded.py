@@ -1,0 +1,162 @@
+"""Runner part: a recorded history by workflow tasks: what each was answered with, as events of commands."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+STARTED, SCHEDULED = "WorkflowTaskStarted", "WorkflowTaskScheduled"
+BROKEN_TASKS = ("WorkflowTaskFailed", "WorkflowTaskTimedOut")
+ENDS = {
+    "WorkflowExecutionCompleted": "completes the run",
+    "WorkflowExecutionFailed": "fails the run",
+    "WorkflowExecutionCanceled": "ends the run as cancelled",
+    "WorkflowExecutionContinuedAsNew": "continues as new",
+}
+KILLED = ("WorkflowExecutionTerminated", "WorkflowExecutionTimedOut")
+COMMANDED = frozenset(
+    {
+        *ENDS, "ActivityTaskScheduled", "ActivityTaskCancelRequested", "TimerStarted", "TimerCanceled",
+        "MarkerRecorded", "StartChildWorkflowExecutionInitiated", "SignalExternalWorkflowExecutionInitiated",
+        "RequestCancelExternalWorkflowExecutionInitiated", "UpsertWorkflowSearchAttributes",
+        "WorkflowPropertiesModified", "NexusOperationScheduled", "NexusOperationCancelRequested",
+        "WorkflowExecutionUpdateAccepted", "WorkflowExecutionUpdateCompleted", "WorkflowExecutionUpdateRejected",
+    }
+)  # fmt: skip
+PATCH, LOCAL = "core_patch", "core_local_activity"
+
+
+class Happened:
+    """One event: its canonical type, its attributes (protobuf), and a name of what it is about."""
+
+    def __init__(self, event: Any, type_: str) -> None:
+        which = event.WhichOneof("attributes")
+        self.id: int = event.event_id
+        self.type = type_
+        self.time_ns: int = event.event_time.seconds * 1_000_000_000 + event.event_time.nanos
+        self.about: Any = getattr(event, which) if which else None
+        self.marked: dict[str, Any] = _marked(self.about) if type_ == "MarkerRecorded" else {}
+        self.name = _name(self)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What a command must have in common with it."""
+        return self.type, self.name
+
+    @property
+    def is_patch(self) -> bool:
+        return self.type == "MarkerRecorded" and self.about.marker_name == PATCH
+
+    @property
+    def is_local(self) -> bool:
+        return self.type == "MarkerRecorded" and self.about.marker_name == LOCAL
+
+
+def _marked(about: Any) -> dict[str, Any]:
+    """What core wrote into a marker."""
+    for value in about.details.values():
+        for payload in value.payloads:
+            try:
+                found = json.loads(payload.data)
+            except ValueError:
+                continue
+            if type(found) is dict:
+                return found
+    return {}
+
+
+def _name(event: Happened) -> str:
+    about, type_ = event.about, event.type
+    if type_ == "ActivityTaskScheduled":
+        return str(about.activity_type.name)
+    if type_ in ("StartChildWorkflowExecutionInitiated", "WorkflowExecutionContinuedAsNew"):
+        return str(about.workflow_type.name)
+    if type_ == "SignalExternalWorkflowExecutionInitiated":
+        return str(about.signal_name)
+    if type_ == "NexusOperationScheduled":
+        return f"{about.service}.{about.operation}"
+    if type_ == "MarkerRecorded":
+        return str(event.marked.get("id") or event.marked.get("activity_type") or about.marker_name)
+    return ""
+
+
+class Task:
+    """A workflow task that was started: ``events`` are what its answer became; ``completed`` 0 without an answer."""
+
+    def __init__(self, started: int, scheduled: int) -> None:
+        self.started = started
+        self.scheduled = scheduled
+        self.completed = 0
+        self.events: list[Happened] = []
+
+
+class Recorded:
+    """A history as a replay needs it. ``events`` are those of protobuf; ``names`` gives the type of an event."""
+
+    def __init__(self, events: Any, names: dict[int, str]) -> None:
+        self.raw = events
+        self.events = [Happened(event, names.get(event.event_type, "")) for event in events]
+        self.by_id = {event.id: event for event in self.events}
+        self.start = self.events[0].about
+        self.type = str(self.start.workflow_type.name)
+        self.tasks: dict[int, Task] = {}
+        self._read()
+        self.end = next((e for e in reversed(self.events) if e.type in ENDS or e.type in KILLED), None)
+
+    def _read(self) -> None:
+        task = None
+        for event in self.events:
+            if event.type == STARTED:
+                task = self.tasks[event.id] = Task(event.id, event.about.scheduled_event_id)
+            elif event.type == "WorkflowTaskCompleted":
+                task = self.tasks.get(event.about.started_event_id)
+                if task is not None:
+                    task.completed = event.id
+            elif event.type in COMMANDED and task is not None and task.completed:
+                task.events.append(event)
+            else:
+                task = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the run's own code ended it."""
+        return self.end is not None and self.end.type in ENDS
+
+    def behind(self, event_id: int) -> list[Happened]:
+        """Events of commands from one on."""
+        return [event for event in self.events if event.id >= event_id and event.type in COMMANDED]
+
+
+def told_event(event: Happened) -> str:
+    """An event of a command in words."""
+    if event.type in ENDS:
+        return f"the end of the run ({event.type.removeprefix('WorkflowExecution')})"
+    if event.is_patch:
+        return f"patch {event.name}"
+    if event.is_local:
+        return f"local activity {event.name}"
+    return told(event.type, event.name)
+
+
+_TOLD_AS = {
+    "ActivityTaskScheduled": "activity {}",
+    "ActivityTaskCancelRequested": "cancellation of an activity",
+    "TimerStarted": "timer",
+    "TimerCanceled": "cancelled timer",
+    "MarkerRecorded": "marker {}",
+    "StartChildWorkflowExecutionInitiated": "child workflow {}",
+    "SignalExternalWorkflowExecutionInitiated": "signal {} to another workflow",
+    "RequestCancelExternalWorkflowExecutionInitiated": "cancellation of another workflow",
+    "UpsertWorkflowSearchAttributes": "search attributes",
+    "WorkflowPropertiesModified": "memo",
+    "NexusOperationScheduled": "Nexus operation {}",
+    "NexusOperationCancelRequested": "cancellation of a Nexus operation",
+    "WorkflowExecutionUpdateAccepted": "accepted update",
+    "WorkflowExecutionUpdateCompleted": "completed update",
+    "WorkflowExecutionUpdateRejected": "rejected update",
+}
+
+
+def told(type_: str, name: str) -> str:
+    """A command by the type of its event, in words."""
+    return ENDS.get(type_) or _TOLD_AS.get(type_, type_).format(name).strip()
