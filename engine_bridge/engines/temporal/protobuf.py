@@ -207,5 +207,6 @@ def _plain(field: Any, value: Any) -> Any:
     from google.protobuf.json_format import MessageToDict
 
     if field.message_type is None:
-        return value
+        # As in protobuf JSON, where 64-bit integers are texts.
+        return str(value) if field.cpp_type == field.CPPTYPE_INT64 else value
     return [MessageToDict(one) for one in value] if field.is_repeated else MessageToDict(value)
