@@ -154,8 +154,11 @@ def _joined(digits: NDArray[np.uint8], fraction: NDArray[np.uint8]) -> NDArray[n
             values.max() > high and not (values is day and _month_ends(year, month, day))
         ):
             return None
-    seconds = _days(year, month, day).astype(np.int64) * 86_400 + (hour * 3600 + minute * 60 + second)
-    found: NDArray[np.int64] = seconds * _SECOND + _number(fraction)
+    found: NDArray[np.int64] = _days(year, month, day).astype(np.int64)
+    found *= 86_400
+    found += hour * 3600 + minute * 60 + second
+    found *= _SECOND
+    found += _number(fraction)
     return found
 
 
@@ -176,7 +179,7 @@ def _month_ends(year: NDArray[np.int32], month: NDArray[np.int32], day: NDArray[
 
 def _days(year: NDArray[np.int32], month: NDArray[np.int32], day: NDArray[np.int32]) -> NDArray[np.int32]:
     """Days since 1970-01-01 (Hinnant, days_from_civil: http://howardhinnant.github.io/date_algorithms.html)."""
-    year = year - (month <= 2).astype(np.int32)
-    era, of_era = year // 400, year % 400
+    shifted: NDArray[np.int32] = year - (month <= 2).astype(np.int32)  # years that begin with March
+    era, of_era = shifted // 400, shifted % 400
     of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468

@@ -228,3 +228,14 @@ def test_a_workflow_id_of_several_runs_asks_for_one(tmp_path: Path) -> None:
     assert isinstance(asked.exception, UsageError) and PARENT.run in str(asked.exception)
     shown = CliRunner().invoke(cli, ["show", str(tmp_path), PARENT.run, "--json"])
     assert json.loads(shown.stdout)["run"]["status"] == "continued"
+
+
+def test_an_export_of_a_history_shows_the_same_steps(tmp_path: Path) -> None:
+    path, bundle = tmp_path / "kitchen.json", tmp_path / "kitchen.playhead"
+    path.write_bytes(h.dialect("cli.json"))
+    made = CliRunner().invoke(cli, ["export", str(path), "kitchen", "-o", str(bundle)])
+    assert made.exit_code == 0, made.output
+    there, here = (
+        json.loads(CliRunner().invoke(cli, ["show", str(p), "--json"]).stdout) for p in (path, bundle)
+    )
+    assert there["steps"] == here["steps"] and there["events"] == here["events"]
