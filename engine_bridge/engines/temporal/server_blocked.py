@@ -119,7 +119,7 @@ def _activity(pending: Pending, steps: Sequence[Step] | None, now_ns: int) -> Bl
         what=f"activity {name}{_state(one, now_ns)}{others}",
         since_ns=step.start_ns if step is not None else one.scheduled_ns,
         until_ns=one.next_attempt_ns or one.expires_ns,
-        step_id=str(one.scheduled_event_id) if one.scheduled_event_id else None,
+        step_id=step.id if step is not None else None,
         provenance=_RECORDED,
         evidence=_fact(
             "the server counts its attempts and keeps the last failure",
@@ -136,8 +136,12 @@ def _urgency(one: PendingActivity) -> tuple[bool, bool, int]:
 
 
 def _step_of(one: PendingActivity, steps: Sequence[Step] | None) -> Step | None:
+    """The open step of an activity: servers name it by its activity id alone."""
     wanted = str(one.scheduled_event_id)
-    return next((step for step in steps or () if step.id == wanted), None)
+    activities = [step for step in steps or () if step.kind is StepKind.STEP]
+    return next(
+        (s for s in activities if s.id == wanted or s.attributes.get("activityId") == one.activity_id), None
+    )
 
 
 def _attempt(one: PendingActivity) -> str:

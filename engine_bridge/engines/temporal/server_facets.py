@@ -12,7 +12,7 @@ from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.payloads import json_value
 from engine_bridge.engines.temporal.server_runs import Lister, Where
 from engine_bridge.engines.temporal.visibility import joined
-from engine_bridge.engines.temporal.visibility_leaves import moment, none_of, one_of
+from engine_bridge.engines.temporal.visibility_leaves import moment, none_of, one_of, sendable
 from engine_bridge.errors import PlayheadError
 from engine_bridge.model import Run, Status
 from engine_bridge.query.ast import Node
@@ -168,12 +168,14 @@ def _by_status(answer: Any) -> Counter[str]:
 
 def _types(lister: Lister, where: Where, sample: list[Run], cancel: CancelToken) -> dict[str, int]:
     """Counts by type: those of the sample, and whatever the server finds beside them."""
-    names = list(dict.fromkeys(run.type for run in sample))[:_TYPES]
+    names = [name for name in dict.fromkeys(run.type for run in sample) if sendable(name)][:_TYPES]
     while len(names) < _TYPES:
         more = lister.matching(joined((none_of("WorkflowType", names), where.clause)), 50, cancel)
-        if not more:
+        if not any(sendable(run.type) for run in more):
             break
-        names += [name for name in dict.fromkeys(run.type for run in more) if name not in names]
+        names += [
+            name for name in dict.fromkeys(run.type for run in more) if name not in names and sendable(name)
+        ]
     counts = [
         lister.total(joined((one_of("WorkflowType", [name]), where.clause)), cancel)
         for name in names[:_TYPES]

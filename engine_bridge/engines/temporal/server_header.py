@@ -50,7 +50,12 @@ def read(lister: Lister, ref: RunRef, cancel: CancelToken) -> Run:
     grouper = Grouper(found.ref)
     first, last = edges(lister, found.ref, cancel)
     grouper.add(heads_of([event for event in (first, last) if event is not None]))
-    return _merged(found, grouper, lister.client, whole=False, last=last)
+    run = _merged(found, grouper, lister.client, whole=False, last=last)
+    original = str(first.attributes.get("originalExecutionRunId") or "") if first is not None else ""
+    if original and original != found.ref.run:
+        # What a reset made copies the first event of the run that it was made from.
+        run = msgspec.structs.replace(run, forked_from=RunRef(found.ref.kind, found.ref.group, original))
+    return run
 
 
 def header(found: describe.Described, grouper: Grouper, client: Client) -> Run:

@@ -17,7 +17,7 @@ from engine_bridge.engines.temporal.events import RawEvent
 from engine_bridge.engines.temporal.server_history import events_of
 from engine_bridge.engines.temporal.server_runs import Lister
 from engine_bridge.engines.temporal.server_walk import listing
-from engine_bridge.engines.temporal.visibility_leaves import none_of, quoted
+from engine_bridge.engines.temporal.visibility_leaves import none_of, quoted, sendable
 from engine_bridge.errors import UsageError
 from engine_bridge.model import RunRef
 
@@ -67,13 +67,16 @@ def read(lister: Lister, ref: RunRef, cursor: bytes | None, limit: int, cancel: 
             own = [item.ref.run for item in items if item.ref.group == ref.group]
             at = _Place(_CHILDREN, named=(ref.run, *own))
             continue
+        if at.section == _SAME_ID and not sendable(ref.group):
+            break
         request = listing(lister.client, _clause(at, ref), limit - len(items))
         request.next_page_token = base64.b64decode(at.token)
         answer = lister.client.call("list_workflow_executions", request, cancel)
         items += _listed(lister, at.section, answer.executions, cancel)
         token = base64.b64encode(answer.next_page_token).decode()
         at = _Place(at.section if token else at.section + 1, token, at.named)
-    return Relations(items=tuple(items), after=msgspec.json.encode(at) if at.section <= _SAME_ID else None)
+    more = at.section == _CHILDREN or (at.section == _SAME_ID and sendable(ref.group))
+    return Relations(items=tuple(items), after=msgspec.json.encode(at) if more else None)
 
 
 def _clause(at: _Place, ref: RunRef) -> str:

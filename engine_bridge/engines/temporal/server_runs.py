@@ -17,7 +17,7 @@ from engine_bridge.engines.temporal.server_closings import Closings
 from engine_bridge.engines.temporal.server_walk import MOST, Key, Place, Walk, key_of, listing
 from engine_bridge.engines.temporal.visibility import Visibility, joined
 from engine_bridge.engines.temporal.visibility_leaves import one_of, quoted, sendable
-from engine_bridge.errors import UsageError
+from engine_bridge.errors import NotFoundError, UsageError
 from engine_bridge.model import Run, RunRef
 from engine_bridge.query.ast import And, Compare, Node, Not, Or, Text
 from engine_bridge.query.predicate import Predicate, predicate
@@ -150,8 +150,10 @@ class Lister:
 
     def find(self, text: str, limit: int, cancel: CancelToken) -> list[Run]:
         """Runs by workflow id, run id, or the beginning of a workflow id: newest first, exact ones above."""
-        if not text or not sendable(text):
+        if not text:
             return []
+        if not sendable(text):
+            return self._described(text, cancel)
         exact = f"(WorkflowId = {quoted(text)} or RunId = {quoted(text)})"
         found = self.matching(exact, limit, cancel)
         if len(found) < limit:
@@ -160,6 +162,16 @@ class Lister:
         return self.closings.told(
             sorted(found, key=lambda run: run.id != text and run.ref.run != text)[:limit], cancel
         )
+
+    def _described(self, text: str, cancel: CancelToken) -> list[Run]:
+        """The newest run of a workflow id that visibility cannot be asked for."""
+        from engine_bridge.engines.temporal import server_describe, server_values
+
+        try:
+            found = server_describe.read(self.client, server_values.ref(text, ""), cancel)
+        except NotFoundError:
+            return []
+        return self.closings.told([found.row], cancel)
 
 
 class Where:

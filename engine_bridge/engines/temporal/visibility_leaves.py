@@ -20,6 +20,7 @@ Kind = Literal["keyword", "int", "double", "bool", "time", "duration", "list", "
 
 #: Longest text that is sent; Temporal's own ids are at most 1,000 bytes long.
 _LONGEST: Final = 1_000
+_UNSENT: Final = frozenset('"\\')
 _ORDER: Final = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _SECOND: Final = 1_000_000_000
 _EXACT: Final = 2**53
@@ -45,8 +46,8 @@ class Clause:
 
 
 def quoted(value: str) -> str:
-    """A string literal of the List Filter language."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    """A string literal of the List Filter language, of a text that is ``sendable``."""
+    return "'" + value.replace("'", "\\'") + "'"
 
 
 def moment(ns: int) -> str | None:
@@ -58,8 +59,13 @@ def moment(ns: int) -> str | None:
 
 
 def sendable(value: object) -> bool:
-    """Whether a text can be part of a question: printable, and not longer than what it is compared with."""
-    return isinstance(value, str) and len(value) <= _LONGEST and value.isprintable()
+    """Whether a text can be part of a question: printable, and not longer than what it is compared with.
+
+    Servers with SQL visibility (1.32) escape quotes and backslashes once too often, and then find nothing.
+    """
+    return (
+        isinstance(value, str) and len(value) <= _LONGEST and value.isprintable() and not _UNSENT & {*value}
+    )
 
 
 def leaf(node: Compare, attribute: Attribute, positive: bool, now_ns: int) -> Clause | None:

@@ -189,7 +189,7 @@ class SlowRefund:
                 order,
                 start_to_close_timeout=SHORT,
                 retry_policy=FAST,
-                schedule_to_close_timeout=SHORT,
+                schedule_to_close_timeout=timedelta(seconds=3),
             )
         except ActivityError:
             return "given up"

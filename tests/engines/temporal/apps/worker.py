@@ -103,7 +103,7 @@ class Clerk:
     async def listed(self, id: str) -> None:
         """Waits until the lists show that the runs of an id have closed."""
         while True:
-            found = [run.status async for run in self._client.list_workflows(f"WorkflowId = '{id}'")]
+            found = [run.status async for run in self._client.list_workflows() if run.id == id]
             if found and WorkflowExecutionStatus.RUNNING not in found:
                 return
             await asyncio.sleep(0.02)

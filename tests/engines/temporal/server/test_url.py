@@ -22,7 +22,13 @@ SECRET = "eyJhbGciOiJIUzI1NiJ9.secret"
         ("temporal://localhost", "localhost", 7233, "default", False),
         ("temporal://10.0.0.1:7000/shop%20floor", "10.0.0.1", 7000, "shop floor", False),
         ("temporal://[::1]:7233/shop", "::1", 7233, "shop", False),
-        ("temporal://shop.acct.tmprl.cloud:7233/shop.acct?tls=true", "shop.acct.tmprl.cloud", 7233, "shop.acct", True),
+        (
+            "temporal://shop.acct.tmprl.cloud:7233/shop.acct?tls=true",
+            "shop.acct.tmprl.cloud",
+            7233,
+            "shop.acct",
+            True,
+        ),
         ("temporal://h/n?server_name=x", "h", 7233, "n", True),
     ],
 )

@@ -1,0 +1,181 @@
+"""Following a run: new events at once, through the death of worker, server and child; histories as raw blobs."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from engine_bridge.bridge import load_engine
+from engine_bridge.cancel import CancelToken
+from engine_bridge.errors import CancelledError, ConnectError
+from engine_bridge.history import Batch, History, Restart
+from engine_bridge.model import Run, RunRef, Status, StepKind
+from engine_bridge.session import Session
+from tests.engines.temporal.local import LocalServer, LocalWorker
+from tests.engines.temporal.server.conftest import NEVER, history, newest
+from tests.engines.temporal.shop import Shop
+
+ENGINE = load_engine("temporal")
+
+
+class Follower:
+    """A history that grows by a session's tail, as the window's does."""
+
+    def __init__(self, session: Session, ref: RunRef) -> None:
+        self.session, self.ref = session, ref
+        self.history = History(ENGINE.decode_event or _none, ENGINE.decode_step or _none)
+        self.restarts: list[str] = []
+        self._moved = threading.Condition()
+        session.stream("history", ref, on_item=self.take).result(60)
+        self.follow()
+
+    def follow(self) -> None:
+        last = self.history.last_position
+        self.call = self.session.stream("tail", self.ref, last, on_item=self.take)
+
+    def take(self, item: Batch | Restart) -> None:
+        with self._moved:
+            self.restarts.append(item.reason) if isinstance(item, Restart) else self.history.append(item)
+            self._moved.notify_all()
+
+    def wait_for(self, what: Callable[[History], bool]) -> None:
+        with self._moved:
+            assert self._moved.wait_for(lambda: what(self.history), 60)
+
+    def names(self) -> list[str]:
+        return [event.name for event in self.history.all_events()]
+
+
+def _none(_: bytes) -> Any:
+    raise AssertionError
+
+
+def children() -> set[int]:
+    """The child processes that host something."""
+    return {p.pid for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())}
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Session]:
+    session = Session(functools.partial(ENGINE.bridge, url, None), host="process")
+    try:
+        session.open().result(60)
+        yield session
+    finally:
+        session.close()
+
+
+def find(session: Session, workflow_id: str) -> Run:
+    found: Run = session.call("find", workflow_id, 1).result(60)[0]
+    return found
+
+
+def whole(session: Session, ref: RunRef) -> History:
+    found = History(ENGINE.decode_event or _none, ENGINE.decode_step or _none)
+    session.stream("history", ref, on_item=found.append).result(60)
+    return found
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[tuple[LocalServer, list[LocalWorker]]]:
+    """A server of one's own with a worker: both may be ended by the test."""
+    server = LocalServer(tmp_path)
+    server.start()
+    workers = [LocalWorker(server)]
+    yield server, workers
+    for worker in workers:
+        worker.close()
+    server.stop()
+
+
+def test_a_tail_goes_on_through_signal_worker_death_server_restart_and_child_death(
+    place: tuple[LocalServer, list[LocalWorker]],
+) -> None:
+    server, workers = place
+    before = children()
+    workers[0].ask("start", "fulfil_order", "order-1", "order-1", True)
+    with opened(server.url) as session:
+        tail = Follower(session, find(session, "order-1").ref)
+        tail.wait_for(lambda h: any(step.kind is StepKind.TIMER for step in h.all_steps()))
+        workers.pop().close(kill=True)
+        server.stop()
+        with pytest.raises(ConnectError):
+            tail.call.result(60)
+        server.start()
+        workers.append(LocalWorker(server))
+        tail.follow()
+        assert workers[0].ask("update", "order-1", "change_address", "there") == "here"
+        tail.wait_for(lambda h: "WorkflowExecutionUpdateCompleted" in tail.names())
+        (child,) = children() - before
+        psutil.Process(child).kill()
+        with pytest.raises(ConnectError, match="ended unexpectedly"):
+            tail.call.result(60)
+        tail.follow()
+        workers[0].ask("signal", "order-1", "approve_order", "ann")
+        tail.wait_for(lambda h: h.run is not None and h.run.status is Status.COMPLETED)
+        assert not tail.restarts
+        again = whole(session, tail.ref)
+        assert tail.history.all_events() == again.all_events()
+        assert tail.history.all_steps() == again.all_steps() and tail.history.names == again.names
+        tail.call.cancel()
+        with pytest.raises(CancelledError):
+            tail.call.result(60)
+
+
+def test_pending_attempts_move_though_they_leave_no_event(bridge: Any, shop: Shop) -> None:
+    shop.worker.ask("start", "slow_refund", "refund-1", "refund-1")
+    run = newest(bridge, "refund-1")
+    token, seen = CancelToken(), set()
+
+    def look() -> None:
+        history_ = history(bridge, run)
+        seen.update(step.attempts for step in history_.all_steps() if step.name == "export_ledger")
+
+    while len(seen - {None}) < 2 and not token.wait(0.05):
+        look()
+    assert shop.worker.ask("wait", "refund-1") == "'given up'"
+
+
+def test_a_history_that_does_not_continue_is_restarted(bridge: Any) -> None:
+    run = newest(bridge, "order-0001")
+    items = list(bridge.tail(run.ref, 10_000, NEVER))
+    assert len(items) == 1 and isinstance(items[0], Restart)
+
+
+def test_raw_blobs_are_read_like_events(tmp_path: Path) -> None:
+    server = LocalServer(tmp_path, "--dynamic-config-value", "frontend.sendRawWorkflowHistory=true")
+    server.start()
+    worker = LocalWorker(server)
+    try:
+        # The client's own reader of results cannot take raw blobs.
+        worker.ask("start", "fulfil_order", "order-1", "order-1")
+        worker.ask("listed", "order-1")
+        with opened(server.url) as session:
+            found = whole(session, find(session, "order-1").ref)
+            assert found.run is not None and found.run.status is Status.COMPLETED
+            assert [step.name for step in found.all_steps()][:3] == [
+                "no-fax",
+                "validate_order",
+                "reserve_stock",
+            ]
+    finally:
+        worker.close()
+        server.stop()
+
+
+def test_no_process_is_left_and_no_secret_stands_in_an_argument(shop: Shop) -> None:
+    before = children()
+    session = Session(functools.partial(ENGINE.bridge, shop.server.url, "eyJsecret"), host="process")
+    session.open().result(60)
+    (child,) = children() - before
+    seen = psutil.Process(child)
+    assert "eyJsecret" not in " ".join([*seen.cmdline(), *seen.environ().values()])
+    session.close()
+    assert children() <= before
