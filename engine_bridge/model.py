@@ -86,7 +86,7 @@ class Blocked(_Value, frozen=True):
     its time-out or planned end; ``ref`` the run it waits for, ``step_id`` the waiting step.
     """
 
-    kind: str  # signal, timer, child, queue, step, delay, version, nothing
+    kind: str  # signal, timer, child, queue, step, retry, delay, version, paused, nothing
     what: str
     since_ns: int | None = None
     until_ns: int | None = None

@@ -23,6 +23,7 @@ from widgets.shell.label import Wrapped
 from widgets.theme import RADIUS, font, theme
 
 _POPUP = 560  # px
+_UNTIL = {"timer": "due", "delay": "due", "retry": "next try"}
 _TITLES = {"nothing": "Not blocked", WHY: "Why"}
 
 
@@ -43,7 +44,7 @@ def since_text(blocked: Blocked, moment: Moment) -> str:
         parts.append(f"since {_short(blocked.since_ns, moment)}{_waited(blocked.since_ns, now)}")
     if blocked.until_ns is not None:
         overdue = now is not None and now > blocked.until_ns and moment.live
-        word = "was due" if overdue else "due" if blocked.kind in ("timer", "delay") else "expires"
+        word = "was due" if overdue else _UNTIL.get(blocked.kind, "expires")
         parts.append(f"{word} {_short(blocked.until_ns, moment)}")
     return ", ".join(parts)
 

@@ -66,6 +66,8 @@ def _open(step: Step, now_ns: int, status: StepStatus) -> str:
         return what
     gap = step.planned_end_ns - now_ns
     verb = "fires" if step.kind is StepKind.TIMER else "expires"
+    if step.status is StepStatus.RETRYING:
+        verb = "next try"
     return (
         f"{what} · {verb} in {fmt.duration(gap)}" if gap > 0 else f"{what} · overdue by {fmt.duration(-gap)}"
     )

@@ -7,7 +7,6 @@ from typing import Final
 
 from engine_bridge.engines.temporal.group_facts import Pending, PendingActivity
 from engine_bridge.engines.temporal.group_failures import failure
-from engine_bridge.format import duration
 from engine_bridge.model import Blocked, Evidence, Failure, Provenance, Run, RunRef, Status, Step, StepKind
 
 _RECORDED: Final = Provenance.RECORDED
@@ -29,7 +28,7 @@ def blocked(
     return (
         _paused(pending)
         or _task(pending, queue, task_failure, now_ns)
-        or _activity(pending, steps, now_ns)
+        or _activity(pending, steps)
         or _nexus(pending)
         or _child(children, steps)
         or _timer(steps)
@@ -106,7 +105,7 @@ def _task(pending: Pending, queue: str, why: Failure | None, now_ns: int) -> Blo
     )
 
 
-def _activity(pending: Pending, steps: Sequence[Step] | None, now_ns: int) -> Blocked | None:
+def _activity(pending: Pending, steps: Sequence[Step] | None) -> Blocked | None:
     if not pending.activities:
         return None
     one = min(pending.activities, key=_urgency)
@@ -115,8 +114,8 @@ def _activity(pending: Pending, steps: Sequence[Step] | None, now_ns: int) -> Bl
     more = len(pending.activities) - 1
     others = f" and {more} more" if more else ""
     return Blocked(
-        kind="step",
-        what=f"activity {name}{_state(one, now_ns)}{others}",
+        kind="retry" if one.failure is not None and one.next_attempt_ns else "step",
+        what=f"activity {name}{_state(one)}{others}",
         since_ns=step.start_ns if step is not None else one.scheduled_ns,
         until_ns=one.next_attempt_ns or one.expires_ns,
         step_id=step.id if step is not None else None,
@@ -148,15 +147,13 @@ def _attempt(one: PendingActivity) -> str:
     return f"attempt {one.attempt or 1} of {one.max_attempts or 'any number'}"
 
 
-def _state(one: PendingActivity, now_ns: int) -> str:
+def _state(one: PendingActivity) -> str:
     why = failure(one.failure)
     said = f": {why.type}: {why.message}".rstrip(": ") if why is not None else ""
     if "pause" in one.state:
         return f", which was paused {one.note}".rstrip() + said
     if (one.attempt or 1) > 1 or why is not None:
-        wait = (one.next_attempt_ns or 0) - now_ns
-        when = f" in {duration(wait)}" if wait > 0 else ""
-        return f", {_attempt(one)}{when}{said}"
+        return f", {_attempt(one)}{said}"
     return (
         f", at worker {one.worker}"
         if one.state == "started" and one.worker

@@ -39,6 +39,7 @@ from engine_bridge.query.ast import Node
 from engine_bridge.replay.model import ReplayInput, RunnerSpec
 
 if TYPE_CHECKING:
+    from engine_bridge.actions.model import ActionSpec, PlanItem, Staged, Target
     from engine_bridge.engines.temporal.client_url import ServerSource
 
 OLDEST: Final = (1, 20)
@@ -47,6 +48,7 @@ _OFFERED: Final = frozenset(
     {
         Capability.RUNS, Capability.SORT, Capability.FACETS, Capability.CHANGES, Capability.TAIL, Capability.PAYLOADS,
         Capability.FAILURES, Capability.RELATIONS, Capability.RESOURCES, Capability.REPLAY,
+        Capability.ACTIONS,
     }
 )  # fmt: skip
 
@@ -200,6 +202,16 @@ class ServerBridge(Bridge):
         from engine_bridge.engines.temporal import server_queries
 
         return server_queries.offered(self._open.client, ref, cancel)
+
+    def actions(self, target: Target, cancel: CancelToken) -> list[ActionSpec]:
+        from engine_bridge.engines.temporal import actions
+
+        return actions.specs(self._open.client, target, cancel)
+
+    def plan(self, staged: tuple[Staged, ...], cancel: CancelToken) -> list[PlanItem]:
+        from engine_bridge.engines.temporal import actions
+
+        return actions.plan(self._open.client, staged, cancel)
 
     @staticmethod
     def decode_event(record: Any) -> Event:

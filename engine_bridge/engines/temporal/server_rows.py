@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from engine_bridge.engines.temporal import server_values as values
@@ -90,10 +91,16 @@ def _now(problems: Any, info: Any) -> str:
     """What a list can say of an open run: the server reports workflow tasks that keep failing."""
     if not isinstance(problems, list) or values.STATUSES.get(info.status, (Status.UNKNOWN, ""))[0].closed:
         return ""
-    causes = [
-        str(problem).removeprefix("cause=") for problem in problems if str(problem).startswith("cause=")
-    ]
+    causes = [_cause(str(problem)) for problem in problems if str(problem).startswith("cause=")]
     return f"workflow task fails: {', '.join(causes) or ', '.join(map(str, problems))}"
+
+
+def _cause(problem: str) -> str:
+    """``cause=WorkflowTaskFailedCauseNonDeterministicError`` as "non deterministic error"."""
+    name = (
+        problem.removeprefix("cause=").removeprefix("WorkflowTaskFailedCause").removeprefix("WorkflowWorker")
+    )
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower()
 
 
 def _extra(info: Any, system: dict[str, Any]) -> dict[str, Any]:

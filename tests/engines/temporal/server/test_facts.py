@@ -28,7 +28,7 @@ def waits(bridge: Bridge, workflow_id: str) -> Blocked:
 
 def test_a_retrying_activity_shows_its_attempt_failure_and_next_try(bridge: Bridge) -> None:
     found = waits(bridge, "export-stuck")
-    assert found.kind == "step" and found.provenance is Provenance.RECORDED
+    assert found.kind == "retry" and found.provenance is Provenance.RECORDED
     assert "activity export_ledger, attempt" in found.what and "of 9" in found.what
     assert "LedgerLocked: ledger is locked for ledger" in found.what
     assert found.until_ns is not None and found.until_ns > bridge.now_ns(NEVER)

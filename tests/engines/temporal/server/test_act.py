@@ -1,0 +1,221 @@
+"""Actions on runs of a real server, through the action core: plan, execute, read back, settle, lose a race."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.opening import ActorFactory
+from engine_bridge.actions.execute import Execution
+from engine_bridge.actions.journal import Journal
+from engine_bridge.actions.model import Danger, Intent, PlanItem, Staged, Target, Verdict, new_request_id
+from engine_bridge.cancel import CancelToken
+from engine_bridge.errors import RejectedError
+from engine_bridge.model import RunRef, Status
+from tests.engines.temporal.server.acting import REASON, Operator, plan_of
+from tests.engines.temporal.server.conftest import NEVER, newest
+from tests.engines.temporal.shop import Shop
+
+
+@pytest.fixture(scope="module")
+def execution(
+    temporal_shop: Shop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Execution, Journal]]:
+    journal = Journal(tmp_path_factory.mktemp("acts") / "journal")
+    url = temporal_shop.server.url
+    with Execution(ActorFactory("temporal", url, None), journal, plan_of(url), REASON) as running:
+        warm = PlanItem(
+            staged=Staged(target=Target(kind="run", id="invoice-waits"), action="query"), title=""
+        )
+        running.look(Intent(request_id="", source=url, item=warm), CancelToken())
+        yield running, journal
+    journal.close()
+
+
+@pytest.fixture
+def operator(shop: Shop, bridge: Any, execution: tuple[Execution, Journal]) -> Operator:
+    return Operator(shop, bridge, *execution)
+
+
+def test_a_signal_reaches_the_code_and_names_its_sender(operator: Operator) -> None:
+    run = operator.start("fulfil_order", True)
+    item = operator.plan(run, "signal", name="approve_order", args='["ann"]')
+    assert "approve_order" in item.calls[0] and item.dedupes and not item.refused
+    assert item.copy_as["CLI"].startswith("temporal workflow signal --workflow-id acted-")
+    receipt = operator.execute(item)
+    assert receipt.outcome.verdict is Verdict.APPLIED and not receipt.outcome.pending
+    [event] = operator.events(run, "WorkflowExecutionSignaled")
+    assert event.attributes["identity"].startswith("playhead:")
+    assert event.attributes["requestId"] == receipt.request_id
+    operator.until(lambda: operator.run(run).status is Status.COMPLETED)
+
+
+def test_the_same_request_twice_is_one_signal(operator: Operator) -> None:
+    run = operator.start()
+    item, id_ = operator.plan(run, "signal", name="send_to", args="order-0009"), new_request_id()
+    # What was planned still holds after the first: the server drops the second.
+    first, second = (operator.execute(item, id_) for _ in range(2))
+    assert first.outcome.verdict is second.outcome.verdict is Verdict.APPLIED
+    assert len(operator.events(run, "WorkflowExecutionSignaled")) == 1
+
+
+def test_cancelling_asks_the_code(operator: Operator) -> None:
+    run = operator.start()
+    receipt = operator.act(run, "cancel")
+    assert receipt.outcome.verdict is Verdict.APPLIED
+    [event] = operator.events(run, "WorkflowExecutionCancelRequested")
+    assert REASON in event.attributes["cause"] and receipt.request_id in event.attributes["cause"]
+    operator.until(lambda: operator.run(run).status is Status.CANCELLED)
+    specs = operator.specs(run)
+    assert "The run is over (Canceled)" in specs["cancel"].disabled
+    assert not specs["reset"].disabled and not specs["delete"].disabled
+
+
+def test_terminating_ends_it_at_once_with_reason_and_identity(operator: Operator) -> None:
+    run = operator.start("send_invoice", queue="nobody")
+    item = operator.plan(run, "terminate")
+    assert "not told" in item.side_effects[0] and item.irreversible
+    receipt = operator.execute(item)
+    assert receipt.outcome.verdict is Verdict.APPLIED
+    assert ("status", "Running", "Terminated") in [(c.what, c.before, c.after) for c in receipt.changes]
+    [event] = operator.events(run, "WorkflowExecutionTerminated")
+    assert event.attributes["reason"] == REASON and event.attributes["identity"].startswith("playhead:")
+
+
+def test_no_worker_is_said_before(operator: Operator) -> None:
+    run = operator.start("send_invoice", queue="nobody")
+    assert "when a worker polls task queue nobody" in operator.specs(run)["signal"].effect
+    item = operator.plan(run, "signal", name="send_to", args='"x"')
+    assert any("No worker polls task queue nobody" in one for one in item.warnings)
+    receipt = operator.execute(item)
+    assert receipt.outcome.verdict is Verdict.APPLIED and "no worker" in receipt.outcome.pending
+
+
+def test_a_run_that_ended_meanwhile_is_left_alone_and_says_who_won(operator: Operator) -> None:
+    run = operator.start()
+    item = operator.plan(run, "signal", name="send_to", args="x")
+    operator.shop.worker.ask("terminate", run.id)
+    receipt = operator.execute(item)
+    assert receipt.outcome.stale and receipt.outcome.verdict is Verdict.NOT_APPLIED
+    told = "\n".join(receipt.outcome.evidence)
+    assert "status was Running when it was planned, and is Terminated" in told
+    assert "WorkflowExecutionTerminated by shop-worker" in told
+    assert not operator.events(run, "WorkflowExecutionSignaled")
+
+
+def reset_one(operator: Operator) -> tuple[Target, Any]:
+    """An order that waits for its approval, signalled in vain, and the plan of its reset to its second activity."""
+    run = operator.start("fulfil_order", True)
+    operator.until(lambda: operator.events(run, "TimerStarted"))
+    operator.shop.worker.ask("signal", run.id, "approve_order", "")
+    operator.until(
+        lambda: (
+            len(operator.events(run, "WorkflowTaskCompleted"))
+            == len(operator.events(run, "WorkflowTaskScheduled"))
+        )
+    )
+    charge = operator.events(run, "ActivityTaskScheduled")[1]
+    return run, operator.plan(run, "reset", step=charge.step_id)
+
+
+def test_a_reset_shows_what_it_keeps_applies_and_does_again(operator: Operator) -> None:
+    run, item = reset_one(operator)
+    assert not item.refused and item.new_run and not item.dedupes
+    words = {change.what: change.after for change in item.changes}
+    assert words["this run"] == "Terminated, when the new run begins"
+    assert words["activity charge_card"] == "executed again"
+    assert "activity validate_order" not in words
+    assert words["child fraud_check"] == "started again"
+    assert words["signal approve_order"] == "applied again"
+    assert words["kept"].startswith("events 1 to ")
+    assert "1 activities are executed again" in item.side_effects[0]
+    receipt = operator.execute(item)
+    assert receipt.outcome.verdict is Verdict.APPLIED and receipt.outcome.new_ref is not None
+    assert operator.run(run).status is Status.TERMINATED
+    new = Target(kind="run", id=run.id, ref=receipt.outcome.new_ref)
+    assert operator.run(new).status is Status.RUNNING
+    [failed] = operator.events(new, "WorkflowTaskFailed")
+    assert failed.position == item.staged.args["event"]
+    assert operator.look(item, receipt.request_id).new_ref == receipt.outcome.new_ref
+
+
+def test_a_reset_that_was_overtaken_is_not_sent(operator: Operator) -> None:
+    run, item = reset_one(operator)
+    operator.shop.worker.ask("signal", run.id, "approve_order", "bob")
+    receipt = operator.execute(item)
+    assert receipt.outcome.stale
+    assert any(
+        "WorkflowExecutionSignaled approve_order by shop-worker" in line for line in receipt.outcome.evidence
+    )
+
+
+def test_a_reset_leaves_signals_out_when_asked(operator: Operator) -> None:
+    run, _ = reset_one(operator)
+    item = operator.plan(run, "reset", to="first workflow task", signals=False)
+    assert ("signal approve_order", "left out") in [(c.what, c.after) for c in item.changes]
+    assert "--reapply-exclude Signal" in item.copy_as["CLI"]
+    refused = operator.plan(run, "reset", event=5)
+    assert "Event 5 is" in refused.refused and "Near it: 4" in refused.refused
+
+
+def test_an_update_answers(operator: Operator) -> None:
+    run = operator.start("fulfil_order", True)
+    receipt = operator.act(run, "update", name="change_address", args='"there"')
+    assert receipt.outcome.verdict is Verdict.APPLIED
+    assert ("answer", '"here"') in [(c.what, c.after) for c in receipt.changes]
+    rejected = operator.act(run, "update", name="change_address", args='""')
+    assert rejected.outcome.verdict is Verdict.NOT_APPLIED
+    assert any("an address is needed" in line for line in rejected.outcome.evidence)
+
+
+def test_a_query_answers_and_changes_nothing(operator: Operator) -> None:
+    run = operator.start("fulfil_order", True)
+    receipt = operator.act(run, "query", name="approval")
+    assert receipt.outcome.verdict is Verdict.APPLIED
+    assert ("answer", '""') in [(c.what, c.after) for c in receipt.changes]
+    unknown = operator.act(run, "query", name="nothing_like_it")
+    assert unknown.outcome.verdict is Verdict.NOT_APPLIED and "nothing_like_it" in unknown.outcome.evidence[0]
+
+
+def test_pausing_and_unpausing_undo_each_other(operator: Operator) -> None:
+    run = operator.start()
+    paused = operator.act(run, "pause")
+    assert paused.outcome.verdict is Verdict.APPLIED and operator.run(run).status is Status.PAUSED
+    specs = operator.specs(run)
+    assert "paused already" in specs["pause"].disabled and "takes no updates" in specs["update"].disabled
+    assert REASON in specs["pause"].disabled
+    assert paused.inverse is not None and paused.inverse.action == "unpause"
+    [item] = operator.bridge.plan((paused.inverse,), NEVER)
+    assert operator.execute(item).outcome.verdict is Verdict.APPLIED
+    assert operator.run(run).status is Status.RUNNING
+
+
+def test_deleting_a_running_one_asks_twice(operator: Operator) -> None:
+    run = operator.start()
+    assert "terminates it" in operator.plan(run, "delete").refused
+    item = operator.plan(run, "delete", terminate=True)
+    assert item.danger is Danger.DESTROYS and item.title.startswith("Terminate and delete")
+    receipt = operator.execute(item)
+    assert receipt.outcome.verdict is Verdict.APPLIED
+    assert operator.look(item).verdict is Verdict.UNKNOWN
+
+
+def test_settling_knows_by_the_requests_id(operator: Operator) -> None:
+    run = operator.start()
+    item = operator.plan(run, "signal", name="send_to", args="x")
+    assert operator.look(item).verdict is Verdict.NOT_APPLIED
+    receipt = operator.execute(item)
+    assert operator.look(item, receipt.request_id).verdict is Verdict.APPLIED
+    assert operator.look(item).verdict is Verdict.NOT_APPLIED
+
+
+def test_a_refused_plan_is_not_sent(operator: Operator) -> None:
+    over = newest(operator.bridge, "invoice-terminated")
+    item = operator.plan(Target(kind="run", id=over.id, ref=over.ref), "terminate")
+    assert item.refused == "The run is over (Terminated)."
+    with pytest.raises(RejectedError):
+        operator.execute(item)
+    gone = operator.plan(Target(kind="run", id="x", ref=RunRef("workflow", "x", over.ref.run)), "cancel")
+    assert "does not know the run" in gone.refused

@@ -1,0 +1,85 @@
+"""A server in the real window and on the command line: browsed, tailed, and ended cleanly."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.run_page import RunPage
+from app.runs_page import RunsPage
+from app.settings import Settings
+from app.window import MainWindow
+from engine_bridge.model import Run, Status
+from tests.engines.temporal.shop import Shop
+
+PLAYHEAD = str(Path(sys.executable).with_name("playhead"))
+LONG = 30_000
+
+
+@pytest.fixture
+def window(qtbot: QtBot, shop: Shop) -> Iterator[MainWindow]:
+    window = MainWindow(Settings())
+    qtbot.addWidget(window)
+    window.show()
+    yield window
+    window.close()
+    window.sources.close_all()
+
+
+def shown_runs(qtbot: QtBot, window: MainWindow, shop: Shop) -> list[Run]:
+    window.open(shop.server.url)
+    qtbot.waitUntil(lambda: window.sources.all()[0].state in ("live", "failed"), timeout=LONG)
+    assert window.sources.all()[0].error is None
+    page = window.router.pages.get("runs")
+    assert isinstance(page, RunsPage)
+    qtbot.waitUntil(
+        lambda: page.view.model.rowCount() > 20 and page.view.model.item(0) is not None, timeout=LONG
+    )
+    rows = (page.view.model.item(row) for row in range(page.view.model.rowCount()))
+    return [run for run in rows if isinstance(run, Run)]
+
+
+def test_a_server_is_browsed_and_a_run_followed_to_its_end(
+    qtbot: QtBot, window: MainWindow, shop: Shop
+) -> None:
+    shop.worker.ask("start", "fulfil_order", "order-in-window", "order-in-window", True)
+    listed = shown_runs(qtbot, window, shop)
+    run = next(run for run in listed if run.id == "order-in-window")
+    window.focus.change(page="run", run=run.ref)
+    page = window.router.pages.get("run")
+    assert isinstance(page, RunPage)
+    feed = page.feed
+    qtbot.waitUntil(lambda: any(step.name == "timer" for step in feed.history.all_steps()), timeout=LONG)
+    shop.worker.ask("signal", "order-in-window", "approve_order", "ann")
+    qtbot.waitUntil(lambda: getattr(feed.history.run, "status", None) is Status.COMPLETED, timeout=LONG)
+    assert feed.complete
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["runs", "URL", "--filter", "status == failed", "--json"], ["show", "URL", "order-0009", "--json"]],
+)
+def test_commands_answer_and_end(shop: Shop, words: list[str]) -> None:
+    command = [PLAYHEAD, *(shop.server.url if word == "URL" else word for word in words)]
+    before = {process.pid for process in psutil.process_iter()}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert all(json.loads(line) for line in done.stdout.splitlines() if words[0] == "runs") and done.stdout
+    mine = [
+        p for p in psutil.process_iter() if p.pid not in before and shop.server.address in " ".join(_line(p))
+    ]
+    assert not mine
+
+
+def _line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
