@@ -28,7 +28,7 @@ POLL_S: Final = 20.0
 _LOOK_S: Final = 0.05
 _AGAIN_S: Final = 1.0
 _CLOSING: Final = 2
-_FIRST: Final = 1
+_PROTO: Final = 1
 
 
 class _Token(msgspec.Struct, frozen=True, array_like=True):
@@ -130,13 +130,14 @@ class DevClient(Client):
         branch = nodes.branch_of(found.shard, found.execution)
         most = max(request.maximum_page_size, 1)
         data, place = nodes.read(self.store, branch, token.place, found.next_event, cancel, most=most)
+        whole = len(data) < most
+        data, broken = _sound(data)
         event = _last_id(data[-1]) if data else token.event
         answer = GetWorkflowExecutionHistoryResponse()
         for one in data:
-            answer.raw_history.add(encoding_type=_FIRST, data=one)
-        whole = len(data) < most
+            answer.raw_history.add(encoding_type=_PROTO, data=one)
         # What is missing before the next event does not come any more.
-        goes_on = not whole or (not found.closed and event >= found.next_event - 1)
+        goes_on = not broken and (not whole or (not found.closed and event >= found.next_event - 1))
         if goes_on:
             answer.next_page_token = msgspec.json.encode(_Token(place, event))
         return answer, not data and goes_on
@@ -157,7 +158,7 @@ class DevClient(Client):
         found = self.state(request.execution, cancel)
         answer = GetWorkflowExecutionHistoryResponse()
         if found.closed:
-            answer.raw_history.add(encoding_type=_FIRST, data=self._last(found, cancel))
+            answer.raw_history.add(encoding_type=_PROTO, data=self._last(found, cancel))
         return answer
 
     def _reverse(self, request: Any, cancel: CancelToken) -> Any:
@@ -214,6 +215,16 @@ _ANSWERS: Final = {
 
 def _decoded(token: bytes) -> _Token:
     return msgspec.json.decode(token, type=_Token) if token else _Token()
+
+
+def _sound(data: list[bytes]) -> tuple[list[bytes], bool]:
+    """Nodes up to the first damaged one, of which the events before the damage; and whether there was one."""
+    for at, one in enumerate(data):
+        try:
+            protobuf.slices(one)
+        except protobuf.WireError as error:
+            return [*data[:at], one[: error.at]], True
+    return data, False
 
 
 def _last_id(data: bytes) -> int:

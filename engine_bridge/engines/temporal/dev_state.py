@@ -64,11 +64,12 @@ def find(store: Store, namespace: str, workflow_id: str, run_id: str, cancel: Ca
     shard, next_event, data, state = rows[0]
     try:
         parsed = messages.parse("Execution", data), messages.parse("State", state)
-    except _decode_error() as error:
+        following = int(next_event)
+    except (_decode_error(), ValueError, TypeError) as error:
         raise CorruptError(
             f"The record of {plain(workflow_id, 120)} cannot be read.", "It is damaged.", type(error).__name__
         ) from None
-    return State(int(shard), space, workflow_id, str(uuid.UUID(bytes=run)), int(next_event), *parsed)
+    return State(int(shard), space, workflow_id, str(uuid.UUID(bytes=run)), following, *parsed)
 
 
 def _decode_error() -> type[Exception]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import gzip
 import tempfile
 import uuid
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from engine_bridge.bridge import Sort
 from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.temporal import dev_messages as messages
 from engine_bridge.engines.temporal.dev_bridge import DevBridge
 from engine_bridge.history import History
 from engine_bridge.model import Run, RunRef
@@ -31,18 +33,25 @@ def write(path: Path) -> Path:
     return path
 
 
-def run_sql(path: Path, statement: str, *params: Any) -> list[Any]:
-    """Changes a database, as its server would."""
+@contextmanager
+def changing(path: Path) -> Iterator[Any]:
+    """A connection that writes, as the server would, in one transaction."""
     with closing(sqlite_module().connect(path, isolation_level=None)) as client:
-        found: list[Any] = client.execute(statement, params).fetchall()
-        return found
+        client.execute("BEGIN")
+        yield client
+        client.execute("COMMIT")
+
+
+def run_sql(path: Path, statement: str, *params: Any) -> None:
+    """Changes a database."""
+    with changing(path) as client:
+        client.execute(statement, params)
 
 
 def grow(path: Path) -> None:
     """Adds a completed run that is newer than all others: a copy of another one's record."""
     run_id = uuid.uuid4()
-    with closing(sqlite_module().connect(path, isolation_level=None)) as client:
-        client.execute("BEGIN")
+    with changing(path) as client:
         (old,) = client.execute(
             "SELECT run_id FROM executions_visibility WHERE workflow_id = 'agent-1' LIMIT 1"
         ).fetchone()
@@ -50,7 +59,6 @@ def grow(path: Path) -> None:
             client, "executions_visibility", old, run_id=str(run_id), start_time="2200-01-01 00:00:00.5+00:00"
         )
         _copy(client, "executions", uuid.UUID(old).bytes, run_id=run_id.bytes)
-        client.execute("COMMIT")
 
 
 def _copy(client: Any, table: str, old: Any, **changes: Any) -> None:
@@ -62,6 +70,11 @@ def _copy(client: Any, table: str, old: Any, **changes: Any) -> None:
         f"INSERT INTO {table} ({', '.join(columns)}) SELECT {listed} FROM {table} WHERE run_id = :old",
         values | {"old": old},
     )
+
+
+def aliases(data: bytes) -> dict[str, str]:
+    """Names of search attributes by column, of a namespace's record."""
+    return {entry.key: entry.value for entry in messages.parse("Namespace", data).config.aliases}
 
 
 def bridge(path: Path, namespace: str = "") -> DevBridge:
