@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from engine_bridge.bridge import Bridge, ConnectField, ConnectForm, Engine
 from engine_bridge.engines.temporal import url as urls
+from engine_bridge.errors import UnsupportedError
 
 if TYPE_CHECKING:
+    from engine_bridge.actions.model import Actor
     from engine_bridge.model import Event, Step
 
 _SQLITE_MAGIC = b"SQLite format 3\x00"
@@ -26,6 +28,14 @@ def _bridge(url: str, secret: str | None) -> Bridge:
     from engine_bridge.engines.temporal.file_bridge import FileBridge
 
     return FileBridge(url)
+
+
+def _actor(url: str, secret: str | None) -> Actor:
+    if url.partition("://")[0].lower() != urls.SERVER:
+        raise UnsupportedError("Only a server can be acted on.", "Open temporal://HOST:PORT/NAMESPACE.")
+    from engine_bridge.engines.temporal.act import TemporalActor
+
+    return TemporalActor(url, secret)
 
 
 def _decode_event(record: Any) -> Event:
@@ -83,6 +93,7 @@ ENGINE = Engine(
     title="Temporal",
     schemes=(urls.SERVER, urls.SQLITE, urls.FILE),
     bridge=_bridge,
+    actor=_actor,
     hosts={urls.SERVER: "process"},
     sniff=_sniff,
     folders=True,

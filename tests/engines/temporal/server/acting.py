@@ -1,4 +1,4 @@
-"""An operator on the shop's server: plans through the bridge, executes through the action core, as the application does."""
+"""An operator on the shop's server: plans through the bridge, executes through the action core, as the window does."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Operator:
         return history(self.bridge, self.run(target))
 
     def events(self, target: Target, name: str = "") -> list[Event]:
-        return [e for e in self.history(target).all_events() if name in e.name]
+        return [e for e in self.history(target).all_events() if name in ("", e.name)]
 
     def until(self, true: Callable[[], object], seconds: float = 15) -> None:
         deadline = time.monotonic() + seconds

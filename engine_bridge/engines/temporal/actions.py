@@ -1,0 +1,124 @@
+"""Operator actions on a Temporal server, as the bridge describes and plans them; reads only. The actor is act.py."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine_bridge.actions.model import ActionSpec, Danger, PlanItem, Staged, Target
+from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.temporal import (
+    actions_facts,
+    plan_message,
+    plan_reset,
+    plan_run,
+)
+from engine_bridge.engines.temporal.actions_facts import RunFacts
+from engine_bridge.engines.temporal.actions_read import Reads
+from engine_bridge.engines.temporal.client import Client
+from engine_bridge.engines.temporal.plan_base import Kind, Look, finish, refused
+from engine_bridge.errors import PlayheadError
+from engine_bridge.format import plain
+
+_SIGNAL: Final = Kind(
+    "Send a signal…", plan_message.signal_effect, plan_message.signal, plan_message.send_signal,
+    plan_message.signal_params, dedupes=True, glyph="signal",
+)  # fmt: skip
+_UPDATE: Final = Kind(
+    "Send an update…", plan_message.update_effect, plan_message.update, plan_message.send_update,
+    plan_message.update_params, dedupes=True, glyph="control",
+)  # fmt: skip
+_QUERY: Final = Kind(
+    "Ask a query…", plan_message.query_effect, plan_message.query, plan_message.send_query, plan_message.query_params,
+    dedupes=True, glyph="unknown",
+)  # fmt: skip
+_RESET: Final = Kind(
+    "Reset to a step…", plan_reset.effect, plan_reset.plan, plan_reset.send, plan_reset.params, glyph="back"
+)
+_CANCEL: Final = Kind(
+    "Cancel", plan_run.cancel_effect, plan_run.cancel, plan_run.send_cancel, dedupes=True, glyph="cancelled"
+)
+_TERMINATE: Final = Kind(
+    "Terminate", plan_run.terminate_effect, plan_run.terminate, plan_run.send_terminate, glyph="terminated"
+)
+_PAUSE: Final = Kind(
+    "Pause", plan_run.pause_effect, plan_run.pause, plan_run.send_pause, dedupes=True, glyph="paused",
+    undoes=("unpause",),
+)  # fmt: skip
+_UNPAUSE: Final = Kind(
+    "Unpause", plan_run.unpause_effect, plan_run.pause, plan_run.send_pause, dedupes=True, glyph="running",
+    undoes=("pause",),
+)  # fmt: skip
+_DELETE: Final = Kind(
+    "Delete", plan_run.delete_effect, plan_run.delete, plan_run.send_delete, plan_run.delete_params,
+    Danger.DESTROYS, glyph="trash",
+)  # fmt: skip
+
+_RUN: Final = {
+    "signal": _SIGNAL,
+    "update": _UPDATE,
+    "query": _QUERY,
+    "reset": _RESET,
+    "cancel": _CANCEL,
+    "terminate": _TERMINATE,
+    "pause": _PAUSE,
+    "unpause": _UNPAUSE,
+    "delete": _DELETE,
+}
+_STEP: Final = {name: _RUN[name] for name in ("reset",)}
+_TARGETS: Final[dict[str, dict[str, Kind]]] = {"run": _RUN, "step": _STEP}
+
+
+def kind_of(staged: Staged) -> Kind | None:
+    """The action, None where its target has no such."""
+    return _TARGETS.get(staged.target.kind, {}).get(staged.action)
+
+
+def specs(client: Client, target: Target, cancel: CancelToken) -> list[ActionSpec]:
+    """What can be done to a target now. Raises NotFoundError; [] for kinds that nothing can be done to."""
+    kinds = _TARGETS.get(target.kind, {})
+    if not kinds:
+        return []
+    reads = Reads(client, cancel)
+    facts = actions_facts.read(reads, Staged(target=target, action=""))
+    return [
+        _spec(Look(Staged(target=target, action=name), facts, reads), kind) for name, kind in kinds.items()
+    ]
+
+
+def _spec(look: Look, kind: Kind) -> ActionSpec:
+    effect, disabled = kind.effect(look)
+    return ActionSpec(
+        id=look.staged.action,
+        title=kind.title,
+        effect=effect,
+        params=() if disabled else kind.params(look),
+        disabled=disabled,
+        danger=kind.danger,
+        bulk=isinstance(look.facts, RunFacts) and kind.bulk,
+        dedupes=kind.dedupes,
+        glyph=kind.glyph,
+        undoes=kind.undoes,
+    )
+
+
+def plan(client: Client, staged: tuple[Staged, ...], cancel: CancelToken) -> list[PlanItem]:
+    """What staged actions will do, one item each, in order."""
+    reads, items = Reads(client, cancel), []
+    for number, one in enumerate(staged):
+        cancel.progress(number, len(staged), "planning")
+        items.append(_plan(reads, one))
+    return items
+
+
+def _plan(reads: Reads, staged: Staged) -> PlanItem:
+    kind = kind_of(staged)
+    title = f"{staged.action} {plain(staged.target.id, 120)}"
+    if kind is None:
+        return refused(staged, title, f"There is no action {staged.action} on {staged.target.kind}.")
+    try:
+        look = Look(staged, actions_facts.read(reads, staged), reads)
+        why = kind.effect(look)[1]
+        return refused(staged, title, why) if why else finish(look, kind.plan(look))
+    except PlayheadError as error:
+        reads.cancel.raise_if_cancelled()
+        return refused(staged, title, str(error))

@@ -1,0 +1,118 @@
+"""What actions read of a server: a run described, its events, what the server can. The bridge's and the actor's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.temporal.client import Client, pages
+from engine_bridge.engines.temporal.events import RawEvent
+from engine_bridge.engines.temporal.protobuf import normal
+from engine_bridge.engines.temporal.server_history import bytes_of, events_of
+from engine_bridge.errors import NotFoundError, PlayheadError
+from engine_bridge.model import RunRef
+
+_PAGE: Final = 1_000
+_MOST: Final = 20
+_WORKFLOW_TASKS: Final = 1
+
+
+class Reads:
+    """Reads of one plan or one execution; what does not change meanwhile is asked once."""
+
+    def __init__(self, client: Client, cancel: CancelToken) -> None:
+        self.client = client
+        self.cancel = cancel
+        self._pollers: dict[str, int | None] = {}
+        self._can_pause: bool | None = None
+
+    @property
+    def namespace(self) -> str:
+        return self.client.source.namespace
+
+    def call(self, rpc: str, request: Any, what: str = "") -> Any:
+        """One call that reads. Raises NotFoundError and ConnectError."""
+        return self.client.call(rpc, request, self.cancel, what=what)
+
+    def describe(self, ref: RunRef) -> Any:
+        """The server's description of a run, of the newest where the run id is empty. Raises NotFoundError."""
+        from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
+
+        request = DescribeWorkflowExecutionRequest(namespace=self.namespace, execution=execution(ref))
+        return self.call("describe_workflow_execution", request, f"the run {ref.group} ({ref.run})")
+
+    def since(self, ref: RunRef, after: int) -> list[RawEvent]:
+        """The events of a run after an id, in their order; read from the end."""
+        return [normal(event) for event in self._back(ref, after)][::-1]
+
+    def _back(self, ref: RunRef, after: int) -> Iterator[Any]:
+        from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
+
+        request = GetWorkflowExecutionHistoryReverseRequest(
+            namespace=self.namespace, execution=execution(ref), maximum_page_size=_PAGE
+        )
+        asked = pages(self.client, "get_workflow_execution_history_reverse", request, self.cancel, most=_MOST)
+        for answer in asked:
+            for event in answer.history.events:
+                if event.event_id <= after:
+                    return
+                yield event
+
+    def history(self, ref: RunRef) -> list[RawEvent]:
+        """The whole history."""
+        return [event for answer in self._pages(ref, None) for event in events_of(answer)]
+
+    def started(self, ref: RunRef) -> Any:
+        """The first event's attributes, as the server's message (payloads as they are)."""
+        from temporalio.api.history.v1 import History
+
+        for answer in self._pages(ref, 1):
+            return History.FromString(bytes_of(answer)).events[0].workflow_execution_started_event_attributes
+        raise NotFoundError("The server gave no history of the run.")
+
+    def _pages(self, ref: RunRef, most: int | None) -> Iterator[Any]:
+        from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
+
+        request = GetWorkflowExecutionHistoryRequest(
+            namespace=self.namespace, execution=execution(ref), maximum_page_size=_PAGE
+        )
+        return pages(self.client, "get_workflow_execution_history", request, self.cancel, most=most)
+
+    def pollers(self, queue: str) -> int | None:
+        """How many workers poll a task queue for workflow tasks; None where the server does not tell."""
+        if queue not in self._pollers:
+            self._pollers[queue] = self._poll(queue)
+        return self._pollers[queue]
+
+    def _poll(self, queue: str) -> int | None:
+        from temporalio.api.taskqueue.v1 import TaskQueue
+        from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+
+        request = DescribeTaskQueueRequest(
+            namespace=self.namespace,
+            task_queue=TaskQueue(name=queue),
+            task_queue_type=_WORKFLOW_TASKS,  # type: ignore[arg-type]  # the generated enum is an int
+        )
+        try:
+            return len(self.call("describe_task_queue", request).pollers)
+        except PlayheadError:
+            self.cancel.raise_if_cancelled()
+            return None
+
+    def can_pause(self) -> bool:
+        """Whether the namespace can pause runs."""
+        if self._can_pause is None:
+            from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+
+            request = DescribeNamespaceRequest(namespace=self.namespace)
+            answer = self.call("describe_namespace", request)
+            self._can_pause = bool(getattr(answer.namespace_info.capabilities, "workflow_pause", False))
+        return self._can_pause
+
+
+def execution(ref: RunRef) -> Any:
+    """A reference as the API's message."""
+    from temporalio.api.common.v1 import WorkflowExecution
+
+    return WorkflowExecution(workflow_id=ref.group, run_id=ref.run)
