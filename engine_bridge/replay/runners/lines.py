@@ -28,17 +28,26 @@ class LineTracer:
         self._before: dict[int, tuple[types.FrameType, dict[str, Any]]] = {}
         self._weight = 0
         self._monitoring = getattr(sys, "monitoring", None)
+        self._tool = 0
 
     def start(self) -> None:
         """From now on, in every thread but (without monitoring) those that began before ``trace_threads``."""
         if self._monitoring is not None:
             monitoring = self._monitoring
-            tool = next(tool for tool in _TOOLS if monitoring.get_tool(tool) is None)
+            tool = self._tool = next(tool for tool in _TOOLS if monitoring.get_tool(tool) is None)
             monitoring.use_tool_id(tool, "playhead")
             monitoring.register_callback(tool, monitoring.events.LINE, self._on_line)
             monitoring.set_events(tool, monitoring.events.LINE)
         else:
             _Waiting.tracer = self
+
+    def stop(self) -> None:
+        """Lines are not wanted any more; ``start`` may be called again."""
+        if self._monitoring is not None:
+            self._monitoring.set_events(self._tool, 0)
+            self._monitoring.free_tool_id(self._tool)
+        else:
+            _Waiting.tracer = None
 
     def here(self) -> None:
         """User code will run in this very thread: for engines that replay in the thread that they are called in."""

@@ -13,21 +13,26 @@ def mentioned(place: dict[str, Any], names: set[str]) -> int:
         tree = ast.parse("".join(linecache.getlines(place["file"])))
     except (SyntaxError, ValueError, KeyError, RecursionError):
         return 0
-    line = place.get("line", 0)
+    line, wanted = place.get("line", 0), {_plain_name(name) for name in names}
     inside = [
         node
         for node in ast.walk(tree)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         and node.lineno <= line <= (node.end_lineno or 0)
     ]
-    if not inside:
+    if not inside or not wanted:
         return 0
     lines = [
         getattr(node, "lineno", 0)
         for node in ast.walk(min(inside, key=lambda node: (node.end_lineno or 0) - node.lineno))
-        if _identifier(node) in names
+        if _plain_name(_identifier(node)) in wanted
     ]
     return min((one for one in lines if one > line), default=0)
+
+
+def _plain_name(name: str) -> str:
+    """``ChargeCard`` and ``charge_card`` are one: a workflow's type is often its class' name written otherwise."""
+    return name.replace("_", "").lower()
 
 
 def _identifier(node: ast.AST) -> str:

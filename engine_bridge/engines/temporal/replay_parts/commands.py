@@ -31,7 +31,6 @@ _NAMED = {
     "schedule_activity": "activity_type",
     "schedule_local_activity": "activity_type",
     "start_child_workflow_execution": "workflow_type",
-    "continue_as_new_workflow_execution": "workflow_type",
     "signal_external_workflow_execution": "signal_name",
     "set_patch_marker": "patch_id",
 }

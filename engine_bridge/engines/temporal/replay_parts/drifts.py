@@ -91,6 +91,8 @@ class Drifts:
             pairs.append(("task queue", event.about.task_queue.name, asked.about.task_queue))
         if asked.what == "start_child_workflow_execution":
             pairs.append(("child id", event.about.workflow_id, asked.about.workflow_id))
+        if asked.what == "continue_as_new_workflow_execution":
+            pairs.append(("next type", event.about.workflow_type.name, asked.about.workflow_type))
         if asked.what == "signal_external_workflow_execution":
             held, given = (
                 event.about.workflow_execution.workflow_id,

@@ -16,10 +16,6 @@ _CORE = re.compile(r'message: "(.*?)", (?:source|stack_trace)', re.S)
 _EVENT = re.compile(r"HistoryEvent ?[({{] ?(?:id|event_id): (\d+)")
 _LINE = re.compile(r'^\s*File "(.+)", line (\d+), in (.+)$', re.M)
 _NDE = ("ondeterminism", "TMPRL1100", "ondeterministic")
-_DOES = {
-    "timer": ("sleep", "wait_condition", "wait_for", "timeout"),
-    "child workflow": ("execute_child_workflow", "start_child_workflow"),
-}
 
 
 class Ending:
@@ -49,6 +45,8 @@ class Ending:
 
     def _held(self) -> dict[str, Any]:
         walk = self._walk
+        if walk.failure is not None:
+            return self._failed_task()
         if self._recorded.closed:
             return {"outcome": "same", "drift": walk.drift}
         now = walk.now or {
@@ -106,23 +104,33 @@ class Ending:
     # -- where ----------------------------------------------------------------------------------------------
 
     def _divergence(self) -> dict[str, Any]:
+        asked = self._walk.commands.items()
+        local = {str(seq): one.name for (what, seq), one in asked if what == "schedule_local_activity"}
         for answer in self._walk.answers:
             if answer.recorded and answer.task is not None:
-                parting = parting_of(answer.task, answer.asked)
+                parting = parting_of(answer.task, answer.asked, local)
                 if parting is not None:
                     return self._told(answer, parting)
         return self._by_core()
 
     def _by_core(self) -> dict[str, Any]:
-        """Core knows better than the commands: what it says, at the line that the code is at."""
+        """Core knows better than the commands: what it says, at the command that differs or the line the code is at."""
         found = _EVENT.search(self.said)
         event = self._recorded.by_id.get(int(found[1])) if found else None
-        last = self._walk.answers[-1] if self._walk.answers else None
-        position = event.id if event is not None else last.started if last is not None else None
+        asked = None
+        if event is None and self._walk.drift:
+            last = self._walk.drift[-1]["step_id"]
+            known = (one for answer in self._walk.answers for one in answer.asked if one.event is not None)
+            asked = next((one for one in known if str(one.event.id) == last), None)
+            event = asked.event if asked is not None else None
+        started = self._walk.answers[-1].started if self._walk.answers else None
+        position = event.id if event is not None else started
         return {
             "kind": "other step", "expected": told_event(event) if event is not None else "what is recorded",
-            "actual": "something else", "step_id": str(position or ""), "position": position,
-            "at": self._walk.last_place, "message": _sentence(self.said),
+            "actual": f"another {asked.words}" if asked is not None else "something else",
+            "step_id": str(position or ""), "position": position,
+            "at": (where(asked.site["stack"]) if asked is not None else {}) or self._walk.last_place,
+            "message": _sentence(self.said),
         }  # fmt: skip
 
     def _told(self, answer: Answer, parting: Parting) -> dict[str, Any]:
@@ -132,12 +140,15 @@ class Ending:
         next_held = event or next(iter(self._behind(answer)), None)
         kind, why = self._explained(answer, parting, at, next_held)
         expected = told_event(event) if event is not None else "nothing more in this workflow task"
-        actual = asked.words if asked is not None else "waits" if not self._walk.ended else "nothing more"
+        actual = asked.words if asked is not None else _nothing(event, self._walk.ended)
         position = event.id if event is not None else answer.task.completed if answer.task else answer.started
-        return {
+        told = {
             "kind": kind, "expected": expected, "actual": actual, "step_id": str(position), "position": position,
             "at": at, "message": f"{why} {_sentence(self.said)}".strip(),
         }  # fmt: skip
+        if self._walk.recorder.record == "places" and asked is not None and asked.type in ENDS:
+            told["after"] = True  # the line is that of the last wait before it
+        return told
 
     def _behind(self, answer: Answer) -> list[Happened]:
         """Events of commands that the history has after an answer."""
@@ -176,24 +187,24 @@ class Ending:
         self, answer: Answer, event: Happened, asked: Any, at: dict[str, Any], said: str
     ) -> tuple[str, str]:
         """Put in, taken out, moved or replaced: told by what the history has next and the text behind the line."""
-        later = [one for one in self._recorded.behind(event.id + 1) if one.type in _STEPS]
+        later = [one.key for one in self._recorded.behind(event.id + 1) if one.type in _STEPS]
         given = [one.key for one in answer.asked]
-        if event.key in given[given.index(asked.key) + 1 :]:
-            if any(
-                one.key == asked.key
-                for one in (answer.task.events if answer.task else ())
-                if one.id > event.id
-            ):
+        comes = event.key in given[given.index(asked.key) + 1 :] or mentioned(
+            at, _names_of(event.type, event.name)
+        )
+        if comes:
+            again = mentioned(at, _names_of(asked.type, asked.name))
+            if asked.key in later and not again:
                 return "other step", f"{said} Both are there: the order probably changed."
             return "extra step", f"{said} {asked.words.capitalize()} is probably new."
-        line = mentioned(at, {event.name} if event.name else set(_DOES.get(told_event(event), ())))
-        if later and later[0].key == asked.key:
-            if line:
-                return "other step", f"{said} It comes later, at line {line}: the order probably changed."
+        if later[:1] == [asked.key] or (asked.event is not None and asked.event.id > event.id):
             return "missing step", f"{said} {told_event(event).capitalize()} is probably left out."
-        if line:
-            return "extra step", f"{said} {asked.words.capitalize()} is probably new."
         return "other step", f"{said} It is probably replaced, renamed or removed."
+
+
+def _names_of(type_: str, name: str) -> set[str]:
+    """What the text would call a command by."""
+    return {name} if name else {"sleep"} if type_ == "TimerStarted" else set()
 
 
 _STEPS = frozenset(
@@ -202,6 +213,15 @@ _STEPS = frozenset(
         "SignalExternalWorkflowExecutionInitiated", "NexusOperationScheduled",
     }
 )  # fmt: skip
+
+
+def _nothing(event: Happened | None, ended: bool) -> str:
+    """What the code does in place of a command: nothing of that name, or it waits."""
+    if event is not None and event.type == "WorkflowExecutionUpdateAccepted":
+        return "no handler that accepts it"
+    if event is not None and (event.is_patch or event.is_local):
+        return f"no {told_event(event)}"
+    return "nothing more" if ended else "waits"
 
 
 def _gives(words: str) -> str:

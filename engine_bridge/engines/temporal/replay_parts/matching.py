@@ -18,6 +18,7 @@ _TAKEN_BACK = {
     "cancel_child_workflow_execution": "start_child_workflow_execution",
     "request_cancel_nexus_operation": "schedule_nexus_operation",
 }
+_ACCEPTED = "WorkflowExecutionUpdateAccepted"
 _MAYBE = frozenset(
     {"request_cancel_activity", "cancel_child_workflow_execution", "request_cancel_nexus_operation"}
 )
@@ -67,7 +68,7 @@ def identity_of(event: Happened) -> str:
         return str(about.activity_id)
     if event.type == "StartChildWorkflowExecutionInitiated":
         return str(about.workflow_id)
-    if event.type.startswith("WorkflowExecutionUpdateA"):
+    if event.type == _ACCEPTED:
         return str(about.protocol_instance_id)
     return str(event.marked.get("seq") or "") if event.is_local else ""
 
@@ -84,20 +85,30 @@ def identity_asked(asked: Asked) -> str:
     return str(about.protocol_instance_id) if asked.what == "update_response" else ""
 
 
-def parting_of(task: Task, asked: list[Asked]) -> Parting | None:
-    """Where a workflow task's commands and events part, None when they do not."""
-    wanted = ordered_events(task, asked)
-    given = ordered_commands(asked)
+def parting_of(task: Task, asked: list[Asked], local: dict[str, str]) -> Parting | None:
+    """Where a workflow task's commands and events part, None when they do not.
+
+    ``local`` are the types of local activities by number, of the whole run.
+    """
+    found = [_in_order(task, asked), _named(task, asked, local)]
+    return min((one for one in found if one is not None), key=_place_of, default=None)
+
+
+def _place_of(parting: Parting) -> float:
+    return parting.event.id if parting.event is not None else float("inf")
+
+
+def _in_order(task: Task, asked: list[Asked]) -> Parting | None:
+    wanted, given = ordered_events(task, asked), ordered_commands(asked)
     for at, (event, command) in enumerate(zip(wanted, given, strict=False)):
         if event.key != command.key:
             return Parting(event, command, at)
     at = min(len(wanted), len(given))
     if len(wanted) > at:
-        return Parting(wanted[at], None, at)
+        local = [one for one in asked if one.what == "schedule_local_activity"]
+        return Parting(wanted[at], local[-1] if local else None, at)
     extra = [command for command in given[at:] if command.what not in _MAYBE]
-    if extra:
-        return Parting(None, extra[0], at)
-    return _named(task, asked, at)
+    return Parting(None, extra[0], at) if extra else None
 
 
 def ordered_events(task: Task, asked: list[Asked]) -> list[Happened]:
@@ -138,14 +149,16 @@ def cancelled_seq(asked: Asked) -> int:
     return int(getattr(asked.about, "child_workflow_seq", 0) or asked.seq)
 
 
-def _named(task: Task, asked: list[Asked], at: int) -> Parting | None:
-    """Patches and updates have names: one that the history has must be commanded in the same task."""
-    names: dict[str, Any] = {}
-    for one in asked:
-        names[one.name if one.what == "set_patch_marker" else identity_asked(one)] = one
+def _named(task: Task, asked: list[Asked], local: dict[str, str]) -> Parting | None:
+    """Patches, updates and local activities have names: those that the history has must be commanded."""
+    patches = {one.name for one in asked if one.what == "set_patch_marker"}
+    accepted = {identity_asked(one) for one in asked if one.type == _ACCEPTED}
     for event in task.events:
-        if event.is_patch and event.name not in names and not event.marked.get("deprecated"):
-            return Parting(event, None, at)
-        if event.type == "WorkflowExecutionUpdateAccepted" and identity_of(event) not in names:
-            return Parting(event, None, at)
+        if event.is_patch and event.name not in patches and not event.marked.get("deprecated"):
+            return Parting(event, None, 0)
+        if event.type == _ACCEPTED and identity_of(event) not in accepted:
+            return Parting(event, None, 0)
+        if event.is_local and local.get(identity_of(event)) != event.name:
+            instead = (one for one in asked if one.name == event.name)
+            return Parting(event, next(instead, None), 0)
     return None

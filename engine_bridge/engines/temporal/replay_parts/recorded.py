@@ -69,7 +69,7 @@ def _name(event: Happened) -> str:
     about, type_ = event.about, event.type
     if type_ == "ActivityTaskScheduled":
         return str(about.activity_type.name)
-    if type_ in ("StartChildWorkflowExecutionInitiated", "WorkflowExecutionContinuedAsNew"):
+    if type_ == "StartChildWorkflowExecutionInitiated":
         return str(about.workflow_type.name)
     if type_ == "SignalExternalWorkflowExecutionInitiated":
         return str(about.signal_name)

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine_bridge.engines.temporal.replay_parts.drifts import seconds
 from engine_bridge.engines.temporal.replay_parts.sites import TASKS, Sites, where
+from engine_bridge.replay.runners.frames import awaited_frames
 from engine_bridge.replay.runners.pictures import STEP_NODES, Painter
 
 _FEW = 3
@@ -42,6 +43,7 @@ class Waits:
         self._sites = sites
         self._asked = asked
         self.main = getattr(instance, "_primary_task", None)
+        self._limits: dict[int, Awaited] = {}
         self._by_future = self._pending()
 
     def _pending(self) -> dict[int, Awaited]:
@@ -62,9 +64,11 @@ class Waits:
             found[id(handle)] = awaited
         for seq, handle in list(getattr(self._instance, "_pending_timers", {}).items()):
             awaited = Awaited("sleeping", "timer", self._asked.get(("start_timer", seq)))
-            for argument in getattr(handle, "_args", None) or ():
-                if asyncio.isfuture(argument):
-                    found[id(argument)] = awaited
+            for future in _set_by(handle):
+                found[id(future)] = awaited
+            limited = getattr(getattr(getattr(handle, "_callback", None), "__self__", None), "_task", None)
+            if limited is not None:
+                self._limits[id(limited)] = awaited
         for seq, handle in list(getattr(self._instance, "_pending_nexus_operations", {}).items()):
             asked = self._asked.get(("schedule_nexus_operation", seq))
             awaited = Awaited("step", asked.name if asked is not None else "a Nexus operation", asked)
@@ -75,10 +79,19 @@ class Waits:
         return found
 
     def of(self, task: Any) -> list[Awaited]:
-        """What a task waits for; of a gather all that is left of it."""
+        """What a task waits for; of a gather, a wait or a time limit what is inside it that is left."""
         found: dict[int, Awaited] = {}
-        self._follow(getattr(task, "_fut_waiter", None), found, 0)
-        return list(found.values())
+        for inner in _inside(task):
+            self._follow(inner, found, 0)
+        if not found:
+            self._follow(getattr(task, "_fut_waiter", None), found, 0)
+        return sorted(found.values(), key=lambda one: _RANK.get(one.kind, 9))
+
+    def _limit(self) -> list[Awaited]:
+        """The time limit of what the main task waits for."""
+        waiter = self._by_future.get(id(getattr(self.main, "_fut_waiter", None)))
+        limit = self._limits.get(id(self.main)) or waiter
+        return [limit] if limit is not None else []
 
     def _follow(self, future: Any, found: dict[int, Awaited], depth: int) -> None:
         if future is None or depth > _DEEP:
@@ -92,7 +105,8 @@ class Waits:
             if not child.done():
                 self._follow(child, found, depth + 1)
         if isinstance(future, asyncio.Task):
-            self._follow(getattr(future, "_fut_waiter", None), found, depth + 1)
+            for inner in _inside(future) or [getattr(future, "_fut_waiter", None)]:
+                self._follow(inner, found, depth + 1)
 
     def everything(self) -> list[Awaited]:
         """All that is under way, each once."""
@@ -114,8 +128,9 @@ class Waits:
             "at": at,
             "step_id": first.step_id,
         }
-        if first.kind == "sleeping":
-            now["until_ns"] = first.until_ns
+        until = [one.until_ns for one in [*found, *self._limit()] if one.until_ns is not None]
+        if until:
+            now["until_ns"] = min(until)
         return now
 
     def tasks(self, paint: Painter) -> list[dict[str, Any]]:
@@ -146,6 +161,31 @@ class Waits:
         return {"name": words.get(now["kind"], f"waits for {now['what']}"), "stack": stack, "tasks": others}
 
 
+def _set_by(handle: Any) -> list[Any]:
+    """The futures that a timer's callback sets: its arguments, or what it closes over."""
+    cells = getattr(getattr(handle, "_callback", None), "__closure__", None) or ()
+    values = [*(getattr(handle, "_args", None) or ()), *(_content(cell) for cell in cells)]
+    return [value for value in values if asyncio.isfuture(value)]
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
+
+
+def _inside(task: Any) -> list[Any]:
+    """The futures inside asyncio.wait_for and asyncio.wait, whose own future says nothing of them."""
+    frames = awaited_frames(task.get_coro()) if isinstance(task, asyncio.Task) else []
+    if not frames or frames[-1].f_code.co_name not in _COMBINED:
+        return []
+    found = frames[-1].f_locals.get(_COMBINED[frames[-1].f_code.co_name])
+    several = found if isinstance(found, (set, list, tuple)) else [found]
+    return [one for one in several if asyncio.isfuture(one) and not one.done()]
+
+
+_COMBINED = {"wait_for": "fut", "_wait": "fs"}
 _RANK = {"waiting": 0, "step": 1, "child": 2, "sleeping": 3}
 
 

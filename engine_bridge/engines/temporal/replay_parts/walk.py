@@ -119,15 +119,16 @@ class Walk:
         found = answer.matcher.match(asked)
         if found is None and asked.what == "schedule_local_activity":
             # Its marker is with the workflow task in which it ended.
-            markers = (event for event in self.recorded.events if event.is_local)
-            found = next((e for e in markers if str(e.marked.get("seq")) == str(asked.seq)), None)
+            markers = [e for e in self.recorded.events if e.is_local and e.name == asked.name]
+            same = (e for e in markers if str(e.marked.get("seq")) == str(asked.seq))
+            found = next(same, next(iter(markers), None))
         return found
 
     def _line(self, asked: Asked) -> list[dict[str, Any]]:
         """The line that was executed last, for what the SDK commands after the code has returned."""
         last = self.recorder.lines.last
-        if asked.type not in ENDS or last is None:
-            return []
+        if asked.type not in (*ENDS, "WorkflowExecutionUpdateCompleted") or last is None:
+            return self._parked
         code, line = last
         function = getattr(code, "co_qualname", code.co_name)
         found = {"file": code.co_filename, "line": line, "function": function, "kind": "user"}
