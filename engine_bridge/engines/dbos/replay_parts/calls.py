@@ -129,10 +129,11 @@ class Calls:
         elif call is not None and call.taken:
             fid = call.taken
         else:
+            turns = self._state.turns
+            if turns is not None and call is not None:
+                turns.take_late(call, walk.result_of(child), context)
             context.function_id += 1
             fid = context.function_id
-            if call is not None:
-                call.taken = fid
         self._state.reach(walk, fid, "DBOS.getResult")
 
     def refusing(self, name: str) -> Any:

@@ -139,8 +139,11 @@ class Hooks:
         kind = self._state.recorder.files.kind(frame.f_code.co_filename)
         if kind == "engine" or frame.f_globals is globals():
             call = Call()
-            if getattr(func, "__name__", "") == "check_workflow_result":
+            name = getattr(func, "__name__", "")
+            if name == "check_workflow_result":
                 call.place = self._state.sites.line(frame)
+            elif name == "record_get_result":
+                call.site = self._state.sites.here(frame, 0)
         if call is not None or not self._state.counts_lines:
             func = functools.partial(self._uncounted, func)
         return turns.run(call, func, args, named)

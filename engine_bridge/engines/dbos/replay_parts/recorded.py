@@ -30,10 +30,9 @@ class Recorded:
             for row in tables.get("operation_outputs", ())
             if row["workflow_uuid"] == self.id
         }
-        # Rows come as they were written; those of a fork were copied, and keep only their times.
-        self._written = {} if self.row.get("forked_from") else {fid: n for n, fid in enumerate(self.steps)}
         own = (r for r in tables.get("workflow_input", ()) if r["workflow_uuid"] == self.id)
         self.inputs = next((row.get("inputs") for row in own), None) or self.row.get("inputs")
+        self._order: dict[int, tuple[int, int, int]] = {}
         self.last = max(self.steps, default=0)
         self.names = {row["function_name"] for row in self.steps.values()}
         self.children = _children(tables, self.id)
@@ -49,6 +48,10 @@ class Recorded:
             "output": self.row.get("output"),
             "error": self.row.get("error"),
         }
+        self.reads: dict[str, list[int]] = {}
+        for fid in sorted(self.steps):
+            if self.steps[fid]["function_name"] == "DBOS.getResult":
+                self.reads.setdefault(self.steps[fid].get("child_workflow_id") or "", []).append(fid)
         self.results = {
             row["child_workflow_id"]: row
             for row in reversed(list(self.steps.values()))
@@ -74,12 +77,26 @@ class Recorded:
         """Whether a recorded step is the time limit of the wait before it."""
         return self.name(fid) == "DBOS.sleep" and self.name(fid - 1) in TIMED
 
-    def order(self, fid: int) -> tuple[int, int]:
-        """Where a recorded step comes in the order of completion."""
-        if fid in self._written:
-            return (self._written[fid], fid)
-        done = self.steps.get(fid, {}).get("completed_at_epoch_ms")
-        return (_LAST if done is None else int(done), fid)
+    def order(self, fid: int) -> tuple[int, int, int]:
+        """Where a step comes in the order in which the code went on: a time, its place among equals, itself."""
+        if not self._order:
+            self._order = self._in_order()
+        return self._order.get(fid, (_LAST, fid, fid))
+
+    def _in_order(self) -> dict[int, tuple[int, int, int]]:
+        # Rows come as they were written, but for those that a fork copied. The code goes on when its row is written,
+        # which is later than the time in it; behind a sleep it does so at the time in its row.
+        written = not self.row.get("forked_from")
+        found: dict[int, tuple[int, int, int]] = {}
+        reached = 0
+        for number, (fid, row) in enumerate(self.steps.items()):
+            done = row.get("completed_at_epoch_ms")
+            time = _LAST if done is None else int(done)
+            if written and done is not None:
+                time = max(reached, time)
+                reached = reached if row["function_name"] == "DBOS.sleep" else time
+            found[fid] = (time, number if written else fid, fid)
+        return found
 
     def first_after(self, fid: int, name: str) -> int:
         """The first step of that name behind one, 0 when there is none."""

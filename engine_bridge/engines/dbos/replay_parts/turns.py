@@ -32,8 +32,8 @@ class Wait(BaseException):
 class Call:
     """One call of dbos through ``asyncio.to_thread``; ``fid`` is the step that it asked for.
 
-    ``taken`` is the id taken by an operation that takes one each time it is asked, ``place`` the line that waits for
-    a child; ``gone``: nobody waits for it any more.
+    ``place`` is the line that waits for a child, ``site`` that which reads its result, with the id ``taken`` for that;
+    ``gone``: nobody waits for it any more.
     """
 
     def __init__(self) -> None:
@@ -41,6 +41,7 @@ class Call:
         self.taken = 0
         self.place: dict[str, Any] = {}
         self.passed = False
+        self.site: dict[str, Any] = {"place": {}}
         self.gone = False
 
 
@@ -56,7 +57,7 @@ CALL: contextvars.ContextVar[Call | None] = contextvars.ContextVar("playhead_cal
 
 
 class Turns:
-    """Who may go on, for one walk. On the loop's thread, but for ``take``, ``ask``, ``park`` and ``nudge``.
+    """Who may go on, for one walk. On the loop, but for ``take``, ``ask``, ``park``, ``take_late``, ``nudge``.
 
     ``on_stall`` is called when the code waits for what is no operation at all, and nothing moves any more.
     """
@@ -64,12 +65,14 @@ class Turns:
     def __init__(self, walk: Walk, on_stall: Callable[[], None]) -> None:
         self.walk = walk
         self.loop: Any = None
+        self._thread = 0
         self._on_stall = on_stall
         self._lock = threading.Lock()
         self._active = 0
-        self._flying: dict[int, tuple[int, int]] = {}
+        self._flying: dict[int, tuple[int, int, int]] = {}
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._parked: dict[int, Parked] = {}
+        self._late: dict[int, tuple[Call, int, Any]] = {}
         self._settled = True
         self._looking = False
         self._jumps = 0
@@ -81,6 +84,7 @@ class Turns:
     def begin(self) -> None:
         """On the loop, before the workflow's first line."""
         self.loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         with suppress(AttributeError):
             self.loop.time = lambda: time.monotonic() + self._ahead
         self._look()
@@ -92,10 +96,17 @@ class Turns:
             del self.loop.time
 
     def take(self, fid: int) -> None:
-        """The code took the id of a step that the history holds."""
-        if not self.walk.recorded.is_timeout(fid):
-            with self._lock:
-                self._flying[fid] = self.walk.recorded.order(fid)
+        """The code took the id of a step that the history holds. Any thread."""
+        if self.walk.recorded.is_timeout(fid):
+            return
+        with self._lock:
+            self._flying[fid] = self.walk.recorded.order(fid)
+            # Others may take theirs in the same turn of the loop: nobody is first before it is at rest.
+            self._settled = False
+        if threading.get_ident() == self._thread:
+            self._look()
+        else:
+            self.nudge()
 
     def ask(self, call: Call | None, fid: int) -> None:
         """A recorded step wants its result: now, or (Wait) when those completed before it have theirs."""
@@ -104,8 +115,8 @@ class Turns:
                 self._flying.pop(fid, None)
                 return
             call.fid = fid
-            first = fid not in self._flying or min(self._flying.values())[1] == fid
-            if first and self._settled:
+            first = fid not in self._flying or min(self._flying.values())[-1] == fid
+            if first and self._settled and not self._is_awaited():
                 call.passed = True
                 return
         raise Wait
@@ -119,22 +130,53 @@ class Turns:
                 self._parked[fid] = Parked(None, asked, stop)
         raise Wait
 
+    def take_late(self, call: Call, held: int, context: Any) -> None:
+        """An operation that takes its id in a thread, whenever that comes by: it waits, and the loop takes it.
+
+        ``held`` is where the history has it, 0 where it has not.
+        """
+        with self._lock:
+            call.fid = -len(self._late) - 1
+            while call.fid in self._late:
+                call.fid -= 1
+            self._late[call.fid] = (call, held, context)
+        raise Wait
+
+    def _is_awaited(self) -> bool:
+        """Whether the next id is one that is taken late: it must come first, if it is on its way."""
+        recorded, newest = self.walk.recorded, self.walk.newest
+        row, before = recorded.steps.get(newest + 1), recorded.steps.get(newest)
+        if row is None or row["function_name"] != "DBOS.getResult":
+            return False
+        return before is None or before.get("child_workflow_id") != row.get("child_workflow_id")
+
+    def _take(self, key: int) -> asyncio.Future[None] | None:
+        with self._lock:
+            call, _, context = self._late.pop(key)
+        call.taken = context.function_id + 1
+        # Not by the attribute, which looks at the stack.
+        context.__dict__["playhead_id"] = call.taken
+        self.walk.take(call.taken, call.site)
+        if call.taken in self.walk.recorded.steps:
+            self.take(call.taken)
+        return self._waiting.get(key)
+
     async def run(self, call: Call | None, func: Callable[..., Any], args: Any, named: Any) -> Any:
         """``asyncio.to_thread``, with the waiting in front where it is dbos that calls (else ``call`` is None)."""
         if call is None:
-            return await self._thread(func, args, named)
+            return await self._in_thread(func, args, named)
         token = CALL.set(call)
         try:
             while True:
                 with suppress(Wait):
-                    return await self._thread(func, args, named)
+                    return await self._in_thread(func, args, named)
                 await self._wait(call)
         finally:
             with suppress(ValueError):
                 CALL.reset(token)
             self._delivered(call)
 
-    async def _thread(self, func: Callable[..., Any], args: Any, named: Any) -> Any:
+    async def _in_thread(self, func: Callable[..., Any], args: Any, named: Any) -> Any:
         self._active += 1
         try:
             return await _TO_THREAD(func, *args, **named)
@@ -155,11 +197,12 @@ class Turns:
         self._look()
         try:
             await future
-            call.passed = True
+            call.passed = fid > 0
         finally:
             with self._lock:
                 self._waiting.pop(fid, None)
                 self._parked.pop(fid, None)
+                self._late.pop(fid, None)
 
     def _delivered(self, call: Call) -> None:
         """It has its result, or was cancelled: a lost race, a time-out of the user's own."""
@@ -180,7 +223,8 @@ class Turns:
         """Runs until nothing is ready: whatever a result set in motion has come to rest."""
         ready = getattr(self.loop, "_ready", None)
         self._spins += 1
-        if self._over:
+        if self._over or self.walk.done.is_set():
+            # What was abandoned may still wait; nobody asks for it any more.
             return
         if self._spins < (SPINS if ready is None else SPINS_MOST) and (ready is None or ready):
             self.loop.call_soon(self._step)
@@ -191,8 +235,14 @@ class Turns:
             self._release()
             return
         with self._lock:
-            turn = min(self._flying.values(), default=(0, 0))[1]
+            turn = min(self._flying.values(), default=(0,))[-1]
             future = self._waiting.get(turn)
+            late = [key for key, (_, held, context) in self._late.items() if context.function_id + 1 == held]
+            awaited = self._is_awaited()
+        if late:
+            future = self._take(late[0])
+        elif awaited and self._active:
+            return
         if future is None and self._active == 0:
             future = self._rest()
         if future is not None and not future.done():
@@ -201,9 +251,12 @@ class Turns:
     def _rest(self) -> asyncio.Future[None] | None:
         """Nothing moves any more: an operation out of turn, else a timer, else the first that has no result."""
         with self._lock:
-            waiting, parked = dict(self._waiting), dict(self._parked)
-        if waiting:
-            return waiting[min(waiting, key=self.walk.recorded.order)]
+            waiting, parked, late = dict(self._waiting), dict(self._parked), dict(self._late)
+        in_turn = [fid for fid in waiting if fid > 0 and fid not in parked]
+        if in_turn:
+            return waiting[min(in_turn, key=self.walk.recorded.order)]
+        if late:
+            return self._take(min(late, key=lambda key: late[key][1]))
         timer = self._timer()
         goes_on = self.walk.recorded.closed or not parked or self.walk.unvisited()
         if timer is not None and goes_on and self._jumps < JUMPS:

@@ -40,6 +40,7 @@ class Walk:
         self._fid = 0
         self._swallowed = 0
         self._furthest = 0
+        self.newest = 0
         self._lock = threading.RLock()
         self._sites: dict[int, dict[str, Any]] = {}
         self._called: deque[int] = deque()
@@ -50,6 +51,7 @@ class Walk:
         """The code took a step id: it stands at the call."""
         with self._lock:
             self.places[fid] = site["place"]
+            self.newest = max(self.newest, fid)
             self.last_place = site["place"] or self.last_place
             self._sites[fid] = site
             self._called.append(fid)
@@ -169,6 +171,11 @@ class Walk:
         if fid in self.starts:
             return not launched and row.get("error") is None
         return launched and not asked.startswith("DBOS.")
+
+    def result_of(self, child: str) -> int:
+        """The next recorded step that read a child's result, 0 when there is none left."""
+        read = self.recorded.reads.get(child, ())
+        return next((fid for fid in read if fid not in self.visited and fid not in self.places), 0)
 
     def launch_of(self, child: str) -> str:
         """The step that started a child."""
