@@ -41,11 +41,13 @@ from engine_bridge.query.ast import Node
 
 if TYPE_CHECKING:
     from engine_bridge.actions.model import ActionSpec, PlanItem, Staged, Target
+    from engine_bridge.replay.model import ReplayInput
 
 _OFFERED: Final = frozenset(
     {
         Capability.RUNS, Capability.SORT, Capability.ANCHORS, Capability.FACETS, Capability.CHANGES, Capability.TAIL,
         Capability.PAYLOADS, Capability.FAILURES, Capability.SEARCH, Capability.RELATIONS, Capability.RESOURCES,
+        Capability.REPLAY,
     }
 )  # fmt: skip
 _MISSING: Final = {
@@ -156,6 +158,13 @@ class DevBridge(ServerBridge):
         schema = self._schema
         tables = [table for table in _QUEUES if schema is not None and schema.has(table, "data")]
         return dev_resources.read(self._listed, kind, tables, cancel)
+
+    def replay_input(self, ref: RunRef, cancel: CancelToken) -> ReplayInput:
+        from engine_bridge.engines.temporal import replay_input
+
+        client = self._listed.client
+        records, missing = client.records(ref, cancel)
+        return replay_input.made(ref, records, cancel, namespace=client.space.name, missing=missing)
 
     def actions(self, target: Target, cancel: CancelToken) -> list[ActionSpec]:
         return Bridge.actions(self, target, cancel)

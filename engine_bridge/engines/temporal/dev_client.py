@@ -22,6 +22,7 @@ from engine_bridge.engines.temporal.dev_nodes import Place
 from engine_bridge.engines.temporal.dev_spaces import Space
 from engine_bridge.engines.temporal.dev_store import Store
 from engine_bridge.errors import CorruptError, PlayheadError, UnsupportedError
+from engine_bridge.model import RunRef
 
 POLL_S: Final = 20.0
 """How long a question for new events waits for one, as a server's does."""
@@ -84,6 +85,20 @@ class DevClient(Client):
     def state(self, execution: Any, cancel: CancelToken) -> dev_state.State:
         """The state of a run, named by a ``WorkflowExecution``. Raises NotFoundError."""
         return dev_state.find(self.store, self.space.id, execution.workflow_id, execution.run_id, cancel)
+
+    def records(self, ref: RunRef, cancel: CancelToken) -> tuple[list[bytes], int]:
+        """The serialized events of a run, and how many of them are missing. Raises NotFoundError and CorruptError."""
+        found = dev_state.find(self.store, self.space.id, ref.group, ref.run, cancel)
+        data = nodes.whole(
+            self.store, nodes.branch_of(found.shard, found.execution), found.next_event, cancel
+        )
+        try:
+            events = [data[start:end] for start, end in protobuf.slices(data)]
+        except protobuf.WireError:
+            raise CorruptError(
+                "The history of this run is damaged.", "Look at it: what can be read is shown."
+            ) from None
+        return events, max(found.next_event - 1 - len(events), 0)
 
     def _describe(self, request: Any, cancel: CancelToken) -> Any:
         found = self.state(request.execution, cancel)
@@ -219,9 +234,17 @@ def _decoded(token: bytes) -> _Token:
 
 def _sound(data: list[bytes]) -> tuple[list[bytes], bool]:
     """Nodes up to the first damaged one, of which the events before the damage; and whether there was one."""
+    from google.protobuf.message import DecodeError
+    from temporalio.api.history.v1 import History
+
     for at, one in enumerate(data):
         try:
-            protobuf.slices(one)
+            History.FromString(one)
+            continue
+        except DecodeError:
+            pass
+        try:
+            protobuf.slices(one)  # damage inside an event leaves the others readable
         except protobuf.WireError as error:
             return [*data[:at], one[: error.at]], True
     return data, False

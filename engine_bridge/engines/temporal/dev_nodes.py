@@ -80,6 +80,17 @@ def read(
     return found, after
 
 
+def whole(store: Store, branch: Branch, before: int, cancel: CancelToken) -> bytes:
+    """All nodes that begin before event ``before``, as one serialized ``History``."""
+    parts: list[bytes] = []
+    place, more = Place(), True
+    while more:
+        data, place = read(store, branch, place, before, cancel)
+        parts += data
+        more = len(data) >= NODES
+    return b"".join(parts)
+
+
 def _valid(rows: Sequence[Any], after: Place, most: int) -> tuple[list[bytes], Place]:
     found: list[bytes] = []
     for node, txn, data, encoding in rows:

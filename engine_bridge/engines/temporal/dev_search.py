@@ -9,7 +9,7 @@ from typing import Final
 from engine_bridge.bridge import Hit, Sort
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import dev_nodes as nodes
-from engine_bridge.engines.temporal.dev_nodes import Place
+from engine_bridge.engines.temporal import dev_state
 from engine_bridge.engines.temporal.dev_runs import DevLister
 from engine_bridge.engines.temporal.file_bridge_search import in_event
 from engine_bridge.engines.temporal.group import Grouper
@@ -53,16 +53,11 @@ def _in_run(lister: DevLister, run: Run, wanted: str, scope: str, cancel: Cancel
 
 def _records(lister: DevLister, run: Run, wanted: str, cancel: CancelToken) -> Iterator[object]:
     """The records of the events that may hold a text."""
-    from temporalio.api.common.v1 import WorkflowExecution
-
-    found = lister.client.state(WorkflowExecution(workflow_id=run.ref.group, run_id=run.ref.run), cancel)
+    client = lister.client
+    found = dev_state.find(client.store, client.space.id, run.ref.group, run.ref.run, cancel)
     branch = nodes.branch_of(found.shard, found.execution)
-    data, place = nodes.read(lister.client.store, branch, Place(), found.next_event, cancel)
-    parts = [*data]
-    while len(data) >= nodes.NODES:
-        data, place = nodes.read(lister.client.store, branch, place, found.next_event, cancel)
-        parts += data
-    whole, plain_word = b"".join(parts), _WORD.fullmatch(wanted) is not None
+    whole = nodes.whole(client.store, branch, found.next_event, cancel)
+    plain_word = _WORD.fullmatch(wanted) is not None
     if plain_word and wanted.encode() not in whole.lower():
         return
     heads = scan(whole)

@@ -14,6 +14,7 @@ import pytest
 
 from engine_bridge.bridge import Bridge, Sort, load_engine
 from engine_bridge.engines.temporal.dev_bridge import DevBridge
+from engine_bridge.errors import UsageError
 from engine_bridge.history import History
 from engine_bridge.model import Run, RunRef
 from tests.engines.temporal.dev import databases
@@ -123,3 +124,17 @@ def test_an_export_is_the_same_history(temporal_shop: Shop, database: DevBridge,
         same_steps(one, other)
         assert payloads(file, one) == payloads(database, other)
         file.close()
+
+
+def test_a_replay_gets_the_history_as_it_is_stored(bridge: DevBridge, file: Path) -> None:
+    from temporalio.api.history.v1 import History as Message
+
+    run = databases.runs(bridge)["order-0001"]
+    made = bridge.replay_input(run.ref, NEVER)
+    events = Message.FromString(made.data.partition(b"\n")[2]).events
+    assert [event.event_id for event in events] == databases.history(bridge, run.ref).events[
+        "position"
+    ].tolist()
+    databases.run_sql(file, "DELETE FROM history_node WHERE node_id > 10")
+    with pytest.raises(UsageError, match="missing"):
+        bridge.replay_input(run.ref, NEVER)
