@@ -27,7 +27,20 @@ def mentioned(place: dict[str, Any], names: set[str]) -> int:
         for node in ast.walk(min(inside, key=lambda node: (node.end_lineno or 0) - node.lineno))
         if _plain_name(_identifier(node)) in wanted
     ]
-    return min((one for one in lines if one > line), default=0)
+    behind = _end_of(tree, line)
+    return min((one for one in lines if one > behind), default=0)
+
+
+def _end_of(tree: ast.AST, line: int) -> int:
+    """The last line of the statement at a line."""
+    found = [
+        node.end_lineno or line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.stmt)
+        and not hasattr(node, "body")
+        and node.lineno <= line <= (node.end_lineno or 0)
+    ]
+    return min(found, default=line)
 
 
 def _plain_name(name: str) -> str:

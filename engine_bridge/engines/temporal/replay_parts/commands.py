@@ -34,6 +34,12 @@ _NAMED = {
     "signal_external_workflow_execution": "signal_name",
     "set_patch_marker": "patch_id",
 }
+_ENDINGS = {
+    "complete_workflow_execution": "completion",
+    "fail_workflow_execution": "failure",
+    "cancel_workflow_execution": "cancellation",
+    "continue_as_new_workflow_execution": "continuation",
+}
 KINDS = {
     "schedule_activity": "activity", "schedule_local_activity": "local activity", "start_timer": "timer",
     "start_child_workflow_execution": "child workflow", "set_patch_marker": "patch", "update_response": "update",
@@ -45,7 +51,8 @@ class Asked:
 
     def __init__(self, command: Any, site: dict[str, Any]) -> None:
         self.what = str(command.WhichOneof("variant") or "")
-        self.about: Any = getattr(command, self.what, None)
+        about: Any = getattr(command, self.what, None)
+        self.about = about
         self.site = site
         self.event: Any = None
         self.type = BECOMES.get(self.what, "")
@@ -79,7 +86,7 @@ class Asked:
     def title(self) -> str:
         """A short name, as the history's step has."""
         if self.type in ENDS:
-            return ENDS[self.type]
+            return f"{_ENDINGS[self.what]} of the run"
         return (
             self.name if self.name and self.what in KINDS and self.what != "set_patch_marker" else self.words
         )

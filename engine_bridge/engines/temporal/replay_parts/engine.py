@@ -95,7 +95,7 @@ class TemporalEngine(Engine):
         self._players: dict[str, Player] = {}
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
-        modules = [imported(name) for name in job["modules"]]
+        modules = [imported(name) for name in job.get("modules", ())]
         self._settings = settings(options)
         kinds = self._settings.pop("workflows", None) or workflows_in(modules, recorder.files)
         self._sandbox = options.get("sandbox", True) is not False

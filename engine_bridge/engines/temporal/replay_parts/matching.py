@@ -7,7 +7,7 @@ become events (a timer that is cancelled in the same workflow task).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from engine_bridge.engines.temporal.replay_parts.commands import Asked
 from engine_bridge.engines.temporal.replay_parts.recorded import Happened, Task

@@ -75,7 +75,7 @@ class Sites:
         return found
 
     def parked(self, task: Any, paint: Any = None) -> list[dict[str, Any]]:
-        """The user's frames of a task that waits, innermost first, or the lines that made it; with ``paint``, locals."""
+        """The user's frames of a task that waits, innermost first, or the lines that made it; locals with ``paint``."""
         if task is None:
             return []
         kind = self._recorder.files.kind

@@ -33,6 +33,11 @@ class Answer:
     def recorded(self) -> bool:
         return self.task is not None and self.task.completed > 0
 
+    @property
+    def completed(self) -> int | None:
+        """The event that the answer was recorded with."""
+        return self.task.completed or None if self.task is not None else None
+
 
 class Walk:
     """The state of one replay. ``stop`` ended it from within; ``failure`` is the workflow task's, as core was told."""
@@ -109,7 +114,7 @@ class Walk:
             kind=KINDS.get(asked.what, "end" if asked.type in ENDS else "command"),
             recorded=asked.title if event is not None else None,
             step_id=str(event.id) if event is not None else "",
-            position=event.id if event is not None else None,
+            position=event.id if event is not None else answer.completed,
             stack=site["stack"] or self._line(asked),
             via=site["via"],
             drift=drift,
@@ -161,13 +166,14 @@ class Walk:
         waits = Waits(instance, sites, self.commands)
         answer = self.answers[-1]
         if self.recorder.record != "full":
-            answer.place = where(sites.parked(waits.main)) or answer.place
+            self._parked = sites.parked(waits.main) or self._parked
+            answer.place = where(self._parked) or answer.place
             return
         told = waits.told()
         self._parked = told["stack"]
         answer.place = where(self._parked) or answer.place
         last = max((one.event.id for one in answer.asked if one.event is not None), default=0)
-        position = max(last, answer.task.completed if answer.task is not None else 0, answer.started)
+        position = max(last, answer.completed or 0, answer.started)
         name = told.pop("name")
         self.recorder.step(name, kind="wait", recorded=name, position=position, via="task", **told)
 
