@@ -42,7 +42,7 @@ _AT_REST: Final = (
 )
 _HOT: Final = (
     "This is a copy of {name}, with the unfinished transaction of a writer that died rolled back. "
-    "The writer does that with the file itself when it starts again."
+    "The application does that with the file itself when it starts again."
 )
 
 
@@ -65,6 +65,7 @@ class SqliteFile:
         self.module = sqlite_module()
         self.notice = ""
         self._folder: Path | None = None
+        self._logged = False
         self._seen: tuple[Any, ...] = ()
 
     def prepare(self, cancel: CancelToken, *, hot: bool = False) -> None:
@@ -79,6 +80,11 @@ class SqliteFile:
             self.notice = (_HOT if hot else _AT_REST).format(name=plain(self.path.name, 80))
         else:
             self._seen = self._identity()
+
+    @property
+    def blocking(self) -> bool:
+        """Whether a writer's commit waits for our reads to end: without a write-ahead log it does."""
+        return not (self.copied or self._logged)
 
     @property
     def copied(self) -> bool:
@@ -113,7 +119,8 @@ class SqliteFile:
         with self.path.open("rb") as file:
             head = file.read(20)
         wal, shm = (self._beside(suffix).exists() for suffix in ("-wal", "-shm"))
-        return (wal and shm) or not (wal or head[18:20] == _WAL)
+        self._logged = head[18:20] == _WAL
+        return (wal and shm) or not (wal or self._logged)
 
     def _beside(self, suffix: str) -> Path:
         return self.path.with_name(self.path.name + suffix)
@@ -142,7 +149,8 @@ class SqliteFile:
             raise
         self.close()
         raise BusyError(
-            f"{plain(self.path.name, 80)} changes while it is copied.", "Try again when its writer is idle."
+            f"{plain(self.path.name, 80)} changes while it is copied.",
+            "Try again when its application is idle.",
         )
 
 
@@ -181,7 +189,9 @@ def missing_file(path: Path) -> PlayheadError | None:
     except (OSError, ValueError) as error:
         return ConnectError(f"{shown} cannot be opened.", "Check the path.", type(error).__name__)
     if not head:
-        return CorruptError(f"{plain(path.name, 80)} is empty.", "Its tables have not been created yet.")
+        return CorruptError(
+            f"{plain(path.name, 80)} is empty.", "The application has not created its tables yet."
+        )
     return None
 
 

@@ -26,8 +26,8 @@ from typing import Any
 from engine_bridge.bridge import Sort, load_engine
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state.engine import Tables
-from engine_bridge.engines.entity_state.store_sqlite import sqlite_module
 from engine_bridge.query import parse
+from engine_bridge.sqlite_file import sqlite_module
 from tests.engines.entity_state import sample
 
 NEVER = CancelToken()

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state import store_errors
-from engine_bridge.engines.entity_state.store_sqlite import sqlite_module
 from engine_bridge.engines.entity_state.url import Place
 from engine_bridge.errors import CancelledError, PermissionDeniedError, PlayheadError
+from engine_bridge.sqlite_file import sqlite_module
 
 LOCK_MS: Final = 250
 COMMIT_MS: Final = 30_000

@@ -14,9 +14,9 @@ from sqlalchemy.pool import QueuePool
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state import store_errors
 from engine_bridge.engines.entity_state.store_prepared import Statements
-from engine_bridge.engines.entity_state.store_sqlite import SqliteFile
 from engine_bridge.engines.entity_state.url import Place
 from engine_bridge.errors import BusyError, CancelledError, ConnectError, PlayheadError
+from engine_bridge.sqlite_file import SqliteFile
 
 Rows = Sequence[Any]
 """Rows of SQLAlchemy: tuples with names."""

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import sqlalchemy as sa
 
 from engine_bridge.engines.entity_state.engine import Tables, entity_table
-from engine_bridge.engines.entity_state.store_sqlite import sqlite_module
+from engine_bridge.sqlite_file import sqlite_module
 from tests.engines.entity_state import sample_configs
 
 TENANTS = ("acme", "globex")

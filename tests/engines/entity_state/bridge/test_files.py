@@ -12,9 +12,9 @@ import pytest
 
 from engine_bridge.bridge import Sort
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.entity_state.store_sqlite import sqlite_module
 from engine_bridge.errors import AuthError, BusyError, ConnectError, CorruptError, PlayheadError
 from engine_bridge.model import RunRef
+from engine_bridge.sqlite_file import sqlite_module
 from tests.engines.entity_state import sample
 from tests.engines.entity_state.fixtures import OpenBridge, Sample, make_file
 
