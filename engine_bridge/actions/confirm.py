@@ -15,10 +15,14 @@ def needed(plan: Plan, environment: str | None = None, limit: int = LIMIT) -> st
     """The text to type, "" when a plain click suffices.
 
     In production, for more than ``limit`` targets and for whatever destroys, it is the id of the only target, else
-    the number of targets. Refused items do not count: they are not executed. ``environment`` None: the plan's own.
+    the number of targets; a single item may want a text of its own. Refused items do not count: they are not
+    executed. ``environment`` None: the plan's own.
     """
+    own = [item.typed for item in plan.runnable if item.typed]
+    if own and len(plan.runnable) == 1:
+        return own[0]
     targets = {(item.staged.target.kind, item.staged.target.id) for item in plan.runnable}
-    destroys = any(item.danger is Danger.DESTROYS for item in plan.runnable)
+    destroys = bool(own) or any(item.danger is Danger.DESTROYS for item in plan.runnable)
     place = plan.environment if environment is None else environment
     return text_for(targets, place, destroys=destroys, limit=limit)
 

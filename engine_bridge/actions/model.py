@@ -114,7 +114,8 @@ class PlanItem(_Value, frozen=True):
     ``calls`` is the exact SQL or client call, as shown. ``refused`` is why it must not run ("" when it may): what
     would be a silent no-op is refused with the reason. ``new_run`` is True where the outcome is another run.
     ``inverse`` undoes it, or ``irreversible`` says why nothing can. ``race`` names what remains unprotected where
-    the engine has no compare-and-swap. ``reason_required``: the source wants to know why, whatever its environment.
+    the engine has no compare-and-swap. ``reason_required``: the source wants to know why, whatever its environment;
+    ``typed`` is what must be typed, likewise.
     ``copy_as`` maps "SQL", "CLI", "Python" to quoted text.
     """
 
@@ -133,6 +134,7 @@ class PlanItem(_Value, frozen=True):
     dedupes: bool = False
     danger: Danger = Danger.CHANGES
     reason_required: bool = False
+    typed: str = ""
     copy_as: dict[str, str] = {}
 
 

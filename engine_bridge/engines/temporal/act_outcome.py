@@ -12,7 +12,7 @@ import msgspec
 from engine_bridge.actions.model import Change, Outcome, PlanItem, Verdict
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import act_traces, actions_facts
-from engine_bridge.engines.temporal.act_traces import Trace
+from engine_bridge.engines.temporal.act_trace import Trace
 from engine_bridge.engines.temporal.actions_facts import Facts, RunFacts, ScheduleFacts
 from engine_bridge.engines.temporal.actions_read import Reads
 from engine_bridge.engines.temporal.plan_base import Signer

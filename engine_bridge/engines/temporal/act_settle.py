@@ -9,14 +9,14 @@ import msgspec
 
 from engine_bridge.actions.model import Intent, Outcome, Verdict
 from engine_bridge.engines.temporal import act_traces, actions_facts
-from engine_bridge.engines.temporal.act_traces import Trace
+from engine_bridge.engines.temporal.act_trace import Trace
 from engine_bridge.engines.temporal.actions_facts import Facts
 from engine_bridge.engines.temporal.actions_read import Reads
 from engine_bridge.engines.temporal.plan_base import Signer
 from engine_bridge.errors import NotFoundError
 
 _BY_WHOM: Final = "The server does not record who did that."
-_LATE_S: Final = 1.5
+_LATE_S: Final = 0.7
 """A request of a dead owner may still be on its way: looked for twice, so long apart."""
 
 

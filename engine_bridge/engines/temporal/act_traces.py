@@ -1,172 +1,27 @@
-"""The traces that a request leaves on the server: its id, or what derives from it, in histories and descriptions."""
+"""By which trace each action is found on the server again, and what was answered."""
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
-from engine_bridge.actions.model import Change, Outcome, PlanItem, Verdict
+from engine_bridge.actions.model import Change, Outcome
+from engine_bridge.engines.temporal import act_traces_rest as rest
+from engine_bridge.engines.temporal import act_traces_run as runs
 from engine_bridge.engines.temporal import server_values as values
-from engine_bridge.engines.temporal.actions_facts import Facts, RunFacts, planned_events, ref_of
-from engine_bridge.engines.temporal.actions_read import Reads
-from engine_bridge.engines.temporal.events import RawEvent
+from engine_bridge.engines.temporal.act_trace import Trace
 from engine_bridge.engines.temporal.payloads import json_value
-from engine_bridge.engines.temporal.plan_base import Signer
-from engine_bridge.engines.temporal.visibility_leaves import quoted
-from engine_bridge.errors import NotFoundError, PlayheadError
 from engine_bridge.format import plain
-from engine_bridge.model import RunRef
 
 BATCH_S: Final = 60.0
-NOT_TAKEN: Final = "no worker has taken it yet"
 _SHOWN: Final = 4_000
-_RUNS: Final = 100
-_ACCEPTED: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """A request to look for. ``now`` None: its target is gone; ``answer`` None: the server's is not known."""
-
-    reads: Reads
-    item: PlanItem
-    signer: Signer
-    now: Facts | None
-    answer: Any = None
-
-    @property
-    def ref(self) -> RunRef:
-        return ref_of(self.item.staged)
-
-    @property
-    def run(self) -> RunFacts | None:
-        return self.now if isinstance(self.now, RunFacts) else None
-
-    def events(self) -> list[RawEvent]:
-        """The events since the plan."""
-        return self.reads.since(self.ref, planned_events(self.item.preconditions))
 
 
 def of(trace: Trace) -> Outcome | None:
     """What a request did, None where nothing shows it (yet)."""
     found = _TRACES.get(trace.item.staged.action)
     return None if found is None else found(trace)
-
-
-def applied(*evidence: str, pending: str = "", new_ref: RunRef | None = None) -> Outcome:
-    return Outcome(verdict=Verdict.APPLIED, evidence=evidence, pending=pending, new_ref=new_ref)
-
-
-def _event(
-    name: str, mine: Callable[[RawEvent, Signer], bool], words: str
-) -> Callable[[Trace], Outcome | None]:
-    """An action that leaves one event, which a worker then sees."""
-
-    def look(trace: Trace) -> Outcome | None:
-        events = trace.events() if trace.now is not None else []
-        own = next((one for one in events if one.type == name and mine(one, trace.signer)), None)
-        if own is None:
-            return None
-        evidence = f"event {own.id} of the history is {words}, and carries this request's id"
-        if name in _ENDING or any(one.type == "WorkflowTaskCompleted" and one.id > own.id for one in events):
-            return applied(evidence)
-        over = trace.run is not None and trace.run.closed
-        return applied(evidence, pending="" if over else NOT_TAKEN)
-
-    return look
-
-
-_ENDING: Final = ("WorkflowExecutionTerminated", "WorkflowExecutionPaused", "WorkflowExecutionUnpaused")
-
-
-def _by_request(event: RawEvent, signer: Signer) -> bool:
-    if event.attributes.get("requestId") == signer.id:
-        return True
-    field = event.attributes.get("header", {}).get("fields", {}).get("playhead")
-    return field is not None and _text(field).get("request_id") == signer.id
-
-
-def _text(payload: Any) -> dict[str, Any]:
-    try:
-        found = json.loads(base64.b64decode(payload.get("data", "")))
-    except (ValueError, AttributeError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _by_cause(event: RawEvent, signer: Signer) -> bool:
-    return signer.tag in str(event.attributes.get("cause", ""))
-
-
-def _by_details(event: RawEvent, signer: Signer) -> bool:
-    given = event.attributes.get("details", {}).get("payloads", [])
-    return any(_text(one).get("playhead_request_id") == signer.id for one in given)
-
-
-def _update(trace: Trace) -> Outcome | None:
-    events = trace.events() if trace.now is not None else []
-    id_ = trace.signer.derived("update")
-    accepted = _updated(events, "WorkflowExecutionUpdateAccepted", "acceptedRequest", id_)
-    completed = next((one for one in events if one.attributes.get("meta", {}).get("updateId") == id_), None)
-    if accepted is not None and completed is not None:
-        failed = completed.attributes.get("outcome", {}).get("failure", {}).get("message")
-        said = f"its handler failed: {plain(str(failed), 500)}" if failed else "its handler has ended"
-        return applied(f"event {accepted.id} is its acceptance, event {completed.id} its end", said)
-    if accepted is not None:
-        return applied(f"event {accepted.id} is its acceptance", pending="its handler has not ended yet")
-    return _not_accepted(trace, id_)
-
-
-def _updated(events: list[RawEvent], name: str, key: str, id_: str) -> RawEvent | None:
-    return next(
-        (
-            e
-            for e in events
-            if e.type == name and e.attributes.get(key, {}).get("meta", {}).get("updateId") == id_
-        ),
-        None,
-    )
-
-
-def _not_accepted(trace: Trace, id_: str) -> Outcome | None:
-    answer = trace.answer
-    if answer is not None and answer.HasField("outcome") and answer.outcome.HasField("failure"):
-        why = plain(answer.outcome.failure.message, 500)
-        said = ("The run's code rejected it, and nothing of it stays in the history.", why)
-        return Outcome(verdict=Verdict.NOT_APPLIED, evidence=said)
-    if answer is not None and answer.stage >= _ACCEPTED:
-        return None
-    return _waiting(trace, id_)
-
-
-def _waiting(trace: Trace, id_: str) -> Outcome | None:
-    """An update that the server holds for a worker, or has forgotten."""
-    from temporalio.api.update.v1 import UpdateRef
-    from temporalio.api.workflowservice.v1 import PollWorkflowExecutionUpdateRequest
-
-    from engine_bridge.engines.temporal.actions_read import execution
-
-    ref = UpdateRef(workflow_execution=execution(trace.ref), update_id=id_)
-    request = PollWorkflowExecutionUpdateRequest(namespace=trace.reads.namespace, update_ref=ref)
-    try:
-        trace.reads.call("poll_workflow_execution_update", request)
-    except NotFoundError:
-        said = "The server has no update of this request's id."
-        return Outcome(verdict=Verdict.NOT_APPLIED, evidence=(said,))
-    except PlayheadError:
-        return None
-    held = "The server holds it for a worker, in memory: it is forgotten if none comes, or if the server restarts."
-    return Outcome(verdict=Verdict.UNKNOWN, evidence=(held,), pending=NOT_TAKEN)
-
-
-def _query(trace: Trace) -> Outcome | None:
-    if trace.answer is None:
-        said = "No worker answered: one that has this workflow's code must be running."
-        return Outcome(verdict=Verdict.NOT_APPLIED, evidence=(said, "A query changes nothing."))
-    return applied("a worker answered", "a query leaves no event")
 
 
 def answers(trace: Trace) -> tuple[Change, ...]:
@@ -186,64 +41,30 @@ def _answer(payload: Any) -> str:
     return f"{len(one.data)} bytes of {one.encoding or 'an unknown encoding'}" if one.data else "null"
 
 
-def _reset(trace: Trace) -> Outcome | None:
-    point = int(trace.item.staged.args.get("event") or 0)
-    for run_id in _later(trace):
-        found = _made_by(trace, values.ref(trace.ref.group, run_id), point)
-        if found:
-            new = values.ref(trace.ref.group, found)
-            return applied(f"run {found} begins with event {point} as this request's reset", new_ref=new)
-    return None
-
-
-def _later(trace: Trace) -> list[str]:
-    """Runs that a reset may have made: what the server answered, the newest of the id, and those that are listed."""
-    if trace.answer is not None:
-        return [str(trace.answer.run_id)]
-    newest = str(
-        trace.reads.describe(values.ref(trace.ref.group, "")).workflow_execution_info.execution.run_id
-    )
-    found = [trace.run.reset_to if trace.run is not None else "", newest, *_listed(trace)]
-    return [one for one in dict.fromkeys(found) if one and one != trace.ref.run]
-
-
-def _listed(trace: Trace) -> list[str]:
-    from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
-
-    request = ListWorkflowExecutionsRequest(
-        namespace=trace.reads.namespace, page_size=_RUNS, query=f"WorkflowId = {quoted(trace.ref.group)}"
-    )
-    return [one.execution.run_id for one in trace.reads.call("list_workflow_executions", request).executions]
-
-
-def _made_by(trace: Trace, ref: RunRef, point: int) -> str:
-    """The run that this request's reset made, where ``ref`` is it or goes back to it; "" where not."""
-    try:
-        events = trace.reads.since(ref, point - 1)
-    except NotFoundError:
-        return ""
-    first = events[0] if events else None
-    if first is None or first.type != "WorkflowTaskFailed":
-        return ""
-    mine = trace.signer.tag in str(first.attributes.get("failure", {}).get("message", ""))
-    return str(first.attributes.get("newRunId") or ref.run) if mine else ""
-
-
-def _gone(trace: Trace) -> Outcome | None:
-    return applied("the server does not know the run any more") if trace.now is None else None
-
-
 _TRACES: Final[dict[str, Callable[[Trace], Outcome | None]]] = {
-    "signal": _event("WorkflowExecutionSignaled", _by_request, "the signal"),
-    "cancel": _event("WorkflowExecutionCancelRequested", _by_cause, "the request to cancel"),
-    "terminate": _event("WorkflowExecutionTerminated", _by_details, "its termination"),
-    "pause": _event("WorkflowExecutionPaused", _by_request, "the pause"),
-    "unpause": _event("WorkflowExecutionUnpaused", _by_request, "the end of the pause"),
-    "update": _update,
-    "query": _query,
-    "reset": _reset,
-    "delete": _gone,
+    "signal": runs.one_event("WorkflowExecutionSignaled", runs.by_request, "the signal"),
+    "cancel": runs.one_event("WorkflowExecutionCancelRequested", runs.by_cause, "the request to cancel"),
+    "terminate": runs.one_event("WorkflowExecutionTerminated", runs.by_details, "its termination"),
+    "pause": runs.one_event("WorkflowExecutionPaused", runs.by_request, "the pause"),
+    "unpause": runs.one_event("WorkflowExecutionUnpaused", runs.by_request, "the end of the pause"),
+    "update": runs.update,
+    "query": runs.query,
+    "reset": runs.reset,
+    "delete": runs.gone,
+    "pause_activity": rest.paused_activity,
+    "unpause_activity": rest.set_going,
+    "reset_activity": rest.set_going,
+    "complete_activity": rest.ended_activity,
+    "fail_activity": rest.ended_activity,
+    "start_like": rest.started,
+    "pause_schedule": rest.noted,
+    "resume_schedule": rest.noted,
+    "trigger_schedule": rest.triggered,
+    "batch": rest.batch,
+    "stop_batch": rest.stopped,
 }
 
-SIGNED: Final = frozenset({"signal", "cancel", "terminate", "pause", "unpause", "update", "reset"})
+SIGNED: Final = frozenset(
+    {"signal", "cancel", "terminate", "pause", "unpause", "update", "reset", "start_like", "batch"}
+)
 """Actions whose request the server keeps the id of, in the history or beside it."""

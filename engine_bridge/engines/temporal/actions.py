@@ -8,9 +8,13 @@ from engine_bridge.actions.model import ActionSpec, Danger, PlanItem, Staged, Ta
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import (
     actions_facts,
+    plan_activity,
+    plan_batch,
     plan_message,
     plan_reset,
     plan_run,
+    plan_schedule,
+    plan_start,
 )
 from engine_bridge.engines.temporal.actions_facts import RunFacts
 from engine_bridge.engines.temporal.actions_read import Reads
@@ -52,6 +56,54 @@ _DELETE: Final = Kind(
     "Delete", plan_run.delete_effect, plan_run.delete, plan_run.send_delete, plan_run.delete_params,
     Danger.DESTROYS, glyph="trash",
 )  # fmt: skip
+_START: Final = Kind(
+    "Start one like this…", plan_start.effect, plan_start.plan, plan_start.send, plan_start.params, dedupes=True,
+    glyph="queue",
+)  # fmt: skip
+
+
+def _activity(title: str, glyph: str, *undoes: str) -> Kind:
+    effect, plan_, send, params = (
+        plan_activity.effect,
+        plan_activity.plan,
+        plan_activity.send,
+        plan_activity.params,
+    )
+    return Kind(title, effect, plan_, send, params, glyph=glyph, undoes=undoes)
+
+
+_ACTIVITY: Final = {
+    "reset_activity": _activity("Try an activity again now…", "retrying"),
+    "pause_activity": _activity("Pause an activity…", "paused", "unpause_activity"),
+    "unpause_activity": _activity("Unpause an activity…", "running", "pause_activity"),
+    "complete_activity": _activity("Complete an activity…", "completed"),
+    "fail_activity": _activity("Fail an activity…", "failed"),
+}
+_SCHEDULE: Final = {
+    "pause_schedule": Kind(
+        "Pause", plan_schedule.effect, plan_schedule.toggle, plan_schedule.send, bulk=False, glyph="paused",
+        undoes=("resume_schedule",),
+    ),
+    "resume_schedule": Kind(
+        "Unpause", plan_schedule.effect, plan_schedule.toggle, plan_schedule.send, bulk=False, glyph="running",
+        undoes=("pause_schedule",),
+    ),
+    "trigger_schedule": Kind(
+        "Start a run now…", plan_schedule.effect, plan_schedule.trigger, plan_schedule.send,
+        plan_schedule.trigger_params, bulk=False, glyph="signal",
+    ),
+}  # fmt: skip
+_SPACE: Final = {
+    "batch": Kind(
+        "Act on all runs of a query…", plan_batch.effect, plan_batch.plan, plan_batch.send, plan_batch.params,
+        dedupes=True, bulk=False, glyph="queue",
+    )
+}  # fmt: skip
+_JOB: Final = {
+    "stop_batch": Kind(
+        "Stop", plan_batch.stop_effect, plan_batch.stop, plan_batch.send_stop, bulk=False, glyph="cancelled"
+    )
+}
 
 _RUN: Final = {
     "signal": _SIGNAL,
@@ -62,10 +114,18 @@ _RUN: Final = {
     "terminate": _TERMINATE,
     "pause": _PAUSE,
     "unpause": _UNPAUSE,
+    **_ACTIVITY,
+    "start_like": _START,
     "delete": _DELETE,
 }
-_STEP: Final = {name: _RUN[name] for name in ("reset",)}
-_TARGETS: Final[dict[str, dict[str, Kind]]] = {"run": _RUN, "step": _STEP}
+_STEP: Final = {name: _RUN[name] for name in ("reset", *_ACTIVITY)}
+_TARGETS: Final[dict[str, dict[str, Kind]]] = {
+    "run": _RUN,
+    "step": _STEP,
+    "schedules": _SCHEDULE,
+    "namespaces": _SPACE,
+    "batch operations": _JOB,
+}
 
 
 def kind_of(staged: Staged) -> Kind | None:

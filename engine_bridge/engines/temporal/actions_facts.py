@@ -11,8 +11,10 @@ from typing import Any, Final
 import msgspec
 
 from engine_bridge.actions.model import Precondition, Staged
+from engine_bridge.engines.temporal import actions_space
 from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.actions_read import Reads
+from engine_bridge.engines.temporal.actions_space import SpaceFacts
 from engine_bridge.engines.temporal.events import RawEvent
 from engine_bridge.engines.temporal.group_facts import PendingActivity, PendingTask
 from engine_bridge.engines.temporal.server_describe import described
@@ -23,6 +25,7 @@ from engine_bridge.model import RunRef
 RUN, STATUS, EVENTS, SINCE = "run id", "status", "events", "events, at least"
 CANCEL, PAUSED, ACTIVITY = "cancellation requested", "paused", "activity"
 STARTED: Final = "runs started"
+MATCHES: Final = "runs that match, at most"
 _TOLD: Final = 8
 
 
@@ -66,14 +69,6 @@ class ScheduleFacts(msgspec.Struct, frozen=True, kw_only=True):
     workflow: str
 
 
-class SpaceFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The namespace that a batch works in, or a batch operation of it (``job`` is its id)."""
-
-    name: str
-    job: str = ""
-    state: str = ""
-
-
 Facts = RunFacts | ScheduleFacts | SpaceFacts
 
 
@@ -83,9 +78,9 @@ def read(reads: Reads, staged: Staged) -> Facts:
     if kind == "schedules":
         return schedule(reads, id_)
     if kind == "namespaces":
-        return SpaceFacts(name=id_)
+        return actions_space.space(reads, staged)
     if kind == "batch operations":
-        return batch(reads, id_)
+        return actions_space.batch(reads, id_)
     return run(reads, ref_of(staged))
 
 
@@ -138,22 +133,6 @@ def schedule(reads: Reads, id_: str) -> ScheduleFacts:
     )
 
 
-_BATCH: Final = {1: "running", 2: "completed", 3: "failed"}
-
-
-def batch(reads: Reads, job: str) -> SpaceFacts:
-    """A batch operation. Raises NotFoundError."""
-    return SpaceFacts(name=reads.namespace, job=job, state=_BATCH.get(progress(reads, job).state, ""))
-
-
-def progress(reads: Reads, job: str) -> Any:
-    """The server's description of a batch operation. Raises NotFoundError."""
-    from temporalio.api.workflowservice.v1 import DescribeBatchOperationRequest
-
-    request = DescribeBatchOperationRequest(namespace=reads.namespace, job_id=job)
-    return reads.call("describe_batch_operation", request, f"the batch operation {job}")
-
-
 def observed(facts: Facts, *names: str) -> tuple[Precondition, ...]:
     """The preconditions of a plan; an activity is named by its id ("activity 7")."""
     return tuple(Precondition(what=name, value=value_of(facts, name)) for name in names)
@@ -164,7 +143,7 @@ def value_of(facts: Facts, name: str) -> Any:
     if isinstance(facts, ScheduleFacts):
         return {PAUSED: facts.paused, STARTED: facts.started}.get(name)
     if isinstance(facts, SpaceFacts):
-        return facts.state if name == STATUS else facts.name
+        return {STATUS: facts.state, MATCHES: facts.matching}.get(name)
     if name.startswith(f"{ACTIVITY} "):
         one = pending(facts, name.removeprefix(f"{ACTIVITY} "))
         return "not pending" if one is None else "paused" if "pause" in one.state else "pending"
@@ -184,7 +163,8 @@ def stale(preconditions: tuple[Precondition, ...], now: Facts) -> list[str]:
     found = []
     for one in preconditions:
         value = value_of(now, one.what)
-        if value == one.value or (one.what == SINCE and value >= one.value):
+        grown = one.what == SINCE and value >= one.value
+        if value == one.value or grown or (one.what == MATCHES and value <= one.value):
             continue
         found.append(f"{one.what} was {one.value} when it was planned, and is {value}")
     return found

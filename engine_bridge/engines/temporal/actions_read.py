@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -44,9 +45,11 @@ class Reads:
 
     def since(self, ref: RunRef, after: int) -> list[RawEvent]:
         """The events of a run after an id, in their order; read from the end."""
-        return [normal(event) for event in self._back(ref, after)][::-1]
+        newer = itertools.takewhile(lambda event: event.event_id > after, self.backwards(ref))
+        return [normal(event) for event in newer][::-1]
 
-    def _back(self, ref: RunRef, after: int) -> Iterator[Any]:
+    def backwards(self, ref: RunRef) -> Iterator[Any]:
+        """The newest events first, as the server's messages; at most 20,000."""
         from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
 
         request = GetWorkflowExecutionHistoryReverseRequest(
@@ -54,10 +57,7 @@ class Reads:
         )
         asked = pages(self.client, "get_workflow_execution_history_reverse", request, self.cancel, most=_MOST)
         for answer in asked:
-            for event in answer.history.events:
-                if event.event_id <= after:
-                    return
-                yield event
+            yield from answer.history.events
 
     def history(self, ref: RunRef) -> list[RawEvent]:
         """The whole history."""

@@ -107,6 +107,7 @@ class Draft(msgspec.Struct, kw_only=True):
     warnings: tuple[str, ...] = ()
     dedupes: bool = False
     danger: Danger = Danger.CHANGES
+    typed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ def finish(look: Look, draft: Draft) -> PlanItem:
         warnings=draft.warnings,
         dedupes=draft.dedupes,
         danger=draft.danger,
+        typed=draft.typed,
         copy_as=_copies(look, draft),
     )
 
@@ -224,11 +226,14 @@ def no_worker(run: RunFacts) -> tuple[str, ...]:
 
 def _copies(look: Look, draft: Draft) -> dict[str, str]:
     spec = ActionSpec(id=look.staged.action, title="", effect="", params=draft.params)
-    own = act(look.source.location, look.staged, spec)
-    found = {"CLI": join("temporal", *draft.cli, *_place(look.source)) if draft.cli else own}
-    if draft.python:
-        found["Python"] = _script(look.source, draft.python)
-    return found
+    own = {"CLI": act(look.source.location, look.staged, spec)}
+    return own | copies_of(look.source, draft.cli, draft.python)
+
+
+def copies_of(source: ServerSource, cli: tuple[str, ...], python: tuple[str, ...]) -> dict[str, str]:
+    """A command of the engine and a script, where there are such; no secret stands in them."""
+    found = {"CLI": join("temporal", *cli, *_place(source))} if cli else {}
+    return found | ({"Python": _script(source, python)} if python else {})
 
 
 def _place(source: ServerSource) -> tuple[str, ...]:

@@ -196,8 +196,24 @@ class SlowRefund:
         return "refunded"
 
 
+@activity.defn
+async def await_bank(order: str) -> str:
+    """Stays at work until somebody completes it by its id."""
+    activity.raise_complete_async()
+
+
+@workflow.defn(name="bank_transfer")
+class BankTransfer:
+    @workflow.run
+    async def run(self, order: str) -> str:
+        done: str = await workflow.execute_activity(
+            await_bank, order, start_to_close_timeout=timedelta(hours=1), retry_policy=FAST
+        )
+        return done
+
+
 WORKFLOWS = [
     FulfilOrder, FraudCheck, ImportCatalog, NightlyExport, SendInvoice, ResearchAgent, NewRelease, ManySteps,
-    SlowRefund,
+    SlowRefund, BankTransfer,
 ]  # fmt: skip
-ACTIVITIES = [validate_order, charge_card, export_ledger, reserve_stock]
+ACTIVITIES = [validate_order, charge_card, export_ledger, reserve_stock, await_bank]

@@ -1,0 +1,163 @@
+"""Actions on activities, schedules and batches of a real server, and runs started like another."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine_bridge.actions import confirm
+from engine_bridge.actions.model import PlanItem, Target, Verdict
+from engine_bridge.model import Status, StepStatus
+from tests.engines.temporal.act.acting import Operator, plan_of
+from tests.engines.temporal.local import NAMESPACE
+from tests.engines.temporal.server.conftest import NEVER
+
+SPACE = Target(kind="namespaces", id=NAMESPACE)
+
+
+def stuck(operator: Operator) -> Target:
+    """A run whose activity fails, and waits for its next attempt."""
+    run = operator.start("nightly_export")
+    operator.until(
+        lambda: any(step.status is StepStatus.RETRYING for step in operator.history(run).all_steps())
+    )
+    return run
+
+
+def undone(operator: Operator, item: PlanItem) -> PlanItem:
+    assert item.inverse is not None
+    [back] = operator.bridge.plan((item.inverse,), NEVER)
+    assert not back.refused, back.refused
+    found: PlanItem = back
+    return found
+
+
+def test_an_activity_is_paused_and_unpaused(operator: Operator) -> None:
+    run = stuck(operator)
+    specs = operator.specs(run)
+    assert "paused" in specs["unpause_activity"].disabled
+    step = specs["pause_activity"].params[0]
+    assert step.default == next(s.id for s in operator.history(run).all_steps() if s.name == "export_ledger")
+    item = operator.plan(run, "pause_activity", step=step.default)
+    assert item.copy_as["CLI"].startswith("temporal activity pause --activity-id 1 ")
+    receipt = operator.execute(item)
+    assert receipt.outcome.verdict is Verdict.APPLIED and "playhead:" in receipt.outcome.evidence[0]
+    assert operator.look(item, receipt.request_id).verdict is Verdict.APPLIED
+    again = operator.plan(run, "pause_activity", step=step.default)
+    assert "paused" in again.refused
+    back = operator.execute(undone(operator, item))
+    assert back.outcome.verdict is Verdict.APPLIED
+    assert operator.specs(run)["unpause_activity"].disabled
+
+
+def test_an_activity_is_tried_again_at_once(operator: Operator) -> None:
+    run = stuck(operator)
+    operator.until(lambda: (_attempts(operator, run) or 0) > 2)
+    receipt = operator.act(run, "reset_activity")
+    assert receipt.outcome.verdict is Verdict.APPLIED
+    assert "attempt" in receipt.outcome.evidence[0]
+
+
+def _attempts(operator: Operator, run: Target) -> int | None:
+    return next(s.attempts for s in operator.history(run).all_steps() if s.name == "export_ledger")
+
+
+def test_an_activity_is_completed_by_hand(operator: Operator) -> None:
+    run = stuck(operator)
+    assert "Give the result" in operator.plan(run, "complete_activity").refused
+    item = operator.plan(run, "complete_activity", result='"exported"')
+    receipt = operator.execute(item)
+    assert receipt.outcome.verdict is Verdict.APPLIED
+    operator.until(lambda: operator.run(run).status is Status.COMPLETED)
+    assert operator.look(item, receipt.request_id).verdict is Verdict.APPLIED
+    late = operator.execute(item)
+    assert late.outcome.stale and "Completed" in late.outcome.evidence[1]
+
+
+def test_an_activity_is_failed_by_hand(operator: Operator) -> None:
+    assert "No attempt is under way" in operator.specs(stuck(operator))["fail_activity"].disabled
+    run = operator.start("bank_transfer")
+    operator.until(lambda: not operator.specs(run)["fail_activity"].disabled)
+    receipt = operator.act(run, "fail_activity", message="the bank is gone", type="Gone")
+    assert receipt.outcome.verdict is Verdict.APPLIED, receipt.outcome.evidence
+    operator.until(lambda: operator.run(run).status is Status.FAILED)
+    [event] = operator.events(run, "ActivityTaskFailed")
+    assert event.failure is not None and "the bank is gone" in event.failure.message
+
+
+def test_one_like_another_starts_with_the_same_input(operator: Operator) -> None:
+    run = operator.start("bank_transfer", tenant="globex")
+    item = operator.plan(run, "start_like")
+    assert item.new_run and item.dedupes
+    receipt = operator.execute(item)
+    new = receipt.outcome.new_ref
+    assert (
+        receipt.outcome.verdict is Verdict.APPLIED and new is not None and new.group.startswith(f"{run.id}-")
+    )
+    made = Target(kind="run", id=new.group, ref=new)
+    assert operator.run(made).attributes["tenant"] == "globex"
+    assert operator.run(made).type == "bank_transfer" and operator.run(made).status is Status.RUNNING
+    assert operator.look(item, receipt.request_id).new_ref == new
+    assert operator.look(item).verdict is Verdict.NOT_APPLIED
+
+
+def test_one_like_another_starts_with_edited_input_under_a_given_id(operator: Operator) -> None:
+    run = operator.start("send_invoice")
+    args = operator.specs(run)["start_like"].params[1]
+    assert args.default == [run.id] and run.ref is not None and args.source == f"run {run.ref.run}"
+    receipt = operator.act(run, "start_like", id=f"{run.id}-mine", args=["other"])
+    assert receipt.outcome.new_ref is not None and receipt.outcome.new_ref.group == f"{run.id}-mine"
+    taken = operator.act(run, "start_like", id=f"{run.id}-mine")
+    assert taken.outcome.verdict is Verdict.NOT_APPLIED and "refused" in taken.outcome.evidence[0]
+
+
+@pytest.fixture
+def schedule(operator: Operator) -> Target:
+    return Target(kind="schedules", id="nightly")
+
+
+def test_a_schedule_is_paused_triggered_and_resumed(operator: Operator, schedule: Target) -> None:
+    assert operator.specs(schedule)["resume_schedule"].disabled == "It is not paused."
+    item = operator.plan(schedule, "pause_schedule")
+    receipt = operator.execute(item)
+    assert receipt.outcome.verdict is Verdict.APPLIED and "the customer called" in receipt.outcome.evidence[0]
+    assert operator.look(item, receipt.request_id).verdict is Verdict.APPLIED
+    assert "paused already: the customer called" in operator.specs(schedule)["pause_schedule"].disabled
+    triggered = operator.act(schedule, "trigger_schedule", overlap="allow all")
+    assert triggered.outcome.verdict is Verdict.APPLIED, triggered.outcome.evidence
+    assert operator.execute(undone(operator, item)).outcome.verdict is Verdict.APPLIED
+
+
+def test_a_batch_hits_what_matches_and_tells_how_far_it_is(operator: Operator) -> None:
+    runs = [operator.start("send_invoice", tenant="batched", queue="nobody") for _ in range(6)]
+    query = "tenant = 'batched'"
+    operator.until(
+        lambda: "6 runs" in operator.plan(SPACE, "batch", query=query, operation="terminate").title
+    )
+    item = operator.plan(SPACE, "batch", query=query, operation="terminate")
+    assert item.changes[0].after == "terminated" and "ExecutionStatus" in item.calls[0]
+    assert confirm.needed(plan_of("s", item)) == "6"
+    receipt = operator.execute(item)
+    assert (
+        receipt.outcome.verdict is Verdict.APPLIED and "6 of 6 done, 0 failed" in receipt.outcome.evidence[0]
+    )
+    assert all(operator.run(run).status is Status.TERMINATED for run in runs)
+    [event] = operator.events(runs[0], "WorkflowExecutionTerminated")
+    assert receipt.request_id in event.attributes["reason"]
+    operator.until(
+        lambda: "No run matches" in operator.plan(SPACE, "batch", query=query, operation="cancel").refused
+    )
+    assert (
+        "does not take this question"
+        in operator.plan(SPACE, "batch", query="nope ~", operation="cancel").refused
+    )
+
+
+def test_a_batch_that_would_hit_more_than_was_confirmed_is_not_sent(operator: Operator) -> None:
+    operator.start("send_invoice", tenant="batched-2", queue="nobody")
+    query = "tenant = 'batched-2'"
+    operator.until(lambda: "1 runs" in operator.plan(SPACE, "batch", query=query, operation="cancel").title)
+    item = operator.plan(SPACE, "batch", query=query, operation="cancel")
+    operator.start("send_invoice", tenant="batched-2", queue="nobody")
+    operator.until(lambda: "2 runs" in operator.plan(SPACE, "batch", query=query, operation="cancel").title)
+    receipt = operator.execute(item)
+    assert receipt.outcome.stale and "1 when it was planned, and is 2" in receipt.outcome.evidence[1]
