@@ -10,8 +10,9 @@ setup:
 demo: setup
 	@$(BIN)/playhead demo $(ARGS)
 
+# Two processes: most of what a test waits for is a child, a server or a timer.
 test: setup
-	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest $(ARGS)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # Full-size runs (fuzz, kills, soak, millions of rows), benchmarks included; figures go to docs/figures.md by hand.
 test-long: setup
