@@ -21,6 +21,7 @@ from engine_bridge.engines.temporal.visibility_leaves import moment
 MOST: Final = 1_000
 """Rows that one answer holds at most (the server's own limit)."""
 _NARROW: Final = 1_000_000
+_SECOND: Final = 1_000_000_000
 _FIRST: Final = 3_600 * 1_000_000_000
 _EARLIEST: Final = 1_000_000_000
 _LATEST: Final = 250_000_000_000 * 1_000_000_000
@@ -77,28 +78,46 @@ class Walk:
         """``WorkflowExecutionInfo`` beyond a place (None: the end where the walk begins), a window at a time."""
         edge = self._edge(start, newer)
         width = self._widths.get(self._clause, _FIRST)
-        open_ended = start is None and not newer
-        while edge is not None:
+        crowd: int | None = None  # a window up to here held more runs than one answer takes
+        while edge is not None and _EARLIEST < edge < _LATEST:
+            width = min(width, _LATEST - edge if newer else edge - _EARLIEST)
             low, high = (edge, edge + width) if newer else (edge - width, edge)
-            found = self._window(low, None if open_ended else high, newer)
+            found = self._window(low, high)
             if found is None:
-                width = self._narrower(low, None if open_ended else high, width)
+                crowd = high if newer else low
+                empty, width = self._narrower(edge, width, newer)
+                edge += empty if newer else -empty
                 continue
             beyond = [info for info in found if start is None or start.has(key_of(info), newer)]
             yield sorted(beyond, key=key_of, reverse=not newer)
-            self._widths[self._clause] = width
-            open_ended, edge = False, high if newer else low
+            edge = high if newer else low
+            if len(found) > self._aim // 4:
+                self._widths[self._clause] = width
+            crowd = None if crowd == edge else crowd
             if len(found) < self._aim:
                 width *= 4
-                edge, width = self._jump(edge, width, newer)
+                if crowd is None:
+                    edge, width = self._jump(edge, width, newer)
+            if crowd is not None and edge is not None:
+                width = min(width, abs(crowd - edge))
 
     def _edge(self, start: Place | None, newer: bool) -> int | None:
         if start is not None:
             return start.key[0] - 1 if newer else start.key[0]
-        return self._oldest() if newer else self._client.now_ns()
+        return self._before_all() if newer else self._behind_all()
 
-    def _oldest(self) -> int | None:
-        """A time before the first run."""
+    def _behind_all(self) -> int:
+        """A time at or after the newest run, whose clock may be ahead of ours."""
+        edge, step = self._client.now_ns(), _SECOND
+        found = self._any(edge, newer=True)
+        while found is not None:
+            edge = max(found, edge + step)
+            step *= 8
+            found = self._any(edge, newer=True)
+        return edge
+
+    def _before_all(self) -> int | None:
+        """A time before the first run; None when there is no run."""
         edge, step = self._client.now_ns() + _FIRST, _FIRST
         found = self._any(edge, newer=False)
         if found is None:
@@ -109,10 +128,10 @@ class Walk:
             found = self._any(edge, newer=False)
         return edge
 
-    def _window(self, low: int, high: int | None, newer: bool) -> list[Any] | None:
+    def _window(self, low: int, high: int) -> list[Any] | None:
         """The runs created after ``low`` and not after ``high``, in no order; None when they are too many at once."""
         clause = joined((self._between(low, high), self._clause))
-        most = None if high is not None and high - low <= _NARROW else 1
+        most = None if high - low <= _NARROW else 1
         found: list[Any] = []
         for answer in pages(
             self._client, "list_workflow_executions", listing(self._client, clause, MOST), self._cancel
@@ -123,17 +142,33 @@ class Walk:
         return found
 
     @staticmethod
-    def _between(low: int, high: int | None) -> str:
-        after = f"StartTime > {moment(max(low, _EARLIEST))}"
-        return after if high is None else f"{after} and StartTime <= {moment(min(high, _LATEST))}"
+    def _between(low: int, high: int) -> str:
+        return f"StartTime > {moment(max(low, _EARLIEST))} and StartTime <= {moment(min(high, _LATEST))}"
 
-    def _narrower(self, low: int, high: int | None, width: int) -> int:
+    def _narrower(self, edge: int, width: int, newer: bool) -> tuple[int, int]:
+        """(how far from ``edge`` there is no run, a width behind that which holds some, and not too many)."""
+        empty, crowded = 0, width
+        count = self._count(edge, width, newer)
+        while True:
+            share = (crowded - empty) * self._aim // max(count, 1)
+            reach = max(min(share, (crowded - empty) // 2), _NARROW)
+            count = self._count(edge, empty + reach, newer)
+            if count == 0:
+                # Runs crowd at the far end, so the middle is the better guess from now on.
+                empty, count = empty + reach, 2 * self._aim
+            elif count <= MOST or reach <= _NARROW:
+                return empty, reach
+            else:
+                crowded = empty + reach
+
+    def _count(self, edge: int, width: int, newer: bool) -> int:
         from temporalio.api.workflowservice.v1 import CountWorkflowExecutionsRequest
 
-        clause = joined((self._between(low, high), self._clause))
-        request = CountWorkflowExecutionsRequest(namespace=self._client.source.namespace, query=clause)
-        count: int = self._client.call("count_workflow_executions", request, self._cancel).count
-        return max(min(width * self._aim // max(count, 1), width // 2), _NARROW)
+        window = self._between(*((edge, edge + width) if newer else (edge - width, edge)))
+        request = CountWorkflowExecutionsRequest(
+            namespace=self._client.source.namespace, query=joined((window, self._clause))
+        )
+        return int(self._client.call("count_workflow_executions", request, self._cancel).count)
 
     def _jump(self, edge: int, width: int, newer: bool) -> tuple[int | None, int]:
         """Where to go on, after a window with few runs: not at all when no run is left, else far enough for one."""
