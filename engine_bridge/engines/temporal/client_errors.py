@@ -51,7 +51,8 @@ def connecting(source: ServerSource, text: str) -> PlayheadError:
     refused = _CODE.search(text)
     if refused is not None and refused[1] in _STATUSES:
         return calling(source, _STATUSES[refused[1]], text)
-    if refused is not None:
+    # With TLS 1.3 a server's alert comes after the handshake, with the first answer.
+    if refused is not None and "fatal alert" not in text:
         return ConnectError(
             f"What answers at {where} is no Temporal server.",
             "Name its own port (7233 by default), not that of the web page (8233). If it wants TLS, add ?tls=true.",
