@@ -20,7 +20,7 @@ from widgets.timeline.state import Stamp
 if TYPE_CHECKING:
     from app.run_page import RunPage
 
-FIRST: Final = ("signal", "cancel", "fork", "resume")
+FIRST: Final = ("signal", "cancel", "fork", "reset", "resume", "terminate")
 _COLUMNS: Final = ("when", "who", "action", "outcome", "reason")
 
 

@@ -31,6 +31,8 @@ from engine_bridge.format import plain
 
 _LEFT: Final = "It was cancelled before anything was sent."
 _SEND_S: Final = 15.0
+_NOBODY_S: Final = 1.5
+"""Where no worker polls: it may have begun just now."""
 _ASK: Final = ("update", "query")
 
 
@@ -78,8 +80,7 @@ class TemporalActor(Actor):
         rpc, request = kind.send(look, signer)
         answer: Any = None
         try:
-            timeout_s = WAIT_S if item.staged.action in _ASK else _SEND_S
-            answer = self._opened.send(rpc, request, cancel, timeout_s)
+            answer = self._opened.send(rpc, request, cancel, _patience_s(look))
         except RefusedError as error:
             return _refused(item, look, signer, error)
         except NoAnswerError:
@@ -100,6 +101,12 @@ class TemporalActor(Actor):
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+def _patience_s(look: Look) -> float:
+    if look.staged.action not in _ASK:
+        return _SEND_S
+    return WAIT_S if look.run.pollers != 0 else _NOBODY_S
 
 
 def _inverse(item: PlanItem, found: Found) -> Any:

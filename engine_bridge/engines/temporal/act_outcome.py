@@ -49,13 +49,17 @@ def until_moved(look: Callable[[], Found], cancel: CancelToken) -> Found:
     while True:
         found = look()
         waited = time.monotonic() - began
-        unmoved = found.outcome.verdict is Verdict.UNKNOWN and waited < MOVE_S
+        unmoved = _nothing_shows(found.outcome) and waited < MOVE_S
         awaited = bool(found.outcome.pending) and waited < found.expected
         if cancel.cancelled or not (unmoved or awaited):
             return found
         cancel.progress_through(0, None, "reading back" if unmoved else found.outcome.pending)
         cancel.wait(pause_s)
         pause_s = min(pause_s * 1.5, 1.0)
+
+
+def _nothing_shows(outcome: Outcome) -> bool:
+    return outcome.verdict is Verdict.UNKNOWN and not outcome.pending
 
 
 def look(case: Case) -> Found:

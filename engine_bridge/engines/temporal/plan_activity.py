@@ -9,7 +9,7 @@ from engine_bridge.actions.model import Change, Param, ParamType, Staged
 from engine_bridge.engines.temporal.actions_facts import ACTIVITY, RUN, SINCE, STATUS, RunFacts
 from engine_bridge.engines.temporal.actions_read import Reads, execution
 from engine_bridge.engines.temporal.group_facts import PendingActivity
-from engine_bridge.engines.temporal.plan_base import Draft, Look, Signer, payloads, run_words
+from engine_bridge.engines.temporal.plan_base import REASON, Draft, Look, Signer, payloads, run_words
 from engine_bridge.errors import RejectedError, UsageError
 from engine_bridge.format import plain
 
@@ -139,10 +139,7 @@ def chosen(look: Look) -> tuple[PendingActivity, int]:
     if not _fits(look.staged.action, one) and look.staged.action == "fail_activity":
         raise RejectedError(f"{_NO_ATTEMPT}: it is {one.state.replace('_', ' ')}.")
     if not _fits(look.staged.action, one):
-        paused = "pause" in one.state
-        raise RejectedError(
-            f"It is paused already {one.note}.".replace(" .", ".") if paused else "It is not paused."
-        )
+        raise RejectedError(f"It is paused {one.note}." if "pause" in one.state else "It is not paused.")
     return one, ids[one.activity_id]
 
 
@@ -231,7 +228,7 @@ def _cli(look: Look, one: PendingActivity) -> tuple[str, ...]:
     if verb == "reset":
         flags = {"keep_paused": "--keep-paused", "heartbeat": "--clear-heartbeat-details"}
         return (*words, *(flag for name, flag in flags.items() if arguments.boolean(look.args, name)))
-    return (*words, "--reason", "…") if verb == "pause" else words
+    return (*words, "--reason", REASON) if verb == "pause" else words
 
 
 def send(look: Look, signer: Signer) -> tuple[str, Any]:

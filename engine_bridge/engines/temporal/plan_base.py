@@ -20,9 +20,10 @@ from engine_bridge.engines.temporal.client_url import API_KEY, ServerSource
 DERIVED: Final = "<from the request id>"
 """Stands in a plan's calls for what derives from the request id, which is made when the plan is executed."""
 REASON: Final = "<reason>"
-_RACE: Final = (
-    "Temporal has no compare-and-swap. Playhead reads the state again right before it sends; the server itself checks "
-    "the run id, so no other run of this workflow id is hit. What happens to the run in that very moment is not locked."
+_RACE: Final = "Temporal has no compare-and-swap. Playhead reads the state again right before it sends."
+_OF_RUNS: Final = (
+    "The server itself checks the run id, so no other run of this workflow id is hit. What happens to the run in that "
+    "very moment is not locked."
 )
 
 
@@ -142,7 +143,9 @@ def finish(look: Look, draft: Draft) -> PlanItem:
         new_run=draft.new_run,
         inverse=draft.inverse,
         irreversible=draft.irreversible,
-        race=f"{_RACE} {draft.race}".strip(),
+        race=" ".join(
+            filter(None, (_RACE, _OF_RUNS if isinstance(look.facts, RunFacts) else "", draft.race))
+        ),
         side_effects=draft.side_effects,
         warnings=draft.warnings,
         dedupes=draft.dedupes,

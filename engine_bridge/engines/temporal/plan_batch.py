@@ -10,7 +10,7 @@ from engine_bridge.actions.confirm import LIMIT
 from engine_bridge.actions.model import Change, Danger, Param, ParamType
 from engine_bridge.engines.temporal.actions_facts import MATCHES, STATUS
 from engine_bridge.engines.temporal.actions_space import SpaceFacts, batch_query
-from engine_bridge.engines.temporal.plan_base import Draft, Look, Signer, header, payload, payloads
+from engine_bridge.engines.temporal.plan_base import REASON, Draft, Look, Signer, header, payload, payloads
 from engine_bridge.engines.temporal.plan_message import given
 from engine_bridge.errors import RejectedError, UsageError
 from engine_bridge.format import plain
@@ -120,7 +120,7 @@ _AFTER: Final = {
 
 def _cli(look: Look, query: str, chosen: str) -> tuple[str, ...]:
     verb, _, where = chosen.partition(" to ")
-    words: tuple[str, ...] = ("workflow", verb, "--query", query, "--reason", "…")
+    words: tuple[str, ...] = ("workflow", verb, "--query", query, "--reason", REASON)
     rate = arguments.integer(look.args, "rate", 1)
     if rate is not None:
         words += ("--rps", str(rate))
@@ -187,7 +187,7 @@ def stop(look: Look) -> Draft:
         send=send_stop,
         preconditions=(STATUS,),
         changes=(Change(what="batch", before=facts.state, after="stopped"),),
-        cli=("batch", "terminate", "--job-id", facts.job, "--reason", "…"),
+        cli=("batch", "terminate", "--job-id", facts.job, "--reason", REASON),
         irreversible="What it has done stays done.",
     )
 

@@ -11,7 +11,7 @@ from engine_bridge.actions.model import Change, Param, ParamType
 from engine_bridge.engines.temporal.actions_facts import EVENTS, RUN, STATUS
 from engine_bridge.engines.temporal.actions_read import execution
 from engine_bridge.engines.temporal.events import RawEvent
-from engine_bridge.engines.temporal.plan_base import Draft, Look, Signer, no_worker, run_words
+from engine_bridge.engines.temporal.plan_base import REASON, Draft, Look, Signer, no_worker, run_words
 from engine_bridge.errors import RejectedError, UsageError
 from engine_bridge.format import plain
 
@@ -109,7 +109,7 @@ def plan(look: Look) -> Draft:
         preconditions=(RUN, STATUS, EVENTS),
         args=args,
         changes=(*_ended(look), *changes(preview, excluded)),
-        cli=("workflow", "reset", *run_words(run), "--event-id", event, "--reason", "…",
+        cli=("workflow", "reset", *run_words(run), "--event-id", event, "--reason", REASON,
              *(("--reapply-exclude", names) if names else ())),
         new_run=True,
         irreversible="Terminate the new run to stop it; the old one stays as it ended.",
@@ -206,11 +206,20 @@ def changes(preview: Preview, excluded: Sequence[int]) -> tuple[Change, ...]:
     more = max(0, len(signals) - _SHOWN) + max(0, len(updates) - _SHOWN)
     if more:
         found.append(Change(what=f"{more} more signals and updates", before="received", after="likewise"))
-    found += [_done_again(one, preview) for one in _begun(preview)[:_SHOWN]]
-    rest = len(_begun(preview)) - _SHOWN
-    if rest > 0:
-        found.append(Change(what=f"{rest} more steps", before="begun", after="executed again"))
-    return tuple(found)
+    return (*found, *_done_again(preview))
+
+
+def _done_again(preview: Preview) -> list[Change]:
+    """What begins again: a line each for what has effects, timers in one."""
+    begun = _begun(preview)
+    steps = [one for one in begun if one.type != "TimerStarted"]
+    found = [_again_begun(one, preview) for one in steps[:_SHOWN]]
+    if len(steps) > _SHOWN:
+        found.append(Change(what=f"{len(steps) - _SHOWN} more steps", before="begun", after="executed again"))
+    timers = len(begun) - len(steps)
+    if timers:
+        found.append(Change(what="timers", before=f"{timers} begun", after="started again"))
+    return found
 
 
 def _updates(preview: Preview) -> list[RawEvent]:
@@ -231,7 +240,7 @@ _BEGINS: Final = {
     "ActivityTaskScheduled": ("activity", "activityType"),
     "StartChildWorkflowExecutionInitiated": ("child", "workflowType"),
     "NexusOperationScheduled": ("Nexus operation", "operation"),
-    "TimerStarted": ("timer", "timerId"),
+    "TimerStarted": ("timer", ""),
     "SignalExternalWorkflowExecutionInitiated": ("signal to another run", "signalName"),
     "RequestCancelExternalWorkflowExecutionInitiated": ("cancellation of another run", ""),
 }
@@ -254,11 +263,11 @@ _ENDED: Final = {
 }  # fmt: skip
 
 
-def _done_again(event: RawEvent, preview: Preview) -> Change:
+def _again_begun(event: RawEvent, preview: Preview) -> Change:
     kind, key = _BEGINS.get(event.type, ("local activity", ""))
     name = event.attributes.get(key, "")
     name = name.get("name", "") if isinstance(name, dict) else name
-    again = "started again" if kind in ("timer", "child") else "executed again"
+    again = "started again" if kind == "child" else "executed again"
     what = f"{kind} {plain(str(name), 80)}".strip()
     return Change(what=what, before=f"event {event.id}, {_end_of(event, preview)}", after=again)
 

@@ -9,6 +9,7 @@ from engine_bridge.actions.model import Change, Danger, Param, ParamType, Staged
 from engine_bridge.engines.temporal.actions_facts import CANCEL, EVENTS, PAUSED, RUN, SINCE, STATUS
 from engine_bridge.engines.temporal.actions_read import execution
 from engine_bridge.engines.temporal.plan_base import (
+    REASON,
     Draft,
     Look,
     Signer,
@@ -77,8 +78,8 @@ def terminate(look: Look) -> Draft:
         send=send_terminate,
         preconditions=(RUN, STATUS, SINCE),
         changes=(Change(what="status", before=run.status, after="Terminated"),),
-        cli=("workflow", "terminate", *run_words(run), "--reason", "…"),
-        python=(handle(run), 'await handle.terminate(reason="…")'),
+        cli=("workflow", "terminate", *run_words(run), "--reason", REASON),
+        python=(handle(run), 'await handle.terminate(reason="<reason>")'),
         irreversible="A terminated run stays terminated. Reset makes a new run of its history.",
         side_effects=("No compensation runs: the workflow's code is not told.", *_left(look)),
     )
@@ -136,7 +137,7 @@ def pause(look: Look) -> Draft:
         send=send_pause,
         preconditions=(RUN, STATUS, PAUSED, SINCE),
         changes=(Change(what="run", before=words[not pausing], after=words[pausing]),),
-        cli=("workflow", verb.lower(), *run_words(run), "--reason", "…"),
+        cli=("workflow", verb.lower(), *run_words(run), "--reason", REASON),
         inverse=Staged(target=look.staged.target, action=back),
         side_effects=("Activities under way go on to their end; updates are refused meanwhile.",)
         if pausing

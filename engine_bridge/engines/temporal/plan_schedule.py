@@ -7,7 +7,7 @@ from typing import Any, Final
 from engine_bridge.actions import args as arguments
 from engine_bridge.actions.model import Change, Param, ParamType, Staged
 from engine_bridge.engines.temporal.actions_facts import PAUSED, STARTED, ScheduleFacts
-from engine_bridge.engines.temporal.plan_base import Draft, Look, Signer
+from engine_bridge.engines.temporal.plan_base import REASON, Draft, Look, Signer
 from engine_bridge.errors import UsageError
 from engine_bridge.format import plain
 
@@ -54,8 +54,8 @@ def toggle(look: Look) -> Draft:
             Change(what="schedule", before=words[not pausing], after=words[pausing]),
             Change(what="notes", before=plain(facts.notes, 200) or "none", after="the reason"),
         ),
-        cli=("schedule", "toggle", "--schedule-id", facts.id, f"--{verb.lower()}", "--reason", "…"),
-        python=(_handle(facts), f'await handle.{verb.lower()}(note="…")'),
+        cli=("schedule", "toggle", "--schedule-id", facts.id, f"--{verb.lower()}", "--reason", REASON),
+        python=(_handle(facts), f'await handle.{verb.lower()}(note="<reason>")'),
         inverse=Staged(target=look.staged.target, action=back),
         side_effects=("Runs under way go on.",) if pausing else (),
     )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine_bridge.actions.execute import Execution
-from engine_bridge.actions.journal import Journal
 from engine_bridge.actions.model import (
     Intent,
     Outcome,
@@ -37,7 +36,7 @@ class Operator:
     shop: Shop
     bridge: Any
     execution: Execution
-    journal: Journal
+    orders: list[Target]
 
     def start(self, kind: str = "send_invoice", *args: Any, **options: Any) -> Target:
         """A new run of its own, known to the server, with its first workflow task done where a worker polls."""
@@ -46,6 +45,12 @@ class Operator:
         target = Target(kind="run", id=name, ref=RunRef("workflow", name, run_id))
         if "queue" not in options:
             self.until(lambda: len(self.events(target)) > 3)
+        return target
+
+    def order(self) -> Target:
+        """An order that waits for its approval; nobody else's."""
+        target = self.orders.pop()
+        self.until(lambda: self.events(target, "TimerStarted"))
         return target
 
     def run(self, target: Target) -> Run:

@@ -14,10 +14,10 @@ from tests.engines.temporal.server.conftest import NEVER, newest
 
 
 def test_a_signal_reaches_the_code_and_names_its_sender(operator: Operator) -> None:
-    run = operator.start("fulfil_order", True)
+    run = operator.order()
     item = operator.plan(run, "signal", name="approve_order", args='["ann"]')
     assert "approve_order" in item.calls[0] and item.dedupes and not item.refused
-    assert item.copy_as["CLI"].startswith("temporal workflow signal --workflow-id acted-")
+    assert item.copy_as["CLI"].startswith(f"temporal workflow signal --workflow-id {run.id} --run-id ")
     receipt = operator.execute(item)
     assert receipt.outcome.verdict is Verdict.APPLIED and not receipt.outcome.pending
     [event] = operator.events(run, "WorkflowExecutionSignaled")
@@ -81,8 +81,7 @@ def test_a_run_that_ended_meanwhile_is_left_alone_and_says_who_won(operator: Ope
 
 def reset_one(operator: Operator) -> tuple[Target, Any]:
     """An order that waits for its approval, signalled in vain, and the plan of its reset to its second activity."""
-    run = operator.start("fulfil_order", True)
-    operator.until(lambda: operator.events(run, "TimerStarted"))
+    run = operator.order()
     operator.shop.worker.ask("signal", run.id, "approve_order", "")
     operator.until(
         lambda: (
@@ -136,7 +135,7 @@ def test_a_reset_leaves_signals_out_when_asked(operator: Operator) -> None:
 
 
 def test_an_update_answers(operator: Operator) -> None:
-    run = operator.start("fulfil_order", True)
+    run = operator.order()
     receipt = operator.act(run, "update", name="change_address", args='"there"')
     assert receipt.outcome.verdict is Verdict.APPLIED
     assert ("answer", '"here"') in [(c.what, c.after) for c in receipt.changes]
@@ -146,7 +145,7 @@ def test_an_update_answers(operator: Operator) -> None:
 
 
 def test_a_query_answers_and_changes_nothing(operator: Operator) -> None:
-    run = operator.start("fulfil_order", True)
+    run = operator.order()
     receipt = operator.act(run, "query", name="approval")
     assert receipt.outcome.verdict is Verdict.APPLIED
     assert ("answer", '""') in [(c.what, c.after) for c in receipt.changes]
@@ -194,3 +193,11 @@ def test_a_refused_plan_is_not_sent(operator: Operator) -> None:
         operator.execute(item)
     gone = operator.plan(Target(kind="run", id="x", ref=RunRef("workflow", "x", over.ref.run)), "cancel")
     assert "does not know the run" in gone.refused
+
+
+def test_without_a_worker_an_update_waits_and_a_query_is_not_answered(operator: Operator) -> None:
+    run = operator.start(queue="nobody")
+    update = operator.act(run, "update", name="change_address", args='"x"')
+    assert update.outcome.verdict is Verdict.UNKNOWN and "no worker" in update.outcome.pending
+    query = operator.act(run, "query", name="approval")
+    assert query.outcome.verdict is Verdict.NOT_APPLIED and "worker" in query.outcome.evidence[0]
