@@ -24,6 +24,7 @@ from engine_bridge.engines.entity_state import (
 )
 from engine_bridge.engines.entity_state.failures_log import BATCH, Line, Log, decoded, encoded
 from engine_bridge.engines.entity_state.row_parts import key_of, number, text
+from engine_bridge.engines.entity_state.runs import refuse_hidden
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import Bound
 from engine_bridge.engines.entity_state.store_connect import Reader
@@ -72,6 +73,8 @@ def page(
         if search.narrow and time.monotonic() > until:
             return Page(items=tuple(items), after=encoded(places), searched=searched, complete=False)
         cancel.progress(searched, None, "Searching the failure log")
+    if not items and cursor is None:
+        refuse_hidden(store.workflows)
     return Page(items=tuple(items), searched=search.told(searched))
 
 

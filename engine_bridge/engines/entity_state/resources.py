@@ -13,6 +13,7 @@ from engine_bridge.engines.entity_state import (
     resources_errors,
     resources_queues,
 )
+from engine_bridge.engines.entity_state.runs import refuse_hidden
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.errors import UnsupportedError
 
@@ -32,7 +33,10 @@ def kinds(store: Store) -> tuple[str, ...]:
 
 
 def read(store: Store, kind: str, cancel: CancelToken) -> list[Resource]:
-    """The resources of one kind. Raises UnsupportedError for an unknown one."""
+    """The resources of one kind. Raises UnsupportedError for an unknown one, and where rows are hidden."""
     if kind not in _KINDS:
         raise UnsupportedError(f"There are no {kind[:80]}.", f"Known: {', '.join(_KINDS)}.")
-    return _KINDS[kind][1](store, cancel)
+    found = _KINDS[kind][1](store, cancel)
+    if not found:
+        refuse_hidden(store.workflows)
+    return found

@@ -178,6 +178,8 @@ def test_without_a_tenant_rows_are_said_to_be_hidden(nobody: Bridge) -> None:
         lambda: nobody.runs(query, Sort(), None, "forward", 9, NEVER),
         lambda: nobody.count(None, NEVER),
         lambda: nobody.find("inv-001", 5, NEVER),
+        lambda: nobody.failures(None, "", None, 9, NEVER),
+        lambda: nobody.resources("claims", NEVER),
     )
     for look in looks:
         with pytest.raises(
