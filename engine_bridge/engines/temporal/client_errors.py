@@ -55,7 +55,7 @@ def connecting(source: ServerSource, text: str) -> PlayheadError:
     if refused is not None and "fatal alert" not in text:
         return ConnectError(
             f"What answers at {where} is no Temporal server.",
-            "Name its own port (7233 by default), not that of the web page (8233). If it wants TLS, add ?tls=true.",
+            f"Name its own port (7233 by default), not that of the web page (8233). {_perhaps(source)}",
             said,
         )
     if source.tls and _PLAIN.search(text):
@@ -77,6 +77,12 @@ def connecting(source: ServerSource, text: str) -> PlayheadError:
         "Start it (for development: temporal server start-dev), or check host, port and firewall.",
         said,
     )
+
+
+def _perhaps(source: ServerSource) -> str:
+    if not source.tls:
+        return "If it wants TLS, add ?tls=true."
+    return "" if source.cert else "If it wants a client certificate, add cert= and key=."
 
 
 def _tls_reason(text: str) -> str:

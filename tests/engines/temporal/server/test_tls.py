@@ -40,8 +40,14 @@ def address(request: pytest.FixtureRequest) -> Iterator[tuple[str, bool]]:
                 return
             with suppress(OSError), client:
                 client.settimeout(5)
-                with context.wrap_socket(client, server_side=True) as shaken:
-                    shaken.recv(1)
+                with context.wrap_socket(client, server_side=True, do_handshake_on_connect=False) as shaken:
+                    with suppress(OSError):
+                        shaken.do_handshake()
+                        shaken.recv(1)
+                    # What it was told must be read before the line is cut.
+                    shaken.shutdown(socket.SHUT_WR)
+                    while shaken.recv(4096):
+                        pass
 
     thread = threading.Thread(target=serve)
     thread.start()
