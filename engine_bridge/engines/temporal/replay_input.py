@@ -32,8 +32,12 @@ SPEC: Final = RunnerSpec(
 _PYTHON: Final = "temporal-python"
 _EVENTS_FIELD: Final = b"\x0a"  # field 1, length-delimited: History.events
 _COMMANDS: Final = frozenset(
-    {"ActivityTaskScheduled", "TimerStarted", "StartChildWorkflowExecutionInitiated"}
-)
+    {
+        "ActivityTaskScheduled", "TimerStarted", "TimerCanceled", "MarkerRecorded", "WorkflowExecutionCompleted",
+        "WorkflowExecutionFailed", "WorkflowExecutionCanceled", "WorkflowExecutionContinuedAsNew",
+        "StartChildWorkflowExecutionInitiated", "SignalExternalWorkflowExecutionInitiated",
+    }
+)  # fmt: skip
 _EVERY: Final = 2_000
 
 
@@ -98,7 +102,7 @@ class _Told:
             self.type = text(mapping(attributes.get("workflowType")).get("name"))
             self.workflow_id = text(attributes.get("workflowId"))
         elif event.type == "WorkflowTaskCompleted":
-            self.steps += 2
+            self.steps += 1
             self._sdk = text(mapping(attributes.get("sdkMetadata")).get("sdkName")) or self._sdk
             stamp = mapping(attributes.get("workerVersion"))
             self.version = (

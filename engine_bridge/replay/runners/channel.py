@@ -35,10 +35,29 @@ class Channel:
         os.dup2(2, 1)
         sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
         self._lock = threading.Lock()
+        self._held: list[bytes] = []
         self._rest = b""
+
+    def hold(self, kind: str, **values: Any) -> None:
+        """One message that goes with the next that is sent, in one write: for many within a few milliseconds."""
+        line = self._line(kind, values)
+        with self._lock:
+            self._held.append(line)
 
     def send(self, kind: str, **values: Any) -> None:
         """One message; the parent's end means ours."""
+        line = self._line(kind, values)
+        with self._lock:
+            view = memoryview(b"".join((*self._held, line)))
+            self._held.clear()
+            try:
+                while view:
+                    view = view[_write(self._out, view) :]
+            except OSError:
+                _exit(PARENT_GONE)
+
+    @staticmethod
+    def _line(kind: str, values: dict[str, Any]) -> bytes:
         message = {"k": kind, **values}
         try:
             line = _encode(message)
@@ -47,13 +66,7 @@ class Channel:
             line = _encode(_plain(message, 0))
         if len(line) > LONGEST:
             line = _encode(_plain({**message}, 0))
-        view = memoryview(line.encode("utf-8", "replace") + b"\n")
-        with self._lock:
-            try:
-                while view:
-                    view = view[_write(self._out, view) :]
-            except OSError:
-                _exit(PARENT_GONE)
+        return line.encode("utf-8", "replace") + b"\n"
 
     def receive(self) -> dict[str, Any] | None:
         """The parent's next line, None at its end. One thread at a time."""

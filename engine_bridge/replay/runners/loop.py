@@ -85,6 +85,11 @@ class Recorder:
     def _wanted(self, n: int) -> bool:
         return self._detail is not None and self._detail[0] <= n <= self._detail[1]
 
+    @property
+    def detailed(self) -> bool:
+        """Whether single lines of some step of this run are asked for."""
+        return self._detail is not None
+
     def enter(self) -> None:
         """User code runs from here on."""
         self.thread = threading.get_ident()
@@ -99,8 +104,8 @@ class Recorder:
         self._marked = self.lines.hits or [], self.lines.cut
         self.lines.open(self._wanted(self.n + 1))
 
-    def step(self, name: str, **values: Any) -> int:
-        """One boundary; its number. ``values`` are fields of TraceStep."""
+    def step(self, name: str, *, held: bool = False, **values: Any) -> int:
+        """One boundary; its number. ``values`` are fields of TraceStep; ``held`` sends it with the next message."""
         if self.cancelled:
             raise Stop("cancelled")
         if Stop.made > SWALLOWED and Stop.first is not None:
@@ -118,7 +123,8 @@ class Recorder:
                 self.lines.open(self._wanted(n + 1))
             if self.record != "bare":
                 step = {"n": n, "name": name, "took_us": took, **values}
-                self.channel.send("step", run_id=self.run_id, step=step)
+                tell = self.channel.hold if held else self.channel.send
+                tell("step", run_id=self.run_id, step=step)
         self.enter()
         return n
 

@@ -146,7 +146,7 @@ class Ending:
             "kind": kind, "expected": expected, "actual": actual, "step_id": str(position), "position": position,
             "at": at, "message": f"{why} {_sentence(self.said)}".strip(),
         }  # fmt: skip
-        if self._walk.recorder.record == "places" and asked is not None and asked.type in ENDS:
+        if asked is not None and asked.type in ENDS and "last" not in asked.site:
             told["after"] = True  # the line is that of the last wait before it
         return told
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import json
 import logging
@@ -101,6 +102,7 @@ class TemporalEngine(Engine):
         self._sandbox = options.get("sandbox", True) is not False
         self._bare = recorder.record == "bare"
         self._named(kinds)
+        gc.freeze()  # what was imported stays: no need to look through it at each collection
         return {name: _place(kind) for name, kind in self._kinds.items()}
 
     def _named(self, kinds: Any) -> None:
@@ -126,22 +128,27 @@ class TemporalEngine(Engine):
         queue = recorded.start.task_queue.name
         self._current.facts = {"namespace": facts.get("namespace", ""), "task_queue": queue}
         found = self._loop.run_until_complete(self._replay(facts["id"], recorded, kind, recorder))
-        if recorder.record == "places" and (found.get("divergence") or {}).pop("after", False):
-            return self._with_lines(facts["id"], recorded, kind, recorder)
+        if (found.get("divergence") or {}).pop("after", False) and not self._bare:
+            again = self._with_lines(facts["id"], recorded, kind, recorder)
+            (again.get("divergence") or {}).pop("after", None)
+            return again
         return found
 
     def _with_lines(
         self, workflow_id: str, recorded: Recorded, kind: type, recorder: Recorder
     ) -> dict[str, Any]:
         """The same again, telling nothing, for the line that only counting lines finds: where the code ended."""
-        told, recorder.record = recorder.n, "bare"
-        recorder.lines.start()
+        told, record = recorder.n, recorder.record
+        if record == "places":
+            recorder.lines.start()
+        recorder.record, self._current.finds_ends = "bare", True
         try:
             return self._loop.run_until_complete(self._replay(workflow_id, recorded, kind, recorder))
         finally:
-            recorder.lines.stop()
+            if record == "places":
+                recorder.lines.stop()
             recorder.lines.reset()
-            recorder.n, recorder.record = told, "places"
+            recorder.n, recorder.record, self._current.finds_ends = told, record, False
 
     async def _replay(
         self, workflow_id: str, recorded: Recorded, kind: type, recorder: Recorder

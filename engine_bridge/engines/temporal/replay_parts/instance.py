@@ -26,6 +26,12 @@ class Current:
         self.walk: Walk | None = None
         self.facts: dict[str, str] = {}
         """What the code may ask about its run and a replayer does not know: namespace, task queue."""
+        self.finds_ends = False
+
+    @property
+    def all_lines(self) -> bool:
+        """Whether all lines are counted: where that costs little (sys.monitoring), or when somebody looks at them."""
+        return self.finds_ends or self.recorder.detailed or hasattr(sys, "monitoring")
 
     def informed(self, details: Any) -> Any:
         """The details of an instance as the recorded run had them."""
@@ -73,7 +79,7 @@ class Instance:
         self._current.recorder.enter()
         try:
             self._quietly(lambda: self._prepare(walk, activation))
-            completion = self._run(activation)
+            completion = self._run(walk, activation)
             self._quietly(lambda: walk.finish(completion, self._hook(walk), self._real))
         except Stop as stop:
             walk.stop = stop
@@ -86,8 +92,9 @@ class Instance:
         self._current.recorder.enter()
         return _refused(activation) if walk.stop is not None or walk.crash is not None else completion
 
-    def _run(self, activation: Any) -> Any:
-        self._current.recorder.lines.here()
+    def _run(self, walk: Walk, activation: Any) -> Any:
+        if self._current.all_lines or walk.ends_here:
+            self._current.recorder.lines.here()
         sys.set_coroutine_origin_tracking_depth(ORIGINS)
         try:
             return self._inner.activate(activation)
@@ -110,7 +117,7 @@ class Instance:
             lines.hits.clear()
         if not walk.answers:
             lines.coverage = {}
-        self._hook(walk)
+        self._hook(walk).forget()
         walk.begin(activation, self._entry())
 
     def _hook(self, walk: Walk) -> Sites:
@@ -162,7 +169,7 @@ class Instance:
         except BaseException as error:  # noqa: BLE001 - code that does not let itself be cancelled
             walk.crash = walk.crash or (None if isinstance(error, Stop) else error)
         finally:
-            lines.coverage = coverage
+            lines.coverage = coverage if self._current.all_lines else {}
         return _succeeded(activation)
 
 

@@ -43,6 +43,7 @@ class Waits:
         self._sites = sites
         self._asked = asked
         self.main = getattr(instance, "_primary_task", None)
+        self._frames = awaited_frames(self.main.get_coro()) if self.main is not None else []
         self._limits: dict[int, Awaited] = {}
         self._by_future = self._pending()
 
@@ -81,7 +82,7 @@ class Waits:
     def of(self, task: Any) -> list[Awaited]:
         """What a task waits for; of a gather, a wait or a time limit what is inside it that is left."""
         found: dict[int, Awaited] = {}
-        for inner in _inside(task):
+        for inner in _inside(self._frames if task is self.main else frames_of(task)):
             self._follow(inner, found, 0)
         if not found:
             self._follow(getattr(task, "_fut_waiter", None), found, 0)
@@ -105,29 +106,30 @@ class Waits:
             if not child.done():
                 self._follow(child, found, depth + 1)
         if isinstance(future, asyncio.Task):
-            for inner in _inside(future) or [getattr(future, "_fut_waiter", None)]:
+            for inner in _inside(frames_of(future)) or [getattr(future, "_fut_waiter", None)]:
                 self._follow(inner, found, depth + 1)
 
     def everything(self) -> list[Awaited]:
         """All that is under way, each once."""
         return list({id(one): one for one in self._by_future.values()}.values())
 
-    def now(self) -> dict[str, Any]:
-        """Now, as the model has it: of the main task, else of whatever is under way."""
+    def place(self) -> list[dict[str, Any]]:
+        """The lines that the main task stands at, without locals."""
+        return self._sites.painted(self.main, self._frames)
+
+    def now(self, stack: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+        """Now, as the model has it: of the main task, else of whatever is under way. ``stack`` is the main task's."""
         found = self.of(self.main)
         if not found:
             # asyncio's own combinations (wait, timeouts) hide what is behind them.
             found = sorted(self.everything(), key=lambda one: _RANK.get(one.kind, 9))
-        at = where(self._sites.parked(self.main))
+        at = where(self.place() if stack is None else stack)
         if not found:
             return {"kind": "waiting", "what": "something that is no command", "at": at}
         first = found[0]
         now: dict[str, Any] = {
-            "kind": first.kind,
-            "what": listed_names(found),
-            "at": at,
-            "step_id": first.step_id,
-        }
+            "kind": first.kind, "what": listed_names(found), "at": at, "step_id": first.step_id,
+        }  # fmt: skip
         until = [one.until_ns for one in [*found, *self._limit()] if one.until_ns is not None]
         if until:
             now["until_ns"] = min(until)
@@ -148,12 +150,16 @@ class Waits:
                 found.append({"name": name, "frames": frames, "state": "waiting", "step_id": step})
         return found
 
-    def told(self) -> dict[str, Any]:
-        """The fields of the step at the end of a workflow task."""
+    def told(self) -> dict[str, Any] | None:
+        """The fields of the step at the end of a workflow task; None when it only waits for its last command."""
         paint = Painter(STEP_NODES)
-        stack = self._sites.parked(self.main, paint)
         others = self.tasks(paint)
-        now = self.now()
+        if not others and self._sites.stands_at_last(self._frames):
+            return None
+        if others:
+            self._sites.forget()  # they may have changed what is seen from it
+        stack = self._sites.painted(self.main, self._frames, paint)
+        now = self.now(stack)
         if others:
             main = {"name": "main", "frames": stack, "state": "waiting", "step_id": now.get("step_id", "")}
             others = [main, *others]
@@ -175,9 +181,13 @@ def _content(cell: Any) -> Any:
         return None
 
 
-def _inside(task: Any) -> list[Any]:
+def frames_of(task: Any) -> list[Any]:
+    """The frames that a task awaits, outermost first."""
+    return awaited_frames(task.get_coro()) if isinstance(task, asyncio.Task) else []
+
+
+def _inside(frames: list[Any]) -> list[Any]:
     """The futures inside asyncio.wait_for and asyncio.wait, whose own future says nothing of them."""
-    frames = awaited_frames(task.get_coro()) if isinstance(task, asyncio.Task) else []
     if not frames or frames[-1].f_code.co_name not in _COMBINED:
         return []
     found = frames[-1].f_locals.get(_COMBINED[frames[-1].f_code.co_name])

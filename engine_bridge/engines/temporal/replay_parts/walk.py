@@ -16,6 +16,7 @@ from engine_bridge.replay.runners.channel import Stop
 from engine_bridge.replay.runners.loop import Recorder
 
 DRIFTS = 50
+TASK = "workflow task"
 
 
 class Answer:
@@ -58,11 +59,18 @@ class Walk:
         self._entry: dict[str, Any] = {}
         self._parked: list[dict[str, Any]] = []
         self._told = 0
+        self._jobs: list[Any] = []
 
     @property
     def last_place(self) -> dict[str, Any]:
         """The last line known of the code."""
         return next((answer.place for answer in reversed(self.answers) if answer.place), {})
+
+    @property
+    def ends_here(self) -> bool:
+        """Whether the recorded run ended in this workflow task: the line that ends it is wanted."""
+        task = self.answers[-1].task if self.answers else None
+        return task is not None and any(event.type in ENDS for event in task.events[-1:])
 
     def begin(self, activation: Any, entry: dict[str, Any]) -> None:
         """Core hands out jobs of a workflow task; one task may come in several parts."""
@@ -71,11 +79,12 @@ class Walk:
             self.answers.append(Answer(started, self.recorded.tasks.get(started)))
         task = self.answers[-1].task
         self._told = len(self.answers[-1].asked)
+        self._jobs = list(activation.jobs)
         name = jobs_told(activation.jobs, self.commands)
         self._parked = self._parked or ([{**entry, "kind": "user"}] if entry else [])
         self._tell(
             name,
-            kind="workflow task",
+            kind=TASK,
             recorded=name,
             step_id=str(task.scheduled) if task is not None else "",
             position=started,
@@ -84,10 +93,8 @@ class Walk:
         )
 
     def _tell(self, name: str, **values: Any) -> None:
-        if self.recorder.record == "full":
-            self.recorder.step(name, **values)
-        else:
-            self.recorder.step(name, **{k: v for k, v in values.items() if k != "tasks"})
+        # What comes before the code goes on is sent at once, what it does in the next milliseconds with what follows.
+        self.recorder.step(name, held=values["kind"] != TASK, **values)
 
     def reach(self, command: Any, site: dict[str, Any]) -> None:
         """The code gives a command, which is filled in after this."""
@@ -165,17 +172,22 @@ class Walk:
             return
         waits = Waits(instance, sites, self.commands)
         answer = self.answers[-1]
+        if any(job.HasField("signal_workflow") or job.HasField("do_update") for job in self._jobs):
+            sites.forget()
         if self.recorder.record != "full":
-            self._parked = sites.parked(waits.main) or self._parked
+            self._parked = waits.place() or self._parked
             answer.place = where(self._parked) or answer.place
             return
         told = waits.told()
+        if told is None:
+            self._parked = sites.last_stack
+            return
         self._parked = told["stack"]
         answer.place = where(self._parked) or answer.place
         last = max((one.event.id for one in answer.asked if one.event is not None), default=0)
         position = max(last, answer.completed or 0, answer.started)
         name = told.pop("name")
-        self.recorder.step(name, kind="wait", recorded=name, position=position, via="task", **told)
+        self._tell(name, kind="wait", recorded=name, position=position, via="task", **told)
 
     def _drop(self, kept: Any) -> None:
         """The SDK leaves out what comes after the end of a run."""

@@ -35,7 +35,7 @@ def test_the_playhead_drives_the_code(sample: tuple[ReplayInput, History]) -> No
     item, history = sample
     told = replay([item], SAMPLES / "loan" / "workflow.py")["loan"]
     assert told.end.outcome is Outcome.SAME
-    assert len(told.steps) == item.steps == 65
+    assert len(told.steps) == item.steps == 44
     trace = Trace("loan")
     for step in told.steps:
         trace.add(step, history)
