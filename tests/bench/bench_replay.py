@@ -106,7 +106,8 @@ def replayed(item: ReplayInput, record: str, rounds: int) -> tuple[float, float]
     )
     replay.start()
     replay.wait()
-    assert all(end.outcome == "stopped" and end.now and end.now.kind == "nothing" for end in ends), ends[0]
+    wrong = [end for end in ends if end.outcome != "stopped" or end.now is None or end.now.kind != "nothing"]
+    assert not wrong, wrong[0]
     return statistics.median(e.took_ms for e in ends[1:]), statistics.median(e.cpu_ms for e in ends[1:])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 import types
 from typing import Any
 
@@ -11,6 +12,7 @@ from engine_bridge.replay.runners.frames import LOCALS, local_values
 
 KEPT = 20_000
 HEAVIEST = 3_000_000  # characters of one step's lines; a message may have 16 MiB
+_pause = time.sleep  # kept here: engines and user code may replace it
 _TOOLS = (4, 3, 5, 2, 1, 0)  # 4 is nobody's by convention; others have names of their own (sys.monitoring)
 
 
@@ -51,8 +53,8 @@ class LineTracer:
 
     def here(self) -> None:
         """User code will run in this very thread: for engines that replay in the thread that they are called in."""
-        if self._monitoring is None and _Waiting.tracer is self:
-            sys.settrace(self._on_call)
+        if self._monitoring is None and _Waiting.tracer is self and sys.gettrace() is None:
+            _trace(self._on_call)
 
     @property
     def is_cheap(self) -> bool:
@@ -61,8 +63,8 @@ class LineTracer:
 
     def pause(self) -> None:
         """The engine's library runs in this thread from here on: without monitoring, each of its calls costs."""
-        if self._monitoring is None and _Waiting.tracer is self:
-            sys.settrace(None)
+        if self._monitoring is None and _Waiting.tracer is self and sys.gettrace() is not None:
+            _trace(None)
 
     def resume(self) -> None:
         """The thread goes back to user code."""
@@ -141,11 +143,22 @@ def trace_nothing() -> None:
 
 def _wait(frame: types.FrameType, event: str, argument: Any) -> Any:
     if _Waiting.tracer is not None:
-        sys.settrace(_Waiting.tracer._on_call)
+        _trace(_Waiting.tracer._on_call)
         return _Waiting.tracer._on_call(frame, event, argument)
     if _Waiting.over:
-        sys.settrace(None)
+        _trace(None)
     return None
+
+
+def _trace(function: Any) -> None:
+    """``sys.settrace``, which fails while another thread is in it: it lets others run on the way (its audit event)."""
+    for _ in range(1000):
+        try:
+            sys.settrace(function)
+        except RuntimeError:
+            _pause(0.0)
+        else:
+            return
 
 
 def weight(value: Any) -> int:

@@ -44,7 +44,13 @@ class Ending:
             kind = "error" if status == "ERROR" else "early end"
             return self._diverged(kind, held["expected"], status, held["step_id"])
         if not recorded.closed:
-            now = {"kind": "nothing", "what": "the code runs to its end here", "at": walk.last_place}
+            kind, what = "nothing", "the code runs to its end here"
+            if recorded.queued:
+                kind, what = (
+                    "queued",
+                    f"waits in {recorded.queue}; then the code runs to its end without a step",
+                )
+            now = {"kind": kind, "what": what, "at": walk.last_place}
             return {"outcome": "stopped", "drift": walk.drift, "now": now}
         if status != recorded.status:
             return self._diverged(

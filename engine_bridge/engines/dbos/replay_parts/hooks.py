@@ -144,18 +144,17 @@ class Hooks:
                 call.place = self._state.sites.line(frame)
             elif name == "record_get_result":
                 call.site = self._state.sites.here(frame, 0)
-        if call is not None or not self._state.counts_lines:
-            func = functools.partial(self._uncounted, func)
-        return turns.run(call, func, args, named)
+        counted = call is None and self._state.counts_lines
+        return turns.run(call, functools.partial(self._in_worker, counted, func), args, named)
 
-    def _uncounted(self, func: Any, *args: Any, **named: Any) -> Any:
+    def _in_worker(self, counted: bool, func: Any, *args: Any, **named: Any) -> Any:
         """Runs what is not the user's, or whose lines are not counted, at full speed."""
         lines = self._state.recorder.lines
-        lines.pause()
-        try:
-            return func(*args, **named)
-        finally:
+        if counted:
             lines.resume()
+        else:
+            lines.pause()
+        return func(*args, **named)
 
     def _nap(self, original: Any, seconds: float) -> None:
         """A sleep in the workflow's body, which dbos does not know: over where the history goes on behind it."""

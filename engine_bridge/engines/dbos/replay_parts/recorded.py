@@ -68,6 +68,12 @@ class Recorded:
         """Whether nobody executes it yet."""
         return self.status in ("ENQUEUED", "DELAYED")
 
+    @property
+    def queue(self) -> str:
+        """The queue that it waits in, in words."""
+        name = str(self.row.get("queue_name") or "")
+        return "its queue" if not name or name.startswith("_dbos_") else name
+
     def name(self, fid: int) -> str | None:
         """What the history calls a step, None where it holds none."""
         row = self.steps.get(fid)

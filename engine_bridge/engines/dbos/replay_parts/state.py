@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 from collections.abc import Callable
@@ -42,6 +43,8 @@ class State:
         """The walk of an operation; None before the replay. One that is left over from another run goes no further."""
         walk = self.walk
         if walk is not None and workflow_id != walk.id:
+            if not _on_a_loop():
+                threading.Event().wait()
             raise Stop("cancelled")
         return walk
 
@@ -131,3 +134,11 @@ class State:
         else:
             walk.halt(0, "stopped", now={"kind": "waiting", "what": waits, "at": at})
         walk.done.set()
+
+
+def _on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

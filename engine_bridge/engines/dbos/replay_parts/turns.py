@@ -95,6 +95,10 @@ class Turns:
         with suppress(AttributeError):
             del self.loop.time
 
+    def is_elsewhere(self) -> bool:
+        """Whether this is not the loop's thread."""
+        return threading.get_ident() != self._thread
+
     def take(self, fid: int) -> None:
         """The code took the id of a step that the history holds. Any thread."""
         if self.walk.recorded.is_timeout(fid):
@@ -103,10 +107,10 @@ class Turns:
             self._flying[fid] = self.walk.recorded.order(fid)
             # Others may take theirs in the same turn of the loop: nobody is first before it is at rest.
             self._settled = False
-        if threading.get_ident() == self._thread:
-            self._look()
-        else:
+        if self.is_elsewhere():
             self.nudge()
+        else:
+            self._look()
 
     def ask(self, call: Call | None, fid: int) -> None:
         """A recorded step wants its result: now, or (Wait) when those completed before it have theirs."""

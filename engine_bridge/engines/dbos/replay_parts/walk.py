@@ -126,10 +126,15 @@ class Walk:
         with self._lock:
             self._swallowed += 1
             stop = self.stop or Stop("cancelled")
-        if self._swallowed > AGAIN_MOST and not self.concurrent:
-            self.done.set()
-            threading.Event().wait()
+        if self._swallowed > AGAIN_MOST:
+            self.leave()
         return stop
+
+    def leave(self) -> None:
+        """Leaves this thread standing for ever: its code does not end. Not the loop's, which other runs need."""
+        self.done.set()
+        if not (self.concurrent and threading.get_ident() == self.thread):
+            threading.Event().wait()
 
     def frontier(self, fid: int, asked: str) -> dict[str, Any]:
         """What a run does that stands before a step without a recorded result: a Now."""
@@ -144,8 +149,7 @@ class Walk:
             now["until_ns"] = recorded.wake_ns(fid + 1)
         if recorded.queued:
             until = recorded.row.get("delay_until_epoch_ms")
-            queue = recorded.row.get("queue_name") or "its queue"
-            now |= {"kind": "queued", "what": f"waits in {queue}; then {asked}"}
+            now |= {"kind": "queued", "what": f"waits in {recorded.queue}; then {asked}"}
             now |= {"until_ns": int(until) * 1_000_000} if until else {}
         return now
 

@@ -10,7 +10,7 @@ import pytest
 
 from engine_bridge.replay.model import Outcome
 from tests.engines.dbos.replay.conftest import SHAPES
-from tests.engines.dbos.replay.replays import APPS, All, execute, inputs_of, replay, text_at
+from tests.engines.dbos.replay.replays import APPS, All, Edits, execute, inputs_of, replay, text_at
 
 STANDS = {
     "waits": ("waiting", "DBOS.recv", 'return DBOS.recv("go", timeout_seconds=3600)'),
@@ -169,3 +169,24 @@ def test_branches_of_any_shape_go_on_in_the_order_of_the_record(tmp_path: Path) 
     told = replay(inputs_of(tmp_path / "trees.sqlite", runs), APPS / "trees.py", record="places")
     assert len(runs) > 20
     assert not [(run, told[run].end) for run in runs if told[run].end.outcome is not Outcome.SAME]
+
+
+def test_code_that_swallows_every_stop_for_ever_ends_all_the_same(shapes_file: Path, tmp_path: Path) -> None:
+    edits = Edits(SHAPES, inputs_of(shapes_file, ["waits", "stuck_async", "steps", "gathers"]))
+    body = "    while True:\n        try:\n            {}\n        except BaseException:\n            pass\n"
+    edits.add("for-ever", "waits", ('    return DBOS.recv("go", timeout_seconds=3600)',
+                                    body.format('DBOS.recv("go", timeout_seconds=3600)')))  # fmt: skip
+    edits.add(
+        "for-ever-async", "stuck_async", ('    await later("x", 3600)', body.format('await later("x", 3600)'))
+    )
+    edits.add("next", "steps")
+    edits.add("next-async", "gathers")
+    told = edits.replay(tmp_path)
+    assert told["for-ever"].asked == ["add", "DBOS.recv"] and told["for-ever-async"].asked == [
+        "later",
+        "later",
+    ]
+    for run, what in (("for-ever", "DBOS.recv"), ("for-ever-async", "later")):
+        now = told[run].end.now
+        assert told[run].end.outcome is Outcome.STOPPED and now is not None and now.what == what
+    assert {told[run].end.outcome for run in ("next", "next-async")} == {Outcome.SAME}
