@@ -222,8 +222,9 @@ class FileBridge(Bridge):
         from engine_bridge.engines.temporal import replay_input
 
         one = self._index.loaded(ref)
+        notices = (*one.notes, *replay_input.notices_of(one.dialect))
         return replay_input.made(
-            ref, list(one.heads.record), cancel, missing=one.missing + one.lost, notices=one.notes
+            ref, list(one.heads.record), cancel, missing=one.missing + one.lost, notices=notices
         )
 
     def failures(

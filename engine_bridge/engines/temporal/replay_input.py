@@ -79,6 +79,15 @@ def made(
     )
 
 
+def notices_of(dialect: str) -> Iterable[str]:
+    """What is to be known before a file in some dialect is replayed."""
+    if "readable" in dialect:
+        yield (
+            "The payloads of this file were decoded when it was exported. They are made JSON again: a workflow that "
+            "takes another kind of them, or a codec that refuses what is not its own, will not replay."
+        )
+
+
 class _Told:
     """What is learnt of a run while its events go by."""
 

@@ -69,9 +69,6 @@ class TemporalEngine(Engine):
     def warm(self) -> tuple[str, tuple[str, ...]]:
         for name in [name for name in os.environ if name.startswith("TEMPORAL")]:
             del os.environ[name]
-        from importlib.metadata import version
-
-        found = version("temporalio")
         import temporalio.api.enums.v1
         import temporalio.api.history.v1
         import temporalio.bridge.proto.workflow_completion
@@ -80,9 +77,11 @@ class TemporalEngine(Engine):
         import temporalio.worker
         import temporalio.worker.workflow_sandbox
 
+        from importlib.metadata import version
+
         self._quiet(temporalio.runtime)
         logging.getLogger("temporalio.worker").setLevel(logging.CRITICAL + 1)
-        return found, (_folder(temporalio.worker),)
+        return version("temporalio"), (_folder(temporalio.worker),)
 
     @staticmethod
     def _quiet(runtime: Any) -> None:

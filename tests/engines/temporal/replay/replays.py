@@ -104,3 +104,10 @@ class Edits:
         app = folder / "edited.py"
         app.write_text("\n\n\n".join([self._text, *self._texts]) + "\n", "utf-8")
         return replay(self._posing, app, **more)
+
+
+def edited_order(folder: Path, *changes: tuple[str, str]) -> Path:
+    """A copy of order.py in which texts are replaced; each must be there once."""
+    from tests.engines.dbos.replay.replays import edited
+
+    return edited(APPS / "order.py", folder, *changes)
