@@ -193,7 +193,9 @@ class ReplayFlow(QObject):
         ready = self._ready
         if not self._aloud or ready is None:
             names = ", ".join(found.unseen[:4]) + (" …" if len(found.unseen) > 4 else "")
-            self._refuse(f"Its payloads mention names that you have not agreed to yet: {names}." if names else "")
+            self._refuse(
+                f"Its payloads mention names that you have not agreed to yet: {names}." if names else ""
+            )
             return
         question = Question(
             ready.spec, ready.project, ready.how, ready.source.title, ready.input.globals,

@@ -41,8 +41,14 @@ SETTINGS: Final = (
     Setting("window", "", "Size and state of the window: 1440x900, or maximized."),
     Setting("page_counts", True, "Whether runs and failures are counted in the sources panel."),
     Setting("runs_columns", "", "Columns of the runs table by id, comma-separated; empty: the usual ones."),
-    Setting("life_columns", "", "Columns of the runs table of entities by id, comma-separated; empty: the usual ones."),
-    Setting("entities_columns", "", "Columns of the entities list by id, comma-separated; empty: the usual ones."),
+    Setting(
+        "life_columns",
+        "",
+        "Columns of the runs table of entities by id, comma-separated; empty: the usual ones.",
+    ),
+    Setting(
+        "entities_columns", "", "Columns of the entities list by id, comma-separated; empty: the usual ones."
+    ),
     Setting(
         "unlock_minutes",
         15,

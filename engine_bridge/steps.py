@@ -30,8 +30,7 @@ _BLOCK: Final = 1 << 14
 _CLOSED: Final = np.array([status.closed for status in STEP_STATUSES] + [False] * (256 - len(STEP_STATUSES)))
 _MARKERS: Final = np.array(
     [
-        kind
-        in (StepKind.EVENT_SET, StepKind.STREAM, StepKind.PATCH, StepKind.SIGNAL_SEND, StepKind.SIGNAL)
+        kind in (StepKind.EVENT_SET, StepKind.STREAM, StepKind.PATCH, StepKind.SIGNAL_SEND, StepKind.SIGNAL)
         for kind in STEP_KINDS
     ]
     + [False] * (256 - len(STEP_KINDS))

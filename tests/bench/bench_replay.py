@@ -1,4 +1,4 @@
-"""Recorded replay of a DBOS run next to dbos' own recovery of the same run; the first step of a warm runner. JSON lines.
+"""Recorded replay of a DBOS run next to dbos' own recovery of it; the first step of a warm runner. JSON lines.
 
     python -m tests.bench.bench_replay [STEPS …] [--rounds 7]
 
@@ -50,16 +50,21 @@ def write(path: Path, steps: int) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         for name, step in (("serial", "load"), ("gathered", "fetch")):
             connection.execute(
-                "INSERT INTO workflow_status (workflow_uuid, status, name, executor_id, owner_xid, created_at, updated_at,"
-                " recovery_attempts, serialization, application_version)"
-                " VALUES (?, 'PENDING', ?, 'bench', 'bench', ?, ?, 1, 'py_pickle', 'one')", (name, name, now, now))  # fmt: skip
+                "INSERT INTO workflow_status (workflow_uuid, status, name, executor_id, owner_xid, created_at,"
+                " updated_at, recovery_attempts, serialization, application_version)"
+                " VALUES (?, 'PENDING', ?, 'bench', 'bench', ?, ?, 1, 'py_pickle', 'one')",
+                (name, name, now, now),
+            )
             connection.execute("INSERT INTO workflow_input (workflow_uuid, inputs) VALUES (?, ?)",
                                (name, packed({"args": (steps,), "kwargs": {}})))  # fmt: skip
             connection.executemany(
                 "INSERT INTO operation_outputs (workflow_uuid, function_id, function_name, output, serialization,"
                 " started_at_epoch_ms, completed_at_epoch_ms) VALUES (?, ?, ?, ?, 'py_pickle', ?, ?)",
-                ((name, n, step, packed({"number": n, "lines": [n] * 5}), now + n, now + n) for n in range(1, steps + 1)),
-            )  # fmt: skip
+                (
+                    (name, n, step, packed({"number": n, "lines": [n] * 5}), now + n, now + n)
+                    for n in range(1, steps + 1)
+                ),
+            )
 
 
 def recovered(path: Path, run: str, rounds: int) -> tuple[float, float]:

@@ -47,7 +47,9 @@ def unavailable(db: Database) -> str:
     if probed.version is None:
         return "the database does not say which version of DBOS' schema it has"
     if not probed.known:
-        return f"schema version {probed.version} is not one that was tested (up to {KNOWN_VERSION}, not sharded)"
+        return (
+            f"schema version {probed.version} is not one that was tested (up to {KNOWN_VERSION}, not sharded)"
+        )
     denied = [table for table in probed.denied if table in _OWN]
     return f"no SELECT on {', '.join(denied)}" if denied else ""
 

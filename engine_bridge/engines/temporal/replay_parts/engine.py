@@ -69,6 +69,8 @@ class TemporalEngine(Engine):
     def warm(self) -> tuple[str, tuple[str, ...]]:
         for name in [name for name in os.environ if name.startswith("TEMPORAL")]:
             del os.environ[name]
+        from importlib.metadata import version
+
         import temporalio.api.enums.v1
         import temporalio.api.history.v1
         import temporalio.bridge.proto.workflow_completion
@@ -76,8 +78,6 @@ class TemporalEngine(Engine):
         import temporalio.runtime
         import temporalio.worker
         import temporalio.worker.workflow_sandbox
-
-        from importlib.metadata import version
 
         self._quiet(temporalio.runtime)
         logging.getLogger("temporalio.worker").setLevel(logging.CRITICAL + 1)
