@@ -18,6 +18,8 @@ import msgspec
 
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import UnsupportedError, UsageError
+from engine_bridge.forms import ConnectField as ConnectField
+from engine_bridge.forms import ConnectForm as ConnectForm
 from engine_bridge.model import Environment, Event, Failure, Run, RunRef, Step
 
 if TYPE_CHECKING:  # neither numpy nor the query language is on the start-up path
@@ -411,27 +413,6 @@ class Bridge(ABC):
 
     def _unsupported(self, capability: Capability) -> UnsupportedError:
         return UnsupportedError(f"This source has no {capability.value}.")
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectField:
-    """One field of the connect dialog. ``secret`` fields never reach a URL or a file."""
-
-    name: str
-    title: str
-    default: str = ""
-    secret: bool = False
-    placeholder: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectForm:
-    """How the connect dialog asks for a source of one scheme; ``build`` makes the URL without secrets."""
-
-    scheme: str
-    title: str
-    fields: tuple[ConnectField, ...]
-    build: Callable[[dict[str, str]], str]
 
 
 @dataclass(frozen=True, slots=True)
