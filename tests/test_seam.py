@@ -52,13 +52,18 @@ def test_a_history_streams_into_columns(session: Session) -> None:
     assert neighbour(history, 1, +1, failures_only=True) == 9
 
 
+def _newest_child() -> psutil.Process:
+    """The child started last: other tests may keep servers and their helpers for the whole run."""
+    spawned = [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
+    return max(spawned, key=lambda process: process.create_time())
+
+
 def test_a_child_that_dies_fails_its_own_calls_and_the_next_one_works() -> None:
     session = Session(functools.partial(FakeBridge, 40, 5.0), host="process")
     try:
         session.open().result(20)
         slow = session.call("runs", None, Sort(), None, "forward", 10)
-        child = next(p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline()))
-        child.kill()
+        _newest_child().kill()
         with pytest.raises(ConnectError, match="ended unexpectedly"):
             slow.result(20)
         assert session.open().result(20).engine == "fake"
@@ -115,7 +120,7 @@ def crashing(tmp_path: Path) -> Iterator[tuple[Session, Path]]:
     """An open session whose child has just died, and the file that keeps the next from opening."""
     session = Session(functools.partial(OpenedOnly, str(tmp_path / "gone")), host="process")
     assert session.open().result(20).engine == "fake"
-    child = next(p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline()))
+    child = _newest_child()
     under_way = session.stream("tail", ref("run-0000"), 0, on_item=lambda item: None)
     child.kill()
     with pytest.raises(ConnectError, match="ended unexpectedly"):

@@ -49,12 +49,22 @@ def until(reached: Callable[[], object], seconds: float = 20.0) -> None:
         event.wait(0.05)
 
 
+_KEPT: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def _know_who_was_there() -> None:
+    """Other tests keep servers for the whole run."""
+    _KEPT.clear()
+    _KEPT.update(child.pid for child in psutil.Process().children(recursive=True))
+
+
 def children() -> list[psutil.Process]:
-    """The child processes, but for the one that multiprocessing keeps for the whole test run."""
+    """The child processes of a test, but for the one that multiprocessing keeps for the whole run."""
     found = []
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # it ended meanwhile
-            if "multiprocessing" not in " ".join(child.cmdline()):
+            if child.pid not in _KEPT and "multiprocessing" not in " ".join(child.cmdline()):
                 found.append(child)
     return found
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -177,14 +178,20 @@ def test_code_that_goes_around_python_is_stopped_by_the_kernel(
     assert hello.lacks == ()
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody reaches: those of pytest are closed to others, and must stay so."""
+    with tempfile.TemporaryDirectory(prefix="playhead-guards-") as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(
     os.getuid() != 0 or not shutil.which("setpriv"), reason="becoming a plain user takes root"
 )
-def test_a_plain_user_is_guarded_as_root_is(tmp_path: Path) -> None:
-    check = tmp_path / "check.py"
-    check.write_text(Path(kernel.__file__).read_text() + PLAIN_USER.format(scratch=str(tmp_path)))
-    for path in (tmp_path, *list(tmp_path.parents)[:2]):
-        path.chmod(0o777)
+def test_a_plain_user_is_guarded_as_root_is(open_folder: Path) -> None:
+    check = open_folder / "check.py"
+    check.write_text(Path(kernel.__file__).read_text() + PLAIN_USER.format(scratch=str(open_folder)))
     user = [
         "setpriv",
         "--reuid=65534",

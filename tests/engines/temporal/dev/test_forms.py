@@ -79,7 +79,8 @@ def payloads(bridge: Bridge, history: History) -> list[bytes]:
 
 
 def test_a_database_tells_what_its_server_tells(server: Bridge, database: DevBridge) -> None:
-    here, there = listed(database), listed(server)
+    # Runs that other tests act on are theirs, and may move meanwhile.
+    here, there = ([run for run in listed(b) if not run.id.startswith("acted-")] for b in (database, server))
     assert [run.ref for run in here] == [run.ref for run in there] and len(here) > 30
     assert here == there
     for run in here:
