@@ -66,7 +66,8 @@ def history(periods: int) -> bytes:
         return event
 
     def task() -> None:
-        add("WORKFLOW_TASK_SCHEDULED").workflow_task_scheduled_event_attributes.attempt = 1
+        about = add("WORKFLOW_TASK_SCHEDULED").workflow_task_scheduled_event_attributes
+        about.attempt, about.task_queue.name = 1, "bench"
         started = add("WORKFLOW_TASK_STARTED")
         started.workflow_task_started_event_attributes.scheduled_event_id = started.event_id - 1
         done = add("WORKFLOW_TASK_COMPLETED")
@@ -76,7 +77,7 @@ def history(periods: int) -> bytes:
     def call(seq: int, name: str) -> None:
         event = add("ACTIVITY_TASK_SCHEDULED")
         about = event.activity_task_scheduled_event_attributes
-        about.activity_id, about.activity_type.name = str(seq), name
+        about.activity_id, about.activity_type.name, about.task_queue.name = str(seq), name, "bench"
         add(
             "ACTIVITY_TASK_STARTED"
         ).activity_task_started_event_attributes.scheduled_event_id = event.event_id
@@ -86,6 +87,7 @@ def history(periods: int) -> bytes:
 
     start = add("WORKFLOW_EXECUTION_STARTED").workflow_execution_started_event_attributes
     start.workflow_type.name, start.original_execution_run_id = "LoanProcessingWorkflow", "bench"
+    start.task_queue.name, start.attempt = "bench", 1
     info = {"customer_id": "a", "name": "n", "email_address": "e", "amount": 5, "number_of_periods": periods}
     start.input.payloads.add(data=json.dumps(info).encode()).metadata["encoding"] = b"json/plain"
     task()
@@ -98,7 +100,7 @@ def history(periods: int) -> bytes:
         fired = add("TIMER_FIRED").timer_fired_event_attributes
         fired.timer_id, fired.started_event_id = str(period), timer.event_id
         task()
-    add("WORKFLOW_EXECUTION_COMPLETED")
+    add("WORKFLOW_EXECUTION_COMPLETED").workflow_execution_completed_event_attributes.SetInParent()
     return found.SerializeToString()
 
 
@@ -128,7 +130,7 @@ def recorded(items: list[ReplayInput], sandbox: bool, record: str) -> tuple[list
         elif isinstance(message, Step):
             marks.setdefault("first", time.perf_counter())
         elif isinstance(message, Ended):
-            assert message.end.outcome == "same", message.end
+            assert message.end.outcome.value == "same", message.end
             took.append((message.end.took_ms, message.end.cpu_ms))
 
     replay = Replay(SPEC, project, items, hear, record=record, limits=Limits(silence_s=60, busy_s=120))

@@ -8,6 +8,7 @@ import inspect
 import json
 import logging
 import os
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +22,8 @@ from engine_bridge.replay.runners.failures import failure
 from engine_bridge.replay.runners.loop import Engine, Recorder, serve
 
 OPEN = 8
+PATIENCE_S, CORE_LOOK_S, EVENTS_A_SECOND = 8.0, 0.25, 1000
+_SILENT = "Temporal's core takes no part of this history any more: an event of it lacks what core needs"
 BUILD = "playhead"  # else the SDK hashes every module that is loaded (0.3 s)
 
 
@@ -125,6 +128,7 @@ class TemporalEngine(Engine):
                 "hint": f"It has: {known}.",
             }
         queue = recorded.start.task_queue.name
+        self._current.since = time.monotonic()
         self._current.facts = {"namespace": facts.get("namespace", ""), "task_queue": queue}
         found = self._loop.run_until_complete(self._replay(facts["id"], recorded, kind, recorder))
         if (found.get("divergence") or {}).pop("after", False) and not self._bare:
@@ -163,13 +167,28 @@ class TemporalEngine(Engine):
             return _not_made(error, recorder)
         await contents.decode(self._codec(), [] if self._bare else recorded.behind(1))
         try:
-            problem = await player.replay(history)
+            problem = await self._watched(player, history)
         except Exception as error:  # noqa: BLE001 - its worker is gone; the next history gets another
             self._players.pop(recorded.type, None)
             problem = error
         finally:
             self._current.walk = None
         return Ending(walk, problem).values()
+
+    async def _watched(self, player: Player, history: Any) -> BaseException | None:
+        """What core has against a history. Raises TimeoutError when core has died of it, which it does not tell."""
+        patience = PATIENCE_S + len(history.events) / EVENTS_A_SECOND
+        task = asyncio.ensure_future(player.replay(history))
+        while not task.done():
+            await asyncio.wait({task}, timeout=CORE_LOOK_S)
+            if (
+                not task.done()
+                and not self._current.inside
+                and time.monotonic() - self._current.since > patience
+            ):
+                task.cancel()
+                raise TimeoutError(_SILENT)
+        return task.result()
 
     def _codec(self) -> Any:
         return getattr(self._settings.get("data_converter"), "payload_codec", None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,8 @@ class Current:
         self.facts: dict[str, str] = {}
         """What the code may ask about its run and a replayer does not know: namespace, task queue."""
         self.finds_ends = False
+        self.inside = False
+        self.since = 0.0  # when core last had an answer
 
     @property
     def all_lines(self) -> bool:
@@ -76,6 +79,13 @@ class Instance:
             return self._inner.activate(activation)
         if any(job.HasField("remove_from_cache") for job in activation.jobs):
             return self._leave(walk, activation)
+        self._current.inside = True
+        try:
+            return self._activate(walk, activation)
+        finally:
+            self._current.inside, self._current.since = False, time.monotonic()
+
+    def _activate(self, walk: Walk, activation: Any) -> Any:
         self._current.recorder.enter()
         try:
             self._quietly(lambda: self._prepare(walk, activation))

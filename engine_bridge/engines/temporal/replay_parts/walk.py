@@ -93,8 +93,9 @@ class Walk:
         )
 
     def _tell(self, name: str, **values: Any) -> None:
-        # What comes before the code goes on is sent at once, what it does in the next milliseconds with what follows.
-        self.recorder.step(name, held=values["kind"] != TASK, **values)
+        # What comes before the code goes on is sent at once, lest a crash takes it along; the rest with what follows.
+        full = self.recorder.record == "full"
+        self.recorder.step(name, held=not full or values["kind"] != TASK, **values)
 
     def reach(self, command: Any, site: dict[str, Any]) -> None:
         """The code gives a command, which is filled in after this."""
@@ -170,15 +171,14 @@ class Walk:
         self.ended = any(one.type in ENDS for answer in self.answers[-1:] for one in answer.asked)
         if self.ended:
             return
-        waits = Waits(instance, sites, self.commands)
         answer = self.answers[-1]
         if any(job.HasField("signal_workflow") or job.HasField("do_update") for job in self._jobs):
             sites.forget()
         if self.recorder.record != "full":
-            self._parked = waits.place() or self._parked
+            self._parked = sites.parked(getattr(instance, "_primary_task", None)) or self._parked
             answer.place = where(self._parked) or answer.place
             return
-        told = waits.told()
+        told = Waits(instance, sites, self.commands).told()
         if told is None:
             self._parked = sites.last_stack
             return

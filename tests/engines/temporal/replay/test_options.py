@@ -167,3 +167,13 @@ def test_an_interpreter_without_the_library_is_told(tmp_path: Path) -> None:
     end = replay([input_of("order")], ORDER, python=str(tmp_path / "bare" / "bin" / "python"))["order"].end
     assert end.outcome is Outcome.FAILED
     assert "has no temporalio" in end.error and sys.executable not in end.error
+
+
+def test_a_history_that_core_dies_of_is_told() -> None:
+    def spoil(events: Any) -> None:
+        events[0].workflow_execution_started_event_attributes.ClearField("task_queue")
+
+    told = replay([changed(input_of("order"), "spoilt", spoil), input_of("order")], ORDER)
+    assert told["spoilt"].end.outcome is Outcome.FAILED
+    assert "lacks what core needs" in told["spoilt"].end.error
+    assert told["order"].end.outcome is Outcome.SAME
