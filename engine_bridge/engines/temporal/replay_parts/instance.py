@@ -105,6 +105,8 @@ class Instance:
     def _run(self, walk: Walk, activation: Any) -> Any:
         if self._current.all_lines or walk.ends_here:
             self._current.recorder.lines.here()
+        else:
+            sys.settrace(None)  # the SDK's threads begin with it where lines are counted so
         sys.set_coroutine_origin_tracking_depth(ORIGINS)
         try:
             return self._inner.activate(activation)
@@ -123,6 +125,7 @@ class Instance:
     def _prepare(self, walk: Walk, activation: Any) -> None:
         """Lines that were executed to import the code, or by its converters, are no part of the run."""
         lines = self._current.recorder.lines
+        lines.last = None
         if lines.hits:
             lines.hits.clear()
         if not walk.answers:
