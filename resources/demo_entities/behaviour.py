@@ -20,14 +20,14 @@ Span = tuple[float, float]
 
 
 class Arrival(NamedTuple):
-    """An entity has come to a status, by a kind of requester and the history row of this number (0: it is new)."""
+    """An entity has come to a status, by the history row of this number (0: it is new); somebody may wait for it."""
 
     number: int
     kind: str
     entity: str
     tenant: str
     status: str
-    by: str = ""
+    awaited: bool = False
 
 
 Act = Callable[[Community, Arrival], None]
@@ -46,8 +46,7 @@ def habit_of(app: Community, arrival: Arrival) -> tuple[float, Act] | None:
     """What will be done about it, and in how many seconds; None: nothing, it stays."""
     dice = random.Random(f"{arrival.number}/{arrival.entity}")
     habits = HABITS.get((arrival.kind, arrival.status), ())
-    # What an operator has moved is waited for.
-    roll = 0 if arrival.by == "operator" else dice.randrange(100)
+    roll = 0 if arrival.awaited else dice.randrange(100)
     for habit in habits:
         roll -= habit.share
         if roll < 0:

@@ -14,7 +14,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from engine_bridge.engines.entity_state.engine.logs import LOGGER, JsonLines
-from resources.demo_entities import unknown
+from resources.demo_entities import script, unknown
 from resources.demo_entities.community import Community
 from resources.demo_entities.sign_up import sign_up, tenant_of
 from resources.demo_entities.tables import INVOICES, USERS
@@ -49,6 +49,7 @@ class Live:
         self.pace = pace
         self.dice = random.Random()
         self.timeline = Timeline(self.app)
+        self.timeline.awaited |= script.IDS
         self.timeline.start_at(datetime.now(UTC) - RESUMED)
         self.hands = ThreadPoolExecutor(HANDS, "hand")
 

@@ -29,17 +29,17 @@ BROKEN = "u-46640"
 ON_HOLD = "u-46871"
 """Put on a status, by raw SQL, that no config knows."""
 UNKNOWN = "on_hold"
-_IDS = frozenset((*STUCK, RETRYABLE, *DRIFTED, BROKEN, ON_HOLD))
+IDS = frozenset((*STUCK, RETRYABLE, *DRIFTED, BROKEN, ON_HOLD))
 
 
 def free_id(numbers: Iterable[int]) -> str:
     """The id of a new user: the last of the numbers that no case above has."""
-    return [key for key in (f"u-{number}" for number in numbers) if key not in _IDS][-1]
+    return [key for key in (f"u-{number}" for number in numbers) if key not in IDS][-1]
 
 
 def enter(app: Community, timeline: Timeline, end: datetime) -> None:
     """Enters the cases into the timeline."""
-    timeline.scripted |= _IDS
+    timeline.scripted |= IDS
     days = partial(_before, end)
     for key, came, verified in ((STUCK[0], 6.4, 6.2), (STUCK[1], 6.1, 5.9)):
         _user(app, timeline, key, days(came), days(verified), days(verified - 0.1), archive=ARCHIVE_GONE)

@@ -23,6 +23,8 @@ class Timeline:
         self.app = app
         self.scripted: set[str] = set()
         """Entities whose life is written elsewhere: nobody does anything about them by habit."""
+        self.awaited: set[str] = set()
+        """Entities somebody watches: chance does not leave them lying, they go the way most others go."""
         self._due: list[tuple[datetime, int, Deed]] = []
         self._count = count()
         self._lock = threading.Lock()
@@ -55,10 +57,12 @@ class Timeline:
         for row in self.app.rows(news):
             self._seen = row.id
             by = row.requester_type or ""
+            if by == "operator":
+                self.awaited.add(row.entity_id)
             # What was released after a refusal has been put off by whoever tried.
             if by == "operator" or (row.metadata or {}).get("kind") != "released":
                 where = (row.workflow_type, row.entity_id, row.tenant_id, row.to_status)
-                self._arrived(Arrival(row.id, *where, by))
+                self._arrived(Arrival(row.id, *where, row.entity_id in self.awaited))
 
     def _born(self, kind: str, entity: str, tenant: str, status: str) -> None:
         self._arrived(Arrival(0, kind, entity, tenant, status))
