@@ -156,8 +156,9 @@ class GatePage(PageController):
 
         def work() -> Ready:
             from app import gate_setup
+            from app.replay_state import source_key
 
-            place = gate_setup.Place(session, info, fields, source.url)
+            place = gate_setup.Place(session, info, fields, source_key(source.url))
             return gate_setup.prepare(place, spec, project, text, sample, token)
 
         self._work.run("gate", work, self._on_ready)

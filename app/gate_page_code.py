@@ -66,10 +66,10 @@ class GateCode(QObject):
 
         def chosen(project: Project) -> None:
             def save() -> None:
-                from app.replay_state import projects_file
+                from app.replay_state import projects_file, source_key
                 from engine_bridge.replay.project import save_project
 
-                save_project(projects_file(), url, project)
+                save_project(projects_file(), source_key(url), project)
 
             self.project, self.how = project, "chosen by you"
             self.changed.emit()

@@ -26,7 +26,7 @@ _SHOWN: Final = 40
 
 @dataclass(frozen=True)
 class Place:
-    """An open source: ``url`` names it in what is remembered, without a secret."""
+    """An open source: ``url`` names it in what is remembered (``app.replay_state.source_key``)."""
 
     session: Session
     info: SourceInfo
@@ -91,6 +91,7 @@ def last_code(url: str) -> Project | None:
 
 def find(place: Place, wanted: Wanted, spec: RunnerSpec) -> Found:
     """The code to run: as asked, else as saved for the source, else as found. Raises UsageError. Runs nothing."""
+    from app.demo_code import HOW, project_for
     from engine_bridge.replay.project import chosen, load_project, new_project
 
     code = Path(wanted.code).expanduser() if wanted.code else None
@@ -103,6 +104,9 @@ def find(place: Place, wanted: Wanted, spec: RunnerSpec) -> Found:
         code = Path(last.code)
         if not wanted.modules:
             return Found(_with_python(last, wanted.python), "as used last with this source")
+    own = project_for(place.url)
+    if own is not None and not wanted.modules and code.resolve() == Path(own.code):
+        return Found(_with_python(own, wanted.python), HOW)
     saved = load_project(projects_file(), place.url, code)
     if saved is not None and not wanted.modules:
         return Found(_with_python(saved, wanted.python), "as used before")

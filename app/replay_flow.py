@@ -55,16 +55,16 @@ def known(url: str, saved: bool, project: Project | None, names: tuple[str, ...]
     from app import demo_code
     from engine_bridge.replay.project import candidates, last_project
 
-    demo = demo_code.project_for(url)
-    found = project or last_project(replay_state.projects_file(), url) or demo
+    demo, key = demo_code.project_for(url), replay_state.source_key(url)
+    found = project or last_project(replay_state.projects_file(), key) or demo
     if found is None:
         return Known()
     consents = replay_state.consents()
     how = demo_code.HOW if demo is not None and found.python == demo.python else next(
         (c.how for c in candidates(Path(found.code)) if str(c.python) == found.python), "chosen by you"
     )  # fmt: skip
-    agreed = consents.given(found, url)
-    unseen = consents.unseen(found, url, names)
+    agreed = consents.given(found, key)
+    unseen = consents.unseen(found, key, names)
     return Known(found, how, agreed, unseen, demo is None and not saved and _is_file(url))
 
 
@@ -185,7 +185,7 @@ class ReplayFlow(QObject):
         url = ready.source.url
 
         def save() -> None:
-            save_project(replay_state.projects_file(), url, project)
+            save_project(replay_state.projects_file(), replay_state.source_key(url), project)
 
         self._worker.run(save, lambda _: self._look(project), self._on_error)
 
@@ -229,7 +229,11 @@ class ReplayFlow(QObject):
         self._dialog = None
         consents, project, url = replay_state.consents(), ready.project, ready.source.url
         names = ready.input.globals
-        self._worker.run(lambda: consents.give(project, url, names), lambda _: self._go(), self._on_error)
+
+        def give() -> None:
+            consents.give(project, replay_state.source_key(url), names)
+
+        self._worker.run(give, lambda _: self._go(), self._on_error)
 
     def _on_other(self) -> None:
         ready, self._dialog = self._ready, None

@@ -210,7 +210,11 @@ class RunReplay(QObject):
         from app import replay_state
 
         consents, project, url = replay_state.consents(), recording.project, source.url
-        self._page.context.sources.in_thread("playhead-replay-forget", consents.withdraw, project, url)
+
+        def forget() -> None:
+            consents.withdraw(project, replay_state.source_key(url))
+
+        self._page.context.sources.in_thread("playhead-replay-forget", forget)
         self._page.context.notify("Consent is withdrawn: you are asked before the next replay.")
 
     # -- what arrives -------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from app.cli.replay_print import print_report
 from app.cli.session import call, find_run
 from app.cli.working import work
 from app.gate_setup import Found, Place, Ready, Wanted
-from app.opening import Opened, source_id
+from app.opening import Opened
+from app.replay_state import source_key
 from engine_bridge.errors import UsageError
 from engine_bridge.replay import gate_runs, junit
 from engine_bridge.replay.gate_report import to_json
@@ -53,7 +54,7 @@ def _ready(place: Opened, what: Asked) -> Ready:
         raise UsageError("Runs are replayed against one version of the code.", "Give --code once.")
     code = what.code[0] if what.code else ""
     wanted = Wanted(code, what.running.python, what.running.modules)
-    source = Place(place.session, place.info, place.fields, source_id(place.target.url))
+    source = Place(place.session, place.info, place.fields, source_key(place.target.url))
     spec = call(place, "replayer")
     project = gate_setup.checked(_project(gate_setup.find(source, wanted, spec), wanted))
     return Ready(source, spec, project, tuple(_runs(place, what)))

@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 
 import resources
 from app import appearance
+from app.cli.main import main
 from app.gate_page import GatePage
 from app.replay_consent import ConsentDialog
 from app.replay_project import ProjectDialog
@@ -134,8 +135,18 @@ def test_an_edited_workflow_is_stopped_and_leads_to_the_event(
     focus = story.window.focus.current
     assert (focus.page, focus.step_id) == ("run", "4") and focus.run.run == view.finding.result.run_id
     assert focus.position is not None
+    # What was agreed to in the window by a path needs no question on the command line, by a URL.
+    database = tmp_path / "shop" / ".." / "orders.sqlite"
+    assert cli("replay", f"dbos+sqlite:///{database}", "order-00022", "--code", str(code)) == 1
     story.window.focus.back()
     assert view.shows_report, "the report is still there"
+
+
+def cli(*args: str) -> int:
+    """A command without a terminal, in this process; its exit code."""
+    with pytest.raises(SystemExit) as stop:
+        main(list(args))
+    return int(stop.value.code or 0)
 
 
 def test_a_no_runs_nothing(story: Story, code: Path) -> None:

@@ -39,10 +39,10 @@ def _file_url(fields: dict[str, str]) -> str:
 
 
 def _absolute(url: str) -> str:
-    from engine_bridge.engines.dbos.url import FileSource, file_url, parse
+    from engine_bridge.engines.dbos.url import FileSource, file_url, parse, server_url
 
     source = parse(url)
-    return file_url(str(source.path.absolute())) if isinstance(source, FileSource) else url
+    return file_url(str(source.path.absolute())) if isinstance(source, FileSource) else server_url(source)
 
 
 def _server_url(fields: dict[str, str]) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +77,20 @@ def file_url(path: str) -> str:
     """The URL of a SQLite file."""
     safe = quote(path, safe="/:\\ ~")
     return f"{SQLITE}:///{safe}"
+
+
+def server_url(source: ServerSource) -> str:
+    """The one URL of a server, however its own was written: default port and schema are said; no password."""
+    more = dict(sorted({**source.parameters, "schema": source.schema}.items()))
+    port = source.port or (None if "service" in more else _port(os.environ.get("PGPORT", ""), "") or 5432)
+    place = f"[{source.host}]" if ":" in source.host else quote(source.host, safe="")
+    if source.host.startswith("/"):
+        place, more["host"] = "", source.host
+    user = f"{quote(source.user, safe='')}@" if source.user else ""
+    query = "&".join(f"{name}={quote(value, safe='/')}" for name, value in more.items())
+    return (
+        f"{POSTGRESQL}://{user}{place}{f':{port}' if port else ''}/{quote(source.database, safe='')}?{query}"
+    )
 
 
 def _file(rest: str) -> FileSource:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from app.replay_flow import known
 from app.replay_state import consents, folder
 from tests.app.cli.conftest import DATA, Answer, Run
 
@@ -264,6 +265,10 @@ def test_yes_on_a_terminal_is_remembered(orders: Path, code: Path) -> None:
     assert again.returncode == 0 and "Run it?" not in again.stderr
     (consent,) = consents().all()
     assert consent.code == str(code.resolve()) and "datetime.datetime" in consent.globals
+    # The window opens the same file by a path or by its URL: it need not ask again.
+    assert all(
+        known(url, False, None, consent.globals).agreed for url in (str(orders), f"dbos+sqlite:///{orders}")
+    )
 
 
 def _on_terminal(command: list[str], typed: bytes) -> Answer:

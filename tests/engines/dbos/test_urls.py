@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine_bridge.bridge import load_engine
-from engine_bridge.engines.dbos.url import FileSource, ServerSource, file_url, mask, parse
+from engine_bridge.engines.dbos.url import FileSource, ServerSource, file_url, mask, parse, server_url
 from engine_bridge.errors import PlayheadError, UsageError
 
 SECRET = "s3cr3t/p@ss?w:ord#"
@@ -30,6 +31,15 @@ def test_servers() -> None:
     assert parse("dbos+postgresql:///orders?host=/run/pg") == ServerSource("/run/pg", None, None, "orders")
     assert parse("dbos+postgresql://[::1]:6000/orders") == ServerSource("::1", 6000, None, "orders")
     assert isinstance(full, ServerSource) and "pw" not in repr(full) and "pw" not in full.location
+
+
+@pytest.mark.parametrize(
+    "place", ["a%20b@db.example:5433/orders?sslmode=require", "/o%2Fx?host=/run/pg", "[::1]/o"]
+)
+def test_the_one_url_of_a_server_opens_the_same(place: str) -> None:
+    source = parse(f"dbos+postgresql://{place}")
+    assert isinstance(source, ServerSource)
+    assert parse(server_url(source)) == replace(source, port=source.port or 5432)
 
 
 @pytest.mark.parametrize(
