@@ -104,9 +104,9 @@ def find(place: Place, wanted: Wanted, spec: RunnerSpec) -> Found:
         code = Path(last.code)
         if not wanted.modules:
             return Found(_with_python(last, wanted.python), "as used last with this source")
-    own = project_for(place.url)
-    if own is not None and not wanted.modules and code.resolve() == Path(own.code):
-        return Found(_with_python(own, wanted.python), HOW)
+    demo = project_for(place.url)
+    if demo is not None and not wanted.modules and code.resolve() == Path(demo.code):
+        return Found(_with_python(demo, wanted.python), HOW)
     saved = load_project(projects_file(), place.url, code)
     if saved is not None and not wanted.modules:
         return Found(_with_python(saved, wanted.python), "as used before")
@@ -114,8 +114,8 @@ def find(place: Place, wanted: Wanted, spec: RunnerSpec) -> Found:
     project, interpreter, modules = new_project(code, spec.library, _absolute(python))
     how = interpreter.how if interpreter is not None else "as named"
     if wanted.modules:
-        own = chosen(code, wanted.modules)
-        found = {"modules": own.modules, "paths": own.paths, "cwd": own.cwd}
+        picked = chosen(code, wanted.modules)
+        found = {"modules": picked.modules, "paths": picked.paths, "cwd": picked.cwd}
         return Found(msgspec.structs.replace(project, **found), how, modules.choices)
     return Found(project, how, modules.choices)
 
