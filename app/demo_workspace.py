@@ -17,7 +17,7 @@ from engine_bridge.errors import BusyError, PlayheadError
 if TYPE_CHECKING:
     from app.demo_world import World
 
-VERSION = 2
+VERSION = 3
 NEEDED_BYTES = 60_000_000
 MARKER = "playhead-demo.json"
 _ADVICE = "Choose another folder with --workspace, or free some space."

@@ -1,4 +1,7 @@
-"""How fast the shop works: 1 is human speed; the past is made at a small fraction of it."""
+"""How fast the shop works: 1 is human speed; the past is made at a small fraction of it.
+
+Only steps ask for it: how long a workflow sleeps is in a step's result, the same whenever its code is replayed.
+"""
 
 from __future__ import annotations
 

@@ -54,8 +54,11 @@ def inspect_parcel(parcel: Parcel) -> str:
 
 @DBOS.step(retries_allowed=True, max_attempts=5, interval_seconds=pace.seconds(0.5), backoff_rate=2.0)
 def pay_back(order_id: str, paid: Decimal, share: float) -> dict[str, Any]:
-    """Refunds a share of what was paid; the bank answers at the second attempt now and then."""
+    """Refunds a share of what was paid; the bank says in how many seconds it arrives, at the second attempt now and
+    then.
+    """
     pace.work(0.8, 2.0)
     if pace.attempt() == 1 and pace.dice().random() < 0.2:
         raise ConnectionResetError(104, "Connection reset by peer")
-    return {"order": order_id, "amount": (paid * Decimal(share)).quantize(Decimal("0.01")), "share": share}
+    amount = (paid * Decimal(share)).quantize(Decimal("0.01"))
+    return {"order": order_id, "amount": amount, "share": share, "arrives_in": pace.seconds(1.0)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dbos import DBOS
 
 from resources.demo import pace
@@ -10,10 +12,11 @@ SECTIONS = ("revenue", "returns", "shipping", "stock", "campaigns", "forecast")
 
 
 @DBOS.step()
-def render_section(month: str, section: str) -> str:
-    """One section of the report."""
+def render_section(month: str, section: str) -> dict[str, Any]:
+    """One section of the report, and the seconds that the database should rest after it."""
     pace.work(1.0, 2.5)
-    return f"{month}/{section}.pdf ({pace.dice().randrange(2, 40)} pages)"
+    file = f"{month}/{section}.pdf ({pace.dice().randrange(2, 40)} pages)"
+    return {"file": file, "rest": pace.seconds(1.5)}
 
 
 @DBOS.workflow()
@@ -22,6 +25,7 @@ def monthly_report(month: str) -> list[str]:
     pages = []
     for number, section in enumerate(SECTIONS, 1):
         DBOS.set_event("progress", number / len(SECTIONS))
-        pages.append(render_section(month, section))
-        DBOS.sleep(pace.seconds(1.5))
+        rendered = render_section(month, section)
+        pages.append(rendered["file"])
+        DBOS.sleep(rendered["rest"])
     return pages

@@ -6,7 +6,6 @@ from typing import Any
 
 from dbos import DBOS
 
-from resources.demo import pace
 from resources.demo.notices import notify_customer, send_email
 from resources.demo.parcels import look_up_purchase, pay_back, send_return_label
 
@@ -25,7 +24,7 @@ def process_return(order_id: str, email: str, days: float) -> dict[str, Any]:
 
     DBOS.set_event("stage", "paying back")
     refund = pay_back(order_id, purchase.paid, 1.0)
-    DBOS.sleep(pace.seconds(1.0))
+    DBOS.sleep(refund["arrives_in"])
     DBOS.enqueue_workflow("notices", notify_customer, email, "refunded", refund)
     DBOS.set_event("stage", "done")
     return refund

@@ -28,12 +28,13 @@ async def quote_carriers(order_id: str, weight: float) -> dict[str, Any]:
 
 
 @DBOS.step(retries_allowed=True, max_attempts=3, interval_seconds=pace.seconds(1.0), backoff_rate=2.0)
-def book_carrier(order_id: str, carrier: str) -> str:
-    """Books the parcel; returns the tracking number."""
+def book_carrier(order_id: str, carrier: str) -> dict[str, Any]:
+    """Books the parcel: its tracking number, and the seconds until the carrier's tracking page knows it."""
     pace.work(0.8, 2.0)
     if carrier == pace.CARRIER_DOWN:
         raise CarrierDownError(f"{carrier}: 503 Service Unavailable (attempt {pace.attempt()})")
-    return f"{carrier.upper()}{pace.dice().randrange(10**9):09d}"
+    tracking = f"{carrier.upper()}{pace.dice().randrange(10**9):09d}"
+    return {"tracking": tracking, "trackable_in": pace.seconds(2.0)}
 
 
 @DBOS.step()
@@ -44,8 +45,8 @@ def print_label(tracking: str, warehouse: str) -> str:
 
 
 @DBOS.workflow()
-def ship_order(order_id: str, warehouse: str, carrier: str) -> dict[str, str]:
+def ship_order(order_id: str, warehouse: str, carrier: str) -> dict[str, Any]:
     """Hands a parcel over. Queue ``warehouse`` runs one shipment per warehouse at a time."""
-    tracking = book_carrier(order_id, carrier)
-    DBOS.set_event("tracking", tracking)
-    return {"tracking": tracking, "label": print_label(tracking, warehouse)}
+    booking = book_carrier(order_id, carrier)
+    DBOS.set_event("tracking", booking["tracking"])
+    return booking | {"label": print_label(booking["tracking"], warehouse)}

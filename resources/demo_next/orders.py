@@ -114,7 +114,7 @@ def fulfil_order(order: dict[str, Any]) -> dict[str, Any]:
             )
         parcel = shipment.get_result()
 
-        DBOS.sleep(pace.seconds(2.0))  # the carrier wants a moment before its tracking page knows the parcel
+        DBOS.sleep(parcel["trackable_in"])  # as the carrier said: its tracking page does not know it yet
         DBOS.enqueue_workflow("notices", notify_customer, order["email"], "shipped", parcel)
         DBOS.set_event("stage", "done")
         DBOS.write_stream("log", f"shipped as {parcel['tracking']}")

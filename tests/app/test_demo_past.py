@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+import resources
+from app.cli.main import main
 from app.demo_shift import DAYS, MOMENTS, Family, find_families, place, release_time
 from tests.app.demo_sample import NOW, NOW_MS, Past, small_past
 
@@ -65,6 +67,21 @@ def test_runs_are_stranded_on_the_old_release(past: Past) -> None:
         " WHERE function_name LIKE 'DBOS.patch-%'"
     )
     assert patched == ["v2"]
+
+
+def test_the_code_as_it_is_replays_every_run_with_no_alarm(
+    past: Past, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As docs/demo.md says it: every type, every state, both releases; neither divergence nor drift."""
+    chosen = ("--filter", "created > 2020-01-01", "--code", str(resources.path() / "demo"))
+    with pytest.raises(SystemExit) as stop:
+        main(["replay", str(past.after), *chosen, "--yes", "--strict-drift", "--json"])
+    report = json.loads(capsys.readouterr().out)
+    assert stop.value.code == 0, report["groups"]
+    assert {group["section"] for group in report["groups"]} == {"waiting"}
+    assert len(report["runs"]) == past.column("SELECT count(*) FROM workflow_status")[0] > 100
+    assert {run["type"] for run in report["runs"]} == set(past.column("SELECT name FROM workflow_status"))
+    assert {run["outcome"] for run in report["runs"]} == {"same", "stopped"}
 
 
 def test_a_killed_worker_left_a_run_in_mid_step_that_blocks_its_partition(past: Past) -> None:
