@@ -27,8 +27,9 @@ if TYPE_CHECKING:  # neither numpy nor the query language is on the start-up pat
     from engine_bridge.configs import ConfigTools, ImpactReport, LintReport, ReplayReport, Simulation
     from engine_bridge.history import Batch, Restart
     from engine_bridge.populations import Population, Resolution
+    from engine_bridge.queries import Handlers, Reply
     from engine_bridge.query.ast import Node
-    from engine_bridge.replay.model import ReplayInput, RunnerSpec
+    from engine_bridge.replay.model import Edit, EditKind, ReplayInput, RunnerSpec
 
 Direction = Literal["forward", "backward"]
 
@@ -50,8 +51,10 @@ class Capability(StrEnum):
     RESOURCES = "resources"
     ACTIONS = "actions"
     REPLAY = "replay"
+    WHAT_IF = "what if"  # a recorded history can be edited before it is replayed
     POPULATION = "population"  # runs are entities that stand on statuses
     CONFIG = "config"  # its workflows are declared in config files
+    QUERIES = "queries"  # a run's own code answers questions, in a live worker
 
 
 class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,6 +86,7 @@ class SourceInfo(_Value, frozen=True):
     resource_kinds: tuple[str, ...] = ()
     entity_types: tuple[str, ...] = ()  # workflow types with a population
     tenant: str = ""  # whose rows are seen, where the source has tenants
+    stack_query: str = ""  # the query by which every run tells where its code stands
 
 
 class Cost(StrEnum):
@@ -392,6 +396,35 @@ class Bridge(ABC):
     def replay_input(self, ref: RunRef, cancel: CancelToken) -> ReplayInput:
         """All that the runner needs of one run. Nothing is decoded or executed here."""
         raise self._unsupported(Capability.REPLAY)
+
+    def edits(self, ref: RunRef, position: int | None, cancel: CancelToken) -> tuple[EditKind, ...]:
+        """What can be changed at an event or added behind it (None: added at the end of an open run)."""
+        raise self._unsupported(Capability.WHAT_IF)
+
+    def what_if(self, ref: RunRef, edits: tuple[Edit, ...], cancel: CancelToken) -> ReplayInput:
+        """As ``replay_input``, of the edited history, cut where what follows cannot hold any more. Writes nothing.
+
+        Raises UsageError for an event that is not there or cannot be edited, and for a run that takes nothing more.
+        """
+        raise self._unsupported(Capability.WHAT_IF)
+
+    def edit_of(self, staged: Staged, cancel: CancelToken) -> Edit | None:
+        """What a staged action would add to the history of its run: its dry run is a replay of that; None without one.
+
+        ``ActionSpec.rehearses`` says which have one. Raises UsageError for arguments that are not valid.
+        """
+        return None
+
+    def queries(self, ref: RunRef, cancel: CancelToken) -> Handlers:
+        """What a run's code can be asked. Runs user code in a live worker: only when the user asks for it."""
+        raise self._unsupported(Capability.QUERIES)
+
+    def ask(self, ref: RunRef, name: str, args: str, cancel: CancelToken) -> Reply:
+        """A query's answer; ``args`` as in ``queries.ARGUMENTS``. Runs user code in a live worker, and writes nothing.
+
+        Raises ConnectError when no worker answers, RejectedError with what the code said, UsageError.
+        """
+        raise self._unsupported(Capability.QUERIES)
 
     def now_ns(self, cancel: CancelToken) -> int:
         """The engine's clock."""

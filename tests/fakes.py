@@ -205,7 +205,7 @@ class FakeBridge(Bridge):
             order="positions are counted",
             capabilities=frozenset(Capability)
             - {Capability.ACTIONS, Capability.REPLAY, Capability.DEFINITION}
-            - {Capability.CONFIG, Capability.POPULATION},
+            - {Capability.CONFIG, Capability.POPULATION, Capability.WHAT_IF},
             resource_kinds=("queues", "versions"),
         )
 

@@ -70,7 +70,8 @@ class ActionSpec(_Value, frozen=True):
 
     ``disabled`` is the reason why it cannot run now, "" when it can; ``effect`` says what it does in this very state.
     ``dedupes`` is True where the engine drops a second execution of the same request id; ``undoes`` are the actions
-    whose last execution this one takes back, without arguments.
+    whose last execution this one takes back, without arguments; ``rehearses``: a replay can show what the run's code
+    would do (``Bridge.edit_of``), with nothing sent.
     """
 
     id: str
@@ -83,6 +84,7 @@ class ActionSpec(_Value, frozen=True):
     dedupes: bool = False
     glyph: str = ""
     undoes: tuple[str, ...] = ()
+    rehearses: bool = False
 
 
 class Staged(_Value, frozen=True):

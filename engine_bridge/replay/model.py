@@ -52,9 +52,9 @@ class TraceStep(_Value, frozen=True):
     """One boundary that the code reached: a step's call, a wait, a patch, the end.
 
     ``step_id`` and ``position`` are the history's (position None: that of the step's first event). ``name`` is what
-    the code asked for, ``recorded`` what the history holds there (None: nothing). ``stack`` innermost first; empty
-    when no user frame was found. ``via`` says how the line was found (stack, task, origin). ``took_us`` of CPU since
-    the step before.
+    the code asked for, ``recorded`` what the history holds there (None: nothing; at the end of an edited history these
+    are the commands that the code would issue). ``stack`` innermost first; empty when no user frame was found. ``via``
+    says how the line was found (stack, task, origin). ``took_us`` of CPU since the step before.
     """
 
     n: int
@@ -156,6 +156,65 @@ class End(_Value, frozen=True):
     stack: str = ""
 
 
+class Question(_Value, frozen=True):
+    """A query that is answered at every event: its name and a JSON list of its arguments."""
+
+    name: str
+    args: str = "[]"
+
+
+class Answer(_Value, frozen=True):
+    """What a query answers from a position of the history on, up to its next Answer; ``n`` is the last step before.
+
+    ``error``: what it raised instead, in words. Long texts are kept whole up to 16,000 characters.
+    """
+
+    n: int
+    position: int
+    name: str
+    args: str = "[]"
+    value: Picture = None
+    error: str = ""
+
+
+class EditKind(_Value, frozen=True):
+    """Something of a recorded history that can be changed, or added to it, before it is replayed.
+
+    ``needs`` are the fields of Edit that the user gives: "name" (``names`` are known ones) and "value", whose first
+    value is ``value`` (JSON text: what is recorded). ``position`` and ``step_id`` go into the Edit as they are.
+    """
+
+    kind: str
+    title: str
+    doc: str = ""
+    needs: tuple[str, ...] = ("value",)
+    names: tuple[str, ...] = ()
+    value: str = ""
+    position: int | None = None
+    step_id: str = ""
+
+
+class Edit(_Value, frozen=True):
+    """One change of a history. ``position`` is the event that is changed, or behind which something is added.
+
+    ``position`` None: at the end of an open run. ``value`` is JSON text, or plain text where the kind takes text.
+    """
+
+    kind: str
+    position: int | None = None
+    step_id: str = ""
+    name: str = ""
+    value: str = ""
+
+
+class Was(_Value, frozen=True):
+    """One step that a history has where an edited one ends: what the code did then, in words as TraceStep.name."""
+
+    position: int
+    name: str
+    step_id: str = ""
+
+
 class RunnerSpec(_Value, frozen=True):
     """What an engine brings: ``runner`` names its source file (a resource of its package), appended to the core.
 
@@ -173,6 +232,8 @@ class ReplayInput(_Value, frozen=True):
     """All that a runner needs of one run; ``data`` is the engine's own, opaque to everybody else.
 
     ``globals`` are the names that its payloads would import when they are unpickled (shown before consent).
+    ``steps`` is about how many the replay will tell. Of an edited history, ``cut`` is the last position that is kept of
+    the recorded one, and ``was`` what the code did there then.
     """
 
     run_id: str
@@ -182,6 +243,8 @@ class ReplayInput(_Value, frozen=True):
     globals: tuple[str, ...] = ()
     steps: int = 0
     notices: tuple[str, ...] = ()
+    cut: int | None = None
+    was: tuple[Was, ...] = ()
 
 
 class Project(_Value, frozen=True):

@@ -38,8 +38,8 @@ Item = AnyMessage | Gone
 class RunnerProcess:
     """Owns the process, its scratch folder and two reader threads. ``inbox`` gets its messages and at last a Gone.
 
-    ``output_bytes`` of what it prints are kept; a message has at most ``message_bytes``. Raises UsageError when there
-    is no place for the folder.
+    ``output_bytes`` of what it prints are kept; a message has at most ``message_bytes``. ``debug`` is the port that it
+    opens for a debugger (-1: any; 0: none). Raises UsageError when there is no place for the folder.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class RunnerProcess:
         *,
         output_bytes: int = KEPT_OUTPUT,
         message_bytes: int = LONGEST,
+        debug: int = 0,
     ) -> None:
         self.spec = spec
         self.python = python
@@ -63,6 +64,7 @@ class RunnerProcess:
         self.scratch = self._folder.path
         self._output_bytes = output_bytes
         self._message_bytes = message_bytes
+        self._debug = debug
         self._process: Process | None = None
         self._threads: list[threading.Thread] = []
         self._lost_at = 0.0
@@ -75,15 +77,7 @@ class RunnerProcess:
             runner = self.scratch / "runner.py"
             runner.write_text(compose(self.spec), "utf-8")
             process = self._process = subprocess.Popen(  # noqa: S603 - the interpreter that the user agreed to
-                [
-                    str(Path(shutil.which(self.python) or self.python).absolute()),
-                    "-I",
-                    "-B",
-                    "-X",
-                    "utf8",
-                    str(runner),
-                    str(self.scratch),
-                ],
+                self._command(runner),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -103,6 +97,14 @@ class RunnerProcess:
             raise
         output = self._spawn(read_output, process.stderr, self._output_bytes, self.inbox.put)
         self._spawn(self._messages, process, process.stdout, output)
+
+    def _command(self, runner: Path) -> list[str]:
+        python = str(Path(shutil.which(self.python) or self.python).absolute())
+        command = [python, "-I", "-B", "-X", "utf8"]
+        if not self._debug:
+            return [*command, str(runner), str(self.scratch)]
+        # A debugger cannot step through modules that are frozen into the interpreter.
+        return [*command, "-X", "frozen_modules=off", str(runner), str(self.scratch), str(self._debug)]
 
     def _spawn(self, target: Any, *args: Any) -> threading.Thread:
         thread = threading.Thread(target=target, args=args, name="playhead-replay-read", daemon=True)

@@ -10,17 +10,21 @@ from typing import Any, Final
 
 import msgspec
 
-from engine_bridge.replay.model import Blocked, End, Frame, LineHit, TraceStep
+from engine_bridge.replay.model import Answer, Blocked, End, Frame, LineHit, Question, TraceStep
 
 VERSION: Final = 1
 LONGEST: Final = 16 << 20
 
 
 class Item(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One run to replay: its input as a file that the runner reads, ``detail`` the steps to record line by line."""
+    """One run to replay: its input as a file that the runner reads, ``detail`` the steps to record line by line.
+
+    ``steps`` is about how many it has, 0 when nobody knows.
+    """
 
     run_id: str
     input: str
+    steps: int = 0
     detail: tuple[int, int] | None = None
 
 
@@ -28,6 +32,9 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The first line to a runner. ``scratch`` is a private folder that it may write, and nothing else.
 
     ``record`` is "full" (stacks and locals), "places" (lines only, for the gate) or "bare" (nothing, for measuring).
+    ``questions`` are asked at every event, in a replay of their own behind the one that is told. ``debug`` is the port
+    on loopback that a debugger may attach at (0: none, -1: any that is free), ``debugger`` a folder with debugpy for
+    environments that have none.
     """
 
     version: int = VERSION
@@ -41,6 +48,9 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     options: dict[str, Any] = {}
     memory_mb: int = 0
     busy_after_s: float = 1.0
+    questions: tuple[Question, ...] = ()
+    debug: int = 0
+    debugger: str = ""
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -90,6 +100,36 @@ class Lines(Message, frozen=True, tag="lines", omit_defaults=True):
     cut: bool = False
 
 
+class Answered(Message, frozen=True, tag="answer"):
+    """What a question is answered from a position on; told only where the answer changed."""
+
+    run_id: str
+    answer: Answer
+
+
+class Progress(Message, frozen=True, tag="progress", omit_defaults=True):
+    """How far a long replay is, a few times a second: ``done`` of ``total`` (the engine's own unit, for a bar).
+
+    ``left_s`` is about how long it will still take; None while that cannot be told.
+    """
+
+    run_id: str
+    done: int
+    total: int
+    left_s: float | None = None
+
+
+class Debug(Message, frozen=True, tag="debug", omit_defaults=True):
+    """The runner waits for a debugger on 127.0.0.1:``port`` (DAP); ``attached`` when one came and the code goes on.
+
+    ``debugpy`` is its version and where it came from, in words.
+    """
+
+    port: int
+    attached: bool = False
+    debugpy: str = ""
+
+
 class Busy(Message, frozen=True, tag="busy"):
     """User code has not come back for ``seconds``; ``stack`` says where it is."""
 
@@ -125,6 +165,8 @@ class Bye(Message, frozen=True, tag="bye", omit_defaults=True):
     peak_mb: int = 0
 
 
-AnyMessage = Hello | Loaded | Begin | Step | Lines | Busy | Side | Log | Ended | Bye
+AnyMessage = (
+    Hello | Loaded | Begin | Step | Lines | Answered | Progress | Debug | Busy | Side | Log | Ended | Bye
+)
 decoder: Final = msgspec.json.Decoder(AnyMessage)
 encoder: Final = msgspec.json.Encoder()

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from engine_bridge.errors import PlayheadError, UsageError
+from engine_bridge.replay.debugging import debugpy_folder
 from engine_bridge.replay.limits import Clock, Limits
-from engine_bridge.replay.model import End, Outcome, Project, ReplayInput, RunnerSpec
+from engine_bridge.replay.model import End, Outcome, Project, Question, ReplayInput, RunnerSpec
 from engine_bridge.replay.pipes import Gone
 from engine_bridge.replay.process import RunnerProcess, Warm
 from engine_bridge.replay.protocol import (
@@ -37,6 +38,8 @@ class Replay:
 
     Every input gets one Ended, made here where the runner could not; a Bye is the last message. A run that kills its
     process does not take the ones behind it along: they go on in another one, which says Hello and Loaded again.
+    ``questions`` are answered at every event by Answered. With ``debug`` (a port, -1: any) the runner waits for a
+    debugger before it imports the code, which Debug tells, and nothing but ``cancel`` ends it for being slow.
     """
 
     def __init__(
@@ -50,6 +53,8 @@ class Replay:
         detail: tuple[int, int] | None = None,
         limits: Limits | None = None,
         warm: Warm | None = None,
+        questions: Sequence[Question] = (),
+        debug: int = 0,
     ) -> None:
         self._spec = spec
         self._project = project
@@ -57,8 +62,10 @@ class Replay:
         self._tell = on_message
         self._record = record
         self._detail = detail
-        self._limits = limits or Limits()
-        self._warm = warm
+        self._limits = (limits or Limits()).patient() if debug else limits or Limits()
+        self._warm = None if debug else warm
+        self._questions = tuple(questions)
+        self._debug = debug
         self._thread = threading.Thread(target=self._run, name="playhead-replay", daemon=True)
         self._lock = threading.Lock()
         self._process: RunnerProcess | None = None
@@ -111,7 +118,7 @@ class Replay:
         if process is None:
             process = RunnerProcess(
                 self._spec, project.python, environment,
-                output_bytes=limits.output_bytes, message_bytes=limits.message_bytes,
+                output_bytes=limits.output_bytes, message_bytes=limits.message_bytes, debug=self._debug,
             )  # fmt: skip
             process.start()
         with self._lock:
@@ -131,7 +138,7 @@ class Replay:
                 except OSError as error:
                     hint = "Make room there, or name another folder by TMPDIR."
                     raise UsageError(f"{path} cannot be written: {error.strerror}.", hint) from None
-                items.append(Item(item.run_id, str(path), self._detail))
+                items.append(Item(item.run_id, str(path), item.steps, self._detail))
         project = self._project
         return Job(
             items=tuple(items),
@@ -143,6 +150,9 @@ class Replay:
             record=self._record,
             options={k: v for k, v in project.options.items() if k != "environment"},
             memory_mb=self._limits.memory_mb,
+            questions=self._questions,
+            debug=self._debug,
+            debugger=debugpy_folder() if self._debug else "",
         )
 
     def tell(self, message: AnyMessage) -> bool:

@@ -37,6 +37,7 @@ _OFFERED = frozenset(Capability) - {
     Capability.CONFIG,
     Capability.DEFINITION,
     Capability.POPULATION,
+    Capability.WHAT_IF,
 }
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from engine_bridge.configs import ImpactReport, LintReport, ReplayReport, Simulation
     from engine_bridge.populations import Population, Resolution
 
-_OFFERED: Final = frozenset(Capability) - {Capability.DEFINITION, Capability.REPLAY}
+_OFFERED: Final = frozenset(Capability) - {Capability.DEFINITION, Capability.REPLAY, Capability.WHAT_IF}
 NO_TENANT: Final = (
     "Row-level security is active and no tenant is set: rows of {tables} cannot be seen, however many there are. "
     "Add tenant=… to the URL."
