@@ -9,7 +9,6 @@ from engine_bridge.engines.temporal.client_url import ServerSource
 from engine_bridge.errors import (
     AuthError,
     BusyError,
-    CancelledError,
     ConnectError,
     NotFoundError,
     PermissionDeniedError,
@@ -138,10 +137,9 @@ def calling(source: ServerSource, status: int, text: str, what: str = "") -> Pla
         )
     if status == EXHAUSTED:
         return BusyError("The server limits how much is asked of it.", "Try again in a moment.", said)
-    if status == DEADLINE:
+    # The client and the server both end a call whose time is over as if it had been cancelled.
+    if status in (DEADLINE, CANCELLED):
         return ConnectError(f"{where} did not answer in time.", "Try again; it may be overloaded.", said)
-    if status == CANCELLED:
-        return CancelledError()
     if status == UNAVAILABLE:
         return connecting(source, text)
     return ConnectError(f"{where} answered with an error.", "Try again; the details say more.", said)

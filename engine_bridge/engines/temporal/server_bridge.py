@@ -35,6 +35,7 @@ from engine_bridge.errors import ConnectError, NotFoundError, PlayheadError, Sch
 from engine_bridge.format import plain
 from engine_bridge.history import Batch, Restart
 from engine_bridge.model import Event, Run, RunRef, Step
+from engine_bridge.queries import Handlers, Reply
 from engine_bridge.query.ast import Node
 from engine_bridge.replay.model import ReplayInput, RunnerSpec
 
@@ -48,7 +49,7 @@ _OFFERED: Final = frozenset(
     {
         Capability.RUNS, Capability.SORT, Capability.FACETS, Capability.CHANGES, Capability.TAIL, Capability.PAYLOADS,
         Capability.FAILURES, Capability.RELATIONS, Capability.RESOURCES, Capability.REPLAY,
-        Capability.ACTIONS,
+        Capability.ACTIONS, Capability.QUERIES,
     }
 )  # fmt: skip
 
@@ -77,7 +78,7 @@ class ServerBridge(Bridge):
             client.close()
             raise
         self._lister = Lister(client, known)
-        from engine_bridge.engines.temporal import server_resources
+        from engine_bridge.engines.temporal import server_queries, server_resources
 
         return SourceInfo(
             engine="temporal",
@@ -90,6 +91,7 @@ class ServerBridge(Bridge):
             capabilities=_OFFERED,
             notices=notices + namespace,
             resource_kinds=server_resources.KINDS,
+            stack_query=server_queries.STACK,
         )
 
     def close(self) -> None:
@@ -183,25 +185,15 @@ class ServerBridge(Bridge):
 
         return server_resources.read(self._open, kind, cancel)
 
-    def query(
-        self, ref: RunRef, name: str, arguments: tuple[Any, ...], cancel: CancelToken
-    ) -> tuple[str, bytes]:
-        """Runs a query's handler in a live worker: (encoding, bytes) of its answer. Never asked for automatically."""
-        from engine_bridge.engines.temporal import server_queries
-
-        return server_queries.ask(self._open.client, ref, name, arguments, cancel)
-
-    def stack(self, ref: RunRef, cancel: CancelToken) -> str:
-        """Where an open run's code stands, by the stack trace query. Never asked for automatically."""
-        from engine_bridge.engines.temporal import server_queries
-
-        return server_queries.stack(self._open.client, ref, cancel)
-
-    def handlers(self, ref: RunRef, cancel: CancelToken) -> list[Resource]:
-        """The queries, signals and updates that a run's code declares. A query too: never asked for automatically."""
+    def queries(self, ref: RunRef, cancel: CancelToken) -> Handlers:
         from engine_bridge.engines.temporal import server_queries
 
         return server_queries.offered(self._open.client, ref, cancel)
+
+    def ask(self, ref: RunRef, name: str, args: str, cancel: CancelToken) -> Reply:
+        from engine_bridge.engines.temporal import server_queries
+
+        return server_queries.ask(self._open.client, ref, name, args, cancel)
 
     def actions(self, target: Target, cancel: CancelToken) -> list[ActionSpec]:
         from engine_bridge.engines.temporal import actions

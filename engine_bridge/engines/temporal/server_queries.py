@@ -2,80 +2,166 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
 
-from engine_bridge.bridge import Resource
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import server_values as values
+from engine_bridge.engines.temporal.actions_read import Reads, execution
 from engine_bridge.engines.temporal.client import Client
-from engine_bridge.errors import ConnectError, PlayheadError, RejectedError
+from engine_bridge.errors import ConnectError, NotFoundError, PlayheadError, RejectedError
+from engine_bridge.format import plain
 from engine_bridge.model import RunRef
+from engine_bridge.queries import Handlers, Query, Reply, arguments
 
 METADATA: Final = "__temporal_workflow_metadata"
 STACK: Final = "__stack_trace"
+_OWN: Final = "__"
+"""Names that begin so are the SDK's own."""
 _PATIENCE_S: Final = 10.0
+_NOBODY_S: Final = 1.5
+"""Where no worker polls: one may have begun just now."""
+_SAID: Final = "The server does not take this question: "
+_KNOWN: Final = re.compile(r"(?i)known ?query ?types[=:]? *\[([^\]]*)\]|known queries: *\[([^\]]*)\]")
+_TASK: Final = re.compile(
+    r"^Stack for <\w+ (\w+) name=['\"](.*?)(?: \(workflow: .*?\))?['\"] coro=.*:$", re.M
+)
 
 
-def ask(
-    client: Client, ref: RunRef, name: str, arguments: tuple[Any, ...], cancel: CancelToken
-) -> tuple[str, bytes]:
-    """The answer of one query: (encoding, bytes) of its first payload.
+def ask(client: Client, ref: RunRef, name: str, args: str, cancel: CancelToken) -> Reply:
+    """The answer of one query: its first payload, or the text of a stack trace.
 
-    A worker with the workflow's code runs the query's handler. Raises RejectedError with what the handler said, and
-    ConnectError when no worker answers.
+    A worker with the workflow's code runs the query's handler. Raises RejectedError with what the handler said,
+    ConnectError when no worker answers, UsageError for arguments that are no JSON.
     """
-    from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
+    from temporalio.api.common.v1 import Payload, Payloads
     from temporalio.api.query.v1 import WorkflowQuery
     from temporalio.api.workflowservice.v1 import QueryWorkflowRequest
 
     given = [
-        Payload(metadata={"encoding": b"json/plain"}, data=msgspec.json.encode(one)) for one in arguments
+        Payload(metadata={"encoding": b"json/plain"}, data=msgspec.json.encode(one))
+        for one in arguments(args)
     ]
     request = QueryWorkflowRequest(
         namespace=client.source.namespace,
-        execution=WorkflowExecution(workflow_id=ref.group, run_id=ref.run),
+        execution=execution(ref),
         query=WorkflowQuery(query_type=name, query_args=Payloads(payloads=given)),
     )
+    server = _Server(client, ref, cancel)
+    patience_s = _NOBODY_S if server.pollers == 0 else _PATIENCE_S
     try:
         answer = client.call(
-            "query_workflow", request, cancel, what=f"query {name}", timeout_s=_PATIENCE_S, retry=False
+            "query_workflow", request, cancel, what=f"the run {ref.group}", timeout_s=patience_s, retry=False
         )
+    except NotFoundError:
+        raise
     except ConnectError as error:
-        raise ConnectError(
-            "No worker answered the query.",
-            "A worker that has this workflow's code must be running.",
-            error.detail,
-        ) from None
+        raise server.unanswered(error) from None
     except PlayheadError as error:
         cancel.raise_if_cancelled()
-        raise RejectedError(f"The query {name} was not answered.", error.detail or error.message) from None
+        said = (error.detail or error.message).removeprefix(_SAID)
+        raise RejectedError(f"The query {plain(name, 120)} was not answered: {plain(said, 600)}") from None
+    if answer.HasField("query_rejected"):
+        raise RejectedError("The server rejects queries of a run in this state.")
     found = [values.stored(payload) for payload in answer.query_result.payloads]
-    return (found[0].encoding or "", found[0].data) if found else ("", b"")
+    first = found[0] if found else None
+    reply = Reply(name=name, data=first.data if first else b"", encoding=first.encoding if first else None)
+    return msgspec.structs.replace(reply, text=_stack(reply.data)) if name == STACK else reply
 
 
-def stack(client: Client, ref: RunRef, cancel: CancelToken) -> str:
+class _Server:
+    """What the server knows of a run and its workers, before and after a question. Raises NotFoundError."""
+
+    def __init__(self, client: Client, ref: RunRef, cancel: CancelToken) -> None:
+        self._ref = ref
+        self._reads = Reads(client, cancel)
+        self._told = self._reads.describe(ref)
+        self.queue: str = self._told.execution_config.task_queue.name
+        self.pollers = self._reads.pollers(self.queue)
+
+    def unanswered(self, error: ConnectError) -> ConnectError:
+        """Why nobody answered: no worker, one that cannot get so far, or no server."""
+        self._reads.cancel.raise_if_cancelled()
+        where = f"task queue {plain(self.queue, 120)}"
+        if "no poller" in error.detail or not self.pollers:
+            return ConnectError(
+                "No worker answered the query.",
+                f"None polls {where} now: start one that has this workflow's code, and ask again.",
+                error.detail,
+            )
+        try:
+            task = self._reads.describe(self._ref).pending_workflow_task
+        except PlayheadError as gone:
+            return gone if isinstance(gone, ConnectError) else error
+        if task.attempt > 1:
+            return ConnectError(
+                "The query was not answered: the run's workflow task fails.",
+                "Queries wait for it. Its failure says why; mend the code and deploy it.",
+                error.detail,
+            )
+        return ConnectError(
+            f"The query was not answered in {_PATIENCE_S:.0f} s, though a worker polls {where}.",
+            "The worker may be busy, gone a moment ago, or its handler slow. Ask again.",
+            error.detail,
+        )
+
+
+def _stack(data: bytes) -> str:
     """Where each coroutine of an open run stands, as its worker's SDK writes it."""
-    _, data = ask(client, ref, STACK, (), cancel)
     try:
         found = msgspec.json.decode(data)
     except msgspec.DecodeError:
         return data.decode(errors="replace")
-    return found if isinstance(found, str) else msgspec.json.format(msgspec.json.encode(found)).decode()
+    if not isinstance(found, str):
+        return msgspec.json.format(msgspec.json.encode(found)).decode()
+    return readable(found)
 
 
-def offered(client: Client, ref: RunRef, cancel: CancelToken) -> list[Resource]:
-    """The queries, signals and updates that the run's code declares, as its worker's SDK tells."""
-    _, data = ask(client, ref, METADATA, (), cancel)
+def readable(text: str) -> str:
+    """A stack trace as it came; of Python's without the query's own task, its headings short, no empty lines."""
+    heads = list(_TASK.finditer(text))
+    if not heads:
+        return text
+    ends = [head.start() for head in heads[1:]] + [len(text)]
+    blocks = [text[: heads[0].start()].strip("\n")] if text[: heads[0].start()].strip() else []
+    for head, end in zip(heads, ends, strict=True):
+        state, name = head[1], head[2]
+        if name != f"query: {STACK}":
+            lines = [line for line in text[head.end() : end].splitlines() if line.strip()]
+            blocks.append("\n".join([f"{name}  ({state})", *lines]))
+    return "\n\n".join(blocks)
+
+
+def offered(client: Client, ref: RunRef, cancel: CancelToken) -> Handlers:
+    """What the run's code takes, as its worker's SDK tells; of older SDKs the names in their refusal."""
     try:
-        definition = msgspec.json.decode(data).get("definition", {})
-    except (msgspec.DecodeError, AttributeError):
-        return []
-    found = []
-    for kind in ("query", "signal", "update"):
-        for one in definition.get(f"{kind}Definitions", []):
-            name = str(one.get("name", ""))
-            cells = {"kind": kind, "description": one.get("description") or None}
-            found.append(Resource(kind="handlers", id=f"{kind} {name}", title=name, cells=cells))
-    return found
+        data = ask(client, ref, METADATA, "", cancel).data
+    except RejectedError as error:
+        known = _KNOWN.search(error.message)
+        if known is None:
+            raise
+        names = (known[1] or known[2] or "").replace(",", " ").split()
+        return Handlers(queries=tuple(Query(name=name) for name in names if not name.startswith(_OWN)))
+    try:
+        told = msgspec.json.decode(data)
+        definition = told.get("definition", {})
+        queries = tuple(_query(one) for one in definition.get("queryDefinitions", []))
+        others = {kind: _names(definition.get(f"{kind}Definitions", [])) for kind in ("signal", "update")}
+        note = str(told.get("currentDetails") or "")
+    except (msgspec.DecodeError, AttributeError, TypeError):
+        raise RejectedError("The worker's list of queries cannot be read.") from None
+    return Handlers(
+        queries=tuple(query for query in queries if query.name and not query.name.startswith(_OWN)),
+        others={kind: names for kind, names in others.items() if names},
+        note=note,
+    )
+
+
+def _query(told: Any) -> Query:
+    return Query(name=str(told.get("name") or ""), doc=str(told.get("description") or ""))
+
+
+def _names(told: Any) -> tuple[str, ...]:
+    return tuple(str(one.get("name")) for one in told if one.get("name"))

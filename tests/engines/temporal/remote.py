@@ -69,7 +69,7 @@ class _Remote(Bridge):
         self._child, self._number = child, number
         child.call("make", (number, url, secret), CancelToken())
 
-    def ask(self, method: str, *args: Any) -> Any:
+    def pass_on(self, method: str, *args: Any) -> Any:
         """One call of a method; its last argument is the token."""
         if method in _YIELD:
             return self._items(method, args)
@@ -101,7 +101,7 @@ _OWN = ("close", "decode_event", "decode_step")
 
 
 def _passed_on(method: str) -> Any:
-    return lambda self, *args: self.ask(method, *args)
+    return lambda self, *args: self.pass_on(method, *args)
 
 
 Remote: Any = type(

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from engine_bridge.bridge import Bridge, Sort
-from engine_bridge.errors import ConnectError, NotFoundError, RejectedError
+from engine_bridge.errors import ConnectError, NotFoundError, RejectedError, UsageError
 from engine_bridge.model import Blocked, Provenance, Status, StepKind, StepStatus
 from engine_bridge.query import parse
 from tests.engines.temporal.local import NAMESPACE
@@ -164,14 +164,23 @@ def test_runs_of_a_schedule_are_found_by_its_filter(bridge: Bridge) -> None:
 
 def test_queries_are_answered_by_a_worker(bridge: Bridge) -> None:
     ref = newest(bridge, "order-0009").ref
-    encoding, data = bridge.ask("query", ref, "approval", (), NEVER)
-    assert (encoding, msgspec.json.decode(data)) == ("json/plain", "")
-    assert "wait_condition" in bridge.ask("stack", ref, NEVER) or "run" in bridge.ask("stack", ref, NEVER)
-    assert {"approval", "approve_order", "change_address"} <= {
-        one.title for one in bridge.ask("handlers", ref, NEVER)
-    }
-    with pytest.raises(RejectedError, match="nothing_such"):
-        bridge.ask("query", ref, "nothing_such", (), NEVER)
+    told = bridge.queries(ref, NEVER)
+    assert [query.name for query in told.queries] == ["approval"]
+    assert told.others == {"signal": ("approve_order",), "update": ("change_address",)}
+    answer = bridge.ask(ref, "approval", "", NEVER)
+    assert (answer.encoding, msgspec.json.decode(answer.data), answer.text) == ("json/plain", "", None)
+    stack = bridge.ask(ref, "__stack_trace", "", NEVER).text
+    assert stack is not None and stack.startswith("run  (pending)\n  File ") and "query:" not in stack
+    with pytest.raises(RejectedError, match=r"not answered: .*'nothing_such'.*known queries: .*approval"):
+        bridge.ask(ref, "nothing_such", "", NEVER)
+    with pytest.raises(UsageError, match="no JSON"):
+        bridge.ask(ref, "approval", "[1,", NEVER)
+
+
+def test_a_query_that_nobody_answers_says_whom_it_waited_for(bridge: Bridge) -> None:
+    with pytest.raises(ConnectError, match="No worker answered") as caught:
+        bridge.ask(newest(bridge, "nobody-works").ref, "approval", "", NEVER)
+    assert "task queue nobody" in caught.value.hint
 
 
 def test_an_update_stands_in_the_history_with_its_own_timer(bridge: Bridge) -> None:
