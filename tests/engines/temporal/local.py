@@ -21,11 +21,12 @@ ATTRIBUTES: Final = (
 
 
 class LocalServer:
-    """A development server on a free port of the loopback, with its database in a file."""
+    """A development server on a free port of the loopback, with its database in a file; with its page if asked."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, page: bool = False) -> None:
         self.file = folder / "temporal.db"
-        self.port = _free_port()
+        self.port = free_port()
+        self.page_port = free_port() if page else 0
         self._options = options
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -38,11 +39,15 @@ class LocalServer:
     def url(self) -> str:
         return f"temporal://{self.address}/{NAMESPACE}"
 
+    def _shows(self) -> tuple[str, ...]:
+        page = ("--ui-port", str(self.page_port), "--ui-disable-news-fetch")
+        return page if self.page_port else ("--headless",)
+
     def start(self) -> None:
         """Starts it (again), and waits until its port answers."""
         attributes = [part for pair in ATTRIBUTES for part in ("--search-attribute", pair)]
         command = [
-            str(Path(sys.executable).with_name("temporal")), "server", "start-dev", "--headless", "--ip", "127.0.0.1",
+            str(Path(sys.executable).with_name("temporal")), "server", "start-dev", *self._shows(), "--ip", "127.0.0.1",
             "--port", str(self.port), "--db-filename", str(self.file), "--log-level", "error",
             "--namespace", NAMESPACE, *attributes, "--dynamic-config-value", "frontend.WorkflowPauseEnabled=true",
             *self._options,
@@ -157,7 +162,7 @@ def fill(worker: LocalWorker) -> None:
     ask("schedule", "paused-one", True)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,0 +1,129 @@
+"""Makes the runs that the benchmarks of Temporal look at, on a server, as fast as it takes them.
+
+    python -m tests.bench.temporal_worker HOST:PORT NAMESPACE long EVENTS
+    python -m tests.bench.temporal_worker HOST:PORT NAMESPACE many RUNS [SECONDS]
+
+``long`` makes one completed run of about so many events: activities, a hundred at a time, and a timer a round.
+``many`` makes short runs of a dozen types and two tenants: of each twenty 16 go on, one was terminated, two completed
+and one failed; it stops after SECONDS. The answer is a line of JSON: what was made. It leaves by ``os._exit``, because
+the client may abort while the interpreter finalises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio import activity, workflow
+from temporalio.client import Client
+from temporalio.common import RawValue, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+QUEUE: Final = "bench"
+LONG_ID: Final = "order-long"
+NEEDLE: Final = "refund_payment"
+"""The one activity of its name, in the middle of the long run."""
+TYPES: Final = 12
+_AT_ONCE: Final = 100
+_STARTS: Final = 64
+_SHORT: Final = timedelta(seconds=60)
+_NOTE: Final = "the customer asked for the parcel to be left with the neighbours, who are at home after six " * 3
+_TENANT: Final = SearchAttributeKey.for_keyword("tenant")
+
+
+@activity.defn(name="charge_card")
+async def charge(order: dict[str, Any]) -> dict[str, Any]:
+    return {"order_id": order["order_id"], "charged": True, "note": order["note"]}
+
+
+@activity.defn(name=NEEDLE)
+async def refund(order: str) -> str:
+    return f"{order}: refunded"
+
+
+@workflow.defn(name="long_order")
+class LongOrder:
+    @workflow.run
+    async def run(self, events: int) -> int:
+        made, refunded = 0, False
+        while (length := workflow.info().get_current_history_length()) < events - 10:
+            if not refunded and length > events // 2:
+                refunded = True
+                await workflow.execute_activity(refund, "ord-needle", start_to_close_timeout=_SHORT)
+            count = min(_AT_ONCE, max(1, (events - length) // 6))
+            await asyncio.gather(*(self._charge(made + n) for n in range(count)))
+            made += count
+            await workflow.sleep(0.001)
+        return made
+
+    async def _charge(self, number: int) -> None:
+        order = {"order_id": f"ord-{number:08x}", "amount": number / 100, "note": _NOTE}
+        await workflow.execute_activity(charge, order, start_to_close_timeout=_SHORT)
+
+
+@workflow.defn(dynamic=True)
+class Short:
+    @workflow.run
+    async def run(self, args: Sequence[RawValue]) -> str:
+        if workflow.info().workflow_id.endswith("7"):
+            raise ApplicationError("no funds left", type="CardDeclined")
+        return "done"
+
+
+async def long(client: Client, events: int) -> dict[str, Any]:
+    options: dict[str, Any] = {"task_queue": QUEUE, "task_timeout": _SHORT}
+    handle = await client.start_workflow("long_order", events, id=LONG_ID, **options)
+    activities = await handle.result()
+    described = await handle.describe()
+    return {"run": handle.result_run_id, "events": described.history_length, "activities": activities}
+
+
+async def many(client: Client, runs: int, seconds: float) -> dict[str, Any]:
+    """Sixty-four at a time."""
+    numbers, deadline = iter(range(runs)), time.monotonic() + seconds
+
+    async def start() -> None:
+        for number in numbers:
+            if time.monotonic() > deadline:
+                return
+            kind = number % 20
+            tenant = SearchAttributePair(_TENANT, "acme" if number % 3 else "globex")
+            handle = await client.start_workflow(
+                f"type-{number % TYPES:02d}", id=f"run-{number:06d}",
+                task_queue=QUEUE if kind in (7, 8, 9) else "nobody", memo={"number": number},
+                search_attributes=TypedSearchAttributes([tenant]),
+            )  # fmt: skip
+            if kind == 0:
+                await handle.terminate(reason="not needed any more")
+
+    await asyncio.gather(*(start() for _ in range(_STARTS)))
+    open_ones = f"TaskQueue = '{QUEUE}' and ExecutionStatus = 'Running'"
+    while (await client.count_workflows(open_ones)).count:
+        await asyncio.sleep(0.2)
+    return {"runs": (await client.count_workflows()).count}
+
+
+async def main(address: str, namespace: str, what: str, size: int, seconds: float) -> None:
+    client = await Client.connect(address, namespace=namespace, identity="bench-worker")
+    begun = time.perf_counter()
+    async with Worker(
+        client, task_queue=QUEUE, workflows=[LongOrder, Short], activities=[charge, refund],
+        workflow_runner=UnsandboxedWorkflowRunner(), max_concurrent_activities=50,
+    ):  # fmt: skip
+        made = await (long(client, size) if what == "long" else many(client, size, seconds))
+    print(json.dumps({**made, "seconds": round(time.perf_counter() - begun, 1)}), flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main(*sys.argv[1:4], int(sys.argv[4]), float((sys.argv[5:] or ["600"])[0])))
+    finally:
+        sys.stdout.flush()
+        os._exit(0)
