@@ -283,8 +283,10 @@ class Draft:
         self._steps.append(kept + staged)
 
     def remove(self, staged: Staged) -> None:
-        if staged in self.staged:
-            self._steps.append(tuple(s for s in self.staged if s != staged))
+        """Takes an action off, as staged or as its plan has it: with other arguments, where the plan resolved them."""
+        kept = tuple(s for s in self.staged if (s.target, s.action) != (staged.target, staged.action))
+        if kept != self.staged:
+            self._steps.append(kept)
 
     def clear(self) -> None:
         if self.staged:
