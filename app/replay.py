@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,6 +18,7 @@ from engine_bridge.replay.process import Warm
 from engine_bridge.replay.protocol import AnyMessage, Busy, Bye, Ended, Hello, Lines, Loaded, Log, Step
 from engine_bridge.replay.supervisor import Replay
 from engine_bridge.replay.trace import Trace
+from widgets.code.source import CodeSource
 
 _KEPT: Final = 4  # recordings kept: going back to a run shows its code at once
 _WARM: Final = 2
@@ -24,7 +26,10 @@ _WARM: Final = 2
 
 @dataclass(eq=False)
 class Recording:
-    """One replay of one run. ``steps_then`` is the length of the history that it answers to."""
+    """One replay of one run. ``steps_then`` is the length of the history that it answers to.
+
+    ``marks`` are the digests of its files as it began (app.replay_watch), ``sources`` their text as it was shown.
+    """
 
     spec: RunnerSpec
     project: Project
@@ -39,6 +44,9 @@ class Recording:
     busy: tuple[Frame, ...] = ()
     logs: list[Log] = field(default_factory=list)
     asked: set[int] = field(default_factory=set)
+    began_ns: int = field(default_factory=time.time_ns)
+    marks: dict[str, bytes] = field(default_factory=dict)
+    sources: dict[str, CodeSource] = field(default_factory=dict)
 
 
 class ReplayDesk(QObject):
@@ -108,6 +116,10 @@ class ReplayDesk(QObject):
 
     def forget(self, key: Any) -> None:
         self._kept.pop(key, None)
+
+    def keep(self, key: Any, recording: Recording) -> None:
+        """What is shown when the user comes back to a run."""
+        self._kept[key] = recording
 
     def record(
         self, key: Any, spec: RunnerSpec, project: Project, input_: ReplayInput, history: History

@@ -102,6 +102,11 @@ class ReplayFlow(QObject):
         """What is being asked now."""
         return self._dialog
 
+    @property
+    def working(self) -> bool:
+        """Whether files are being read for it."""
+        return self._worker.busy
+
     def begin(self, source: Source, ref: RunRef, *, aloud: bool, choose: bool = False) -> None:
         """Prepares a replay. ``aloud``: the user asked for it, so that questions may be asked; ``choose`` asks whose
         code it is even if that is known."""

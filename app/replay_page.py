@@ -5,26 +5,29 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QMenu
+from PySide6.QtCore import QObject, QTimer
 
 from app.replay import Recording, ReplayDesk
+from app.replay_elsewhere import Elsewhere
 from app.replay_flow import Ready, ReplayFlow
+from app.replay_follow import Follow
 from engine_bridge.bridge import Capability
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import count, plain
 from engine_bridge.model import PayloadRef
-from engine_bridge.replay.model import Now, Outcome, Place
+from engine_bridge.replay.model import End, Outcome, Place
 from engine_bridge.replay.protocol import Log
 from widgets.code.card import PREVIEW
-from widgets.code.ends import ending, now_words
+from widgets.code.ends import ending
 from widgets.code.intro import WHAT
-from widgets.timeline.state import Stamp
 
 if TYPE_CHECKING:
     from app.run_page import RunPage
 
 _BROKEN: Final = (Outcome.FAILED, Outcome.CRASHED, Outcome.HUNG)
+_HOLD_MS: Final = (
+    600  # a replay that replaces another is shown when it comes to the playhead, or after this time
+)
 
 
 class RunReplay(QObject):
@@ -32,12 +35,19 @@ class RunReplay(QObject):
 
     def __init__(self, page: RunPage) -> None:
         super().__init__(page)
-        self._page = page
+        self.page = self._page = page
         self.pane = page.view.code
         self.desk = ReplayDesk(page.context.sources.in_thread, self)
         self.flow = ReplayFlow(page.jobs, self.desk, page.view.window, self)
+        self.elsewhere = Elsewhere(self)
+        self.changes = Follow(self)
         self._recording: Recording | None = None
+        self._next: Recording | None = None
         self._how = ""
+        self._hold = QTimer(self)
+        self._hold.setSingleShot(True)
+        self._hold.setInterval(_HOLD_MS)
+        self._hold.timeout.connect(self._show_next)
         self._connect()
 
     def _connect(self) -> None:
@@ -46,7 +56,7 @@ class RunReplay(QObject):
         pane.position_requested.connect(self._page.go_to)
         pane.lines_requested.connect(self._on_lines_wanted)
         pane.payload_requested.connect(self._load_result)
-        pane.step_opened.connect(self._open_step)
+        pane.step_opened.connect(self.elsewhere.open_step)
         pane.noticed.connect(self._page.context.notify)
         desk.grew.connect(self._on_grown)
         desk.changed.connect(self._on_changed)
@@ -57,8 +67,8 @@ class RunReplay(QObject):
         flow.refused.connect(self._on_refused)
         flow.asking.connect(self._on_asking)
         view.right.currentChanged.connect(lambda _: self._begin_quietly())
-        view.step_menu_filled.connect(self._add_step_action)
-        view.blocked.place_chosen.connect(self._show_now)
+        view.step_menu_filled.connect(self.elsewhere.add_step_action)
+        view.blocked.place_chosen.connect(self.elsewhere.show_now)
         view.detail.payload.reveal_changed.connect(pane.set_reveal)
 
     # -- the page -----------------------------------------------------------------------------------------
@@ -67,6 +77,12 @@ class RunReplay(QObject):
     def recording(self) -> Recording | None:
         """The replay of the run that is shown."""
         return self._recording
+
+    @property
+    def busy(self) -> bool:
+        """Whether a replay of the run is under way, or being prepared."""
+        asked = self.flow.dialog is not None or self._page.jobs.running("replay") or self.flow.working
+        return asked or self.desk.running
 
     def why_not(self) -> str:
         """Why runs of this source cannot be replayed; "" when they can."""
@@ -86,10 +102,14 @@ class RunReplay(QObject):
     def leave(self) -> None:
         """Another run, or none, is about to be shown."""
         self.flow.stop()
+        self._hold.stop()
+        if self._recording is not None:
+            self._recording.sources = self.pane.store.kept()
         self.desk.leave()
-        self._recording = None
+        self.changes.leave()
+        self._recording = self._next = None
         self._show_intro()
-        self._show_elsewhere()
+        self.elsewhere.show()
 
     def opened(self) -> None:
         """A run is shown: its recording, where there is one, else what replay does."""
@@ -107,8 +127,7 @@ class RunReplay(QObject):
 
     def read(self) -> None:
         """All that is recorded of the run has been read."""
-        if self._recording is not None and self._recording.history is self._page.feed.history:
-            self._recording.trace.relocate(self._page.feed.history)
+        self.pane.set_history(self._page.feed.history)
         self._begin_quietly()
 
     def grown(self) -> None:
@@ -123,6 +142,8 @@ class RunReplay(QObject):
     def close(self) -> None:
         """The application is closing."""
         self.flow.stop()
+        self._hold.stop()
+        self.changes.leave()
         self.desk.close()
 
     # -- starting -----------------------------------------------------------------------------------------
@@ -136,6 +157,8 @@ class RunReplay(QObject):
             self.cancel()
         elif what == "forget":
             self._withdraw()
+        elif what == "on_save":
+            self.changes.toggle()
 
     def replay(self, *, choose: bool = False) -> None:
         """Replays the open run, asking what must be asked; ``choose``: whose code, too."""
@@ -143,6 +166,10 @@ class RunReplay(QObject):
         if not self.why_not():
             self._page.view.right.show_pane("code")
         self._begin(aloud=True, choose=choose)
+
+    def follow(self) -> None:
+        """Replays again what was agreed to, because its code was edited."""
+        self._begin(aloud=False)
 
     def cancel(self) -> None:
         """Ends what is under way; what was recorded stays."""
@@ -181,10 +208,23 @@ class RunReplay(QObject):
     def _on_ready(self, ready: Ready) -> None:
         self._how = ready.how
         key = (self._page.context.focus.current.source, ready.ref)
+        before = self._recording
         made = self.desk.record(key, ready.spec, ready.project, ready.input, self._page.feed.history)
-        self._take(made)
+        self.changes.began(made)
+        if before is not None and before.trace.steps:
+            # What is shown stays until the new one comes to where the playhead is: no blank in between.
+            self._next = made
+            self._hold.start()
+        else:
+            self._take(made)
         for notice in ready.input.notices:
             self._page.context.notify(notice)
+
+    def _show_next(self) -> None:
+        recording, self._next = self._next, None
+        self._hold.stop()
+        if recording is not None:
+            self._take(recording)
 
     def _take(self, recording: Recording) -> None:
         self._recording = recording
@@ -192,9 +232,10 @@ class RunReplay(QObject):
         doc = f"{project.code}\nby {project.python}{f' ({self._how})' if self._how else ''}"
         self.pane.bar.show_project(PurePath(project.code).name, doc)
         self.pane.bar.show_stale("")
-        self.pane.set_trace(recording.trace, recording.history)
+        self.pane.set_trace(recording.trace, recording.history, recording.sources)
         self.pane.output.add(recording.logs)
         self.pane.set_position(self._page.context.focus.current.position)
+        self.changes.shown(recording)
         self._on_changed(recording)
         if not recording.running:
             self._on_ended(recording)
@@ -220,7 +261,7 @@ class RunReplay(QObject):
     # -- what arrives -------------------------------------------------------------------------------------
 
     def _on_changed(self, recording: Recording) -> None:
-        if recording is not self._recording:
+        if recording not in (self._recording, self._next):
             return
         if recording.running:
             done, total = len(recording.trace.steps), recording.input.steps
@@ -230,14 +271,22 @@ class RunReplay(QObject):
             self.pane.bar.show_words(
                 "warning" if stuck else "running", tone, f"{recording.phase}{of}", running=True
             )
-        if recording.loaded is not None:
+        if recording.loaded is not None and recording is self._recording:
             file, line = recording.loaded.workflows.get(recording.input.type, ("", 0))
             self.pane.set_entry(Place(file=file, line=line, function=recording.input.type))
 
     def _on_grown(self, recording: Recording) -> None:
-        if recording is self._recording:
+        self.changes.grew(recording)
+        if recording is self._next and self._arrived(recording):
+            self._show_next()
+        elif recording is self._recording:
             self.pane.grew()
             self._on_changed(recording)
+
+    def _arrived(self, recording: Recording) -> bool:
+        """Whether a replay is at the playhead."""
+        position, trace = self._page.context.focus.current.position, recording.trace
+        return position is not None and bool(trace.steps) and trace.position(len(trace.steps) - 1) > position
 
     def _on_logged(self, message: tuple[Recording, list[Log]]) -> None:
         if message[0] is self._recording:
@@ -245,19 +294,46 @@ class RunReplay(QObject):
 
     def _on_ended(self, recording: Recording) -> None:
         end = recording.trace.end
-        if recording is not self._recording or end is None:
+        if end is None or recording not in (self._recording, self._next):
             return
-        self.pane.finished(end)
-        if not recording.trace.steps and end.outcome in _BROKEN:
-            words = ending(end)
-            self._recording = None
-            self.pane.show_intro()
-            self.pane.intro.show_words(
-                words.glyph, "failed", words.title.capitalize(), words.text, words.hint,
-                stack=words.stack, buttons=("replay", "project"),
-            )  # fmt: skip
-        self._show_elsewhere()
+        broken = not recording.trace.steps and end.outcome in _BROKEN
+        worthless = broken or end.outcome is Outcome.CANCELLED
+        if recording is self._next and not (worthless and self._recording is not None):
+            self._show_next()  # which comes here again
+            return
+        if recording is self._next:
+            self._keep_before(end)
+        elif broken:
+            self._show_broken(end)
+        else:
+            self.pane.finished(end)
+        self.elsewhere.show()
         self.grown()
+        self.changes.ended(recording)
+
+    def _keep_before(self, end: End) -> None:
+        """The edited code cannot be replayed: what was recorded before stays, under what is wrong now."""
+        self._next = None
+        self._hold.stop()
+        before = self._recording
+        if before is None:
+            return
+        self.desk.keep(
+            (self._page.context.focus.current.source, self._page.context.focus.current.run), before
+        )
+        if before.trace.end is not None:
+            self.pane.finished(before.trace.end)
+        if end.outcome is not Outcome.CANCELLED:
+            self.pane.show_trouble(ending(end))
+
+    def _show_broken(self, end: End) -> None:
+        words = ending(end)
+        self._recording = None
+        self.pane.show_intro()
+        self.pane.intro.show_words(
+            words.glyph, "failed", words.title.capitalize(), words.text, words.hint,
+            stack=words.stack, buttons=("replay", "project"),
+        )  # fmt: skip
 
     def _on_lines_wanted(self, n: int) -> None:
         recording = self._recording
@@ -274,63 +350,7 @@ class RunReplay(QObject):
         if recording is self._recording:
             self.pane.lines_arrived(n)
 
-    # -- the other views ----------------------------------------------------------------------------------
-
-    def now(self) -> Now | None:
-        """What the run is doing, by its replay; None where it does not say."""
-        end = self._recording.trace.end if self._recording is not None else None
-        return end.now if end is not None else None
-
-    def _show_elsewhere(self) -> None:
-        """The line that waits beside what the run is blocked on; divergence and drift on the timeline."""
-        now = self.now()
-        self._page.view.blocked.show_place(now_words(now) if now is not None and now.at.line else "")
-        self._page.view.timeline.set_findings(tuple(self._findings()))
-
-    def _findings(self) -> list[Stamp]:
-        recording = self._recording
-        end = recording.trace.end if recording is not None else None
-        if recording is None or end is None:
-            return []
-        found = []
-        if end.divergence is not None:
-            words = f"diverged: expected {end.divergence.expected}, got {end.divergence.actual}"
-            at = self._time(end.divergence.step_id, end.divergence.position)
-            found.append(Stamp(at, words, glyph="failed", tone="failed") if at is not None else None)
-        for step in recording.trace.steps:
-            if step.drift:
-                at = self._time(step.step_id, step.position)
-                words = "drift: another " + ", ".join(drift.what for drift in step.drift)
-                found.append(Stamp(at, words, glyph="warning", tone="retrying") if at is not None else None)
-        return [stamp for stamp in found if stamp is not None]
-
-    def _time(self, step_id: str, position: int | None) -> int | None:
-        history = self._page.feed.history
-        if position is not None and (row := history.row_of(position)) >= 0:
-            return history.event(row).time_ns
-        row = history.step_row(step_id) if step_id else -1
-        return history.step(row).start_ns if row >= 0 else None
-
-    def _show_now(self) -> None:
-        now = self.now()
-        if now is not None:
-            self._page.view.right.show_pane("code")
-            self.pane.show_place(now.at)
-
-    def _add_step_action(self, menu: QMenu) -> None:
-        recording, step = self._recording, self._page.context.focus.current.step_id
-        index = recording.trace.of_step(step) if recording is not None and step is not None else -1
-        if recording is not None and index >= 0:
-            position = recording.trace.position(index)
-            menu.addAction("Show its line of code").triggered.connect(lambda: self._show_step(position))
-
-    def _show_step(self, position: int) -> None:
-        self._page.view.right.show_pane("code")
-        self._page.go_to(position)
-
-    def _open_step(self, step_id: str) -> None:
-        self._page.context.focus.change(step_id=step_id)
-        self._page.view.right.show_pane("detail")
+    # -- records -------------------------------------------------------------------------------------------
 
     def _load_result(self, ref: PayloadRef) -> None:
         source = self._page.source()

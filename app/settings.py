@@ -61,6 +61,7 @@ SETTINGS: Final = (
         "Where an operator action needs a written reason.",
         ("never", "production", "always"),
     ),
+    Setting("replay_on_save", False, "Whether a saved source file replays the run on show again."),
     Setting("recents", 10, "How many recently opened sources are remembered.", tuple(range(51))),
 )
 

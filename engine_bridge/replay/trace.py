@@ -26,6 +26,8 @@ class Trace:
         # Steps from index _starts[i] on, up to the next of them, are at position _at[i]; both only rise.
         self._starts: list[int] = []
         self._at: list[int] = []
+        self._own: list[int | None] = []  # positions as the steps and the history say
+        self.unplaced: list[int] = []  # steps that the history did not hold when they came
         self._of_step: dict[str, int] = {}
         self._reached: dict[str, dict[int, int]] = {}
 
@@ -33,7 +35,8 @@ class Trace:
         """Takes the next step; its position is its own, else that of its step's first event, else the one before."""
         index = len(self.steps)
         self.steps.append(step)
-        self._place(index, step, history)
+        self._locate(index, history)
+        self._place(index)
         if step.step_id:
             self._of_step.setdefault(step.step_id, index)
         for frame in step.stack:
@@ -43,12 +46,35 @@ class Trace:
 
     def relocate(self, history: History | None) -> None:
         """Finds all positions anew: the history was read, or read again, after the steps came."""
-        self._starts, self._at = [], []
-        for index, step in enumerate(self.steps):
-            self._place(index, step, history)
+        self._own, self.unplaced = [], []
+        for index in range(len(self.steps)):
+            self._locate(index, history)
+        self._place_all()
 
-    def _place(self, index: int, step: TraceStep, history: History | None) -> None:
-        position = self._position(step, history)
+    def settle(self, history: History | None) -> bool:
+        """Finds the positions of steps that came before the history held them; whether there were any."""
+        waiting, self.unplaced = self.unplaced, []
+        for index in waiting:
+            self._own[index] = self._position(self.steps[index], history)
+            if self._own[index] is None:
+                self.unplaced.append(index)
+        if len(self.unplaced) == len(waiting):
+            return False
+        self._place_all()
+        return True
+
+    def _locate(self, index: int, history: History | None) -> None:
+        self._own.append(self._position(self.steps[index], history))
+        if self._own[index] is None and self.steps[index].step_id:
+            self.unplaced.append(index)
+
+    def _place_all(self) -> None:
+        self._starts, self._at = [], []
+        for index in range(len(self.steps)):
+            self._place(index)
+
+    def _place(self, index: int) -> None:
+        position = self._own[index]
         if position is None:
             position = self._at[-1] if self._at else 0
         start = index

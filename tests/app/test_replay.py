@@ -199,6 +199,35 @@ def test_lines_are_walked_by_a_second_pass(desk: Desk) -> None:
     desk.wait(lambda: desk.pane.place[1] == 122)
 
 
+def test_an_edit_is_told_and_followed_on_every_save(desk: Desk) -> None:
+    desk.open(WAITING)
+    assert desk.replay() is Outcome.STOPPED
+    desk.press(Qt.Key.Key_Comma)
+    desk.wait(lambda: desk.context.focus.current.position is not None)
+    position, before = desk.context.focus.current.position, desk.pane.place[1]
+    first, comment = desk.pane.trace, "# one line more\n"
+    desk.wait(lambda: desk.page.replay.changes.watch.settled)
+    desk.edit("V2 = ", comment + "V2 = ")
+    desk.wait(lambda: desk.pane.stale.text == "orders_app.py was changed after this replay.")
+    assert desk.pane.trace is first, "nothing is replayed unless the user wants that"
+    desk.edit(comment, "")
+    desk.wait(lambda: not desk.pane.stale.text)
+    desk.press(Qt.Key.Key_W, Qt.KeyboardModifier.ShiftModifier)
+    assert desk.context.settings.get("replay_on_save") and desk.pane.bar.on_save.isChecked()
+    desk.edit("V2 = ", comment + "V2 = ")
+    desk.wait(lambda: desk.pane.trace is not first)
+    assert desk.ended() is Outcome.STOPPED
+    assert (desk.context.focus.current.position, desk.pane.place[1]) == (position, before + 1)
+    second = desk.pane.trace
+    desk.edit(comment, "def (\n")
+    desk.wait(lambda: "SyntaxError" in desk.pane.band.text)
+    assert desk.pane.trace is second, "what was recorded stays while the code is broken"
+    desk.edit("def (\n", comment * 2)
+    desk.wait(lambda: desk.pane.trace is not second)
+    assert desk.ended() is Outcome.STOPPED
+    assert desk.pane.place[1] == before + 2 and not desk.pane.band.text
+
+
 def test_edited_code_that_diverges_is_shown_with_its_line(desk: Desk) -> None:
     desk.open(WAITING)
     desk.edit(RECV, '            DBOS.set_event("stage", "new")\n' + RECV)

@@ -12,7 +12,7 @@ from widgets.theme import theme
 
 
 class ReplayBar(QWidget):
-    """``asked`` carries "again", "cancel", "project", "output" or "forget"."""
+    """``asked`` carries "again", "cancel", "project", "output", "on_save" or "forget"."""
 
     asked = Signal(object)
 
@@ -27,6 +27,9 @@ class ReplayBar(QWidget):
         self._project = Text(tone="muted", size=11, elide=Qt.TextElideMode.ElideMiddle, least=40, most=260)
         self.again = _button("Replay again", "Run the code against the history once more")
         self.again.clicked.connect(lambda: self.asked.emit("again"))
+        self.on_save = _button("On save", "Replay again whenever a file that is shown is saved")
+        self.on_save.setCheckable(True)
+        self.on_save.clicked.connect(lambda: self.asked.emit("on_save"))
         self.cancel = _button("Cancel", "End the replay; what was recorded stays")
         self.cancel.clicked.connect(lambda: self.asked.emit("cancel"))
         self.cancel.hide()
@@ -37,7 +40,7 @@ class ReplayBar(QWidget):
         row.setSpacing(8)
         row.addWidget(self._glyph)
         row.addWidget(self._title, 1)
-        for widget in (self._stale, self._project, self.again, self.cancel, self.more):
+        for widget in (self._stale, self._project, self.again, self.cancel, self.on_save, self.more):
             row.addWidget(widget)
         self.setAccessibleName("Replay")
         self.setAutoFillBackground(True)
@@ -58,6 +61,10 @@ class ReplayBar(QWidget):
     def show_project(self, words: str, doc: str) -> None:
         """Whose code it is."""
         self._project.set_text(words, doc)
+
+    def set_on_save(self, on: bool) -> None:
+        """Whether every save replays again."""
+        self.on_save.setChecked(on)
 
     def show_stale(self, words: str) -> None:
         """What happened since the replay; "" for nothing."""

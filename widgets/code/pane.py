@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QWidget
 
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import count, safe_lines
@@ -15,9 +14,7 @@ from engine_bridge.model import PayloadRef
 from engine_bridge.replay.model import End, Frame, Picture, Place, TraceStep
 from engine_bridge.replay.trace import Trace
 from widgets import glyphs
-from widgets.code.bar import Band, ReplayBar
 from widgets.code.before import locals_before
-from widgets.code.card import StepCard
 from widgets.code.cursor import (
     AT_STEP,
     Cursor,
@@ -29,32 +26,27 @@ from widgets.code.cursor import (
     stack_at,
 )
 from widgets.code.divergence import DivergenceView
-from widgets.code.ends import ending
-from widgets.code.files import FileTabs
+from widgets.code.ends import Ending, ending
 from widgets.code.index import TraceIndex
-from widgets.code.intro import Intro
 from widgets.code.locals import named
-from widgets.code.locals_view import LocalsView
-from widgets.code.output import Output
+from widgets.code.marks import marks_of
+from widgets.code.parts import CodeParts, column_of
 from widgets.code.record import record_of
 from widgets.code.source import CodeSource
-from widgets.code.stack_view import StackView
 from widgets.code.store import SourceStore
-from widgets.code.view import CodeView
-from widgets.run.labels import Link, Text
-from widgets.shell.label import Wrapped
+from widgets.run.labels import Link
 
 _NOWHERE: Final = TraceStep(n=0, name="")
 _EMPTY: Final = CodeSource("")
 _RESULT_MS: Final = 120  # the playhead must rest so long before the record's result is read
 
 
-class CodePane(QWidget):
+class CodePane(CodeParts):
     """Shows a trace at a position, and emits what the user wants.
 
     ``position_requested`` carries a position of the history; ``lines_requested`` the number of the step on the way to
     which every line is wanted; ``payload_requested`` a PayloadRef whose first bytes are; ``step_opened`` a step id;
-    ``asked`` "replay", "again", "cancel", "project" or "forget"; ``noticed`` a word for the status bar.
+    ``asked`` "replay", "again", "cancel", "project", "on_save" or "forget"; ``noticed`` a word for the status bar.
     """
 
     position_requested = Signal(object)
@@ -89,58 +81,10 @@ class CodePane(QWidget):
         self._build()
         self._connect()
 
-    def _build(self) -> None:
-        self.intro, self.bar, self.band, self.output = Intro(), ReplayBar(), Band(), Output()
-        self.files, self.code, self.stack = FileTabs(), CodeView(), StackView()
-        self.card, self.locals = StepCard(), LocalsView()
-        self.no_source = Wrapped()
-        self.no_source.setContentsMargins(12, 12, 12, 12)
-        self.no_source.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        self.no_source.setProperty("color", "muted")
-        self.heading = Text(tone="muted", size=11)
-        self._pages = QStackedWidget(self)
-        _column(self).addWidget(self._pages)
-        content = QWidget()
-        self._pages.addWidget(self.intro)
-        self._pages.addWidget(content)
-        column = _column(content)
-        column.addWidget(self.bar)
-        column.addWidget(self.band)
-        self.split = _splitter(Qt.Orientation.Horizontal)
-        column.addWidget(self.split, 1)
-        left, right = QWidget(), QWidget()
-        self.split.addWidget(left)
-        self.split.addWidget(right)
-        self.upright = _splitter(Qt.Orientation.Vertical)
-        main = _column(left)
-        main.addWidget(self.files)
-        main.addWidget(self.upright, 1)
-        self.sources = QStackedWidget()
-        self.sources.addWidget(self.code)
-        self.sources.addWidget(self.no_source)
-        for widget, least in ((self.sources, 110), (self.stack, 44), (self.output, 80)):
-            self.upright.addWidget(widget)
-            widget.setMinimumHeight(least)
-        self.upright.setSizes([420, 120, 140])
-        self.upright.setStretchFactor(0, 1)
-        side = _column(right)
-        side.addWidget(self.card)
-        head = QHBoxLayout()
-        head.setContentsMargins(10, 2, 8, 2)
-        head.addWidget(self.heading)
-        head.addStretch(1)
-        side.addLayout(head)
-        side.addWidget(self.locals, 1)
-        for part in (content, left, right):
-            part.setAutoFillBackground(True)
-            part.setBackgroundRole(QPalette.ColorRole.Base)
-        self.split.setSizes([430, 250])
-        self.split.setStretchFactor(0, 3)
-        self.split.setStretchFactor(1, 2)
-
     def _connect(self) -> None:
         self.intro.asked.connect(self.asked)
         self.bar.asked.connect(self._on_bar)
+        self.stale.asked.connect(self.asked)
         self.band.asked.connect(self._on_band)
         self.files.file_chosen.connect(self._on_file)
         self.code.line_picked.connect(self.go_to_line)
@@ -167,11 +111,13 @@ class CodePane(QWidget):
         """There is no recording; ``intro`` says what to do."""
         self._trace, self._walk, self._target = None, None, None
         self._rest.stop()
-        self._pages.setCurrentIndex(0)
+        self.pages.setCurrentIndex(0)
 
-    def set_trace(self, trace: Trace, history: History | None) -> None:
-        """A recording, which may still grow; files are read anew."""
-        self.store.forget()
+    def set_trace(
+        self, trace: Trace, history: History | None, sources: dict[str, CodeSource] | None = None
+    ) -> None:
+        """A recording, which may still grow; files are read anew, save those whose text is known to be the one then."""
+        self.store.forget(sources or {})
         self._trace, self._history = trace, history
         self._index = TraceIndex(trace)
         self._walk, self._target, self._file, self._line = None, None, "", 0
@@ -179,7 +125,7 @@ class CodePane(QWidget):
         self.files.clear()
         self.output.clear_all()
         self.band.show_note("failed", "failed", "", ())
-        self._pages.setCurrentIndex(1)
+        self.pages.setCurrentIndex(1)
         self.grew()
         if trace.end is not None:
             self.finished(trace.end)
@@ -210,9 +156,24 @@ class CodePane(QWidget):
         self.output.set_stack(words.stack)
         self.grew()
 
+    def show_trouble(self, words: Ending) -> None:
+        """A later replay failed before its first step: said above what is shown, which stays."""
+        text = f"Replayed again: {words.title}. {words.text}\n{words.hint}".strip()
+        self.band.show_note(words.glyph, words.tone, text, ("stack",) if words.stack else ())
+        self.output.set_stack(words.stack)
+
     def set_history(self, history: History | None) -> None:
-        """The history grew or was read again: results and names may be there now."""
-        self._history = history
+        """The history grew or was read again: results and names may be there now, and places of steps before it."""
+        again, self._history, trace = history is not self._history, history, self._trace
+        if trace is None or not (again or trace.unplaced):
+            return
+        if again:
+            trace.relocate(history)
+        elif not trace.settle(history):
+            return
+        if self._cursor.line == AT_STEP:
+            self._cursor = Cursor(trace.at(self._position))
+            self._show()
 
     def set_position(self, position: int | None) -> None:
         """Moves the playhead (None: LIVE): line, stack, locals and record at once."""
@@ -226,6 +187,11 @@ class CodePane(QWidget):
             at = target
         self._cursor, self._frame = at, None
         self._show()
+
+    def set_on_save(self, on: bool) -> None:
+        """Shows whether every save replays again."""
+        self.bar.set_on_save(on)
+        self.stale.set_on_save(on)
 
     def set_reveal(self, on: bool) -> None:
         """Shows or masks what looks like a secret."""
@@ -321,7 +287,9 @@ class CodePane(QWidget):
 
     def _show_file(self, file: str) -> None:
         found = self.store.get(file) if file else None
-        self.code.show_source(found if isinstance(found, CodeSource) else _EMPTY)
+        shown = self.code.source
+        if found is not None or not isinstance(shown, CodeSource) or shown.file != file:
+            self.code.show_source(found if isinstance(found, CodeSource) else _EMPTY)
         words = "" if file else "No line of your code is known here."
         if isinstance(found, PlayheadError):
             words = safe_lines(f"{found.message}\n{found.hint}".strip())
@@ -330,24 +298,8 @@ class CodePane(QWidget):
         self.sources.setCurrentIndex(1 if words else 0)
         here = file == self._file
         self.code.set_hits(self._index.hits(file), self._index.lines(file))
-        self.code.set_marks(self._marks(file))
+        self.code.set_marks(marks_of(self._trace, self._index, file))
         self.code.set_current(self._line if here else 0, loose=self._loose)
-
-    def _marks(self, file: str) -> dict[int, tuple[str, str]]:
-        marks = {line: ("drift", words) for line, words in self._index.drifts.get(file, {}).items()}
-        end = self._trace.end if self._trace is not None else None
-        if end is None:
-            return marks
-        if end.now is not None and end.now.at.file == file:
-            marks[end.now.at.line] = ("now", f"the run is here now: {end.now.what}")
-        for blocked in end.blocked:
-            if blocked.at.file == file:
-                marks[blocked.at.line] = ("blocked", f"a side effect was stopped: {blocked.what}")
-        if end.divergence is not None and end.divergence.at.file == file:
-            found = end.divergence
-            marks[found.at.line] = ("divergence", f"expected {found.expected}, got {found.actual}")
-        marks.pop(0, None)
-        return marks
 
     def _on_loaded(self, file: str) -> None:
         if self.files.files and self.files.currentIndex() >= 0:
@@ -403,18 +355,18 @@ class CodePane(QWidget):
             self.sides.opened.connect(self.step_opened)
             page, back = QWidget(), Link("‹ Back to the code")
             back.activated.connect(self.show_code)
-            column = _column(page)
+            column = column_of(page)
             column.setContentsMargins(8, 6, 0, 0)
             column.addWidget(back)
             column.addWidget(self.sides, 1)
-            self._pages.addWidget(page)
+            self.pages.addWidget(page)
         self.sides.show_divergence(found, found.at, self._history)
-        self._pages.setCurrentIndex(2)
+        self.pages.setCurrentIndex(2)
 
     def show_code(self) -> None:
         """Back from what stands in place of the code."""
         if self._trace is not None:
-            self._pages.setCurrentIndex(1)
+            self.pages.setCurrentIndex(1)
 
     def show_place(self, place: Place) -> None:
         """Brings a line of the code in sight; the playhead stays where it is."""
@@ -462,17 +414,3 @@ class CodePane(QWidget):
         else:
             self._target = at
             self.position_requested.emit(position)
-
-
-def _splitter(orientation: Qt.Orientation) -> QSplitter:
-    splitter = QSplitter(orientation)
-    splitter.setHandleWidth(1)
-    splitter.setChildrenCollapsible(False)
-    return splitter
-
-
-def _column(widget: QWidget) -> QVBoxLayout:
-    layout = QVBoxLayout(widget)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(0)
-    return layout

@@ -52,12 +52,16 @@ class SourceStore(QObject):
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self._look)
 
-    def forget(self) -> None:
-        """Files are read again when they are next asked for: they may have been edited."""
+    def forget(self, kept: dict[str, CodeSource] | None = None) -> None:
+        """Files are read again when they are next asked for, as they may have been edited; ``kept`` are not."""
         for work in self._works:
             work.wanted = False
-        self._works, self._known = [], {}
+        self._works, self._known = [], {**(kept or {})}
         self._timer.stop()
+
+    def kept(self) -> dict[str, CodeSource]:
+        """The files that have been read."""
+        return {file: found for file, found in self._known.items() if isinstance(found, CodeSource)}
 
     def get(self, file: str) -> CodeSource | PlayheadError | None:
         """A file's lines, or why there are none; None while it is read."""

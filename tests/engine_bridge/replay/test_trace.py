@@ -68,8 +68,11 @@ def test_steps_find_their_events_even_when_the_history_comes_later() -> None:
     for n, step_id in enumerate(ids):
         made.add(TraceStep(n=n, name="s", step_id=step_id), None)
     assert positions(made) == [0] * len(ids)
+    assert not made.settle(History()) and len(made.unplaced) == len(ids)
+    assert made.settle(history) and not made.unplaced
+    settled = positions(made)
     made.relocate(history)
-    assert positions(made) == [int(history.steps["first"][row]) for row in rows]
+    assert settled == positions(made) == [int(history.steps["first"][row]) for row in rows]
     assert [made.of_step(step_id) for step_id in ids] == list(range(len(ids)))
     assert made.of_step("nobody") == -1
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from engine_bridge.history import History
 from engine_bridge.model import PayloadRef
 from engine_bridge.replay.model import Blocked, End, Frame, Outcome, Place, TraceStep
 from engine_bridge.replay.protocol import Log
@@ -209,6 +210,32 @@ def test_a_divergence_is_marked_at_its_line(show: Show, tmp_path: Path, qtbot: Q
     pane.show_code()
     pane.band.asked.emit("place")
     assert pane.code.current == 15
+
+
+def test_steps_that_come_before_their_events_find_their_place(show: Show, tmp_path: Path) -> None:
+    made = traces.history()
+    early = traces.trace(traces.write(tmp_path), made=History())
+    pane = show(early)
+    pane.set_history(History())
+    pane.set_position(1)
+    assert pane.at.step == 2, "no step has a place yet: the last one is in force everywhere"
+    pane.set_history(made)
+    assert (pane.at.step, pane.code.current) == (0, 10)
+
+
+def test_edits_are_told_above_the_code(show: Show, qtbot: QtBot) -> None:
+    pane = show()
+    asked: list[str] = []
+    pane.asked.connect(asked.append)
+    assert not pane.stale.isVisible()
+    pane.stale.show_words("orders.py was changed after this replay", "/shop/orders.py")
+    assert pane.stale.text == "orders.py was changed after this replay."
+    qtbot.keyClick(pane.stale.again, Qt.Key.Key_Return)
+    qtbot.keyClick(pane.stale.on_save, Qt.Key.Key_Space)
+    qtbot.mouseClick(pane.bar.on_save, Qt.MouseButton.LeftButton)
+    assert asked == ["again", "on_save", "on_save"]
+    pane.set_on_save(True)
+    assert pane.bar.on_save.isChecked() and pane.stale.on_save.isChecked()
 
 
 def test_drift_is_said_and_marked(show: Show, tmp_path: Path) -> None:
