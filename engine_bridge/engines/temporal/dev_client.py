@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -235,14 +236,13 @@ def _decoded(token: bytes) -> _Token:
 def _sound(data: list[bytes]) -> tuple[list[bytes], bool]:
     """Nodes up to the first damaged one, of which the events before the damage; and whether there was one."""
     from google.protobuf.message import DecodeError
+    from google.protobuf.unknown_fields import UnknownFieldSet
     from temporalio.api.history.v1 import History
 
     for at, one in enumerate(data):
-        try:
-            History.FromString(one)
-            continue
-        except DecodeError:
-            pass
+        with suppress(DecodeError):
+            if not len(UnknownFieldSet(History.FromString(one))):
+                continue
         try:
             protobuf.slices(one)  # damage inside an event leaves the others readable
         except protobuf.WireError as error:

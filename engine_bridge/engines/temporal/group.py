@@ -66,7 +66,7 @@ class StepRecord(msgspec.Struct, frozen=True, array_like=True):
 class Grouper:
     """The steps of one run as its events come. Belongs to one thread at a time.
 
-    Call ``add`` with events (ids that rise; others are counted in ``skipped`` and left out), then ``batch`` for all
+    Call ``add`` with events (ids that rise; others are counted in ``skipped``, not in ``taken``), then ``batch`` for all
     that is new since the last batch. ``first`` and ``closing`` are the records of those events, for the header.
     """
 
@@ -74,7 +74,7 @@ class Grouper:
         self.ref = ref
         self.last_id = 0
         self.last_ns: int | None = None
-        self.skipped = 0
+        self.skipped = self.taken = 0
         self.unknown: dict[str, int] = {}
         self.closed: Closed | None = None
         self.first: Any = None
@@ -151,7 +151,7 @@ class Grouper:
             self.skipped += int((~keep).sum())
             heads = heads.pick(np.flatnonzero(keep))
         if len(heads):
-            self.last_id = int(heads.id[-1])
+            self.last_id, self.taken = int(heads.id[-1]), self.taken + len(heads)
             if self.first is None:
                 self.first = heads.record[0]
         return heads

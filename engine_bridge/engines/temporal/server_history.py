@@ -164,8 +164,13 @@ def _notes(reading: Reading, found: describe.Described) -> tuple[str, ...]:
     notes = [
         f"{count} events of a type that this version does not know: {name}" for name, count in unknown.items()
     ]
-    if reading.ended and reading.grouper.last_id < found.length:
-        notes.append(f"The server gave {reading.grouper.last_id:,} of {found.length:,} events.")
+    taken, last = reading.grouper.taken, reading.grouper.last_id
+    if (reading.ended or last >= found.length) and taken < found.length:
+        notes.append(f"The server gave {taken:,} of {found.length:,} events.")
+    elif last > taken:
+        notes.append(
+            f"The numbers of its events leave gaps: {taken:,} events were read, and the last is number {last:,}."
+        )
     return tuple(notes)
 
 
