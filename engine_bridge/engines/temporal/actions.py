@@ -20,6 +20,7 @@ from engine_bridge.engines.temporal.actions_facts import RunFacts
 from engine_bridge.engines.temporal.actions_read import Reads
 from engine_bridge.engines.temporal.client import Client
 from engine_bridge.engines.temporal.plan_base import Kind, Look, finish, refused
+from engine_bridge.engines.temporal.what_if_offers import REHEARSED
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import plain
 
@@ -158,6 +159,7 @@ def _spec(look: Look, kind: Kind) -> ActionSpec:
         dedupes=kind.dedupes,
         glyph=kind.glyph,
         undoes=kind.undoes,
+        rehearses=look.staged.action in REHEARSED and look.staged.target.kind in ("run", "step"),
     )
 
 

@@ -47,7 +47,7 @@ _OFFERED: Final = frozenset(
     {
         Capability.RUNS, Capability.SORT, Capability.ANCHORS, Capability.FACETS, Capability.CHANGES, Capability.TAIL,
         Capability.PAYLOADS, Capability.FAILURES, Capability.SEARCH, Capability.RELATIONS, Capability.RESOURCES,
-        Capability.REPLAY,
+        Capability.REPLAY, Capability.WHAT_IF,
     }
 )  # fmt: skip
 _MISSING: Final = {

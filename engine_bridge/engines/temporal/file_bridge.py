@@ -9,7 +9,6 @@ import msgspec
 
 from engine_bridge import lists
 from engine_bridge.bridge import (
-    Bridge,
     Capability,
     Changes,
     Direction,
@@ -30,6 +29,7 @@ from engine_bridge.engines.temporal.file_bridge_search import Search
 from engine_bridge.engines.temporal.group_event import decode_event
 from engine_bridge.engines.temporal.group_payloads import at, gone, parse_key
 from engine_bridge.engines.temporal.group_step import decode_step
+from engine_bridge.engines.temporal.what_if_bridge import WhatIf
 from engine_bridge.errors import CorruptError, PlayheadError
 from engine_bridge.format import plain
 from engine_bridge.history import Batch
@@ -49,6 +49,7 @@ _CAPABILITIES: Final = frozenset(
         Capability.SEARCH,
         Capability.RELATIONS,
         Capability.REPLAY,
+        Capability.WHAT_IF,
     }
 )
 _MISSING: Final = {
@@ -61,7 +62,7 @@ ORDER: Final = (
 )
 
 
-class FileBridge(Bridge):
+class FileBridge(WhatIf):
     """Opens exported histories. Concurrent: files are read under a lock."""
 
     engine = "temporal"

@@ -53,12 +53,17 @@ def _args(default: Any = None, source: str = "") -> Param:
 
 def given(look: Look) -> tuple[str, list[Any]]:
     """The handler's name and its arguments. Raises UsageError."""
-    name = arguments.text(look.args, "name")
+    return message_of(look.args)
+
+
+def message_of(args: dict[str, Any]) -> tuple[str, list[Any]]:
+    """The same of an action's arguments."""
+    name = arguments.text(args, "name")
     if name is None:
         raise UsageError("Give the name of the handler.", "As the workflow's code declares it: name=approve.")
-    if look.args.get("args") in (None, ""):
+    if args.get("args") in (None, ""):
         return name, []
-    value = arguments.json_value(look.args, "args")
+    value = arguments.json_value(args, "args")
     return name, value if isinstance(value, list) else [value]
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from engine_bridge.bridge import (
-    Bridge,
     Capability,
     Changes,
     Direction,
@@ -31,6 +30,7 @@ from engine_bridge.engines.temporal.group_step import decode_step
 from engine_bridge.engines.temporal.server_history import ORDER, Shelf
 from engine_bridge.engines.temporal.server_runs import Lister
 from engine_bridge.engines.temporal.visibility import Visibility
+from engine_bridge.engines.temporal.what_if_bridge import WhatIf
 from engine_bridge.errors import ConnectError, NotFoundError, PlayheadError, SchemaUnknownError
 from engine_bridge.format import plain
 from engine_bridge.history import Batch, Restart
@@ -49,12 +49,12 @@ _OFFERED: Final = frozenset(
     {
         Capability.RUNS, Capability.SORT, Capability.FACETS, Capability.CHANGES, Capability.TAIL, Capability.PAYLOADS,
         Capability.FAILURES, Capability.RELATIONS, Capability.RESOURCES, Capability.REPLAY,
-        Capability.ACTIONS, Capability.QUERIES,
+        Capability.WHAT_IF, Capability.ACTIONS, Capability.QUERIES,
     }
 )  # fmt: skip
 
 
-class ServerBridge(Bridge):
+class ServerBridge(WhatIf):
     """One namespace of a server. Reads may overlap in any threads."""
 
     engine = "temporal"
