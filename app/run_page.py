@@ -21,6 +21,7 @@ from app.run_page_feed import RunFeed
 from app.run_page_next import NextSteps
 from app.run_page_payloads import Payloads
 from app.run_page_play import Player
+from app.run_page_queries import Queries
 from engine_bridge.actions.model import Target
 from engine_bridge.bridge import Capability, Relation, Relations
 from engine_bridge.errors import NotFoundError, PlayheadError
@@ -49,6 +50,7 @@ class RunPage(PageController):
         self.feed = RunFeed(self.jobs, self)
         self.actions = RunActions(self)
         self.next_steps = NextSteps(self)
+        self.queries = Queries(self)
         self.player = Player(self)
         self.children_in_place = Children(self)
         self.payloads = Payloads(self)
@@ -151,6 +153,7 @@ class RunPage(PageController):
         self._notes = ()
         self.show_trail(())
         self.next_steps.forget()
+        self.queries.forget()
         if focus.run is None:
             self.feed.forget()
             self.view.show_loading("No run is open.", "Choose one in the list of runs.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def commands(page: RunPage) -> list[Command]:
     """Every command of the run page."""
-    return [*_playhead(page), *_run(page), *_tabs(page), *replay_commands(page)]
+    return [*_playhead(page), *_run(page), *_tabs(page), *replay_commands(page), *_queries(page)]
 
 
 def _command(
@@ -71,6 +71,23 @@ def _run(page: RunPage) -> list[Command]:
     return [*found, back]
 
 
+def _queries(page: RunPage) -> list[Command]:
+    """Questions to the run's code: a command is the user's asking."""
+    queries = page.queries
+
+    def ask(question: Callable[[], None]) -> Callable[[], None]:
+        return lambda: queries.show(question)
+
+    rows = (
+        ("stack", "Ask where the code stands (stack trace)", queries.stack, "Shift+S", queries.why_no_stack),
+        ("list", "Ask which queries there are", queries.list, "Shift+Q", queries.why_not),
+    )
+    return [
+        Command(f"query.{name}", title, ask(question), (key,), when=when, menu="Run", scope=page.name)
+        for name, title, question, key, when in rows
+    ]
+
+
 _TAB_KEYS: Final = {
     "events": "E",
     "failures": "X",
@@ -80,11 +97,13 @@ _TAB_KEYS: Final = {
     "graph": "G",
     "next": "T",
     "code": "C",
+    "queries": "Q",
 }
 _TAB_TITLES: Final = {"next": "next steps"}
 _NOT_SHOWN: Final = {
     "next": "this source's workflows are not declared in configs",
     "code": "runs of this source cannot be replayed",
+    "queries": "runs of this source answer no queries",
 }
 
 

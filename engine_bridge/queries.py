@@ -11,6 +11,7 @@ import msgspec
 
 from engine_bridge.errors import UsageError
 
+TRACE: Final = "text/traceback"
 ARGUMENTS: Final = (
     'A JSON array of all arguments, ["ann", 3]; anything else is the only argument; empty for none.'
 )
@@ -21,10 +22,9 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Query(_Value, frozen=True):
-    """Something that can be asked. ``name`` goes to the engine, ``title`` to people."""
+    """Something that can be asked, as the code names and describes it."""
 
     name: str
-    title: str = ""
     doc: str = ""
 
 
@@ -40,12 +40,12 @@ class Handlers(_Value, frozen=True):
 
 
 class Reply(_Value, frozen=True):
-    """An answer: stored bytes with their encoding, or ``text`` that is to be read as it is (a stack trace)."""
+    """An answer: bytes in an encoding, as payloads are; a stack trace's is ``TRACE``. ``note`` is what must be said."""
 
     name: str
     data: bytes = b""
     encoding: str | None = None
-    text: str | None = None
+    note: str = ""
 
 
 def arguments(text: str) -> tuple[Any, ...]:

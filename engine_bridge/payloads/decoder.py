@@ -64,7 +64,7 @@ def _kind(encoding: str | None) -> str:
         return "json"
     if "pickle" in name:
         return "pickle"
-    return "text" if name in ("text", "utf-8", "utf8", "plain", "text/plain") else ""
+    return "text" if name in ("text", "utf-8", "utf8", "plain", "text/plain", "text/traceback") else ""
 
 
 def _sniff(data: bytes, encoding: str | None, limits: Limits) -> Decoded:

@@ -7,8 +7,12 @@ from typing import Any
 
 import msgspec
 
+from engine_bridge import format as fmt
+from engine_bridge.bridge import Decoding
+from engine_bridge.model import PayloadRef
 from engine_bridge.payloads import Decoded, decode, masking
 from engine_bridge.payloads.render import pretty
+from engine_bridge.queries import TRACE
 from widgets.payload.sources import HexSource, LineSource, TextSource
 
 LINE_MASK = 64_000  # characters; longer texts are masked line by line, as they are seen
@@ -50,12 +54,37 @@ def prepare(data: bytes, encoding: str | None, *, reveal: bool) -> Shown:
     )
 
 
+def badge(format_: str, ref: PayloadRef | None, size: int, decoding: Decoding | None) -> str:
+    """What a payload is: its format, what it was decoded from and by what, its message type, its stored size."""
+    stored = ref.encoding if ref is not None and ref.encoding else ""
+    kind = ref.type if ref is not None else ""
+    parts = [format_, "" if stored == format_ else stored]
+    if decoding is not None and decoding.data is not None:
+        inner = decoding.encoding or ""
+        kind = decoding.type or kind
+        how = f"decoded by {decoding.by}" if decoding.by else "decompressed"
+        parts = [format_, "" if inner == format_ else inner, f"{how} from {stored}"]
+    parts += [kind, fmt.size(ref.size if ref is not None and ref.size else size)]
+    return " · ".join(part for part in parts if part)
+
+
+def hidden_words(ref: PayloadRef | None, decoding: Decoding | None) -> str:
+    """Why an encoded payload is shown as it is stored, "" for one that is not."""
+    if ref is None or not ref.encoded or (decoding is not None and not decoding.error):
+        return ""
+    if decoding is None:
+        return f"{ref.encoded}: decoding …"
+    return f"{decoding.error} {decoding.hint}".strip()
+
+
 def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
 def _text_source(decoded: Decoded, tree: Any, *, reveal: bool) -> TextSource:
     syntax = "json" if decoded.format in ("json", "pickle") else "text"
+    if decoded.format == "text" and decoded.encoding == TRACE:
+        syntax = "traceback"
     if reveal:
         return TextSource(_encoded(decoded.text), syntax)
     # A secret's name may stand lines above its value: only the tree knows that they belong together.

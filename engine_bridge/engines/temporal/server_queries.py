@@ -14,7 +14,7 @@ from engine_bridge.engines.temporal.client import Client
 from engine_bridge.errors import ConnectError, NotFoundError, PlayheadError, RejectedError
 from engine_bridge.format import plain
 from engine_bridge.model import RunRef
-from engine_bridge.queries import Handlers, Query, Reply, arguments
+from engine_bridge.queries import TRACE, Handlers, Query, Reply, arguments
 
 METADATA: Final = "__temporal_workflow_metadata"
 STACK: Final = "__stack_trace"
@@ -25,13 +25,15 @@ _NOBODY_S: Final = 1.5
 """Where no worker polls: one may have begun just now."""
 _SAID: Final = "The server does not take this question: "
 _KNOWN: Final = re.compile(r"(?i)known ?query ?types[=:]? *\[([^\]]*)\]|known queries: *\[([^\]]*)\]")
+_PLACE: Final = re.compile(r'^  File "([^"]+)", line \d+', re.M)
+_ABRIDGED: Final = "The SDK named its own frame only; a replay shows the line of your code that waits."
 _TASK: Final = re.compile(
     r"^Stack for <\w+ (\w+) name=['\"](.*?)(?: \(workflow: .*?\))?['\"] coro=.*:$", re.M
 )
 
 
 def ask(client: Client, ref: RunRef, name: str, args: str, cancel: CancelToken) -> Reply:
-    """The answer of one query: its first payload, or the text of a stack trace.
+    """The answer of one query: its first payload, or the text of a stack trace made readable.
 
     A worker with the workflow's code runs the query's handler. Raises RejectedError with what the handler said,
     ConnectError when no worker answers, UsageError for arguments that are no JSON.
@@ -66,9 +68,12 @@ def ask(client: Client, ref: RunRef, name: str, args: str, cancel: CancelToken) 
     if answer.HasField("query_rejected"):
         raise RejectedError("The server rejects queries of a run in this state.")
     found = [values.stored(payload) for payload in answer.query_result.payloads]
-    first = found[0] if found else None
-    reply = Reply(name=name, data=first.data if first else b"", encoding=first.encoding if first else None)
-    return msgspec.structs.replace(reply, text=_stack(reply.data)) if name == STACK else reply
+    if not found:
+        return Reply(name=name)
+    if name == STACK:
+        text = _stack(found[0].data)
+        return Reply(name=name, data=text.encode(), encoding=TRACE, note=_ABRIDGED if _only_sdk(text) else "")
+    return Reply(name=name, data=found[0].data, encoding=found[0].encoding)
 
 
 class _Server:
@@ -117,6 +122,12 @@ def _stack(data: bytes) -> str:
     if not isinstance(found, str):
         return msgspec.json.format(msgspec.json.encode(found)).decode()
     return readable(found)
+
+
+def _only_sdk(text: str) -> bool:
+    """Whether every frame is Python's SDK's own: it tells the outermost one of a task that waits."""
+    places = _PLACE.findall(text)
+    return bool(places) and all("/temporalio/" in place.replace("\\", "/") for place in places)
 
 
 def readable(text: str) -> str:

@@ -62,6 +62,50 @@ def test_a_server_is_browsed_and_a_run_followed_to_its_end(
     assert feed.complete
 
 
+def test_a_run_is_asked_what_the_user_asks_and_nothing_before(
+    qtbot: QtBot, window: MainWindow, shop: Shop
+) -> None:
+    listed = {run.id: run for run in shown_runs(qtbot, window, shop)}
+    window.focus.change(page="run", run=listed["order-0009"].ref)
+    page = window.router.pages.get("run")
+    assert isinstance(page, RunPage)
+    pane = page.queries.pane
+    qtbot.waitUntil(lambda: page.feed.complete, timeout=LONG)
+    window.run_command("run.show_queries")
+    assert pane.isVisible() and "nothing is asked by itself" in pane.words.text() and not pane.names.count()
+
+    def says(words: str) -> None:
+        qtbot.waitUntil(lambda: words in pane.words.text(), timeout=LONG)
+
+    window.run_command("query.stack")
+    says("where the code stands: answered at")
+    answer = pane.answer
+    assert (
+        answer is not None
+        and answer.text.source.line(0) == "run  (pending)"
+        and "your code" in pane.words.text()
+    )
+    pane.listing.click()
+    says("one query")
+    assert pane.name == "approval" and "signals approve_order; updates change_address" in pane.others.text()
+    pane.args.setText("[1,")
+    pane.send.click()
+    says("no JSON")
+    pane.args.clear()
+    pane.send.click()
+    says("approval: answered at")
+    qtbot.waitUntil(lambda: answer.text.source.data == b'""', timeout=LONG)
+    pane.names.setCurrentText("nothing_such")
+    pane.send.click()
+    says("known queries")
+    window.focus.change(page="run", run=listed["nobody-works"].ref)
+    qtbot.waitUntil(
+        lambda: page.feed.complete and "nothing is asked by itself" in pane.words.text(), timeout=LONG
+    )
+    window.run_command("query.list")
+    says("None polls task queue nobody now")
+
+
 @pytest.mark.parametrize(
     "words",
     [["runs", "URL", "--filter", "status == failed", "--json"], ["show", "URL", "order-0009", "--json"]],
