@@ -191,7 +191,11 @@ def _died() -> ConnectError:
 
 def serve(pipe: Connection, factory: Callable[[], Hosted]) -> None:
     """The child's main loop: one thread per call, until the parent closes or dies."""
-    bridge = factory()
+    try:
+        bridge = factory()
+    except Exception as error:  # noqa: BLE001  whatever it was is the answer to every call
+        _refuse(pipe, error)
+        return
     gate = threading.Lock() if not bridge.concurrent else None
     send_lock = threading.Lock()
     tokens: dict[int, CancelToken] = {}
@@ -235,6 +239,14 @@ def serve(pipe: Connection, factory: Callable[[], Hosted]) -> None:
     for token in list(tokens.values()):
         token.cancel()
     _end(bridge)
+
+
+def _refuse(pipe: Connection, error: Exception) -> None:
+    """Answers every call with why there is no bridge, until the parent closes or dies."""
+    with contextlib.suppress(EOFError, OSError):
+        while (message := pipe.recv())[1] != "close":
+            if message[1] == "call":
+                pipe.send((message[0], "error", describe_error(error)))
 
 
 def _end(bridge: Hosted) -> None:

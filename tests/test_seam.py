@@ -11,7 +11,7 @@ import pytest
 
 from engine_bridge.bridge import Sort, SourceInfo
 from engine_bridge.cancel import CancelToken
-from engine_bridge.errors import CancelledError, ConnectError, NotFoundError, PlayheadError
+from engine_bridge.errors import CancelledError, ConnectError, NotFoundError, PlayheadError, UsageError
 from engine_bridge.history import History
 from engine_bridge.model import Run, RunRef, Status, StepStatus
 from engine_bridge.playback import neighbour, state_at
@@ -102,6 +102,19 @@ class Foreign(FakeBridge):
 class Unreadable:
     def __reduce__(self) -> tuple[object, tuple[str, ...]]:
         return int, ("no number",)
+
+
+def _no_bridge() -> FakeBridge:
+    raise UsageError("The URL has no valid port.", "Name one.")
+
+
+def test_a_bridge_that_cannot_be_made_in_its_child_says_why() -> None:
+    session = Session(_no_bridge, host="process")
+    try:
+        with pytest.raises(UsageError, match="no valid port"):
+            session.open().result(20)
+    finally:
+        session.close()
 
 
 @pytest.mark.parametrize("text", ["unreadable", "unsendable"])
