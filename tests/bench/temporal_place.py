@@ -14,11 +14,15 @@ from typing import Any, Final
 
 from tests.engines.temporal.local import NAMESPACE, ROOT, LocalServer
 
-_OPTIONS: Final = (
-    "--dynamic-config-value", "limit.historyCount.error=100000", "--dynamic-config-value", "limit.historyCount.warn=90000",
-    "--dynamic-config-value", "frontend.namespaceRPS=20000", "--dynamic-config-value", "frontend.namespaceRPS.visibility=20000",
-    "--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=OFF",
+_SETTINGS: Final = (
+    "limit.historyCount.error=100000", "limit.historyCount.warn=90000",
+    "frontend.namespaceRPS=20000", "frontend.namespaceRPS.visibility=20000",
 )  # fmt: skip
+_PRAGMAS: Final = ("journal_mode=WAL", "synchronous=OFF")
+_OPTIONS: Final = (
+    *(word for one in _SETTINGS for word in ("--dynamic-config-value", one)),
+    *(word for one in _PRAGMAS for word in ("--sqlite-pragma", one)),
+)
 
 
 class Place:
@@ -34,12 +38,23 @@ class Place:
         notes: dict[str, Any] = json.loads(self._notes.read_text()) if self._notes.exists() else {}
         name = f"{what} {size}"
         if name not in notes:
-            command = [sys.executable, "-m", "tests.bench.temporal_worker", self.server.address, NAMESPACE, what, str(size)]
-            done = subprocess.run([*command, *more], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-            notes[name] = json.loads(done.stdout.strip().splitlines()[-1])
+            notes[name] = self.ask(what, str(size), *more)
             self._notes.write_text(json.dumps(notes))
         found: dict[str, Any] = notes[name]
         return found
+
+    def ask(self, *words: str) -> dict[str, Any]:
+        """What a command of ``temporal_worker`` answers, now."""
+        return told("tests.bench.temporal_worker", self.server.address, NAMESPACE, *words)
+
+
+def told(module: str, *words: str) -> dict[str, Any]:
+    """The last line that a module of the benchmarks prints, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *words], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
 
 
 @contextmanager

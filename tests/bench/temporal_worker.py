@@ -2,10 +2,12 @@
 
     python -m tests.bench.temporal_worker HOST:PORT NAMESPACE long EVENTS
     python -m tests.bench.temporal_worker HOST:PORT NAMESPACE many RUNS [SECONDS]
+    python -m tests.bench.temporal_worker HOST:PORT NAMESPACE export RUN FILE
 
 ``long`` makes one completed run of about so many events: activities, a hundred at a time, and a timer a round.
 ``many`` makes short runs of a dozen types and two tenants: of each twenty 16 go on, one was terminated, two completed
-and one failed; it stops after SECONDS. The answer is a line of JSON: what was made. It leaves by ``os._exit``, because
+and one failed; it stops after SECONDS. ``export`` writes the long run to FILE as the SDK does, and tells what the raw
+calls and the SDK's parser take, ms. The answer is a line of JSON: what was made. It leaves by ``os._exit``, because
 the client may abort while the interpreter finalises.
 """
 
@@ -18,10 +20,14 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
+import temporalio.api.workflowservice.v1 as service
 from temporalio import activity, workflow
-from temporalio.client import Client
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.history.v1 import History
+from temporalio.client import Client, WorkflowHistory
 from temporalio.common import RawValue, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -34,7 +40,9 @@ TYPES: Final = 12
 _AT_ONCE: Final = 100
 _STARTS: Final = 64
 _SHORT: Final = timedelta(seconds=60)
-_NOTE: Final = "the customer asked for the parcel to be left with the neighbours, who are at home after six " * 3
+_NOTE: Final = (
+    "the customer asked for the parcel to be left with the neighbours, who are at home after six " * 3
+)
 _TENANT: Final = SearchAttributeKey.for_keyword("tenant")
 
 
@@ -110,9 +118,48 @@ async def many(client: Client, runs: int, seconds: float) -> dict[str, Any]:
     return {"runs": (await client.count_workflows()).count}
 
 
-async def main(address: str, namespace: str, what: str, size: int, seconds: float) -> None:
+async def raw(client: Client, run: str) -> list[bytes]:
+    """The whole history of the long run, by as few calls as there are."""
+    request = service.GetWorkflowExecutionHistoryRequest(
+        namespace=client.namespace,
+        execution=WorkflowExecution(workflow_id=LONG_ID, run_id=run),
+        maximum_page_size=1_000,
+    )
+    found: list[bytes] = []
+    while True:
+        answer = await client.workflow_service.get_workflow_execution_history(request)
+        found += [blob.data for blob in answer.raw_history] or [answer.history.SerializeToString()]
+        request.next_page_token = answer.next_page_token
+        if not answer.next_page_token:
+            return found
+
+
+async def export(client: Client, run: str, path: Path) -> dict[str, Any]:
+    took = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        parts = await raw(client, run)
+        took.append(round((time.perf_counter() - begun) * 1000))
+    history = WorkflowHistory(LONG_ID, list(History.FromString(b"".join(parts)).events))
+    path.write_text(history.to_json())
+    text, begun = path.read_text(), time.perf_counter()
+    WorkflowHistory.from_json(LONG_ID, text)
+    parsed = round((time.perf_counter() - begun) * 1000)
+    return {
+        "raw_rpc_ms": min(took),
+        "from_json_ms": parsed,
+        "events": len(history.events),
+        "mb": round(len(text) / 1e6, 1),
+    }
+
+
+async def main(address: str, namespace: str, what: str, *more: str) -> None:
     client = await Client.connect(address, namespace=namespace, identity="bench-worker")
     begun = time.perf_counter()
+    if what == "export":
+        print(json.dumps(await export(client, more[0], Path(more[1]))), flush=True)
+        return
+    size, seconds = int(more[0]), float((more[1:] or ("600",))[0])
     async with Worker(
         client, task_queue=QUEUE, workflows=[LongOrder, Short], activities=[charge, refund],
         workflow_runner=UnsandboxedWorkflowRunner(), max_concurrent_activities=50,
@@ -123,7 +170,7 @@ async def main(address: str, namespace: str, what: str, size: int, seconds: floa
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main(*sys.argv[1:4], int(sys.argv[4]), float((sys.argv[5:] or ["600"])[0])))
+        asyncio.run(main(*sys.argv[1:]))
     finally:
         sys.stdout.flush()
         os._exit(0)
