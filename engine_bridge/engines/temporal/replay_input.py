@@ -19,8 +19,8 @@ from engine_bridge.model import RunRef
 from engine_bridge.replay.model import ReplayInput, RunnerSpec
 
 _PARTS: Final = (
-    "recorded", "commands", "matching", "contents", "drifts", "sites", "waits", "jobs", "walk", "instance", "around",
-    "ending", "found", "engine",
+    "recorded", "commands", "matching", "contents", "drifts", "sites", "waits", "jobs", "walk", "around", "ending",
+    "asking", "instance", "found", "engine",
 )  # fmt: skip
 SPEC: Final = RunnerSpec(
     engine="temporal",
@@ -71,6 +71,7 @@ def made(
     header = {"id": told.workflow_id or ref.group, "run": ref.run, "namespace": namespace}
     return ReplayInput(
         run_id=ref.run,
+        name=ref.label,
         type=told.type,
         data=msgspec.json.encode(header) + b"\n" + b"".join(parts),
         version=told.version,

@@ -49,6 +49,11 @@ class Engine:
         """
         raise RuntimeError("a runner needs an engine")
 
+    def ask(self, item: dict[str, Any], questions: list[dict[str, Any]], recorder: Recorder) -> None:
+        """Replays the run that was just told once more, and tells what its queries answer (Recorder.answer)."""
+        for question in questions:
+            recorder.answer(question, 0, 0, error="Runs of this engine answer no queries.")
+
 
 class Recorder:
     """Tells the parent where the code is. ``step`` is called at every boundary, in the thread of the user's code."""
@@ -62,6 +67,7 @@ class Recorder:
         self.run_id = ""
         self.n = 0
         self.cancelled = False
+        self.asking = False  # what the code tries while it is asked is no part of the replay
         self.since = 0.0  # when user code was last entered; 0 while it does not run
         self.thread = 0  # the one that was heard of last
         self._detail: tuple[int, int] | None = None
@@ -146,7 +152,7 @@ class Recorder:
 
     def on_blocked(self, words: str) -> None:
         """A side effect was tried: told, and stopped."""
-        if len(self.blocked) < BLOCKED:
+        if len(self.blocked) < BLOCKED and not self.asking:
             blocked = {"what": words, "at": self.place()}
             self.blocked.append(blocked)
             self.channel.send("blocked", run_id=self.run_id, blocked=blocked)
@@ -166,6 +172,14 @@ class Recorder:
         known = {"run_id": self.run_id, "steps": self.n, "blocked": self.blocked, "coverage": coverage}
         self.channel.send("end", run_id=self.run_id, end={**known, **values, **took})
         self.run_id = ""
+
+    def answer(
+        self, question: dict[str, Any], n: int, position: int, value: Any = None, error: str = ""
+    ) -> None:
+        """What a query answers from a position of the history on; ``n`` is the last step before."""
+        asked = {"name": question["name"], "args": question.get("args", "[]")}
+        told = {"n": n, "position": position, **asked, "value": value, "error": error}
+        self.channel.send("answer", run_id=self.run_id, answer=told)
 
 
 def serve(engine: Engine) -> None:
@@ -233,7 +247,26 @@ def work(
             break
         wall, cpu = time.perf_counter(), _cpu_ns()
         recorder.begin(item)
-        recorder.end(replay_one(engine, item, recorder), wall, cpu)
+        found = replay_one(engine, item, recorder)
+        recorder.end(found, wall, cpu)
+        if job.get("questions") and not recorder.cancelled:
+            ask(engine, item, job["questions"], recorder)
+
+
+def ask(engine: Engine, item: dict[str, Any], questions: list[dict[str, Any]], recorder: Recorder) -> None:
+    """The questions about one run, which is over: whatever becomes of them, its end is told."""
+    recorder.run_id, recorder.asking = item["run_id"], True
+    Stop.made, Stop.first = 0, None
+    recorder.enter()
+    try:
+        engine.ask(item, questions, recorder)
+    except BaseException as error:  # noqa: BLE001 - told as the answer
+        words = failure(error, recorder.files)["error"]
+        for question in questions:
+            recorder.answer(question, recorder.n, 0, error=f"It could not be asked any more: {words}")
+    finally:
+        recorder.leave()
+        recorder.run_id, recorder.asking = "", False
 
 
 def replay_one(engine: Engine, item: dict[str, Any], recorder: Recorder) -> dict[str, Any]:

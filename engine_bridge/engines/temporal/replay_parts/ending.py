@@ -65,7 +65,7 @@ class Ending:
     def _failed_task(self) -> dict[str, Any]:
         """The code raised what fails a workflow task: as recorded (it is stuck there), or not."""
         walk, at = self._walk, self._raised_at()
-        words, stack = _exception(walk.failure), str(walk.failure.stack_trace)[-8000:]
+        words, stack = exception_words(walk.failure), str(walk.failure.stack_trace)[-8000:]
         answer = walk.answers[-1] if walk.answers else None
         if answer is None or not answer.recorded:
             now = {"kind": "waiting", "what": f"a workflow task that fails: {words}", "at": at}
@@ -228,7 +228,7 @@ def _gives(words: str) -> str:
     return words if words in ENDS.values() else f"commands {words}"
 
 
-def _exception(failed: Any) -> str:
+def exception_words(failed: Any) -> str:
     name = failed.application_failure_info.type
     return f"{name}: {failed.message}"[:WORDS] if name else str(failed.message)[:WORDS]
 

@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from engine_bridge.engines.temporal.replay_parts.asking import Asking
 from engine_bridge.engines.temporal.replay_parts.contents import Contents
 from engine_bridge.engines.temporal.replay_parts.ending import Ending
 from engine_bridge.engines.temporal.replay_parts.found import imported, settings, workflows_in
@@ -96,6 +97,7 @@ class TemporalEngine(Engine):
         options = job.get("options") or {}
         self._current = Current(recorder)
         self._players: dict[str, Player] = {}
+        self._last: tuple[str, Walk, type] | None = None
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         modules = [imported(name) for name in job.get("modules", ())]
@@ -130,12 +132,37 @@ class TemporalEngine(Engine):
         queue = recorded.start.task_queue.name
         self._current.since = time.monotonic()
         self._current.facts = {"namespace": facts.get("namespace", ""), "task_queue": queue}
+        self._last = None
         found = self._loop.run_until_complete(self._replay(facts["id"], recorded, kind, recorder))
         if (found.get("divergence") or {}).pop("after", False) and not self._bare:
             again = self._with_lines(facts["id"], recorded, kind, recorder)
             (again.get("divergence") or {}).pop("after", None)
             return again
         return found
+
+    def ask(self, item: dict[str, Any], questions: list[dict[str, Any]], recorder: Recorder) -> None:
+        if self._last is None or self._bare:
+            return
+        workflow_id, walk, kind = self._last
+        if walk.stop is not None or walk.crash is not None:
+            return
+        lines = recorder.lines
+        coverage, self._current.since = lines.coverage, time.monotonic()
+        self._current.asking = Asking(questions, recorder, walk.marks)
+        try:
+            self._loop.run_until_complete(self._played(workflow_id, walk.recorded, kind))
+        finally:
+            self._current.asking, lines.coverage = None, coverage
+
+    async def _played(self, workflow_id: str, recorded: Recorded, kind: type) -> None:
+        """The same again, telling nothing: what became of it was told before."""
+        from temporalio.client import WorkflowHistory
+
+        player = await self._player(recorded.type, kind)
+        try:
+            await self._watched(player, WorkflowHistory(workflow_id, recorded.raw))
+        except Exception:  # noqa: BLE001 - its worker is gone; the next history gets another
+            self._players.pop(recorded.type, None)
 
     def _with_lines(
         self, workflow_id: str, recorded: Recorded, kind: type, recorder: Recorder
@@ -160,6 +187,7 @@ class TemporalEngine(Engine):
 
         contents = Contents()
         walk = self._current.walk = Walk(recorded, recorder, contents)
+        self._last = workflow_id, walk, kind
         history = WorkflowHistory(workflow_id, recorded.raw)
         try:
             player = await self._player(recorded.type, kind)

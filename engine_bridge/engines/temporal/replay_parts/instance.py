@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from engine_bridge.engines.temporal.replay_parts.asking import Asking
 from engine_bridge.engines.temporal.replay_parts.sites import ORIGINS, Sites
 from engine_bridge.engines.temporal.replay_parts.walk import Walk
 from engine_bridge.replay.runners.channel import Stop
@@ -25,6 +26,7 @@ class Current:
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.walk: Walk | None = None
+        self.asking: Asking | None = None
         self.facts: dict[str, str] = {}
         """What the code may ask about its run and a replayer does not know: namespace, task queue."""
         self.finds_ends = False
@@ -76,7 +78,7 @@ class Instance:
         """One activation of core, between two boundaries that are told."""
         walk = self._current.walk
         if walk is None:
-            return self._inner.activate(activation)
+            return self._asked(activation)
         if any(job.HasField("remove_from_cache") for job in activation.jobs):
             return self._leave(walk, activation)
         self._current.inside = True
@@ -84,6 +86,19 @@ class Instance:
             return self._activate(walk, activation)
         finally:
             self._current.inside, self._current.since = False, time.monotonic()
+
+    def _asked(self, activation: Any) -> Any:
+        """One activation that is not told; behind it, questions."""
+        current = self._current
+        current.inside = True
+        try:
+            completion = self._inner.activate(activation)
+            leaves = any(job.HasField("remove_from_cache") for job in activation.jobs)
+            if current.asking is not None and not leaves and not completion.HasField("failed"):
+                current.asking.behind(self._inner, activation)
+            return completion
+        finally:
+            current.inside, current.since = False, time.monotonic()
 
     def _activate(self, walk: Walk, activation: Any) -> Any:
         self._current.recorder.enter()

@@ -60,6 +60,8 @@ class Walk:
         self._parked: list[dict[str, Any]] = []
         self._told = 0
         self._jobs: list[Any] = []
+        self.marks: dict[int, tuple[int, int]] = {}
+        """The last step and the position behind each workflow task, by the event that started it."""
 
     @property
     def last_place(self) -> dict[str, Any]:
@@ -164,6 +166,11 @@ class Walk:
     def finish(self, completion: Any, sites: Sites, instance: Any) -> None:
         """The code has answered, and stands where it waits."""
         self.flush()
+        self._finish(completion, sites, instance)
+        answer = self.answers[-1]
+        self.marks[answer.started] = self.recorder.n - 1, answer.completed or answer.started
+
+    def _finish(self, completion: Any, sites: Sites, instance: Any) -> None:
         if completion.HasField("failed"):
             self.failure = completion.failed.failure
             return
