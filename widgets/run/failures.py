@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from engine_bridge import format as fmt
 from engine_bridge.codes import STEP_STATUSES, code, time_or_none
 from engine_bridge.history import History
-from engine_bridge.model import Failure
+from engine_bridge.model import Failure, Provenance
 from engine_bridge.playback import failure_rows
 from widgets.run.event_model import decoded, detail_of
 from widgets.run.facts import failure_line
@@ -33,7 +33,10 @@ class FailureKey:
 
 
 def failures_of(history: History) -> list[FailureKey]:
-    """All failures of a run, by position: failed events, then failed attempts that no failed event tells of."""
+    """All failures of a run, by position: failed events, then failed attempts that no failed event tells of.
+
+    An attempt after the first says that the one before it failed, also where nothing else is recorded of that.
+    """
     events, attempts = history.events, history.attempts
     rows = failure_rows(history)
     keys = [
@@ -48,6 +51,10 @@ def failures_of(history: History) -> list[FailureKey]:
         if (step, number) in told or (step in whole and number == last[step]):
             continue
         keys.append(FailureKey(int(history.steps["first"][step]), -1, step, number))
+    known = told | set(zip(attempts["step"].tolist(), attempts["number"].tolist(), strict=True))
+    for step, number in last.items():
+        if number > 1 and (step, number - 1) not in known:
+            keys.append(FailureKey(int(history.steps["first"][step]), -1, step, number - 1))
     return sorted(keys, key=lambda key: (key.position, key.number))
 
 
@@ -95,7 +102,7 @@ class FailuresPane(QWidget):
         if moment is None:
             return ()
         history, zone = moment.history, moment.zone
-        time_ns, error = self._time(key, history), self._error(key, history)
+        time_ns, error = self._time(key, history), self._error(key, history) + self._source(key, history)
         step = (
             fmt.plain(history.names[int(history.steps["name"][key.step_row])]) if key.step_row >= 0 else "run"
         )
@@ -112,6 +119,8 @@ class FailuresPane(QWidget):
             return time_or_none(history.events["time_ns"][key.event_row])
         attempts = history.attempts
         found = np.flatnonzero((attempts["step"] == key.step_row) & (attempts["number"] == key.number))
+        if not len(found):
+            return None
         end, start = attempts["end_ns"][found[0]], attempts["start_ns"][found[0]]
         known = time_or_none(end)
         return known if known is not None else time_or_none(start)
@@ -123,6 +132,13 @@ class FailuresPane(QWidget):
             return failure_line(failure) if failure is not None else detail_of(event)
         failure = self._of_step(key, history)
         return failure_line(failure) if failure is not None else "no error recorded"
+
+    def _source(self, key: FailureKey, history: History) -> str:
+        """Where an attempt without an event of its own is known from, "" when it is recorded."""
+        if key.event_row >= 0:
+            return ""
+        found = next((a for a in history.step(key.step_row).attempt_list if a.number == key.number), None)
+        return "" if found is None or found.provenance is Provenance.RECORDED else f" ({found.provenance})"
 
     def _of_step(self, key: FailureKey, history: History) -> Failure | None:
         if key.step_row < 0:

@@ -66,8 +66,8 @@ class StepRecord(msgspec.Struct, frozen=True, array_like=True):
 class Grouper:
     """The steps of one run as its events come. Belongs to one thread at a time.
 
-    Call ``add`` with events (ids that rise; others are counted in ``skipped``, not in ``taken``), then ``batch`` for all
-    that is new since the last batch. ``first`` and ``closing`` are the records of those events, for the header.
+    Call ``add`` with events (ids that rise; others are counted in ``skipped``, not in ``taken``), then ``batch`` for
+    all that is new since the last batch. ``first`` and ``closing`` are the records of those events, for the header.
     """
 
     def __init__(self, ref: RunRef) -> None:
@@ -335,6 +335,8 @@ class Grouper:
         changed = [
             row for row in fresh.keys() | self._pending.keys() if fresh.get(row) != self._pending.get(row)
         ]
+        for row in changed:  # events tell of attempts when they are over
+            self._tries[row] = getattr(fresh.get(row), "attempt", None) or self._tries[row]
         self._pending = fresh
         self._touched.append(np.array(sorted(changed), np.int64))
 
@@ -407,7 +409,7 @@ class Grouper:
         )
 
     def _attempts(self, rows: Ints) -> Columns:
-        """The attempt that the history holds of each step, which is the last one."""
+        """The attempt that the history holds of each step, which is the last one; of pending ones the present one."""
         tried = rows[self._tries[rows] > 0]
         columns = empty_columns(ATTEMPT_COLUMNS, len(tried))
         columns["step"], columns["number"] = tried.astype(np.int32), self._tries[tried]

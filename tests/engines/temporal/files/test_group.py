@@ -18,6 +18,7 @@ from engine_bridge.history import History
 from engine_bridge.model import Provenance, Run, Status, Step, StepKind, StepStatus
 from engine_bridge.playback import state_at
 from tests.engines.temporal.files import histories as h
+from widgets.run.failures import failures_of
 
 
 def steps_of(data: bytes) -> dict[str, Step]:
@@ -278,6 +279,8 @@ def test_pending_facts_of_a_server_are_recorded_facts() -> None:
     assert step.failure is not None and step.failure.message == "503"
     assert STEP_STATUSES[history.steps["status"][history.step_row("20")]] is StepStatus.RETRYING
     assert history.steps["planned_end_ns"][history.step_row("20")] == 77
+    row = history.step_row("20")
+    assert [key.number for key in failures_of(history) if key.step_row == row] == [3]
     grouper.set_pending([])
     history.append(grouper.batch())
     assert history.step(history.step_row("20")).status is StepStatus.SCHEDULED
