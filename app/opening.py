@@ -157,10 +157,12 @@ def _head(path: Path) -> bytes:
         raise ConnectError(f"{shown} cannot be read.", "Check the path.", type(error).__name__) from None
 
 
-def open_session(target: Target, on_progress: Progress, on_call: Callable[[Call], None]) -> Opened:
+def open_session(
+    target: Target, on_progress: Progress, on_call: Callable[[Call], None], *, to_look: bool = False
+) -> Opened:
     """Opens a target and reads its fields; ``on_call`` gets each call, so that another thread can cancel it.
 
-    Raises what the bridge raised; the session is then closed.
+    With ``to_look`` what decodes its records is imported meanwhile. Raises what the bridge raised; the session is then closed.
     """
     engine, url = engine_of(target.url)
     secret = target.secret.reveal() if target.secret else secrets.find(target.url)
@@ -168,6 +170,8 @@ def open_session(target: Target, on_progress: Progress, on_call: Callable[[Call]
     try:
         call = session.open(on_progress)
         on_call(call)
+        if to_look and engine.host_of(url) == "process":
+            engine.prepare()
         info = call.result()
         call = session.call("fields")
         on_call(call)

@@ -56,7 +56,7 @@ class _Opening:
         from engine_bridge.session import describe_error
 
         try:
-            opened = open_session(target, self._progressed, self._called)
+            opened = open_session(target, self._progressed, self._called, to_look=True)
         except BaseException as error:  # noqa: BLE001  whatever it was belongs to the source that failed to open
             self.error = describe_error(error)
         else:

@@ -459,7 +459,8 @@ class Engine:
     of the same URL (picklable as a partial); ``forms`` feed the connect dialog; ``absolute`` makes a URL mean the
     same from every working folder; ``configs`` makes the tools for config files, where the engine's workflows are
     declared in files. ``decode_event`` and ``decode_step`` turn records of this engine's batches into values, in any
-    thread (msgpack of the value when None). ``greedy`` engines take files of a general kind (any SQLite database), so
+    thread (msgpack of the value when None); ``prepare`` imports what they need, in the thread that opens a source whose
+    bridge lives in a child process, lest the first look waits for it. ``greedy`` engines take files of a general kind (any SQLite database), so
     they are asked last; ``folders`` says that ``sniff`` is asked about folders too (with an empty head); ``together``
     makes one URL of several that ``sniff`` gave, where many files open as one source (None: these do not).
     """
@@ -478,6 +479,7 @@ class Engine:
     configs: Callable[[], ConfigTools] | None = None
     decode_event: Callable[[Any], Event] | None = None
     decode_step: Callable[[Any], Step] | None = None
+    prepare: Callable[[], None] = lambda: None
     greedy: bool = False
     folders: bool = False
     together: Callable[[tuple[str, ...]], str | None] | None = None

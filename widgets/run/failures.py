@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -46,24 +47,35 @@ def failures_of(history: History) -> list[FailureKey]:
     told = {(key.step_row, key.number) for key in keys}
     whole = {key.step_row for key in keys if key.number == 0}
     last = _last_attempts(history)
-    for i in np.flatnonzero(np.isin(attempts["status"], _BAD)):
+    for i in np.flatnonzero(np.isin(attempts["status"], _BAD)).tolist():
         step, number = int(attempts["step"][i]), int(attempts["number"][i])
         if (step, number) in told or (step in whole and number == last[step]):
             continue
         keys.append(FailureKey(int(history.steps["first"][step]), -1, step, number))
-    known = told | set(zip(attempts["step"].tolist(), attempts["number"].tolist(), strict=True))
-    for step, number in last.items():
-        if number > 1 and (step, number - 1) not in known:
-            keys.append(FailureKey(int(history.steps["first"][step]), -1, step, number - 1))
+    untold = _attempts_before(history, last)
+    keys += [
+        FailureKey(int(history.steps["first"][step]), -1, step, number)
+        for step, number in untold
+        if (step, number) not in told
+    ]
     return sorted(keys, key=lambda key: (key.position, key.number))
 
 
-def _last_attempts(history: History) -> dict[int, int]:
-    attempts = history.attempts
-    last: dict[int, int] = {}
-    for step, number in zip(attempts["step"].tolist(), attempts["number"].tolist(), strict=True):
-        last[step] = max(number, last.get(step, 0))
+def _last_attempts(history: History) -> NDArray[np.int64]:
+    """The number of each step's last known attempt, by row; 0 where none is known."""
+    last = np.zeros(history.n_steps, np.int64)
+    np.maximum.at(last, history.attempts["step"], history.attempts["number"])
     return last
+
+
+def _attempts_before(history: History, last: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """(step row, number) of the attempts before the last ones that are not recorded themselves."""
+    attempts = history.attempts
+    steps = np.flatnonzero(last > 1)
+    factor = int(last.max(initial=0)) + 1
+    known = attempts["step"].astype(np.int64) * factor + attempts["number"]
+    steps = steps[~np.isin(steps * factor + last[steps] - 1, known)]
+    return list(zip(steps.tolist(), (last[steps] - 1).tolist(), strict=True))
 
 
 class FailuresPane(QWidget):

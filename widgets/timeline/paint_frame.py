@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
@@ -23,6 +24,7 @@ GUTTER: Final = 216
 EXPANDER: Final = 20
 INDENT: Final = 18
 FLAG_HEIGHT: Final = 18
+_EDGED: Final = 4.0  # px from which on a break has edges of its own
 
 
 def paint_axis(painter: QPainter, state: TimelineState, plot: QRect) -> None:
@@ -50,22 +52,30 @@ def paint_breaks(painter: QPainter, state: TimelineState, plot: QRect) -> None:
     axis = state.scale.axis
     if axis.breaks is None or axis.knots_t is None or not axis.squeezed:
         return
+    at = state.scale.x(axis.knots_t)
+    left, right = np.maximum(at[axis.breaks], 0), np.minimum(at[axis.breaks + 1], state.scale.width)
+    seen = np.flatnonzero(right > left)
     look = paints()
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(look.tokens["bg"])
+    areas = [QRectF(plot.x() + left[i], plot.y(), right[i] - left[i], plot.height()) for i in seen.tolist()]
+    painter.drawRects(areas)
     painter.setFont(font(11)[0])
-    for i in axis.breaks.tolist():
-        x0, x1 = (float(state.scale.x(axis.knots_t[k])) for k in (i, i + 1))
-        if x1 < 0 or x0 > state.scale.width:
-            continue
-        area = QRectF(plot.x() + max(x0, 0), plot.y(), min(x1, state.scale.width) - max(x0, 0), plot.height())
-        painter.fillRect(area, look.tokens["bg"])
-        painter.setPen(QPen(look.tokens["line"], 1, Qt.PenStyle.DashLine))
-        painter.drawLine(area.topLeft(), area.bottomLeft())
-        painter.drawLine(area.topRight(), area.bottomRight())
-        words = fmt.duration(int(axis.knots_t[i + 1] - axis.knots_t[i]))
-        if painter.fontMetrics().horizontalAdvance(words) + 4 <= area.width():
-            painter.setPen(look.tokens["muted"])
-            bottom = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom
-            painter.drawText(area.adjusted(0, 0, 0, -4), bottom, words)
+    for i, area in zip(axis.breaks[seen].tolist(), areas, strict=True):
+        if area.width() >= _EDGED:
+            _paint_break(painter, area, int(axis.knots_t[i + 1] - axis.knots_t[i]))
+
+
+def _paint_break(painter: QPainter, area: QRectF, ns: int) -> None:
+    look = paints()
+    painter.setPen(QPen(look.tokens["line"], 1, Qt.PenStyle.DashLine))
+    painter.drawLine(area.topLeft(), area.bottomLeft())
+    painter.drawLine(area.topRight(), area.bottomRight())
+    words = fmt.duration(ns)
+    if painter.fontMetrics().horizontalAdvance(words) + 4 <= area.width():
+        painter.setPen(look.tokens["muted"])
+        bottom = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom
+        painter.drawText(area.adjusted(0, 0, 0, -4), bottom, words)
 
 
 def paint_bands(painter: QPainter, state: TimelineState, plot: QRect, width: int) -> None:
