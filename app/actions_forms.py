@@ -20,7 +20,7 @@ def target_words(targets: tuple[Target, ...]) -> str:
     """ "fulfil_order order-00022", "12 runs"."""
     if len(targets) == 1:
         target = targets[0]
-        return plain(f"{target.title} {target.id}".strip(), 160)
+        return plain(f"{target.title} {target.label}".strip(), 160)
     return f"{count(len(targets))} runs"
 
 

@@ -195,6 +195,7 @@ def _only(inputs: Iterable[ReplayInput | Result], names: frozenset[str]) -> Iter
             yield Result(
                 number=0, run_id=value.run_id, type=value.type, version=value.version, outcome=Outcome.FAILED,
                 error=f"Its payloads came to name {', '.join(new)} after you had agreed.", hint="Replay it again.",
+                name=value.name,
             )  # fmt: skip
         else:
             yield value

@@ -57,6 +57,7 @@ def _entry(rows: list[Row], titles: Titles) -> Entry:
         source=first.source,
         source_title=titles(first.source),
         target=first.target,
+        target_name=first.target_name,
         action=first.action,
         outcome=_outcome(last, end),
         machine=first.machine,

@@ -112,5 +112,5 @@ def crumbs(focus: Focus, source: Source | None) -> list[Crumb]:
     if focus.query and page in ("runs", "entities"):
         parts.append(Crumb(focus.query, there.with_(page=page, type=type_, query=focus.query)))
     if focus.page == "run" and focus.run is not None:
-        parts.append(Crumb(str(focus.run), focus))
+        parts.append(Crumb(focus.run.label, focus))
     return parts

@@ -81,6 +81,7 @@ class RunPage(PageController):
         feed.restarted.connect(self._on_restarted)
         feed.failed.connect(self._on_failed)
         feed.lost.connect(self._on_lost)
+        feed.decoded.told.connect(self._on_decoded)
         player.moved.connect(lambda position: self.context.focus.change(position=position))
         player.changed.connect(view.transport.set_playing)
         view.transport.stepped.connect(self.step)
@@ -93,6 +94,8 @@ class RunPage(PageController):
         view.child_requested.connect(self.children_in_place.toggle)
         view.filter_requested.connect(self._on_filter)
         view.payload_requested.connect(self.payloads.load)
+        view.decode_requested.connect(self.payloads.decode)
+        view.codec_requested.connect(lambda: self.context.commands.run("source.codec"))
         view.more_relations_requested.connect(self._load_relations)
         view.back_requested.connect(self.back_to_list)
         view.retry_requested.connect(self.refresh)
@@ -145,7 +148,7 @@ class RunPage(PageController):
         self._pause()
         self.children_in_place.clear()
         self.replay.leave()
-        for slot in ("payload", "relations", "code payload"):
+        for slot in ("payload", "decode", "relations", "code payload"):
             self.jobs.cancel(slot)
         focus, source = self.context.focus.current, self.source()
         session = source.session if source is not None else None
@@ -161,7 +164,7 @@ class RunPage(PageController):
             self.feed.forget()
             self._show_unopened(source.error if source is not None else None)
         else:
-            self.view.show_loading(f"Reading {focus.run} …")
+            self.view.show_loading(f"Reading {focus.run.label} …")
             self.view.set_filter_fields(frozenset(field.name for field in source.fields))
             self.feed.load(session, focus.run, follow=not source.can(Capability.TAIL))
         self.status_changed.emit(self.view.status_text())
@@ -251,6 +254,12 @@ class RunPage(PageController):
         else:
             self._notes = (f"Live updates stopped: {error}",)
         self.view.set_notes(self._notes)
+
+    def _on_decoded(self) -> None:
+        decoded = self.feed.decoded
+        decoded.header(self.feed.history, None)
+        self.view.retell()
+        self.view.set_notes((*self._notes, *filter(None, (decoded.note,))))
 
     def _load_relations(self) -> None:
         source, run = self.source(), self.context.focus.current.run

@@ -7,7 +7,7 @@ zero. Any thread may use them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -17,6 +17,8 @@ from engine_bridge.words import Provenance as Provenance
 from engine_bridge.words import Status as Status
 from engine_bridge.words import StepKind as StepKind
 from engine_bridge.words import StepStatus as StepStatus
+
+_TAIL: Final = 6  # characters
 
 
 class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,6 +35,25 @@ class RunRef(msgspec.Struct, frozen=True, array_like=True, order=True):
     def __str__(self) -> str:
         return self.run or self.group
 
+    @property
+    def name(self) -> str:
+        """What people call it: the id that its runs share; of an entity, whose group is its type, its own id."""
+        return self.run if self.kind == "entity" or not self.group else self.group
+
+    @property
+    def tail(self) -> str:
+        """What tells it from other runs of its name, "" when its id is its name: ids that begin with a time differ at
+        their end."""
+        run, blank, place = self.run.partition(" ")
+        if not run or self.run == self.name:
+            return ""
+        return (f"…{run[-_TAIL:]}" if len(run) > _TAIL + 2 else run) + blank + place
+
+    @property
+    def label(self) -> str:
+        """Its name, with what tells it from others of that name: for people, never to look it up by."""
+        return f"{self.name} {self.tail}".rstrip()
+
 
 class Evidence(_Value, frozen=True):
     """Why something inferred or rebuilt is believed: the rule, and the facts it looked at."""
@@ -45,7 +66,10 @@ class PayloadRef(_Value, frozen=True):
     """Names a payload without carrying it. ``key`` means something to its bridge alone.
 
     ``size`` is in bytes as stored, None when not yet known; ``encoding`` as recorded by the engine; ``head`` holds
-    the whole stored payload when it is so short that it came along, for one-line previews.
+    the whole stored payload when it is so short that it came along, for one-line previews (of an ``encoded`` one: what
+    it decodes to, once that is known). ``encoded`` is how it is
+    hidden ("encrypted", "compressed", "encoded"; "" when it is readable as stored): ``Bridge.decode_payloads`` may
+    undo that. ``type`` is the message type that the engine recorded with it.
     """
 
     key: str
@@ -53,10 +77,16 @@ class PayloadRef(_Value, frozen=True):
     encoding: str | None = None
     size: int | None = None
     head: bytes | None = None
+    encoded: str = ""
+    type: str = ""
 
 
 class Failure(_Value, frozen=True):
-    """One failure in a chain, outermost first in ``causes``. ``message`` is decoded, never executed."""
+    """One failure in a chain, outermost first in ``causes``. ``message`` is decoded, never executed.
+
+    ``raw`` names its payload; where that is ``encoded``, message and stack are in it. ``wraps`` names the step or run
+    whose failure this one only passes on: its cause says what went wrong.
+    """
 
     type: str
     message: str = ""
@@ -66,6 +96,7 @@ class Failure(_Value, frozen=True):
     time_ns: int | None = None
     causes: tuple[Failure, ...] = ()
     raw: PayloadRef | None = None
+    wraps: str = ""
 
 
 class Attempt(_Value, frozen=True):

@@ -46,6 +46,7 @@ def failures(source: str, filter_text: str, search: str, limit: int, as_json: bo
 def _json(row: FailureRow, printer: Printer) -> dict[str, object]:
     return {
         "run_id": str(row.ref),
+        "id": row.ref.name,
         "type": row.run_type,
         "time_ns": row.time_ns,
         "step_id": row.step_id,
@@ -58,4 +59,4 @@ def _json(row: FailureRow, printer: Printer) -> dict[str, object]:
 def _cells(row: FailureRow, printer: Printer) -> tuple[str, ...]:
     text = reason(row.failure)
     at = fmt.timestamp(row.time_ns)[:19]
-    return at, row.run_type, str(row.ref), row.step_name or "", printer.text(text) or ""
+    return at, row.run_type, row.ref.label, row.step_name or "", printer.text(text) or ""

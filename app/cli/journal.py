@@ -125,6 +125,6 @@ def _cells(row: Row, now: int) -> tuple[str, ...]:
         row.who,
         row.kind.value,
         row.action,
-        row.target,
+        row.target_name or row.target,
         told,
     )

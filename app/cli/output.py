@@ -34,6 +34,7 @@ class Printer:
         """The documented JSON of a run (docs/cli.md)."""
         return {
             "id": run.id,
+            "run_id": str(run.ref),
             "type": run.type,
             "status": run.status.value,
             "engine_status": run.engine_status,

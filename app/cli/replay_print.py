@@ -67,7 +67,7 @@ def _row(group: Group, report: GateReport) -> tuple[str, ...]:
 def _example(group: Group, report: GateReport) -> str:
     result = report.results[group.runs[0]]
     at = f" at {event(result)}" if group.section is Section.DIVERGED and result.divergence is not None else ""
-    return f"{result.run_id}{at}"
+    return f"{result.called}{at}"
 
 
 def where(place: Place) -> str:

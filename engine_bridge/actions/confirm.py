@@ -21,7 +21,10 @@ def needed(plan: Plan, environment: str | None = None, limit: int = LIMIT) -> st
     own = [item.typed for item in plan.runnable if item.typed]
     if own and len(plan.runnable) == 1:
         return own[0]
-    targets = {(item.staged.target.kind, item.staged.target.id) for item in plan.runnable}
+    aimed = [item.staged.target for item in plan.runnable]
+    targets = {(target.kind, target.id) for target in aimed}
+    if len(targets) == 1:
+        targets = {(aimed[0].kind, aimed[0].name)}
     destroys = bool(own) or any(item.danger is Danger.DESTROYS for item in plan.runnable)
     place = plan.environment if environment is None else environment
     return text_for(targets, place, destroys=destroys, limit=limit)

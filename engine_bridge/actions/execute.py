@@ -146,6 +146,7 @@ def deny(journal: Journal, plan: Plan, item: PlanItem, why: str, reason: str = "
         environment=plan.environment,
         target=staged.target.id,
         target_kind=staged.target.kind,
+        target_name=staged.target.label if staged.target.label != staged.target.id else "",
         action=staged.action,
         why=why,
         reason=reason,

@@ -29,7 +29,7 @@ from engine_bridge.actions.journal_rows import Row as Row
 from engine_bridge.actions.journal_rows import Tampered as Tampered
 from engine_bridge.actions.journal_rows import canonical, chained, who
 from engine_bridge.actions.journal_store import Store, head_of, rows_of
-from engine_bridge.actions.model import Intent, Outcome, Receipt, Verdict
+from engine_bridge.actions.model import Intent, Outcome, Receipt, Target, Verdict
 from engine_bridge.actions.owner import Owner
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import PlayheadError
@@ -127,10 +127,12 @@ class Journal:
         why: str,
         reason: str = "",
         target_kind: str = "",
+        target_name: str = "",
         job: str = "",
     ) -> Row:
         """Records an attempt that was refused before anything was sent."""
         fields = {"source": source, "environment": environment, "target": target, "target_kind": target_kind}
+        fields["target_name"] = target_name
         text = {"action": action, "reason": mask_text(reason), "evidence": (mask_text(why),), "job": job}
         return self._write([_Entry(Kind.DENIED, {**fields, **text, "verdict": "denied"})])[-1]
 
@@ -315,6 +317,7 @@ def _intent(intent: Intent, why: Why) -> _Entry:
         "environment": why.environment,
         "target": staged.target.id,
         "target_kind": staged.target.kind,
+        "target_name": _name(staged.target),
         "action": staged.action,
         "args": mask(staged.args),
         "args_sha256": hashlib.sha256(raw).hexdigest(),
@@ -328,6 +331,11 @@ def _intent(intent: Intent, why: Why) -> _Entry:
     return _Entry(Kind.INTENT, fields, payload)
 
 
+def _name(target: Target) -> str:
+    """What people call a target, where that is not what it is looked up by."""
+    return target.label if target.label != target.id else ""
+
+
 def _outcome(intent: Intent, outcome: Outcome, receipt: Receipt | None) -> _Entry:
     staged = intent.item.staged
     changes = receipt.changes if receipt else ()
@@ -335,6 +343,7 @@ def _outcome(intent: Intent, outcome: Outcome, receipt: Receipt | None) -> _Entr
         "source": intent.source,
         "target": staged.target.id,
         "target_kind": staged.target.kind,
+        "target_name": _name(staged.target),
         "action": staged.action,
         "request_id": intent.request_id,
         "verdict": outcome.verdict.value,

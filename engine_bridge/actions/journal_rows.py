@@ -55,6 +55,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     changes: tuple[str, ...] = ()
     new_ref: str = ""
     took_ns: int | None = None
+    target_name: str = ""
     hash: str = ""
 
 
@@ -95,7 +96,17 @@ def problem(seq: int, count: int, body: str, digest: str, head: str) -> str:
 
 def searchable(row: Row) -> str:
     """What a search in the journal looks at, case folded."""
-    words = (row.who, row.source, row.target, row.action, row.reason, row.verdict, row.request_id, row.kind)
+    words = (
+        row.who,
+        row.source,
+        row.target,
+        row.target_name,
+        row.action,
+        row.reason,
+        row.verdict,
+        row.request_id,
+        row.kind,
+    )
     return "\n".join((*words, row.job, row.new_ref, *row.plan, *row.evidence, str(row.args or ""))).casefold()
 
 

@@ -57,6 +57,16 @@ class Target(_Value, frozen=True):
     ref: RunRef | None = None
     step_id: str | None = None
 
+    @property
+    def name(self) -> str:
+        """What people call it: a run by its name; ``id`` is what it is looked up by."""
+        return self.ref.name if self.ref is not None and self.kind == "run" else self.id
+
+    @property
+    def label(self) -> str:
+        """Its name, with what tells a run from others of that name."""
+        return self.ref.label if self.ref is not None and self.kind == "run" else self.id
+
 
 class Danger(StrEnum):
     """How much care an action asks for."""

@@ -100,7 +100,7 @@ class Batch:
             self._ended = True
             drift = tuple(self._drifted(one) for one in end.drift)
             at = self._at if end.run_id == self._begun else Place()
-            self._on_result(result_of(case.number, case.input.type, case.input.version, end, at, drift))
+            self._on_result(result_of(case.number, case.input, end, at, drift))
 
     def _drifted(self, drift: Drift) -> Drifted:
         """Where a drift showed: the line of its step, for the run's result the last one."""

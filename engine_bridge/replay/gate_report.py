@@ -8,7 +8,17 @@ from typing import Any, Final
 import msgspec
 
 from engine_bridge.payloads.masking import mask_text
-from engine_bridge.replay.model import Blocked, Divergence, Drift, End, Now, Outcome, Picture, Place
+from engine_bridge.replay.model import (
+    Blocked,
+    Divergence,
+    Drift,
+    End,
+    Now,
+    Outcome,
+    Picture,
+    Place,
+    ReplayInput,
+)
 
 EXAMPLES: Final = 5
 """How many runs a group names in the report's JSON; ``runs`` names all."""
@@ -46,6 +56,12 @@ class Result(_Value, frozen=True):
     error: str = ""
     hint: str = ""
     took_ms: float = 0.0
+    name: str = ""
+
+    @property
+    def called(self) -> str:
+        """What people call the run."""
+        return self.name or self.run_id
 
     @property
     def bad(self) -> bool:
@@ -151,14 +167,12 @@ def _within(first: str, parts: list[str], last: str, picture: dict[str, Any]) ->
     return first + ", ".join(parts + more) + last
 
 
-def result_of(
-    number: int, type_: str, version: str, end: End, at: Place, drift: tuple[Drifted, ...]
-) -> Result:
+def result_of(number: int, told: ReplayInput, end: End, at: Place, drift: tuple[Drifted, ...]) -> Result:
     """A result from the end of a replay: what the report keeps of it."""
     return Result(
-        number=number, run_id=end.run_id, type=type_, outcome=end.outcome, version=version, steps=end.steps,
+        number=number, run_id=end.run_id, type=told.type, outcome=end.outcome, version=told.version, steps=end.steps,
         divergence=end.divergence, drift=drift, blocked=end.blocked, now=end.now, at=at, error=mask_text(end.error),
-        hint=end.hint, took_ms=end.took_ms,
+        hint=end.hint, took_ms=end.took_ms, name=told.name,
     )  # fmt: skip
 
 
@@ -204,6 +218,7 @@ def _result(result: Result) -> dict[str, Any]:
     diverged, now = result.divergence, result.now
     return {
         "id": result.run_id,
+        "name": result.called,
         "type": result.type,
         "version": result.version,
         "outcome": result.outcome.value,

@@ -107,5 +107,5 @@ def inputs(session: Session, runs: Iterable[Chosen], cancel: CancelToken) -> Ite
         except PlayheadError as error:
             yield Result(
                 number=0, run_id=str(run.ref), type=run.type, version=run.version,
-                outcome=Outcome.FAILED, error=error.message, hint=error.hint,
+                outcome=Outcome.FAILED, error=error.message, hint=error.hint, name=run.ref.label,
             )  # fmt: skip

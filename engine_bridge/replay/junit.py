@@ -79,7 +79,7 @@ def _case(result: Result, strict_drift: bool) -> ET.Element:
         "testcase",
         {
             "classname": clean(result.type) or "workflow",
-            "name": clean(result.run_id),
+            "name": clean(result.called),
             "time": f"{result.took_ms / 1000:.3f}",
         },
     )

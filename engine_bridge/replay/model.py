@@ -245,6 +245,7 @@ class ReplayInput(_Value, frozen=True):
     notices: tuple[str, ...] = ()
     cut: int | None = None
     was: tuple[Was, ...] = ()
+    name: str = ""  # what people call the run, where that is not its id
 
 
 class Project(_Value, frozen=True):

@@ -148,7 +148,7 @@ class BulkProgress(QWidget):
         item = self.reports[row]
         why = plain(item.why, 300)
         return (
-            Cell(plain(item.target.id, 120), code=True, tooltip=item.title),
+            Cell(plain(item.target.label, 120), code=True, tooltip=item.title),
             Cell(item.state.value, _STATES[item.state]),
             Cell(duration(item.took_ns)),
             Cell(why, tone="muted", tooltip=item.why),

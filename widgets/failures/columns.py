@@ -70,7 +70,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         id="run",
         title="run",
-        text=lambda r, c: plain(str(r.ref)),
+        text=lambda r, c: plain(r.ref.label),
         width=210,
         least=110,
         code=True,

@@ -57,7 +57,7 @@ class FailureDetail(QWidget):
             return
         self._open.setText("Open run at this step" if row.step_id else "Open run")
         place = f"{row.run_type} · {row.step_name or row.step_id}" if row.step_id else row.run_type
-        self._title.set_text(f"{plain(place, 120)} · {row.ref} · {timestamp(row.time_ns, zone)[:19]}")
+        self._title.set_text(f"{plain(place, 120)} · {row.ref.label} · {timestamp(row.time_ns, zone)[:19]}")
         if row is not self._row:
             self._row = row
             told = facts(row, zone)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QWidget
 
 from engine_bridge.format import plain
 from engine_bridge.replay.model import Project
-from widgets.run.labels import Text
+from widgets.run.labels import Text, tip
 from widgets.shell.label import label
 from widgets.theme import font
 
@@ -33,7 +33,11 @@ class GateBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.code, self.by = Text(code=True, least=120), Text(tone="muted", least=80)
+        middle = Qt.TextElideMode.ElideMiddle
+        self.code, self.by = (
+            Text(code=True, least=180, elide=middle),
+            Text(tone="muted", least=80, elide=middle),
+        )
         self.choose, self.run = QPushButton("Choose Code …"), QPushButton("Replay")
         self.filter, self.sample = QLineEdit(), QSpinBox()
         self._lay_out()
@@ -52,6 +56,8 @@ class GateBar(QWidget):
         self.sample.setPrefix("newest ")
         self.sample.setSuffix(" per workflow")
         self.sample.setMinimumWidth(190)
+        self.sample.lineEdit().setTextMargins(6, 0, 0, 0)
+        self.sample.setToolTip(tip("How many of each workflow: type a number, or use the arrow keys"))
         self.sample.setAccessibleName("How many of each workflow, the newest first")
         self.run.setProperty("primary", "true")
         grid = QGridLayout(self)

@@ -88,7 +88,7 @@ def run_cells(result: Result) -> tuple[Cell, ...]:
     at = result.divergence.at if result.divergence is not None and result.divergence.at.file else result.at
     told = f"{words}, {where}" if where else words
     return (
-        Cell(plain(result.run_id, 120), code=True, tooltip=result.run_id),
+        Cell(plain(result.called, 120), code=True, tooltip=result.run_id),
         Cell(plain(result.type, 120), tone="muted", tooltip=result.type),
         Cell(told, status, glyph=glyph, tooltip=result.error or told),
         Cell(short(at), code=True, tooltip=str(at)),
@@ -100,7 +100,7 @@ def member_cells(result: Result) -> tuple[Cell, ...]:
     step = result.now.step_id if result.now is not None else ""
     at = event(result) if result.divergence is not None else f"step {step}" if step else "–"
     return (
-        Cell(plain(result.run_id, 120), code=True, tooltip=result.run_id),
+        Cell(plain(result.called, 120), code=True, tooltip=result.run_id),
         Cell(at),
         Cell(plain(result.type, 120), tone="muted", tooltip=result.type),
     )

@@ -103,7 +103,7 @@ class _Other(QWidget):
         self.link.show()
         self.glyph.set_glyph(glyph, status)
         where = f" · {short(place)}" if place.line and result.now is None else ""
-        self.title.set_text(f"{plain(result.run_id, 80)}: {_told(result) or words}{where}")
+        self.title.set_text(f"{plain(result.called, 80)}: {_told(result) or words}{where}")
         lines = [f"It {one.what}{_at(one.at)}." for one in result.blocked]
         self.text.setText(
             "\n".join([*lines, *filter(None, (result.error, result.hint)), *drift_lines(result)])
@@ -113,6 +113,7 @@ class _Other(QWidget):
 
     def _show(self, place: Place, mark: str) -> None:
         self._place, self._mark = place, (mark, "")
+        self.code.setVisible(bool(place.file))
         found = self._store.get(place.file) if place.file else None
         if isinstance(found, CodeSource):
             self.code.show_source(found)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QStackedWidge
 from engine_bridge.format import count, plain
 from engine_bridge.history import History
 from engine_bridge.replay.gate_report import GateReport, Group, Result, Section
+from widgets.code.intro import Intro
 from widgets.configs.progress import ProgressLine
 from widgets.gate.bar import GateBar
 from widgets.gate.cells import HEADS, NONE, TITLES, WIDTHS, group_cells, member_cells, run_cells, verdict
@@ -22,6 +23,8 @@ from widgets.shell.label import label
 from widgets.table.empty import EmptyState
 
 ALL = "all"
+_WHOLE = 1 << 14  # px: what it means is never cut in favour of what it was made of
+_ASKED = {"replay": "again", "project": "code"}
 _RUNS = ("run", "workflow", "how it fared", "where")
 _RUN_WIDTHS = (260, 200, 260)
 _MEMBERS = ("run", "at", "workflow")
@@ -39,6 +42,7 @@ class GateView(QWidget):
     def __init__(self, parent: QWidget | None = None, *, whole: bool = True) -> None:
         super().__init__(parent)
         self.report: GateReport | None = None
+        self.broken: Intro | None = None
         self.shown: tuple[Result, ...] = ()
         self.pieces = self._lay_out()
         """Makes the page a piece at a time, so that no frame is late; run to its end before it is used."""
@@ -81,8 +85,8 @@ class GateView(QWidget):
     def _head(self) -> QHBoxLayout:
         self.glyph, self.verdict, self.about = (
             Glyph(),
-            Text(bold=True, least=160),
-            Text(tone="muted", least=60),
+            Text(bold=True, least=_WHOLE),
+            Text(tone="muted", least=60, elide=Qt.TextElideMode.ElideMiddle),
         )
         self.save_json, self.save_junit = QPushButton("Save JSON …"), QPushButton("Save JUnit …")
         head = QHBoxLayout()
@@ -99,7 +103,8 @@ class GateView(QWidget):
         split.addWidget(self.panes)
         self.tables: dict[Section, ListTable] = {}
         for section in Section:
-            self.tables[section] = ListTable(TITLES[section], HEADS[section], WIDTHS[section])
+            table = self.tables[section] = ListTable(TITLES[section], HEADS[section], WIDTHS[section])
+            table.set_placeholder(NONE[section])
             self.panes.add(Pane(section.value, TITLES[section], self.tables[section]))
         yield
         self.all = ListTable("All runs", _RUNS, _RUN_WIDTHS)
@@ -150,11 +155,7 @@ class GateView(QWidget):
     def show_report(self, report: GateReport) -> None:
         """Shows what was found, the gravest section first."""
         if report.error:
-            said = report.detail.strip().splitlines()[-8:]
-            text = "\n".join([report.error, report.hint, "", *said]).strip()
-            self.show_nothing(
-                "The code could not be loaded", text, ("again", "Try again"), glyph="warning", color="failed"
-            )
+            self._show_broken(report)
             return
         self.rest()
         self.report = report
@@ -173,6 +174,21 @@ class GateView(QWidget):
         self.panes.show_pane(first)
         self._on_pane()
 
+    def _show_broken(self, report: GateReport) -> None:
+        """The code could not be loaded: why, and its stack."""
+        self.report = None
+        self.rest()
+        if self.broken is None:
+            self.broken = Intro()
+            self.broken.set_button("Try again")
+            self.broken.asked.connect(lambda what: self.empty.chosen.emit(_ASKED.get(what)))
+            self.stack.addWidget(self.broken)
+        self.broken.show_words(
+            "warning", "failed", "The code could not be loaded", report.error, report.hint,
+            stack=report.detail.strip(), buttons=("replay", "project"),
+        )  # fmt: skip
+        self.stack.setCurrentWidget(self.broken)
+
     # -- what is chosen ---------------------------------------------------------------------------------------
 
     @property
@@ -189,6 +205,7 @@ class GateView(QWidget):
             return
         pane = self.panes.current_id
         self.runs.setVisible(pane != ALL)
+        self.below.setVisible(pane == ALL or bool(self.groups()))
         if pane == ALL:
             self._choose_first(self.all, len(self.report.results), self.report.results)
         else:
@@ -205,8 +222,6 @@ class GateView(QWidget):
         members = tuple(results[n] for n in groups[row].runs) if 0 <= row < len(groups) else ()
         _fill(self.runs, len(members), lambda row: member_cells(members[row]))
         self._choose_first(self.runs, len(members), members)
-        if not groups:
-            self.finding.other.text.setText(NONE[Section(self.panes.current_id)])
 
     def _choose_first(self, table: ListTable, rows: int, members: tuple[Result, ...]) -> None:
         self.shown = members

@@ -56,7 +56,7 @@ class EntryDetail(QScrollArea):
 
     def _head(self, entry: Entry) -> None:
         row = QHBoxLayout()
-        title = label(plain(f"{entry.action} {entry.target}", 160), bold=True, size=13)
+        title = label(plain(f"{entry.action} {entry.called}", 160), bold=True, size=13)
         chip = Chip()
         chip.set_status(entry.state, entry.words)
         row.addWidget(title)

@@ -39,6 +39,7 @@ class Entry:
     machine: str = ""
     environment: str = ""
     target_kind: str = ""
+    target_name: str = ""
     reason: str = ""
     request_id: str = ""
     job: str = ""
@@ -50,6 +51,11 @@ class Entry:
     evidence: tuple[str, ...] = ()
     hashes: tuple[tuple[int, str], ...] = ()
     took_ns: int | None = None
+
+    @property
+    def called(self) -> str:
+        """What people call the target."""
+        return self.target_name or self.target
 
     @property
     def state(self) -> str:
@@ -73,7 +79,7 @@ def cells(entry: Entry, now_ns: int, zone: tzinfo | None) -> tuple[tuple[str, st
         (short_time(entry.time_ns, now_ns, zone), timestamp(entry.time_ns, zone)),
         (plain(entry.who, 60), f"{entry.who} on {entry.machine}"),
         (plain(entry.source_title, 60), entry.source),
-        (plain(entry.target, 120), f"{entry.target_kind} {entry.target}".strip()),
+        (plain(entry.called, 120), f"{entry.target_kind} {entry.target}".strip()),
         (plain(entry.action, 60), "\n".join(entry.plan)),
         (entry.words, "\n".join(entry.evidence)),
         (plain(entry.reason, 200), entry.reason),

@@ -94,6 +94,13 @@ class EventModel(QAbstractTableModel):
         self._count = count
         self._look_at_days()
 
+    def retell(self) -> None:
+        """Forgets the words of events: they read otherwise now."""
+        self._cache.clear()
+        self._texts.clear()
+        if self.rowCount():
+            self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, len(COLUMNS) - 1))
+
     def set_rows(self, rows: NDArray[np.int64] | None) -> None:
         """Shows only some rows of the history (rising), or all again."""
         self.beginResetModel()
@@ -256,7 +263,7 @@ def detail_of(event: Event) -> str:
     elif event.failure is not None:
         parts.append(f"{event.failure.type}: {event.failure.message}".rstrip(": "))
     elif event.ref is not None:
-        parts.append(str(event.ref))
+        parts.append(event.ref.label)
     if event.failure is None and event.payloads:
         parts.append(preview(event.payloads[0]))
     mark = "" if event.provenance is Provenance.RECORDED else f" ({event.provenance.value})"
@@ -265,7 +272,7 @@ def detail_of(event: Event) -> str:
 
 def preview(ref: PayloadRef) -> str:
     """A short payload that came along, decoded and masked, on one line; "" when none did."""
-    return "" if ref.head is None else _preview(ref.head, ref.encoding)
+    return "" if ref.head is None else _preview(ref.head, None if ref.encoded else ref.encoding)
 
 
 @lru_cache(maxsize=2_048)

@@ -64,6 +64,8 @@ class _Rows:
     def add(self, key: str, name: str, value: object, **more: Any) -> None:
         """``key`` is the model's field, which says where the value comes from."""
         text = _words(value)
+        if isinstance(value, RunRef) and value.tail:
+            more = {"exact": str(value), **more}
         if text:
             mark = self._marks.get(key, self._whole)
             evidence = self._evidence if mark is not _R else ()
@@ -103,7 +105,7 @@ def _words(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return value.label if isinstance(value, RunRef) else str(value)
 
 
 def run_facts(run: Run, moment: Moment) -> list[Fact]:

@@ -148,7 +148,7 @@ class RunHeader(QWidget):
         shown = "waiting" if blocked is not None and status == Status.RUNNING else status
         self._glyph.set_glyph(glyphs.state_glyph(shown), shown)
         self._type.set_text(run.type or "(no type)")
-        self._id.set_text(run.id)
+        self._id.set_text(f"{run.id} {run.ref.tail}".rstrip(), str(run.ref) if run.ref.tail else "")
         self._chip.set_status(status, words, _chip_tip(run, moment))
         self._summary.set_text(summary(run, moment), _exact(run, moment))
         self.setAccessibleDescription(self.text)
@@ -181,7 +181,7 @@ class RunHeader(QWidget):
                 widget.deleteLater()
         for index, (role, ref, run) in enumerate(found[:_CHAIN_LIMIT]):
             self._links.insertWidget(2 * index, Text(role.replace("_", " "), tone="muted", least=90))
-            link = Link(f"{run.type} {ref}" if run is not None else str(ref), code=True, most=300)
+            link = Link(f"{run.type} {ref.label}" if run is not None else ref.label, code=True, most=300)
             link.activated.connect(lambda ref=ref: self.run_opened.emit(ref))
             self._links.insertWidget(2 * index + 1, link)
         if len(found) > _CHAIN_LIMIT:

@@ -74,7 +74,7 @@ class RelationsPane(QWidget):
         item = self._items[row]
         run = item.run
         role = Cell(item.role.replace("_", " "), tone="muted")
-        name = Cell(fmt.plain(str(item.ref)), code=True, tone="accent")
+        name = Cell(fmt.plain(item.ref.label), code=True, tone="accent", tooltip=str(item.ref))
         note = fmt.plain(item.note or (f"step {item.step_id}" if item.step_id else ""))
         if run is None:
             return role, Cell("not readable", "unknown", tone="muted"), name, Cell(""), Cell(""), Cell(note)

@@ -122,7 +122,7 @@ class Scatter(QObject):
         point = self._points[number]
         at = short_time(point.start_ns, self._points[-1].start_ns, self._zone)
         self._frame.read_out(
-            f"{point.ref}  {point.status.replace('_', ' ')}  {duration(point.duration_ns)}  {at}"
+            f"{point.ref.label}  {point.status.replace('_', ' ')}  {duration(point.duration_ns)}  {at}"
         )
 
 
