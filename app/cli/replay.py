@@ -39,10 +39,13 @@ class Running:
     yes: bool = False
     junit: Path | None = None
     strict_drift: bool = False
+    what_if: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
+    debug: int = 0
 
     def given(self) -> list[str]:
         """The options that were given, as they are typed."""
-        names = {"modules": "--module", "strict_drift": "--strict-drift"}
+        names = {"modules": "--module", "strict_drift": "--strict-drift", "what_if": "--what-if"}
         return [names.get(key, f"--{key}") for key, value in vars(self).items() if value]
 
 
@@ -85,6 +88,28 @@ def _running_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Path(dir_okay=False, path_type=Path),
             metavar="FILE",
             help="Write JUnit XML to FILE.",
+        ),
+        click.option(
+            "--what-if",
+            multiple=True,
+            metavar="EDIT",
+            help="Of one RUN: what would the code do if …? signal:NAME=JSON, result:EVENT=JSON, failure:EVENT=TEXT, "
+            "fired:EVENT, input:EVENT=JSON, cancel … (the engine's page lists all). Nothing is sent or written.",
+        ),
+        click.option(
+            "--query",
+            multiple=True,
+            metavar="NAME[=JSON]",
+            help="Of one RUN: what does the code's query answer at every event?",
+        ),
+        click.option(
+            "--debug",
+            is_flag=False,
+            flag_value=-1,
+            type=click.IntRange(-1, 65535),
+            default=0,
+            metavar="[PORT]",
+            help="Of one RUN: wait for a debugger (DAP, such as VS Code's) on this port of 127.0.0.1, or any free one.",
         ),
     )
     for option in reversed(options):

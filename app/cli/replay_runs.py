@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app import gate_setup
+from app.cli import replay_one
 from app.cli.options import query_of
 from app.cli.output import json_line, note
 from app.cli.replay_print import print_report
@@ -32,10 +33,15 @@ _STOPPING = "Stopping. What was replayed so far is told."
 def replay_runs(place: Opened, what: Asked) -> int:
     """Replays, prints, and answers 1 where a deploy would break runs or it could not be found out."""
     running = what.running
+    in_detail = replay_one.wanted(running)
+    if in_detail:
+        replay_one.check(place, what)
     ready = _ready(place, what)
     if not running.yes:
         ready = work(lambda token: gate_setup.ask(ready, token), "Stopping.")
         _agree(ready)
+    if in_detail:
+        return replay_one.replay_one(place, what, ready)
     report = work(
         lambda token: gate_setup.run(ready, token, jobs=running.jobs, trusted=running.yes), _STOPPING
     )
@@ -71,6 +77,8 @@ def _project(found: Found, wanted: Wanted) -> Project:
 
 def _runs(place: Opened, what: Asked) -> list[Chosen]:
     """The runs named, else those of the filter, else the open ones."""
+    if replay_one.wanted(what.running):
+        return [gate_runs.chosen(find_run(place, next(iter(what.runs), None)))]
     if what.runs and what.filter_text:
         raise UsageError("Name runs, or give a --filter.")
     if what.runs:
