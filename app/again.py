@@ -12,6 +12,11 @@ from engine_bridge.errors import BusyError, ConnectError, PlayheadError
 _AFTER_MS: Final = 1_500
 
 
+def passes(error: PlayheadError) -> bool:
+    """Whether asking again may help: locks and lost servers pass; refused credentials, damage, missing tables stay."""
+    return type(error) in (BusyError, ConnectError)
+
+
 class Again:
     """One retry at a time. ``repeat`` runs a while after a passing error, unless ``stop`` came first."""
 
@@ -22,8 +27,8 @@ class Again:
         self._timer.timeout.connect(repeat)
 
     def failed(self, error: PlayheadError) -> None:
-        """Refused credentials, damage and missing tables do not pass by themselves; locks and lost servers do."""
-        if type(error) in (BusyError, ConnectError):
+        """Something could not be read: it is read again if that may help."""
+        if passes(error):
             self._timer.start()
 
     def stop(self) -> None:

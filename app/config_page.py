@@ -133,7 +133,7 @@ class ConfigPage(PageController):
             )
             return
         self._show()
-        self.view.replay.place.suggest([file.name for file in report.files])
+        self.view.replay.place.suggest([file.name for file in report.files if file.type])
 
     def _show(self) -> None:
         if self.report is None:

@@ -12,12 +12,14 @@ from app.context import Source
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import plain
 from engine_bridge.query.doubts import doubt
+from widgets.entities.header import LINT
 from widgets.table.empty import error_details
 
 if TYPE_CHECKING:
     from app.entities_page import EntitiesPage
 
 _CLEAR = ("clear", "Clear filter")
+_FIND_OUT = (("findings", "Show the findings"), ("first", "Show the first one"))
 
 
 class Empties(QObject):
@@ -96,9 +98,19 @@ class Empties(QObject):
         self._instead(problem)
 
     def no_type(self, name: str) -> None:
-        """The source has no such workflow type, or none at all."""
-        types = self._page.types
+        """The source has no such workflow type, it cannot be read, or there is none at all."""
+        page, types = self._page, self._page.types
         known = ", ".join(plain(one, 60) for one in types)
+        source = page.source()
+        reason = source.info.missing.get(name) if source is not None and source.info is not None else None
+        if reason:
+            title, text = (
+                f"{plain(name, 60)} cannot be read",
+                f"{plain(reason, 400)}\nOther types can: {known}.",
+            )
+            page.view.problem.show_state("warning", title, text, *_FIND_OUT, color="retrying")
+            self._rest()
+            return
         title = (
             f"There is no workflow type {plain(name, 60)}" if name else "The mapping names no workflow type"
         )
@@ -135,6 +147,8 @@ class Empties(QObject):
     def _on_button(self, action: str) -> None:
         if action == "clear":
             self._page.apply_filter("")
+        elif action == "findings":
+            self._page.ways.go(LINT)
         elif action == "first":
             self._page.context.focus.change(type=None)
         elif action == "copy" and self.error is not None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.again import passes
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import duration
 from engine_bridge.populations import Population
@@ -48,7 +50,7 @@ class Populations(QObject):
         if (session, type_) != (self._session, self._type):
             self.shown = None
         self._session, self._type = session, type_
-        self._ask()
+        self._ask(wanted=True)
 
     def clear(self) -> None:
         """Nothing is shown any more."""
@@ -86,7 +88,7 @@ class Populations(QObject):
             self._ask()
         self.ticked.emit()
 
-    def _ask(self) -> None:
+    def _ask(self, *, wanted: bool = False) -> None:
         if self._session is None:
             return
         self._asked_s, self._moved = time.monotonic(), False
@@ -97,7 +99,7 @@ class Populations(QObject):
             self._type,
             None,
             on_result=self._on_result,
-            on_error=self._on_error,
+            on_error=partial(self._on_error, wanted),
         )
 
     def _on_result(self, population: Population) -> None:
@@ -106,5 +108,8 @@ class Populations(QObject):
         self.shown = population
         self.arrived.emit(population)
 
-    def _on_error(self, error: PlayheadError) -> None:
-        self.failed.emit(error)
+    def _on_error(self, wanted: bool, error: PlayheadError) -> None:
+        # What the user did not ask for and the next try may mend is told by the figures' age alone.
+        self._moved = passes(error)
+        if wanted or self.shown is None or not self._moved:
+            self.failed.emit(error)

@@ -300,6 +300,7 @@ class FailuresPage(PageController):
         else:
             self.view.empty.show_error(error)
             self.view.show_empty()
+            self.status_changed.emit(error.message)
             self._again.failed(error)
 
     def _on_chosen(self, action: str) -> None:

@@ -173,6 +173,7 @@ class ResourcesPage(PageController):
         self._error = error
         self.view.empty.show_error(error)
         self.view.show_empty()
+        self.status_changed.emit(error.message)
 
     def _on_chosen(self, action: str) -> None:
         if action == "copy" and self._error is not None:

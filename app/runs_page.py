@@ -211,9 +211,11 @@ class RunsPage(PageController):
         session = source.session if source else None
         keep = keep and self.view.showing_rows and session is not None
         self._selected = frozenset(self.view.selected_refs()) if keep else frozenset()
-        self._loaded = (self.context.focus.current.source, session, query)
+        before, self._loaded = self._loaded, (self.context.focus.current.source, session, query)
         self._again.stop()
         self.jobs.cancel_all()
+        if before is not None and before[:2] != self._loaded[:2]:
+            self.facts.clear()
         self._fit_to(source)
         self._show_sort()
         if source is None or session is None:

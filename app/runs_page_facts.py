@@ -57,14 +57,27 @@ class Facts(QObject):
         """The page is hidden, or closed."""
         self._again.stop()
 
-    def load(self, source: Source, session: Session, *, scanned: bool) -> None:
-        """Asks everything about the list that has just opened. ``scanned``: counting would read every payload."""
+    def clear(self) -> None:
+        """Another source: figures of the old one, perhaps another tenant's, are on the screen no longer."""
+        self._forget()
+        self._steps = []
+        self._show_none()
+
+    def _forget(self) -> None:
         self.total, self.facets, self._session = None, None, None
         self._again.stop()
+
+    def _show_none(self) -> None:
+        self._page.view.chips.set_counts(None)
+        self._page.view.charts.set_data(None, None)
+        self._page.view.types.set_counts({})
+
+    def load(self, source: Source, session: Session, *, scanned: bool) -> None:
+        """Asks everything about the list that has just opened. ``scanned``: counting would read every payload."""
+        self._forget()
         self._steps = [lambda: self._clock(session)]
         if scanned or source.can(Capability.FACETS):
-            self._page.view.chips.set_counts(None)
-            self._page.view.charts.set_data(None, None)
+            self._show_none()
         else:
             self._session = session
             self._steps.append(lambda: self._count(source, session, self._page.node))

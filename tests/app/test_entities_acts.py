@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app import appearance
@@ -214,6 +214,50 @@ def test_without_a_tenant_every_page_says_so(tenants_server: Sample, opened: Ope
         told = words(desk.window)
         assert "0 entities" not in told and "No entities yet" not in told and "no runs yet" not in told, page
         assert "Nothing has failed" not in told, page
+
+
+def test_no_figure_of_a_tenant_stays_where_none_is_set(tenants_server: Sample, opened: Open) -> None:
+    desk = opened(as_reader(tenants_server.url, "acme"))
+    pages = desk.window.router.pages
+    desk.window.focus.change(page="runs", query="")
+    desk.until(lambda: pages.get("runs").facts.facets is not None)
+    assert any(letter.isdigit() for letter in pages.get("runs").view.chips.text_of("running"))
+    desk.window.focus.change(page="failures")
+    desk.until(lambda: pages.get("failures").view.model.rowCount())
+    key = desk.window.actions_of_sources.open(as_reader(tenants_server.url))
+    titles = [source.title for source in desk.window.sources.all()]
+    assert titles == ["entities_tenants · acme", "entities_tenants"]
+    desk.until(lambda: desk.window.sources.get(key).state == "live")
+    for page in ("runs", "failures", "resources"):
+        desk.window.focus.change(page=page, query="")
+        desk.until(lambda page=page: "no tenant is set" in pages.get(page).view.empty.message.lower())
+        assert "no tenant is set" in desk.window.status_bar.page.text
+    chips = pages.get("runs").view.chips
+    assert not any(
+        letter.isdigit() for status in ("running", "failed", "completed") for letter in chips.text_of(status)
+    )
+
+
+def test_a_broken_config_costs_its_own_type_alone_and_says_where_it_is_broken(
+    own: Place, opened: Open
+) -> None:
+    config = own.sample.mapping.parent / "invoice.json"
+    config.write_text(config.read_text()[:-40])
+    desk = opened(own.url)
+    desk.window.focus.change(page="entities", type="invoice", query="")
+    desk.until(lambda: "invoice cannot be read" in desk.entities.view.problem.message)
+    show = next(b for b in desk.entities.view.problem.findChildren(QPushButton) if "findings" in b.text())
+    show.click()
+    page = desk.window.router.pages.get("config")
+    desk.until(lambda: page.view.shows_config)
+    desk.window.run_command("config.next_finding")
+    desk.window.run_command("config.next_finding")
+    assert page.view.lint.file.currentText() == "invoice.json"
+    assert page.view.lint.text.place()[0] in page.view.lint.text.marks
+    assert "double quotes" in page.view.lint.advice.text()
+    desk.window.focus.change(page="entities", type="registration")
+    desk.until(lambda: desk.entities.rows.total == len(sample.USERS))
+    assert desk.entities.view.table.isVisible()
 
 
 def test_a_tenant_sees_no_foreign_row_on_any_page(tenants_server: Sample, opened: Open) -> None:

@@ -181,6 +181,25 @@ def test_errors_of_list_and_graph_are_told_where_they_belong(shown: Shown) -> No
     assert shown.view.graph.scene is not None
 
 
+def test_figures_that_a_lost_server_kept_back_come_by_themselves(shown: Shown, monkeypatch) -> None:
+    shown.open()
+    asked: list[object] = []
+    whole = shown.bridge.population
+
+    def lost_once(*arguments: object) -> object:
+        asked.append(None)
+        if len(asked) == 1:
+            raise ConnectError("Nothing answers there.", "Start the server.")
+        return whole(*arguments)
+
+    monkeypatch.setattr(shown.bridge, "population", lost_once)
+    before = shown.page.populations.shown
+    shown.page.populations.outdate()
+    shown.qtbot.waitUntil(lambda: shown.page.populations.shown is not before, timeout=60_000)
+    assert len(asked) == 2 and shown.told.errors == []
+    assert shown.view.graph.scene is not None
+
+
 def test_a_list_that_cannot_be_read_can_be_tried_again(shown: Shown, monkeypatch) -> None:
     def broken(*_: object) -> object:
         raise ConnectError("Nothing answers there.", "Start the server.")

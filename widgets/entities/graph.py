@@ -49,10 +49,11 @@ _OWN: Final = frozenset(
 
 class StatusGraph(QWidget):
     """Shows a population. ``toggled`` carries (status, add) of a status that was clicked or entered: ``add`` keeps the
-    others chosen. ``menu_requested`` carries (status, global point)."""
+    others chosen. ``menu_requested`` carries (status, global point). ``placed`` comes with every new layout."""
 
     toggled = Signal(object)
     menu_requested = Signal(object)
+    placed = Signal()
     _laid_out = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -118,6 +119,7 @@ class StatusGraph(QWidget):
         self.updateGeometry()
         if self._fitted:
             self.fit()
+        self.placed.emit()
 
     def _show(self, population: Population, placed: Layout) -> None:
         self.scene = build(population, placed)
@@ -164,7 +166,7 @@ class StatusGraph(QWidget):
 
     def way_text(self, flow: Flow) -> str:
         """A way in words, for its tooltip."""
-        return flow_text(flow)
+        return flow_text(flow, self.scene is None or self.scene.declares)
 
     def make_painter(self, painter: QPainter, scene: Scene) -> StatusPainter:
         """Paints one frame; graphs of another kind paint theirs."""

@@ -52,7 +52,7 @@ class EntitiesView(QWidget):
         self._halves = QSplitter(Qt.Orientation.Vertical, self)  # without a parent it would flash as a window
         self._rows = QStackedLayout()
         self._body = QStackedLayout()
-        self._fresh = True
+        self._divided = False
         self._lay_out()
         self.filter_bar.left.connect(self.table.setFocus)
         self.home = self.table
@@ -76,6 +76,8 @@ class EntitiesView(QWidget):
         self._halves.addWidget(self.graph)
         self._halves.addWidget(self.splitter)
         self._halves.setStretchFactor(1, 1)
+        self._halves.splitterMoved.connect(self._on_divided)
+        self.graph.placed.connect(self.share_height)
         self.notices.hide()
         self._body.addWidget(self._halves)
         self._body.addWidget(self.problem)
@@ -107,13 +109,15 @@ class EntitiesView(QWidget):
         self.share_height()
 
     def share_height(self) -> None:
-        """Gives the graph what it needs, up to its share of the page; afterwards the user's own division holds."""
-        if not self._fresh or not self.isVisible() or self.graph.scene is None:
+        """Gives the graph what it needs, up to its share of the page, until the user divides the page."""
+        if self._divided or not self.isVisible() or self.graph.scene is None:
             return
-        self._fresh = False
         whole = self._halves.height()
         high = min(self.graph.sizeHint().height(), int(whole * _GRAPH_SHARE))
         self._halves.setSizes([high, whole - high])
+
+    def _on_divided(self) -> None:
+        self._divided = True
 
     # -- what is shown --------------------------------------------------------------------------------------
 
@@ -123,7 +127,6 @@ class EntitiesView(QWidget):
         notices = population.notices if population is not None else ()
         self.notices.set_note("info", "waiting", " · ".join(notices))
         self.notices.setVisible(bool(notices))
-        self.share_height()
 
     def show_rows(self) -> None:
         """Shows graph and table."""

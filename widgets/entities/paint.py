@@ -57,6 +57,7 @@ class StatusPainter:
         self._theme: Theme = theme()
         self._ratio = painter.device().devicePixelRatioF() * max(1.0, look.scale)
         self._small = look.scale >= _LEGIBLE
+        self._declares = scene.declares
         self._colors: dict[str, QColor] = {}
 
     def paint(self, area: QRectF) -> None:
@@ -89,12 +90,13 @@ class StatusPainter:
 
     def _edge(self, edge: Edge) -> None:
         flow = edge.flow
-        token = "retrying" if not flow.declared else "failed" if flow.rejection else "muted"
+        warns = self._declares and not flow.declared
+        token = "retrying" if warns else "failed" if flow.rejection else "muted"
         color = self._color(token)
         if flow.declared and not flow.count:
             color = mix(color, self._color("panel"), 0.55)
-        pen = QPen(color, 1.1 + 1.2 * (flow.share or 0.0) if flow.declared else 1.5)
-        if not flow.declared:
+        pen = QPen(color, 1.5 if warns else 1.1 + 1.2 * (flow.share or 0.0))
+        if warns:
             pen.setStyle(Qt.PenStyle.DashLine)
         self._line(edge.path, pen, color)
         self._painter.drawPolygon(edge.arrow)
@@ -108,7 +110,7 @@ class StatusPainter:
         self._painter.setBrush(color)
 
     def _label(self, edge: Edge) -> None:
-        text, warns = edge_text(edge.flow)
+        text, warns = edge_text(edge.flow, self._declares)
         if not text:
             return
         static, width = text_cut(text, 320 if warns else 80, 11, False)

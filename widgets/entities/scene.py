@@ -58,6 +58,11 @@ class Scene:
     staged: list[StagedArc] = field(default_factory=list)
     bounds: QRectF = field(default_factory=QRectF)
 
+    @property
+    def declares(self) -> bool:
+        """Whether any way is declared; else all that was observed is as good as any."""
+        return any(edge.flow.declared for edge in self.edges)
+
     def find(self, status: str) -> int:
         """The number of a status's box, -1 where there is none."""
         return next((n for n, box in enumerate(self.boxes) if box.node.status == status), -1)

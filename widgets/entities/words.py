@@ -67,19 +67,20 @@ def _plural(number: int, word: str) -> str:
     return word if number == 1 or word.endswith("ed") else f"{word}s"
 
 
-def edge_text(flow: Flow) -> tuple[str, bool]:
-    """A way's label, and whether it warns."""
-    if flow.declared:
+def edge_text(flow: Flow, declares: bool = True) -> tuple[str, bool]:
+    """A way's label, and whether it warns: not where the graph declares no way at all."""
+    if flow.declared or not declares:
         return percent(flow.share), False
     who = f"{plain(', '.join(flow.requesters), 24)}: " if flow.requesters else ""
     name = plain(", ".join(flow.steps), 32) or "a move"
     return f"{who}{name} (not declared, observed {count(flow.count)}×)", True
 
 
-def flow_text(flow: Flow) -> str:
-    """A way in words, for tooltips."""
+def flow_text(flow: Flow, declares: bool = True) -> str:
+    """A way in words, for tooltips; ``declares``: whether its graph declares any way."""
     lines = [f"{plain(flow.source, 80)} → {plain(flow.target, 80)}"]
-    kind = "rejection" if flow.rejection else "declared" if flow.declared else "not declared"
+    unknown = "not declared" if declares else ""
+    kind = "rejection" if flow.rejection else "declared" if flow.declared else unknown
     lines.append(" · ".join(filter(None, (kind, plain(", ".join(flow.steps), 120)))))
     if flow.requesters:
         lines.append(f"by {plain(', '.join(flow.requesters), 120)}")

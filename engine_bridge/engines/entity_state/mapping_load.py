@@ -33,13 +33,16 @@ _HINT: Final = "See docs/engines/entity-state.md for what a mapping can say."
 class Loaded:
     """A mapping with the catalogue of its configs (None: it names none) and what is wrong with either.
 
-    ``broken`` maps the types of workflows that cannot be used to the reason.
+    ``broken`` maps the types of workflows that cannot be used to the reason; ``text`` is the mapping as read,
+    ``configs`` the type that it names each config file for, of broken workflows too.
     """
 
     mapping: Mapping
     catalogue: Catalogue | None
     findings: tuple[Finding, ...] = ()
     broken: dict[str, str] = field(default_factory=dict)
+    text: str = ""
+    configs: dict[str, str] = field(default_factory=dict)
 
 
 def read(path: Path) -> Loaded:
@@ -71,10 +74,12 @@ def parse(data: bytes, path: Path) -> Loaded:
     maps: list[WorkflowMap] = []
     findings = [_of_config(found) for found in (catalogue.findings if catalogue is not None else ())]
     broken: dict[str, str] = {}
+    named: dict[str, str] = {}
     for number, raw in enumerate(tree["workflow"]):
         reader = WorkflowReader(number, raw, configs[number], lines, str(path), catalogue)
         made = reader.read({one.type for one in maps} | set(broken))
         findings += reader.findings
+        named |= dict.fromkeys(configs[number], reader.type)
         if made is not None:
             maps.append(made)
         else:
@@ -92,7 +97,7 @@ def parse(data: bytes, path: Path) -> Loaded:
         sha256=hashlib.sha256(data).hexdigest(),
         url=tree.get("url"),
     )
-    return Loaded(mapping, catalogue, tuple(findings), broken)
+    return Loaded(mapping, catalogue, tuple(findings), broken, text, named)
 
 
 def _of_config(found: Any) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -119,7 +120,7 @@ class WorkflowReader:
                 suggest(str(profile), profiles.PROFILES),
             )
         said = {name: self._section(name) for name in _KINDS}
-        base = self._of_config()
+        base = self._of_config((said["entity"] or {}).get("table"))
         entity = {**base, **(said["entity"] or {})}
         assumed = profiles.PROFILES[profile](self.type, entity)
         assumed["entity"] = {**assumed["entity"], **base}
@@ -150,17 +151,27 @@ class WorkflowReader:
                 )
         return found
 
-    def _of_config(self) -> dict[str, Any]:
+    def _of_config(self, table: str | None) -> dict[str, Any]:
+        """What the config says of the entity; one with errors elsewhere may still name its table."""
         if not self._configs or self._catalogue is None:
             return {}
-        types = self._catalogue.types
-        if self.type not in types:
-            mine = [f for f in self._catalogue.findings if f.file in self._configs and f.severity == "error"]
-            reason = f"its config declares no usable workflow “{self.type}”"
-            fix = f"Mend {mine[0]}" if mine else f"The configs declare: {', '.join(types) or 'none'}."
-            self._add("unusable_config", "config", reason, fix)
-            return {}
-        return profiles.of_config(self._catalogue.get(self.type).workflow.entity)
+        if self.type in self._catalogue.types:
+            return profiles.of_config(self._catalogue.get(self.type).workflow.entity)
+        reason, fix = self._unusable(self._catalogue)
+        entity = self._catalogue.entities.get(self.type)
+        if entity is None and not table:
+            raise _WrongError("unusable_config", "config", f"{reason}, and no table is named", fix)
+        self._add("unusable_config", "config", reason, fix)
+        return {} if entity is None else profiles.of_config(entity)
+
+    def _unusable(self, catalogue: Catalogue) -> tuple[str, str]:
+        mine = [f for f in catalogue.findings if f.file in self._configs and f.severity == "error"]
+        reason = f"its config declares no usable workflow “{self.type}”"
+        if not mine:
+            return reason, f"The configs declare: {', '.join(catalogue.types) or 'none'}."
+        first = mine[0]
+        place = f"{Path(first.file).name}:{first.line}" if first.line else Path(first.file).name
+        return reason, f"Mend {place}: {first.reason}. {first.fix}"
 
     def _made(self, name: str, assumed: dict[str, Any] | None, said: dict[str, Any] | None) -> Any:
         merged = {**(assumed or {}), **(said or {})}
@@ -179,8 +190,6 @@ class WorkflowReader:
                 )
         if "table" not in given:
             fix = 'Write [workflow.entity] table = "…".'
-            if self._configs:
-                fix = "Mend the config, which names it, or write it in [workflow.entity]."
             raise _WrongError("missing_field", "entity", "the entity has no table", fix)
         try:
             return msgspec.convert(given, _KINDS[name])

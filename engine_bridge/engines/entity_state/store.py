@@ -32,7 +32,8 @@ _TENANT_NOW = sa.text("SELECT nullif(current_setting('app.tenant_id', true), '')
 class Store:
     """Thread-safe once open. ``mapping`` is read when the store is made (raises UsageError where it cannot be).
 
-    ``bounds`` are all workflows, also unusable ones; ``findings`` what the load-time checks found; ``tenants_enforced``
+    ``configs`` maps the source's config files to their types. ``bounds`` are all workflows, also unusable ones;
+    ``findings`` what the load-time checks found; ``tenants_enforced``
     whether row-level security is active on any table; ``tenant`` whose rows are seen ("" all that may be seen).
     """
 
@@ -44,6 +45,8 @@ class Store:
         self.catalogue: Catalogue | None = loaded.catalogue
         self.bounds: tuple[Bound, ...] = ()
         self.findings: tuple[Finding, ...] = loaded.findings
+        self.mapping_text = loaded.text
+        self.configs = loaded.configs
         self.tenants_enforced = False
         self.version = ""
         self._loaded = loaded

@@ -14,7 +14,14 @@ from msgspec.structs import replace
 
 from engine_bridge.bridge import Bridge, Sort
 from engine_bridge.cancel import CancelToken
-from engine_bridge.configs import Finding, ImpactReport, LintReport, ReplayReport, Simulation
+from engine_bridge.configs import (
+    ConfigFile,
+    Finding,
+    ImpactReport,
+    LintReport,
+    ReplayReport,
+    Simulation,
+)
 from engine_bridge.engines.entity_state.conformance import replay
 from engine_bridge.engines.entity_state.impact import compare
 from engine_bridge.engines.entity_state.lint import Loaded, ordered, report
@@ -45,7 +52,19 @@ def lint(store: Store, places: tuple[str, ...], tenant: str | None, cancel: Canc
         # The mapping's checks look at a sample where these count everything.
         known = {(f.code, f.file, f.pointer, f.reason) for f in found.findings}
         extra += [f for f in store.findings if (f.code, f.file, f.pointer, f.reason) not in known]
-    return LintReport(files=found.files, findings=ordered((*found.findings, *extra)), declared=found.declared)
+    findings = ordered((*found.findings, *extra))
+    files = found.files if places else _files(store, found.files, findings)
+    return LintReport(files=files, findings=findings, declared=found.declared)
+
+
+def _files(
+    store: Store, files: tuple[ConfigFile, ...], findings: tuple[Finding, ...]
+) -> tuple[ConfigFile, ...]:
+    """The source's own configs: one too broken to tell its type has the mapping's; and the mapping, where it errs."""
+    typed = (file if file.type else replace(file, type=store.configs.get(file.name, "")) for file in files)
+    path = store.mapping.path
+    errs = any(found.file == path for found in findings)
+    return (*typed, *((ConfigFile(name=path, text=store.mapping_text),) if errs else ()))
 
 
 def simulate(
@@ -143,7 +162,7 @@ def _count(store: Store, bound: Bound, tenant: str, cancel: CancelToken) -> Coun
 
 
 def _own(store: Store) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(path for map in store.mapping.workflows for path in map.configs))
+    return tuple(store.configs)
 
 
 def _needed(store: Store) -> tuple[str, ...]:

@@ -162,6 +162,7 @@ def test_words_of_ways() -> None:
     assert percent(1.0) == percent(None) == ""
     back = Flow(source="a", target="b", declared=False, steps=("send_back",), requesters=("admin",), count=14)
     assert edge_text(back) == ("admin: send_back (not declared, observed 14×)", True)
+    assert edge_text(back, declares=False) == ("", False), "where nothing is declared, nothing breaks a rule"
     assert flow_text(back).splitlines() == ["a → b", "not declared · send_back", "by admin", "14 observed"]
     never = Flow(source="a", target="b", steps=("go",))
     assert flow_text(never).endswith("never observed")

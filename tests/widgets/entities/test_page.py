@@ -12,7 +12,7 @@ from engine_bridge.bridge import Page
 from engine_bridge.query import parse
 from tests.fakes import NOW, S
 from tests.fakes_population import FakeEntities, make_entity
-from tests.widgets.entities.populations import registration
+from tests.widgets.entities.populations import large, registration
 from widgets import theme
 from widgets.entities.columns import columns, stands_since
 from widgets.entities.filters import knowing, states, with_states
@@ -162,3 +162,19 @@ def test_statuses_of_the_data_can_be_filtered_by() -> None:
     values = next(field.values for field in known if field.name == "state")
     assert values[-1] == "odd one"
     assert knowing(known, ["odd one"]) == known
+
+
+def test_each_type_gets_the_height_its_graph_needs_until_the_user_divides_the_page(
+    view: EntitiesView,
+) -> None:
+    view.set_population(large(3))
+    low = view.graph.height()
+    view.set_population(registration())
+    high = view.graph.height()
+    assert low < high
+    assert view.graph.rect().contains(view.graph.box_rect(0).toAlignedRect())
+    view._halves.moveSplitter(low + 40, 1)
+    divided = view.graph.height()
+    assert low < divided < high
+    view.set_population(large(3))
+    assert view.graph.height() == divided

@@ -9,6 +9,7 @@ import msgspec
 
 from .cascade import merge
 from .checks import Known, check_document
+from .config import Entity
 from .document import Document, requester_types, steps_of
 from .errors import ConfigError, UnknownWorkflowError
 from .findings import Finding, Place, Report, suggest
@@ -22,14 +23,19 @@ LARGEST = 4 << 20
 class Catalogue:
     """The documents of an application and the findings about them.
 
-    ``documents`` is keyed by (workflow type, tenant or None); ``usable`` names those without errors of their own.
+    ``documents`` is keyed by (workflow type, tenant or None). ``entities`` holds, by workflow type, the table of
+    every config that says one, also of those that have errors elsewhere and are no documents.
     """
 
     def __init__(
-        self, documents: Mapping[tuple[str, str | None], Document], findings: tuple[Finding, ...]
+        self,
+        documents: Mapping[tuple[str, str | None], Document],
+        findings: tuple[Finding, ...],
+        entities: Mapping[str, Entity] | None = None,
     ) -> None:
         self.documents = dict(documents)
         self.findings = findings
+        self.entities = dict(entities or {})
 
     def require(self) -> Catalogue:
         """Itself; raises ConfigError where any finding is an error."""
@@ -107,7 +113,18 @@ def _catalogue(texts: Iterable[tuple[str, str]], known: Known, report: Report) -
     documents = {}
     for (name, tenant), source in sorted(first.items(), key=lambda item: item[0][1] is not None):
         documents[name, tenant] = _document(source, first.get((name, None)), known, report)
-    return Catalogue({key: d for key, d in documents.items() if d is not None}, report.findings)
+    entities = {
+        name: entity for (name, _), source in first.items() if (entity := _entity(source)) is not None
+    }
+    return Catalogue({key: d for key, d in documents.items() if d is not None}, report.findings, entities)
+
+
+def _entity(source: _Source) -> Entity | None:
+    node = source.root.get("entity")
+    try:
+        return None if node is None or source.tenant is not None else msgspec.convert(node.plain(), Entity)
+    except msgspec.ValidationError:
+        return None
 
 
 def _source(file: str, text: str, report: Report) -> _Source | None:

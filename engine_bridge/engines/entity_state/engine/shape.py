@@ -27,6 +27,11 @@ _KINDS: dict[type, str] = {
     Claim: "the claim",
 }
 _PATH = re.compile(r" - at `\$(.*)`$")
+_WORDS = {
+    "str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "a list",
+    "object": "an object",
+}  # fmt: skip
+"""msgspec's names of types (https://jcristharif.com/msgspec/) as the reader of a config calls them."""
 
 
 @cache
@@ -107,9 +112,7 @@ class ShapeCheck:
                 fix = f"For a value by requester use the names {names}."
                 self.report.add("per_requester", node.place, f"“{name}” is no per-requester object", fix)
             else:
-                self._wrong(
-                    below.place, f"“{name}”: {_PATH.sub('', str(error))}", "Write a value of that type."
-                )
+                self._wrong(below.place, f"“{name}”: {in_words(error)}", "Write a value of that type.")
 
     def _per_requester(self, name: str, node: Node, struct: type) -> None:
         if name in IDENTITY or (struct is Workflow and name == "steps"):
@@ -128,6 +131,16 @@ class ShapeCheck:
 
     def _wrong(self, place: Place, reason: str, fix: str) -> None:
         self.report.add("wrong_type", place, reason, fix)
+
+
+def in_words(error: msgspec.ValidationError) -> str:
+    """What msgspec expected and got, "expected a list, got a text", without the place."""
+    told = re.sub(
+        r"`([^`]*)`",
+        lambda named: " or ".join(_WORDS.get(word, word) for word in named[1].split(" | ")),
+        _PATH.sub("", str(error)),
+    )
+    return told[:1].lower() + told[1:]
 
 
 def _below(node: Node, path: str) -> Node:

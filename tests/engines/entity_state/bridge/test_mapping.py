@@ -137,3 +137,23 @@ def test_a_broken_config_leaves_its_table_readable(tmp_path: Path) -> None:
     assert [one.type for one in loaded.mapping.workflows] == ["invoice", "registration"]
     codes = {found.code: found for found in loaded.findings}
     assert "broken_json" in codes and "unusable_config" in codes
+
+
+def test_a_config_with_faults_still_tells_its_table(tmp_path: Path) -> None:
+    path = sample.write_mapping(tmp_path)
+    config = tmp_path / "invoice.json"
+    config.write_text(config.read_text().replace('"successful_state"', '"sucessful_state"', 1))
+    loaded = read(path)
+    assert loaded.broken == {}
+    assert [one.entity.table for one in loaded.mapping.workflows] == ["invoices", "users"]
+    (found,) = [found for found in loaded.findings if found.code == "unusable_config"]
+    assert found.fix.startswith("Mend invoice.json:") and "lacks the field “successful_state”" in found.fix
+
+
+def test_a_config_that_is_no_json_is_told_once_by_the_mapping(tmp_path: Path) -> None:
+    path = sample.write_mapping(tmp_path)
+    (tmp_path / "invoice.json").write_text('{"workflow_type": "invoice",')
+    loaded = read(path)
+    assert "no table is named" in loaded.broken["invoice"]
+    assert [found.code for found in loaded.findings if found.file == str(path)] == ["unusable_config"]
+    assert loaded.configs[str(tmp_path / "invoice.json")] == "invoice"

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from engine_bridge.bridge import Bridge
 from engine_bridge.cancel import CancelToken
+from engine_bridge.configs import LintReport
 from engine_bridge.engines.entity_state import tools_store
 from engine_bridge.engines.entity_state.engine import Tables, enforce_tenants
 from engine_bridge.engines.entity_state.store import Store
@@ -62,6 +63,27 @@ def test_the_sources_own_configs_and_all_its_entities(store: Store) -> None:
     ]  # fmt: skip
     listed = [(f.code, f.file, f.pointer, f.reason) for f in report.findings]
     assert len(listed) == len(set(listed))
+
+
+def test_files_that_err_are_there_to_be_read_also_those_too_broken_to_tell_their_type(
+    entity_file: Sample, open_store: OpenStore
+) -> None:
+    folder = entity_file.mapping.parent
+    assert str(entity_file.mapping) not in [f.name for f in _lint(open_store(entity_file.url)).files]
+    (folder / "invoice.json").write_text('{"workflow_type": "invoice",')
+    report = _lint(open_store(entity_file.url))
+    files = {Path(file.name).name: file for file in report.files}
+    assert files["invoice.json"].type == "invoice"
+    assert files["billing.toml"].text == entity_file.mapping.read_text()
+    lines = {
+        Path(f.file).name: f.line for f in report.findings if f.code in ("broken_json", "unusable_config")
+    }
+    assert files["billing.toml"].text.splitlines()[lines["billing.toml"] - 1] == 'config = ["invoice.json"]'
+    assert lines["invoice.json"] == 1
+
+
+def _lint(store: Store) -> LintReport:
+    return tools_store.lint(store, (), None, GO)
 
 
 def test_a_config_that_removes_a_status_is_stopped_with_the_exact_count(store: Store, place: Any) -> None:
