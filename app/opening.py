@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -73,12 +73,14 @@ def _secret(value: str | None) -> secrets.Secret | None:
 
 
 def title_of(url: str) -> str:
-    """A short name for a URL or path: the file's or the database's name."""
+    """A short name for a URL or path: the file's or the database's name, and whose rows are meant."""
     if "://" not in url:
         return plain(Path(url).name or url, 80)
     parts = urlsplit(url)
     stem = Path(parts.path).name
-    return plain(stem.removesuffix(".sqlite").removesuffix(".db") or parts.netloc or url, 80)
+    name = stem.removesuffix(".sqlite").removesuffix(".db") or parts.netloc or url
+    tenant = next(iter(parse_qs(parts.query).get("tenant", [])), "")
+    return plain(f"{name} · {tenant}" if tenant else name, 80)
 
 
 def engine_of(target: str) -> tuple[Engine, str]:
