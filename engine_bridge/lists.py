@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from engine_bridge.bridge import Bucket, Cost, DurationPoint, Facets, FailureRow, Field, FieldType, Page, Sort
 from engine_bridge.errors import UsageError
-from engine_bridge.model import Run, Status, Step
+from engine_bridge.model import Failure, Run, Status, Step
+from engine_bridge.payloads import root
 
 _SORTABLE: Final = {
     "created": "created_ns",
@@ -100,14 +101,24 @@ def facets(runs: Sequence[Run], buckets: int) -> Facets:
 
 
 def failure_rows(run: Run, steps: Sequence[Step]) -> list[FailureRow]:
-    """The failed run, and those of its steps that failed otherwise than it did."""
-    rows = []
-    if run.failure is not None:
-        rows.append(_row(run, run.failure, run.ended_ns))
-    for step in steps:
-        if step.status.bad and step.failure is not None and step.failure != run.failure:
-            rows.append(_row(run, step.failure, step.end_ns, step))
-    return rows
+    """The failed run, with the step whose failure it passes on; and those of its steps that failed otherwise."""
+    bad = [(step, step.failure) for step in steps if step.status.bad and step.failure is not None]
+    if run.failure is None:
+        return [_row(run, failure, step.end_ns, step) for step, failure in bad]
+    own = _what(run.failure)
+    passed = next(
+        (step for step, failure in reversed(bad) if run.failure.wraps and _what(failure) == own), None
+    )
+    others = [(step, failure) for step, failure in bad if _what(failure) != own]
+    return [
+        _row(run, run.failure, run.ended_ns, passed),
+        *(_row(run, failure, step.end_ns, step) for step, failure in others),
+    ]
+
+
+def _what(failure: Failure) -> tuple[str, str, str | None]:
+    last, _ = root(failure)
+    return last.type, last.message, last.stack
 
 
 def _row(run: Run, failure: Any, time_ns: int | None, step: Step | None = None) -> FailureRow:

@@ -52,8 +52,11 @@ def headline(failure: Failure) -> str:
 def root(failure: Failure) -> tuple[Failure, int | None]:
     """What went wrong in the end, and after how many attempts.
 
-    Exhausted retries list every attempt's own failure: then it is the last one's. Else the failure itself, None.
+    A failure that only passes another one on stands for that one. Exhausted retries list every attempt's own failure:
+    then it is the last one's. Else the failure itself, None.
     """
+    while failure.wraps and failure.causes:
+        failure = failure.causes[0]
     attempts = [cause for cause in failure.causes if cause.attempt is not None]
     return (attempts[-1], len(attempts)) if attempts else (failure, None)
 

@@ -8,6 +8,7 @@ from engine_bridge.engines.temporal.events_values import mapping, text
 from engine_bridge.engines.temporal.payloads import json_value, payload
 from engine_bridge.model import Failure
 
+from engine_bridge.payloads import root
 _DEEPEST: Final = 30
 _LONGEST: Final = 8_000
 _INFOS: Final = {
@@ -50,6 +51,7 @@ def failure(
 
 def _said(value: dict[str, Any]) -> tuple[str, str]:
     """Message and stack: a data converter may have moved them into ``encodedAttributes``."""
+        wraps=(_name(info) or kind) if cause and kind in _WRAPPERS else "",
     message, stack = text(value.get("message")), text(value.get("stackTrace"))
     if value.get("encodedAttributes"):
         hidden = payload(value["encodedAttributes"])
@@ -68,8 +70,7 @@ def _type(kind: str, info: dict[str, Any]) -> str:
 
 
 def _message(message: str, kind: str, info: dict[str, Any]) -> str:
-    inner = mapping(info.get("activityType") or info.get("workflowType"))
-    name = text(inner.get("name")) or text(info.get("operation"))
+    name = _name(info)
     if name and name not in message:
         return f"{message} ({name})" if message else name
     return message
@@ -81,11 +82,15 @@ def _code(info: dict[str, Any]) -> str | None:
         return "not retryable"
     return state or None
 
+def _name(info: dict[str, Any]) -> str:
+    inner = mapping(info.get("activityType") or info.get("workflowType"))
+    return text(inner.get("name")) or text(info.get("operation"))
+
+
 
 def said(found: Failure) -> str:
     """A failure in one line: what failed inside an activity, a child or a Nexus operation, not that it did."""
-    while found.causes and found.type in _WRAPPERS:
-        found = found.causes[0]
+    found = root(found)[0]
     return f"{found.type}: {found.message}" if found.type and found.message else found.type or found.message
 
 

@@ -64,7 +64,12 @@ def page(
 def _row(run: Run) -> FailureRow:
     failure = run.failure or Failure(type=run.engine_status, message="its error cannot be read")
     return FailureRow(
-        ref=run.ref, run_type=run.type, time_ns=run.ended_ns, failure=failure, run_status=run.status.value
+        ref=run.ref,
+        run_type=run.type,
+        time_ns=run.ended_ns,
+        failure=failure,
+        step_name=failure.wraps or None,
+        run_status=run.status.value,
     )
 
 

@@ -12,10 +12,12 @@ from engine_bridge.codes import STEP_KINDS, STEP_STATUSES, time_or_none
 from engine_bridge.engines.temporal.group import Grouper
 from engine_bridge.engines.temporal.group_event import decode_event
 from engine_bridge.engines.temporal.group_facts import PendingActivity
+from engine_bridge.engines.temporal.group_failures import failure, said
 from engine_bridge.engines.temporal.group_run import header
 from engine_bridge.engines.temporal.group_step import decode_step
 from engine_bridge.history import History
 from engine_bridge.model import Provenance, Run, Status, Step, StepKind, StepStatus
+from engine_bridge.payloads import reason
 from engine_bridge.playback import state_at
 from tests.engines.temporal.files import histories as h
 from widgets.run.failures import failures_of
@@ -284,3 +286,13 @@ def test_pending_facts_of_a_server_are_recorded_facts() -> None:
     grouper.set_pending([])
     history.append(grouper.batch())
     assert history.step(history.step_row("20")).status is StepStatus.SCHEDULED
+
+
+def test_a_run_that_failed_by_an_activity_tells_what_failed_in_it() -> None:
+    declined = {"message": "insufficient funds", "applicationFailureInfo": {"type": "CardDeclined"}}
+    info = {"activityType": {"name": "charge_card"}}
+    found = failure({"message": "Activity task failed", "activityFailureInfo": info, "cause": declined})
+    assert found is not None and found.wraps == "charge_card"
+    assert said(found) == reason(found) == "CardDeclined: insufficient funds"
+    bare = failure({"message": "Activity task failed", "activityFailureInfo": info})
+    assert bare is not None and said(bare) == "ActivityError: Activity task failed (charge_card)"
