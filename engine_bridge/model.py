@@ -95,9 +95,8 @@ class Failure(_Value, frozen=True):
     attempt: int | None = None
     time_ns: int | None = None
     causes: tuple[Failure, ...] = ()
-    wraps: str = ""  # the step or run whose failure this one only passes on: its cause says what went wrong
     raw: PayloadRef | None = None
-    wraps: str = ""
+    wraps: str = ""  # the step or run whose failure this one only passes on: its cause says what went wrong
 
 
 class Attempt(_Value, frozen=True):

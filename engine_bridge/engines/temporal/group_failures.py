@@ -7,8 +7,8 @@ from typing import Any, Final
 from engine_bridge.engines.temporal.events_values import mapping, text
 from engine_bridge.engines.temporal.payloads import json_value, payload
 from engine_bridge.model import Failure
-
 from engine_bridge.payloads import root
+
 _DEEPEST: Final = 30
 _LONGEST: Final = 8_000
 _INFOS: Final = {
@@ -46,12 +46,12 @@ def failure(
         attempt=attempt,
         time_ns=time_ns,
         causes=(cause,) if cause else (),
+        wraps=(_name(info) or kind) if cause and kind in _WRAPPERS else "",
     )
 
 
 def _said(value: dict[str, Any]) -> tuple[str, str]:
     """Message and stack: a data converter may have moved them into ``encodedAttributes``."""
-        wraps=(_name(info) or kind) if cause and kind in _WRAPPERS else "",
     message, stack = text(value.get("message")), text(value.get("stackTrace"))
     if value.get("encodedAttributes"):
         hidden = payload(value["encodedAttributes"])
@@ -76,16 +76,16 @@ def _message(message: str, kind: str, info: dict[str, Any]) -> str:
     return message
 
 
+def _name(info: dict[str, Any]) -> str:
+    inner = mapping(info.get("activityType") or info.get("workflowType"))
+    return text(inner.get("name")) or text(info.get("operation"))
+
+
 def _code(info: dict[str, Any]) -> str | None:
     state = words(info.get("retryState"), "RETRY_STATE_")
     if info.get("nonRetryable"):
         return "not retryable"
     return state or None
-
-def _name(info: dict[str, Any]) -> str:
-    inner = mapping(info.get("activityType") or info.get("workflowType"))
-    return text(inner.get("name")) or text(info.get("operation"))
-
 
 
 def said(found: Failure) -> str:
