@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
@@ -90,6 +90,15 @@ class Client:
         """
         return self._wait(self._call(rpc, request, what, timeout_s, retry), cancel, timeout_s + 12)
 
+    def ahead(
+        self, rpc: str, request: Any, *, what: str = "", timeout_s: float = CALL_S
+    ) -> Callable[[CancelToken], Any]:
+        """Starts a call that reads; what comes back waits for its answer, and raises as :meth:`call` does."""
+        if self._loop is None or not self._loop.is_running():
+            return lambda cancel: self.call(rpc, request, cancel, what=what, timeout_s=timeout_s)
+        future = asyncio.run_coroutine_threadsafe(self._call(rpc, request, what, timeout_s, True), self._loop)
+        return lambda cancel: self._taken(future, cancel, timeout_s + 12)
+
     def call_all(self, rpc: str, requests: Sequence[Any], cancel: CancelToken) -> list[Any]:
         """Many calls, some at once; each answer is a message or a PlayheadError, in order."""
         return self._wait(self._gather(rpc, requests), cancel, None) if requests else []
@@ -126,7 +135,9 @@ class Client:
             coroutine.close()
             cancel.raise_if_cancelled()
             raise ConnectError("The source is closed.", "Open it again.")
-        future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        return self._taken(asyncio.run_coroutine_threadsafe(coroutine, loop), cancel, timeout_s)
+
+    def _taken(self, future: Future[Any], cancel: CancelToken, timeout_s: float | None) -> Any:
         remove = cancel.add_hook(lambda: _stop(future))
         try:
             return future.result(timeout_s)

@@ -7,7 +7,7 @@ server or its workers know (pollers, queries, actions): that raises UnsupportedE
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -69,6 +69,11 @@ class DevClient(Client):
                 "Start the server on this file, and open temporal://….",
             )
         return answer(self, request, cancel)
+
+    def ahead(
+        self, rpc: str, request: Any, *, what: str = "", timeout_s: float = CALL_S
+    ) -> Callable[[CancelToken], Any]:
+        return lambda cancel: self.call(rpc, request, cancel)
 
     def call_all(self, rpc: str, requests: Sequence[Any], cancel: CancelToken) -> list[Any]:
         return [self._one(rpc, request, cancel) for request in requests]

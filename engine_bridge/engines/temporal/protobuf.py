@@ -6,7 +6,7 @@ Importing ``temporalio.api`` takes 150 ms, so it happens on the first event that
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from engine_bridge.codes import NO_TIME
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SECOND: Final = 1_000_000_000
 _DELIMITED: Final = 2
+_EVENT: Final = 1 << 3 | _DELIMITED  # the tag of an event in a History
 _MOST: Final = 2**62
 
 _DIRECT: Final = frozenset(
@@ -85,8 +86,10 @@ def _varint(data: Any, at: int, stop: int, whole: int) -> tuple[int, int]:
 
 def slices(data: Any) -> list[tuple[int, int]]:
     """Where the events of a History message lie: (start, end) each. Raises WireError, with those before the break."""
-    found: list[tuple[int, int]] = []
-    whole = 0
+    found = _quick_slices(data)
+    if found is not None:
+        return found
+    found, whole = [], 0
     try:
         for number, wire, start, end in fields(data):
             if number != 1 or wire != _DELIMITED:
@@ -99,6 +102,30 @@ def slices(data: Any) -> list[tuple[int, int]]:
     return found
 
 
+def _quick_slices(data: Any) -> list[tuple[int, int]] | None:
+    """The same where all is well, in a third of the time; None where something is not."""
+    found: list[tuple[int, int]] = []
+    at, stop = 0, len(data)
+    while at < stop - 1:
+        if data[at] != _EVENT:
+            return None
+        size, at, shift = data[at + 1], at + 2, 7
+        if size >= 0x80:
+            size &= 0x7F
+            while True:
+                if at >= stop or shift > 56:
+                    return None
+                byte = data[at]
+                at += 1
+                size |= (byte & 0x7F) << shift
+                if byte < 0x80:
+                    break
+                shift += 7
+        found.append((at, at + size))
+        at += size
+    return found if at == stop else None
+
+
 @functools.cache
 def _message() -> Any:
     from temporalio.api.history.v1 import HistoryEvent
@@ -108,17 +135,37 @@ def _message() -> Any:
 
 def scan(data: bytes) -> Heads:
     """The heads of a serialized ``History``, with its events' own bytes as records. Raises WireError."""
-    return heads_of_messages([data[start:end] for start, end in slices(data)])
+    records = [data[start:end] for start, end in slices(data)]
+    return _heads(records, _events_of(data, len(records)) or _each(records))
 
 
 def heads_of_messages(records: Sequence[bytes]) -> Heads:
     """The heads of serialized ``HistoryEvent`` messages; what cannot be read has type UNKNOWN and id 0."""
+    return _heads(records, _each(records))
+
+
+def _events_of(data: bytes, count: int) -> Sequence[Any]:
+    """The events of a serialized ``History``, read in one go; none where one of them is damaged."""
+    from google.protobuf.message import DecodeError
+    from temporalio.api.history.v1 import History
+
+    try:
+        events = History.FromString(data).events
+    except DecodeError:
+        return ()
+    return events if len(events) == count else ()
+
+
+def _each(records: Sequence[bytes]) -> Iterator[Any]:
     message = _message()
+    return (_parsed(message, record) for record in records)
+
+
+def _heads(records: Sequence[bytes], events: Iterable[Any]) -> Heads:
     heads = Heads.empty(len(records))
     heads.record = records
     ids, types_, times = [0] * len(records), [UNKNOWN] * len(records), [NO_TIME] * len(records)
-    for i, record in enumerate(records):
-        event = _parsed(message, record)
+    for i, event in enumerate(events):
         if event is None:
             continue
         number = event.event_type
@@ -134,9 +181,10 @@ def heads_of_messages(records: Sequence[bytes]) -> Heads:
 
 
 def _time(event: HistoryEvent) -> int:
-    if not event.HasField("event_time"):
+    time = event.event_time
+    ns = time.seconds * _SECOND + time.nanos
+    if not ns and not event.HasField("event_time"):
         return NO_TIME
-    ns = event.event_time.seconds * _SECOND + event.event_time.nanos
     return ns if abs(ns) < _MOST else NO_TIME
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -30,6 +30,7 @@ ORDER: Final = (
     "Positions are event ids: the server numbers the events of a run from 1, in the order in which it wrote them. "
     "Times are the server's clock; those of local activities are the worker's."
 )
+_RPC: Final = "get_workflow_execution_history"
 _POLL_S: Final = 40.0
 _PAGE: Final = 1_000
 _SHELVED: Final = 16
@@ -43,6 +44,22 @@ def bytes_of(answer: Any) -> bytes:
     if answer.history.events:
         parts.append(answer.history.SerializeToString())
     return b"".join(parts)
+
+
+def last_id_of(answer: Any) -> int:
+    """The id of the last event of an answer; 0 when it cannot be read."""
+    from google.protobuf.message import DecodeError
+    from temporalio.api.history.v1 import History
+
+    try:
+        events = (
+            History.FromString(answer.raw_history[-1].data).events
+            if answer.raw_history
+            else answer.history.events
+        )
+    except DecodeError:
+        return 0
+    return events[-1].event_id if events else 0
 
 
 def events_of(answer: Any) -> list[RawEvent]:
@@ -60,34 +77,42 @@ class Reading:
         self._client = client
         self._ref = ref
         self._token = b""
+        self._next: Callable[[CancelToken], Any] | None = None
         self._records: dict[int, Any] = {}
 
     def record(self, event_id: int) -> Any:
         """The bytes of an event that was read, None for another."""
         return self._records.get(event_id)
 
-    def page(self, cancel: CancelToken, *, wait: bool = False) -> Heads:
+    def page(self, cancel: CancelToken, *, wait: bool = False, until: int = 0) -> Heads:
         """The next page, not yet grouped; with ``wait`` it may take 20 s, and be empty.
 
-        Raises NotFoundError and ConnectError.
+        Where it does not reach event ``until`` the page after it is asked for at once. Raises NotFoundError and
+        ConnectError.
         """
-        answer = self._client.call(
-            "get_workflow_execution_history",
-            self._request(),
-            cancel,
-            what=f"the run {self._ref.group} ({self._ref.run})",
-            timeout_s=_POLL_S if wait else _PAGE_S,
-            retry=not wait,
-        )
+        begun, self._next = self._next, None
+        answer = self._asked(cancel, wait) if begun is None else begun(cancel)
         self._token = answer.next_page_token
         self.ended = not self._token
+        if not self.ended and last_id_of(answer) < until:
+            self._next = self._client.ahead(_RPC, self._request(), what=self._what, timeout_s=_PAGE_S)
         heads = scan(bytes_of(answer))
         self._records.update(zip(heads.id.tolist(), heads.record, strict=True))
         return heads
 
-    def more(self, cancel: CancelToken) -> None:
+    def more(self, cancel: CancelToken, until: int = 0) -> None:
         """Reads and groups the next page."""
-        self.grouper.add(self.page(cancel))
+        self.grouper.add(self.page(cancel, until=until))
+
+    @property
+    def _what(self) -> str:
+        return f"the run {self._ref.group} ({self._ref.run})"
+
+    def _asked(self, cancel: CancelToken, wait: bool) -> Any:
+        timeout_s = _POLL_S if wait else _PAGE_S
+        return self._client.call(
+            _RPC, self._request(), cancel, what=self._what, timeout_s=timeout_s, retry=not wait
+        )
 
     def _request(self) -> Any:
         from temporalio.api.common.v1 import WorkflowExecution
@@ -136,7 +161,7 @@ def read(client: Client, shelf: Shelf, ref: RunRef, cancel: CancelToken) -> Iter
     expected = max(found.length, 1)
     first = True
     while reading.grouper.last_id < expected and not reading.ended:
-        reading.more(cancel)
+        reading.more(cancel, expected)
         done = reading.grouper.last_id >= expected or reading.ended
         if done:
             reading.grouper.set_pending(found.pending.activities, found.pending.nexus)
@@ -154,7 +179,7 @@ def records(client: Client, ref: RunRef, cancel: CancelToken) -> list[Any]:
     found = describe.read(client, ref, cancel)
     reading, kept = Reading(client, found.ref), list[Any]()
     while len(kept) < found.length and not reading.ended:
-        kept += reading.page(cancel).record
+        kept += reading.page(cancel, until=found.length).record
         cancel.progress(len(kept), found.length, "reading events")
     return kept
 
