@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from app import secrets
-from app.opening import Target, open_session, target_of, title_of
+from app.opening import Target, open_session, password_url, target_of, title_of
 from engine_bridge import bridge
 from engine_bridge.bridge import SourceInfo
 from engine_bridge.errors import PlayheadError, UsageError
@@ -124,7 +124,7 @@ class Connecting:
                 return
         secret = target.secret.reveal() if target.secret else None
         if secret and filled.remember:
-            window.sources.in_thread("playhead-keyring", secrets.remember, target.url, secret)
+            window.sources.in_thread("playhead-keyring", secrets.remember, password_url(target.url), secret)
         opened = f"@{filled.name}" if filled.name else target.url
         key = window.actions_of_sources.open(opened, filled.name or title_of(target.url), secret)
         if key is not None:
@@ -152,7 +152,7 @@ def ask_password(window: MainWindow, key: str) -> None:
     def answer(password: str) -> None:
         dialog = window.password_dialog
         if dialog is not None and dialog.remember:
-            window.sources.in_thread("playhead-keyring", secrets.remember, source.url, password)
+            window.sources.in_thread("playhead-keyring", secrets.remember, password_url(source.url), password)
         window.sources.retry(key, password)
 
     def look() -> None:

@@ -51,12 +51,13 @@ class ActorFactory:
     engine: str
     url: str
     secret: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
 
     def __call__(self) -> Actor:
         make = bridge.load_engine(self.engine).actor
         if make is None:
             raise UnsupportedError("This source has no actions.")
-        return make(self.url, self.secret)
+        return make(self.url, self.secret, **_with_token(self.token))
 
 
 def target_of(text: str, saved: Saved, secret: str | None = None) -> Target:
@@ -123,9 +124,33 @@ def together(texts: list[str]) -> list[str]:
 
 
 def source_id(text: str) -> str:
-    """The URL by which the journal names a source: without secret, the same from every working folder."""
+    """The URL by which the journal names a source: without secret, the same from every working folder.
+
+    A codec server is no part of its name: it is the same source with another.
+    """
     engine, url = engine_of(text)
-    return engine.absolute(url)
+    return engine.absolute(url if engine.codec is None else engine.codec.put(url, ""))
+
+
+def password_url(url: str) -> str:
+    """The URL under which a source's password is kept: the same with every codec server."""
+    try:
+        codec = bridge.engine_of_scheme(url.partition("://")[0].lower()).codec if "://" in url else None
+        return url if codec is None else codec.put(url, "")
+    except UsageError:
+        return url
+
+
+def _token_of(engine: Engine, url: str, target: Target) -> str | None:
+    """The bearer token of the codec server that a URL names. Raises UsageError for an address that is none."""
+    codec = engine.codec.of(url) if engine.codec is not None else ""
+    if not codec:
+        return None
+    return target.token.reveal() if target.token else secrets.find_token(codec)
+
+
+def _with_token(token: str | None) -> dict[str, str]:
+    return {"token": token} if token else {}
 
 
 def actor_of(target: Target) -> ActorFactory:
@@ -133,8 +158,8 @@ def actor_of(target: Target) -> ActorFactory:
     engine, url = engine_of(target.url)
     if engine.actor is None:
         raise UnsupportedError("This source has no actions.", "It is only looked at.")
-    secret = target.secret.reveal() if target.secret else secrets.find(target.url)
-    return ActorFactory(engine.name, engine.absolute(url), secret)
+    secret = target.secret.reveal() if target.secret else secrets.find(password_url(target.url))
+    return ActorFactory(engine.name, engine.absolute(url), secret, _token_of(engine, url, target))
 
 
 def what_opens() -> str:
@@ -167,8 +192,9 @@ def open_session(
     With ``to_look`` what decodes its records is imported meanwhile. Raises what the bridge raised; the session is then closed.
     """
     engine, url = engine_of(target.url)
-    secret = target.secret.reveal() if target.secret else secrets.find(target.url)
-    session = Session(functools.partial(engine.bridge, url, secret), host=engine.host_of(url))
+    secret = target.secret.reveal() if target.secret else secrets.find(password_url(target.url))
+    more = _with_token(_token_of(engine, url, target))
+    session = Session(functools.partial(engine.bridge, url, secret, **more), host=engine.host_of(url))
     try:
         call = session.open(on_progress)
         on_call(call)

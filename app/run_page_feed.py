@@ -8,6 +8,8 @@ from typing import Final
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.jobs import Jobs
+from app.run_page_decoded import Decoded
+from engine_bridge.bridge import Capability
 from engine_bridge.errors import ConnectError, NotFoundError, PlayheadError
 from engine_bridge.history import Batch, History, Restart
 from engine_bridge.model import RunRef
@@ -38,6 +40,7 @@ class RunFeed(QObject):
     def __init__(self, jobs: Jobs, parent: QObject) -> None:
         super().__init__(parent)
         self._jobs = jobs
+        self.decoded = Decoded(jobs, self)
         self.history = History()
         self._session: Session | None = None
         self._ref: RunRef | None = None
@@ -70,6 +73,10 @@ class RunFeed(QObject):
         self._session, self._ref, self._follow = session, ref, follow
         self._opened = self._complete = self._lost = False
         self.history = session.empty_history()
+        if session.info is not None and Capability.DECODE in session.info.capabilities:
+            self.decoded.lay_over(self.history, session)
+        else:
+            self.decoded.forget()
         self._jobs.run(
             "history",
             session,
@@ -99,6 +106,7 @@ class RunFeed(QObject):
     def forget(self) -> None:
         """Stops and forgets the run."""
         self.stop()
+        self.decoded.forget()
         self._session = self._ref = None
         self.history = History()
 
@@ -111,6 +119,8 @@ class RunFeed(QObject):
         except ValueError:
             self._restart("the order of its events changed")
             return
+        if item.run is not None:
+            self.decoded.header(self.history, item.run)
         if item.engine_now_ns is not None:
             self._clock_offset_ns = item.engine_now_ns - time.time_ns()
         if self._lost:

@@ -1,4 +1,4 @@
-"""Bytes for the payload viewer, slice by slice. GUI thread."""
+"""Bytes for the payload viewer, slice by slice, and what encoded ones decode to. GUI thread."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from engine_bridge.bridge import Capability
+from engine_bridge.bridge import Capability, Decoding
 from engine_bridge.errors import PlayheadError
 from engine_bridge.model import PayloadRef
 
@@ -43,4 +43,20 @@ class Payloads(QObject):
             length,
             on_result=arrived,
             on_error=lambda error: viewer.set_error(ref, error),
+        )
+
+    def decode(self, ref: PayloadRef) -> None:
+        """Asks the source to decode a payload; it may ask a codec server."""
+        viewer = self._page.view.detail.payload
+        source = self._page.source()
+        if source is None or source.session is None or source.can(Capability.DECODE):
+            viewer.set_decoding(ref, Decoding(error=f"It is {ref.encoded}: this source cannot decode it."))
+            return
+        self._page.jobs.run(
+            "decode",
+            source.session,
+            "decode_payloads",
+            (ref.key,),
+            on_result=lambda found: viewer.set_decoding(ref, found[0]),
+            on_error=lambda error: viewer.set_decoding(ref, Decoding(error=error.message, hint=error.hint)),
         )

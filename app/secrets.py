@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import re
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from app.target import Secret as Secret
 
 SERVICE: Final = "playhead"
 #: Read before the keyring. A PostgreSQL driver reads PGPASSWORD and PGPASSFILE by itself.
 ENVIRONMENT_KEY: Final = "PLAYHEAD_PASSWORD"
+#: The bearer token of a source's codec server; the source's own password never goes there.
+CODEC_KEY: Final = "PLAYHEAD_CODEC_TOKEN"
 
 _NAME: Final = (
     r"(?:ssl|db|pg|client_|secret_|signing_|access_|auth_|api_)?"
@@ -23,6 +25,8 @@ _NAME: Final = (
 _SECRET_NAME: Final = re.compile(_NAME, re.IGNORECASE)
 _PAIR: Final = re.compile(rf"(\b{_NAME}\s*=\s*)('(?:[^'\\]|\\.|'')*'?|\S+)\s*", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.\-]*://)")
+# An address in a query's value: what could be its user and password, and its own query, which could hold anything.
+_INSIDE: Final = re.compile(r"(\w+://)(?:[^/]*@)?([^?#]*).*", re.DOTALL)
 _PORT: Final = re.compile(r":\d{0,5}(?=[/?#]|\Z)")
 
 
@@ -91,11 +95,19 @@ def _split_query(rest: str) -> tuple[str, str | None]:
         name, equals, value = part.partition("=")
         if equals and _SECRET_NAME.fullmatch(unquote(name).strip()):
             secret = secret or unquote(value) or None
+        elif "://" in unquote(value) and _INSIDE.fullmatch(unquote(value)):
+            kept.append(f"{name}={_bare(value)}")
         else:
             kept.append(part)
     if not mark:
         return rest, None
     return head + ("?" if kept else "") + "&".join(kept) + hash_mark + fragment, secret
+
+
+def _bare(value: str) -> str:
+    """An address inside a query without what could be a secret; as it was written where it holds none."""
+    found = _INSIDE.sub(r"\1\2", unquote(value))
+    return value if found == unquote(value) else quote(found, safe="/:[]{}")
 
 
 def keyring_available() -> bool:
@@ -130,14 +142,41 @@ def find(url: str) -> str | None:
     return value
 
 
+def find_token(codec: str) -> str | None:
+    """The bearer token for a codec server's address: from the environment, else the keyring, else None."""
+    from_environment = os.environ.get(CODEC_KEY)
+    if from_environment or not codec:
+        return from_environment if codec else None
+    try:
+        import keyring
+
+        value: str | None = keyring.get_password(SERVICE, _entry(codec))
+    except Exception:  # noqa: BLE001  absent, locked or broken: then it is asked without one
+        return None
+    return value
+
+
+def remember_token(codec: str, token: str) -> bool:
+    """Keeps a codec server's bearer token in the keyring; false where that is not possible."""
+    return _keep(_entry(codec), token)
+
+
+def _entry(codec: str) -> str:
+    return f"codec {codec}"
+
+
 def remember(url: str, secret: str) -> bool:
     """Keeps a password in the keyring; false where that is not possible (nothing is kept then)."""
+    return _keep(safe_url(url)[0], secret)
+
+
+def _keep(entry: str, secret: str) -> bool:
     try:
         import keyring
 
         if not keyring_available():
             return False
-        keyring.set_password(SERVICE, safe_url(url)[0], secret)
+        keyring.set_password(SERVICE, entry, secret)
     except Exception:  # noqa: BLE001
         return False
     return True

@@ -57,6 +57,7 @@ def _file(window: MainWindow) -> list[Command]:
         ),
         Command("source.reopen", "Open Source Again", one(actions.retry), when=closed, menu="File"),
         Command("source.password", "Enter Password …", one(actions.ask_password), when=closed, menu="File"),
+        Command("source.codec", "Codec Server …", one(actions.codec), when=actions.no_codec, menu="File"),
         Command("source.save", "Save Source as …", one(actions.save), when=unsaved, menu="File", icon="save"),
         Command(
             "source.rename", "Rename Source …", one(actions.rename), when=focused, menu="File", icon="edit"

@@ -128,6 +128,21 @@ class SourceActions:
 
         ask_password(self._window, key)
 
+    def codec(self, key: str) -> None:
+        """Asks for a source's codec server."""
+        from app.source_codec import ask
+
+        ask(self._window, key)
+
+    def no_codec(self) -> str:
+        """Why the focused source's codec server cannot be set now."""
+        source = self._window.router.source()
+        if source is None or source.info is None:
+            return "no open source is chosen"
+        from app.source_codec import why_not
+
+        return why_not(source)
+
     def close(self, key: str) -> None:
         self._remembered.discard(key)
         self._sources.close(key)
@@ -139,8 +154,9 @@ class SourceActions:
             return
         if source.saved:
             from app import secrets
+            from app.opening import password_url
 
-            self._sources.in_thread("playhead-keyring", secrets.forget, source.url)
+            self._sources.in_thread("playhead-keyring", secrets.forget, password_url(source.url))
         self._sources.remove(key)
 
     def rename(self, key: str) -> None:
@@ -233,14 +249,21 @@ class SourceActions:
             return [("Connect …", self.connect), ("Open File …", self.choose_file)]
         key, is_open = source.key, source.state not in ("closed", "failed")
         toggle = ("Close", lambda: self.close(key)) if is_open else ("Open", lambda: self.go_to_again(key))
+        codec = [("Codec Server …", lambda: self.codec(key))] if self._has_codec(source) else []
         save = [] if source.saved else [("Save as …", lambda: self.save(key))]
         return [
             toggle,
             *save,
+            *codec,
             ("Rename …", lambda: self.rename(key)),
             ("Copy URL", lambda: self.copy_url(key)),
             ("Remove", lambda: self.remove(key)),
         ]
+
+    def _has_codec(self, source: Source) -> bool:
+        from app.source_codec import place_of
+
+        return place_of(source) is not None
 
     def go_to_again(self, key: str) -> None:
         """Opens a closed or failed source and goes to it."""

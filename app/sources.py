@@ -232,6 +232,20 @@ class Sources(QObject):
         if info is not None:
             self._set(key, info=msgspec.structs.replace(info, environment=environment))
 
+    def set_codec(self, key: str, url: str, token: str | None) -> None:
+        """Opens a source again under a URL with another codec server; a saved one keeps it.
+
+        ``token`` None: no bearer token was given for it. Raises PlayheadError when it cannot be saved.
+        """
+        source, target = self._sources[key], self._targets[key]
+        if source.saved:
+            environment = target.environment or self._environment(key)
+            self.saved.save_source(target.title, url, environment, replace=True)
+        self.close(key)
+        self._targets[key] = replace(target, url=url, token=Secret(token) if token else None)
+        self._set(key, url=url)
+        self._start(key)
+
     def rename(self, key: str, title: str) -> None:
         """Renames a source, and its saved name when it has one. Raises PlayheadError for a name that does not fit."""
         source = self._sources[key]

@@ -27,9 +27,13 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to open. ``url`` holds no secret; ``environment`` None: what the source says of itself."""
+    """What to open. ``url`` holds no secret; ``environment`` None: what the source says of itself.
+
+    ``token`` is the bearer token of the codec server that the URL names.
+    """
 
     url: str
     title: str
     environment: Environment | None = None
     secret: Secret | None = field(default=None, repr=False)
+    token: Secret | None = field(default=None, repr=False)

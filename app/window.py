@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what the first paint does without is imported by ``start``
     from app.showcase import Showcase
     from engine_bridge.errors import PlayheadError
     from widgets.shell.ask import AskPassword
+    from widgets.shell.ask_codec import AskCodec
     from widgets.shell.crash_dialog import CrashDialog
     from widgets.shell.sources_panel import PanelRow
     from widgets.shell.welcome import Welcome
@@ -41,6 +42,7 @@ class MainWindow(Frame):
         self.settings = settings or Settings()
         self.connecting: Connecting | None = None
         self.password_dialog: AskPassword | None = None
+        self.codec_dialog: AskCodec | None = None
         self._crash: CrashDialog | None = None
         self._views: list[SavedView] = []
         self._recents: list[Recent] = []

@@ -44,6 +44,7 @@ class Capability(StrEnum):
     CHANGES = "changes"
     TAIL = "tail"
     PAYLOADS = "payloads"
+    DECODE = "decode"  # some of its payloads need a step before they can be read: decompressed, decrypted
     FAILURES = "failures"
     SEARCH = "search"
     RELATIONS = "relations"
@@ -248,6 +249,26 @@ class Resource(_Value, frozen=True):
     provenance: dict[str, str] = {}
 
 
+class Decoding(_Value, frozen=True):
+    """A payload made readable: ``data`` in ``encoding``; or, where that is None, why not: ``error`` and ``hint``.
+
+    ``by`` names the codec server that decoded it, "" when none was needed. ``needs_codec``: one would be, and the
+    source has none. ``type`` is the message type that was recorded. It is kept in memory only, never in a file.
+    """
+
+    data: bytes | None = None
+    encoding: str | None = None
+    type: str = ""
+    by: str = ""
+    error: str = ""
+    hint: str = ""
+    detail: str = ""
+    needs_codec: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Decoding {self.encoding or self.error}>"  # the content may hold secrets
+
+
 @dataclass(slots=True)
 class StepGraph:
     """A declared graph, where the engine has one. ``nodes`` map id to title; ``edges`` are (from, to, label)."""
@@ -326,6 +347,13 @@ class Bridge(ABC):
     def payload(self, key: str, offset: int, length: int, cancel: CancelToken) -> bytes:
         """Raw stored bytes of a PayloadRef.key. ``length`` -1: to the end."""
         raise self._unsupported(Capability.PAYLOADS)
+
+    def decode_payloads(self, keys: tuple[str, ...], cancel: CancelToken) -> tuple[Decoding, ...]:
+        """Payloads whose PayloadRef says ``encoded``, made readable, in the order of their keys; asks a codec server.
+
+        What cannot be decoded says why in its Decoding; only a cancellation raises.
+        """
+        raise self._unsupported(Capability.DECODE)
 
     def failures(
         self, query: Node | None, text: str, cursor: bytes | None, limit: int, cancel: CancelToken
@@ -449,6 +477,19 @@ class Bridge(ABC):
 
 
 @dataclass(frozen=True, slots=True)
+class CodecPlace:
+    """How an engine's URLs name a codec server: a server of the user's own that decodes and encodes payloads.
+
+    ``of`` reads its address from a URL ("" for none); ``put`` answers the URL of the same source with another one, or
+    with none. Both raise UsageError. ``doc`` tells what such a server is, in a sentence.
+    """
+
+    of: Callable[[str], str]
+    put: Callable[[str, str], str]
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Engine:
     """What an engine's package registers under the entry point group ``playhead.engines``.
 
@@ -463,18 +504,20 @@ class Engine:
     bridge lives in a child process, lest the first look waits for it. ``greedy`` engines take files of a general kind (any SQLite database), so
     they are asked last; ``folders`` says that ``sniff`` is asked about folders too (with an empty head); ``together``
     makes one URL of several that ``sniff`` gave, where many files open as one source (None: these do not).
+    ``codec`` says how its URLs name a codec server, where it has such: then ``bridge`` and ``actor`` take that server's
+    bearer token as the keyword ``token``.
     """
 
     name: str
     title: str
     schemes: tuple[str, ...]
-    bridge: Callable[[str, str | None], Bridge]
+    bridge: Callable[..., Bridge]
     sniff: Callable[[str, bytes], str | None] = lambda path, head: None
     forms: tuple[ConnectForm, ...] = ()
     file_patterns: tuple[str, ...] = ()
     host: Literal["thread", "process"] = "thread"
     hosts: dict[str, Literal["thread", "process"]] = field(default_factory=dict)
-    actor: Callable[[str, str | None], Actor] | None = None
+    actor: Callable[..., Actor] | None = None
     absolute: Callable[[str], str] = lambda url: url
     configs: Callable[[], ConfigTools] | None = None
     decode_event: Callable[[Any], Event] | None = None
@@ -483,6 +526,7 @@ class Engine:
     greedy: bool = False
     folders: bool = False
     together: Callable[[tuple[str, ...]], str | None] | None = None
+    codec: CodecPlace | None = None
 
     def host_of(self, url: str) -> Literal["thread", "process"]:
         """Where sessions of a URL run."""

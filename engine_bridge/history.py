@@ -130,6 +130,12 @@ class History:
         self.epoch = 0
         self.clear()
 
+    def look_through(self, event: Callable[[Event], Event], step: Callable[[Step], Step]) -> None:
+        """Passes each event and step on its way to whoever looks; records stay as they are."""
+        event_decoder, step_decoder = self._event_decoder, self._step_decoder
+        self._event_decoder = lambda record: event(event_decoder(record))
+        self._step_decoder = lambda record: step(step_decoder(record))
+
     def clear(self) -> None:
         """Back to the empty history (on Restart)."""
         self.run: Run | None = None

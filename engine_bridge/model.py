@@ -84,8 +84,7 @@ class PayloadRef(_Value, frozen=True):
 class Failure(_Value, frozen=True):
     """One failure in a chain, outermost first in ``causes``. ``message`` is decoded, never executed.
 
-    ``raw`` names its payload; where that is ``encoded``, message and stack are in it. ``wraps`` names the step or run
-    whose failure this one only passes on: its cause says what went wrong.
+    ``raw`` names its payload; where that is ``encoded``, message and stack are in it.
     """
 
     type: str

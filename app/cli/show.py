@@ -11,10 +11,12 @@ from app.cli.output import Printer, builtin, json_line, line, table
 from app.cli.session import Progress, call, find_run, opened, wait
 from app.opening import Opened
 from engine_bridge import format as fmt
+from engine_bridge.bridge import Capability
 from engine_bridge.history import History
 from engine_bridge.model import PayloadRef, Run, RunRef, Step
 
 _PAYLOAD_BYTES = 8 << 20
+_HIDDEN = 100_000
 _WHO = ("actor", "requester", "reason", "correlation_id")
 
 
@@ -30,6 +32,7 @@ def show(source: str, run: str | None, as_json: bool, reveal: bool, payloads: bo
     with opened(source) as place:
         header = find_run(place, run)
         history = read_history(place, header.ref)
+        decode_hidden(place, history)
         header = history.run or header
         if as_json:
             json_line(document(place, header, history, printer, payloads=payloads))
@@ -46,6 +49,21 @@ def read_history(place: Opened, ref: RunRef) -> History:
     finally:
         progress.clear()
     return history
+
+
+def decode_hidden(place: Opened, history: History) -> None:
+    """Decodes what failures of a history hide, where the source can; else they stay as they are stored."""
+    if Capability.DECODE not in place.info.capabilities:
+        return
+    from engine_bridge.decoding import Overlay, settled
+
+    overlay = Overlay(most=_HIDDEN)
+    history.look_through(overlay.event, overlay.step)
+    for look in (history.all_events, history.all_steps):
+        look()
+    run = history.run and overlay.run(history.run)
+    if settled(overlay, lambda keys: call(place, "decode_payloads", keys)):
+        history.run = run and overlay.run(run)
 
 
 def document(
@@ -78,6 +96,12 @@ def decoded(place: Opened, ref: PayloadRef, printer: Printer) -> Any:
     """A payload's decoded tree, masked; an object with ``$undecodable`` where it cannot be decoded."""
     from engine_bridge.payloads import decode
 
+    if ref.encoded:
+        [found] = call(place, "decode_payloads", (ref.key,))
+        if found.data is None:
+            why = f"{found.error} {found.hint}".strip()
+            return {"$undecodable": why, "$encoding": ref.encoding, "$size": ref.size}
+        return builtin(printer.tree(decode(found.data, found.encoding).tree))
     data = call(place, "payload", ref.key, 0, _PAYLOAD_BYTES)
     result = decode(data, ref.encoding)
     if result.error:

@@ -210,7 +210,7 @@ def _of_mapping(tree: dict[Any, Any], depth: int) -> Failure | None:
     return Failure(
         type=kind,
         message=message[:_MAX_MESSAGE],
-        stack=_text_of(_first(tree, ("stack", "stackTrace", "traceback"))),
+        stack=_text_of(_first(tree, ("stack", "stackTrace", "stack_trace", "traceback"))),
         code=None if code is None else str(code),
         causes=(cause,) if cause else (),
     )

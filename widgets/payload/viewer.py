@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
@@ -19,10 +21,11 @@ from PySide6.QtWidgets import (
 )
 
 from engine_bridge import format as fmt
+from engine_bridge.bridge import Decoding
 from engine_bridge.errors import PlayheadError
 from engine_bridge.model import PayloadRef
 from widgets.payload.background import Background
-from widgets.payload.decoding import Shown, prepare, quick
+from widgets.payload.decoding import Shown, badge, hidden_words, prepare, quick, raw_source
 from widgets.payload.sources import TextSource
 from widgets.payload.text_view import TextView
 from widgets.payload.tree_view import TreeView
@@ -35,15 +38,20 @@ _INLINE = 4 * 1024  # bytes that are decoded on the GUI thread
 _QUICK = 1024 * 1024  # bytes of JSON that are formatted on the GUI thread
 _LARGE = 64 * 1024  # bytes from which on the text shows first
 TREE, TEXT, RAW = range(3)
+_Shown = TypeVar("_Shown", Shown, Shown | None)
 
 
 class PayloadView(QWidget):
     """Asks for bytes with ``load_requested`` (PayloadRef, offset, length; -1: to the end); ``set_data`` answers.
 
-    What looks like a secret is masked until ``set_reveal``; ``reveal_changed`` says so.
+    A payload that is encoded shows its stored bytes until ``set_decoding`` answers ``decode_requested`` (PayloadRef);
+    Raw always shows them. ``codec_requested``: the user wants to name a codec server. What looks like a secret is
+    masked until ``set_reveal``; ``reveal_changed`` says so.
     """
 
     load_requested = Signal(object)
+    decode_requested = Signal(object)
+    codec_requested = Signal()
     reveal_changed = Signal(bool)
 
     def __init__(self) -> None:
@@ -51,6 +59,7 @@ class PayloadView(QWidget):
         self._ref: PayloadRef | None = None
         self._data = b""
         self._complete = False
+        self._decoding: Decoding | None = None
         self._shown: Shown | None = None
         self._reveal = False
         self._wanted_page: int | None = None
@@ -65,6 +74,10 @@ class PayloadView(QWidget):
         self._message = Text(tone="muted")
         self._more = Link("Load all")
         self._more.activated.connect(self.load_all)
+        self._again = Link("Try again")
+        self._again.activated.connect(self._decode_again)
+        self._codec = Link("Decode with a codec server …")
+        self._codec.activated.connect(self.codec_requested)
         self._pages = QStackedWidget()
         for page in (self.tree, self.text, self.raw):
             self._pages.addWidget(page)
@@ -97,7 +110,7 @@ class PayloadView(QWidget):
         facts = QHBoxLayout()
         facts.setContentsMargins(10, 0, 10, 4)
         facts.setSpacing(10)
-        for widget in (self._badge, self._never, self._message, self._more):
+        for widget in (self._badge, self._never, self._message, self._more, self._again, self._codec):
             facts.addWidget(widget)
         facts.addStretch(1)
         layout = QVBoxLayout(self)
@@ -130,9 +143,10 @@ class PayloadView(QWidget):
 
     def set_ref(self, ref: PayloadRef | None, empty: str = "Nothing is recorded here.") -> None:
         """Names the payload to show and asks for its first slice; None: says ``empty``."""
-        if ref is not None and ref == self._ref:
+        if ref is not None and self._ref is not None and _same(ref, self._ref):
             return
         self._ref, self._data, self._complete, self._shown = ref, b"", False, None
+        self._decoding = None
         self._wanted_page = None
         self._worker.cancel()
         self._clear(empty if ref is None else "Loading …")
@@ -140,6 +154,8 @@ class PayloadView(QWidget):
             return
         if self._reader is None:
             self.load_requested.emit((ref, 0, SLICE))
+            if ref.encoded:
+                self.decode_requested.emit(ref)
         else:
             self._read_now(ref, self._reader)
 
@@ -165,6 +181,19 @@ class PayloadView(QWidget):
         if not complete and (ref.size or 0) <= WHOLE:
             self.load_all()
 
+    def set_decoding(self, ref: PayloadRef, decoding: Decoding) -> None:
+        """What an encoded payload decodes to, or why it does not."""
+        if self._ref is not None and _same(ref, self._ref):
+            self._decoding = decoding
+            if self._data:
+                self._decode()
+
+    def _decode_again(self) -> None:
+        if self._ref is not None:
+            self._decoding = None
+            self._decode()
+            self.decode_requested.emit(self._ref)
+
     def set_error(self, ref: PayloadRef, error: PlayheadError) -> None:
         """The bytes cannot be read."""
         if ref == self._ref:
@@ -181,7 +210,8 @@ class PayloadView(QWidget):
         self.tree.tree_model.set_value(None, present=False)
         self._badge.set_text("")
         self._never.set_text("")
-        self._more.hide()
+        for link in (self._more, self._again, self._codec):
+            link.hide()
         self._message.set_tone("muted")
         self._message.set_text(message)
         for view in (self.text, self.raw):
@@ -195,28 +225,48 @@ class PayloadView(QWidget):
             widget.setVisible(on)
 
     def _decode(self) -> None:
-        data, reveal = self._data, self._reveal
+        data, reveal = self._content, self._reveal
         if len(data) <= _INLINE:
-            self._show(prepare(data, self._encoding, reveal=reveal))
+            self._show(self._prepare(data, self._encoding, reveal))
             return
         self._message.set_text("Decoding …")
         if len(data) <= _LARGE:
             self._decode_whole(None)
         elif len(data) <= _QUICK:
-            self._decode_whole(quick(data, reveal=reveal))
+            self._decode_whole(self._with_stored(quick(data, reveal=reveal), data))
         else:
-            self._worker.run(lambda: quick(data, reveal=reveal), self._decode_whole, self._failed)
+            work = functools.partial(quick, data, reveal=reveal)
+            self._worker.run(lambda: self._with_stored(work(), data), self._decode_whole, self._failed)
+
+    @property
+    def _content(self) -> bytes:
+        """What is shown as tree and text: what was decoded, else what is stored."""
+        decoded = self._decoding.data if self._decoding is not None else None
+        return self._data if decoded is None else decoded
 
     @property
     def _encoding(self) -> str | None:
+        if self._decoding is not None and self._decoding.data is not None:
+            return self._decoding.encoding
         return self._ref.encoding if self._ref is not None else None
+
+    def _prepare(self, data: bytes, encoding: str | None, reveal: bool) -> Shown:
+        """Any thread."""
+        return self._with_stored(prepare(data, encoding, reveal=reveal), data)
+
+    def _with_stored(self, shown: _Shown, data: bytes) -> _Shown:
+        """What was decoded beside the stored bytes. Any thread."""
+        stored = self._data
+        if shown is not None and data is not stored:
+            shown.raw = raw_source(stored, reveal=self._reveal)
+        return shown
 
     def _decode_whole(self, text: Shown | None) -> None:
         """Shows the quick text while the tree is made."""
         if text is not None:
             self._show(text)
-        data, encoding, reveal = self._data, self._encoding, self._reveal
-        self._worker.run(lambda: prepare(data, encoding, reveal=reveal), self._show, self._failed)
+        data, encoding, reveal = self._content, self._encoding, self._reveal
+        self._worker.run(lambda: self._prepare(data, encoding, reveal), self._show, self._failed)
 
     def _failed(self, error: Exception) -> None:
         self._message.set_tone("failed")
@@ -241,22 +291,25 @@ class PayloadView(QWidget):
         wanted = self._wanted_page
         if wanted is not None and self._buttons.button(wanted).isEnabled():
             return wanted
-        if shown.has_tree and len(self._data) <= _LARGE:
+        if shown.has_tree and len(self._content) <= _LARGE:
             return TREE
         return TEXT if shown.text.data else RAW
 
     def _tell(self, shown: Shown) -> None:
-        size = fmt.size(self._ref.size if self._ref is not None and self._ref.size else len(self._data))
-        encoding = self._encoding if self._encoding != shown.format else None
-        self._badge.set_text(" · ".join(part for part in (shown.format, encoding or "", size) if part))
+        self._badge.set_text(badge(shown.format, self._ref, len(self._data), self._decoding))
         names = ", ".join(shown.globals)
         if shown.format == "pickle":
             self._never.set_text(f"names {names} · never executed" if names else "never executed", names)
         else:
             self._never.set_text("")
-        self._message.set_tone("failed" if shown.error else "muted")
-        self._message.set_text(shown.error or self._limits(shown))
-        self._more.setVisible(not self._complete and not shown.error)
+        hidden = hidden_words(self._ref, self._decoding)
+        failed = bool(shown.error) or (self._decoding is not None and bool(self._decoding.error))
+        needs = self._decoding is not None and self._decoding.needs_codec
+        self._message.set_tone("failed" if failed and not needs else "muted")
+        self._message.set_text(hidden or shown.error or self._limits(shown))
+        self._more.setVisible(not self._complete and not failed)
+        self._again.setVisible(failed and bool(hidden) and not needs)
+        self._codec.setVisible(failed and bool(hidden))
 
     def _limits(self, shown: Shown) -> str:
         if not self._complete:
@@ -346,6 +399,11 @@ class PayloadView(QWidget):
         except OSError as error:
             self._message.set_tone("failed")
             self._message.set_text(f"Cannot save: {error.strerror or error}")
+
+
+def _same(one: PayloadRef, other: PayloadRef) -> bool:
+    """Whether two references name the same payload: the head of an encoded one comes when it was decoded."""
+    return (one.key, one.encoding, one.size) == (other.key, other.encoding, other.size)
 
 
 def _button(title: str, doc: str, *, checkable: bool = False) -> QToolButton:

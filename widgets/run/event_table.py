@@ -195,6 +195,10 @@ class EventsPane(QWidget):
         self.table.fit_columns()
         self.table.viewport().update()
 
+    def retell(self) -> None:
+        """Events read otherwise now."""
+        self.model.retell()
+
     def refresh(self) -> None:
         """The history grew: follows its tail when LIVE and at the end, else moves nothing."""
         bar = self.table.verticalScrollBar()

@@ -48,6 +48,8 @@ class RunView(QWidget):
     child_requested = Signal(object)
     filter_requested = Signal(object)
     payload_requested = Signal(object)
+    decode_requested = Signal(object)
+    codec_requested = Signal()
     more_relations_requested = Signal()
     back_requested = Signal()
     retry_requested = Signal()
@@ -148,6 +150,8 @@ class RunView(QWidget):
         self.events.filter_requested.connect(self.filter_requested)
         self.detail.filter_requested.connect(self.filter_requested)
         self.detail.payload.load_requested.connect(self.payload_requested)
+        self.detail.payload.decode_requested.connect(self.decode_requested)
+        self.detail.payload.codec_requested.connect(self.codec_requested)
         self.message.back_requested.connect(self.back_requested)
         self.message.retry_requested.connect(self.retry_requested)
 
@@ -214,6 +218,12 @@ class RunView(QWidget):
         self.events.refresh()
         self.timeline.refresh()
         self.graph.refresh()
+        self._show_moment()
+        self._show_grown()
+
+    def retell(self) -> None:
+        """Events and steps of the history read otherwise now: what was hidden in them was decoded."""
+        self.events.retell()
         self._show_moment()
         self._show_grown()
 

@@ -12,6 +12,14 @@ from engine_bridge.format import safe_lines
 from widgets.shell.label import label
 
 
+def ok_cancel(dialog: QDialog) -> QDialogButtonBox:
+    """The buttons of a question."""
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+    buttons.accepted.connect(dialog.accept)
+    buttons.rejected.connect(dialog.reject)
+    return buttons
+
+
 class Ask(QDialog):
     """One line with OK and Cancel. An error of ``answer`` is shown in the dialog, which stays open."""
 
@@ -26,17 +34,12 @@ class Ask(QDialog):
         self.line.setAccessibleName(safe_lines(text))
         self.error = label(color="failed", wrap=True)
         self.error.hide()
-        buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
-        )
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
         self.column = QVBoxLayout(self)
         self.column.setSpacing(12)
         self.column.addWidget(label(safe_lines(text), color="muted", wrap=True))
         self.column.addWidget(self.line)
         self.column.addWidget(self.error)
-        self.column.addWidget(buttons)
+        self.column.addWidget(ok_cancel(self))
         self.setMinimumWidth(420)
         self.line.selectAll()
 

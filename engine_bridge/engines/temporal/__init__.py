@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine_bridge.bridge import Bridge, ConnectField, ConnectForm, Engine
+from engine_bridge.bridge import Bridge, CodecPlace, ConnectField, ConnectForm, Engine
+from engine_bridge.engines.temporal import codec_url
 from engine_bridge.engines.temporal import url as urls
 from engine_bridge.errors import UnsupportedError
 
@@ -15,27 +16,27 @@ if TYPE_CHECKING:
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
-def _bridge(url: str, secret: str | None) -> Bridge:
+def _bridge(url: str, secret: str | None, *, token: str | None = None) -> Bridge:
     scheme = url.partition("://")[0].lower()
     if scheme == urls.SERVER:
         from engine_bridge.engines.temporal.server_bridge import ServerBridge
 
-        return ServerBridge(url, secret)
+        return ServerBridge(url, secret, token)
     if scheme == urls.SQLITE:
         from engine_bridge.engines.temporal.dev_bridge import DevBridge
 
-        return DevBridge(url)
+        return DevBridge(url, token)
     from engine_bridge.engines.temporal.file_bridge import FileBridge
 
-    return FileBridge(url)
+    return FileBridge(url, token)
 
 
-def _actor(url: str, secret: str | None) -> Actor:
+def _actor(url: str, secret: str | None, *, token: str | None = None) -> Actor:
     if url.partition("://")[0].lower() != urls.SERVER:
         raise UnsupportedError("Only a server can be acted on.", "Open temporal://HOST:PORT/NAMESPACE.")
     from engine_bridge.engines.temporal.act import TemporalActor
 
-    return TemporalActor(url, secret)
+    return TemporalActor(url, secret, token)
 
 
 def _decode_event(record: Any) -> Event:
@@ -154,4 +155,9 @@ ENGINE = Engine(
     decode_event=_decode_event,
     decode_step=_decode_step,
     prepare=_prepare,
+    codec=CodecPlace(
+        of=codec_url.of,
+        put=codec_url.put,
+        doc="It answers POST /decode and /encode, as the codec server of the Temporal web UI does.",
+    ),
 )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from engine_bridge.actions.model import Actor, Intent, Outcome, PlanItem, Receipt, Verdict
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.temporal import act_outcome, act_settle, actions_facts, client_url
+from engine_bridge.engines.temporal import act_outcome, act_settle, actions_facts, client_url, codec
 from engine_bridge.engines.temporal.act_client import ActingClient, NoAnswerError, RefusedError
 from engine_bridge.engines.temporal.act_outcome import Case, Found
 from engine_bridge.engines.temporal.actions import kind_of
@@ -41,8 +41,9 @@ class TemporalActor(Actor):
 
     concurrent = True
 
-    def __init__(self, url: str, secret: str | None = None) -> None:
+    def __init__(self, url: str, secret: str | None = None, token: str | None = None) -> None:
         self._source = client_url.parse(url, secret)
+        self._codec = codec.codec_at(self._source.codec, self._source.namespace, token)
         self._client: ActingClient | None = None
 
     def open(self, cancel: CancelToken) -> None:

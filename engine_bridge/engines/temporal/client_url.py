@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
 
+from engine_bridge.engines.temporal import codec_url
 from engine_bridge.errors import UsageError
 
 SCHEME: Final = "temporal"
@@ -23,13 +24,16 @@ ADDRESS: Final = "TEMPORAL_ADDRESS"
 
 _HINT: Final = "Write temporal://host:7233/namespace, with ?tls=true for TLS."
 _FILES: Final = ("ca", "cert", "key")
-_KNOWN: Final = frozenset({"tls", "server_name", *_FILES})
+_KNOWN: Final = frozenset({"tls", "server_name", codec_url.PARAMETER, *_FILES})
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]")
 
 
 @dataclass(frozen=True)
 class ServerSource:
-    """One namespace of a server. ``ca``, ``cert`` and ``key`` are PEM files; ``api_key`` never shows in ``repr``."""
+    """One namespace of a server. ``ca``, ``cert`` and ``key`` are PEM files; ``codec`` is the codec server's address.
+
+    ``api_key`` never shows in ``repr``.
+    """
 
     host: str
     port: int
@@ -39,6 +43,7 @@ class ServerSource:
     ca: str = ""
     cert: str = ""
     key: str = ""
+    codec: str = ""
     api_key: str | None = field(default=None, repr=False)
 
     @property
@@ -52,7 +57,8 @@ class ServerSource:
         named = {"server_name": self.server_name, "ca": self.ca, "cert": self.cert, "key": self.key}
         pairs = [("tls", "true")] if self.tls else []
         pairs += [(name, value) for name, value in named.items() if value]
-        query = "&".join(f"{name}={quote(value, safe='/:~')}" for name, value in pairs)
+        written = [f"{name}={quote(value, safe='/:~')}" for name, value in pairs]
+        query = "&".join([*written, codec_url.parameter(self.codec)] if self.codec else written)
         return f"{SCHEME}://{self.address}/{quote(self.namespace, safe='')}" + (f"?{query}" if query else "")
 
     @property
@@ -91,6 +97,7 @@ def parse(url: str, secret: str | None = None) -> ServerSource:
         namespace=unquote(namespace.strip("/")) or "default",
         tls=bool(tls) or any(more.get(name) for name in ("server_name", *_FILES)),
         server_name=more.get("server_name", ""),
+        codec=codec_url.of(url),
         **{name: more.get(name, "") for name in _FILES},
     )
     if bool(source.cert) != bool(source.key):
@@ -139,6 +146,7 @@ def server_url(fields: dict[str, str]) -> str:
         port=_port(fields.get("port", "")),
         namespace=fields.get("namespace") or "default",
         tls=_given(fields.get("tls", "")),
+        codec=codec_url.checked(fields.get("codec", "")),
         **{name: fields.get(name, "") for name in ("server_name", *_FILES)},
     )
     return parse(source.location).location

@@ -26,7 +26,7 @@ from engine_bridge.bridge import (
     SourceInfo,
 )
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.temporal import dev_spaces, dev_url, server_fields
+from engine_bridge.engines.temporal import codec, dev_spaces, dev_url, server_fields
 from engine_bridge.engines.temporal.dev_client import DevClient
 from engine_bridge.engines.temporal.dev_resources import KINDS
 from engine_bridge.engines.temporal.dev_runs import SORTABLE, DevLister
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 _OFFERED: Final = frozenset(
     {
         Capability.RUNS, Capability.SORT, Capability.ANCHORS, Capability.FACETS, Capability.CHANGES, Capability.TAIL,
-        Capability.PAYLOADS, Capability.FAILURES, Capability.SEARCH, Capability.RELATIONS, Capability.RESOURCES,
-        Capability.REPLAY, Capability.WHAT_IF,
+        Capability.PAYLOADS, Capability.DECODE, Capability.FAILURES, Capability.SEARCH, Capability.RELATIONS,
+        Capability.RESOURCES, Capability.REPLAY, Capability.WHAT_IF,
     }
 )  # fmt: skip
 _MISSING: Final = {
@@ -66,8 +66,10 @@ class DevBridge(ServerBridge):
     host = "thread"
     concurrent = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str | None = None) -> None:
         self._place = dev_url.parse(url)
+        self._token = token
+        self._codec = codec.Codec()
         self._store = Store(self._place.path)
         self._dev: DevLister | None = None
         self._lister = None
@@ -86,8 +88,9 @@ class DevBridge(ServerBridge):
             store.close()
             raise
         self._client = DevClient(store, space, spaces)
+        self._codec = codec.codec_at(self._place.codec, space.name, self._token)
         self._lister = self._dev = DevLister(self._client)
-        said = (store.notice, schema.notice, *dev_spaces.notice(spaces, space))
+        said = (store.notice, schema.notice, *dev_spaces.notice(spaces, space), *codec.notices(self._codec))
         return SourceInfo(
             engine="temporal",
             engine_title="Temporal database",
@@ -106,6 +109,7 @@ class DevBridge(ServerBridge):
 
     def close(self) -> None:
         self._lister = self._dev = None
+        self._codec.forget()
         self._store.close()
 
     @property

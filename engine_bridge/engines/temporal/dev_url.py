@@ -1,15 +1,17 @@
 """Source URLs of development databases: ``temporal+sqlite:///file.db?namespace=default``.
 
 Paths are percent-encoded; a relative one has two slashes less. Without a namespace the one with runs is shown.
+``codec=`` names a codec server.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
 
+from engine_bridge.engines.temporal import codec_url
 from engine_bridge.engines.temporal.url import SQLITE
 from engine_bridge.errors import UsageError
 
@@ -22,11 +24,13 @@ class DevSource:
 
     path: Path
     namespace: str = ""
+    codec: str = ""
 
     @property
     def location(self) -> str:
-        query = f"?namespace={quote(self.namespace, safe='')}" if self.namespace else ""
-        return f"{SQLITE}://{quote(str(self.path), safe='/:')}{query}"
+        pairs = [f"namespace={quote(self.namespace, safe='')}"] if self.namespace else []
+        query = "&".join([*pairs, codec_url.parameter(self.codec)] if self.codec else pairs)
+        return f"{SQLITE}://{quote(str(self.path), safe='/:')}" + (f"?{query}" if query else "")
 
 
 def parse(url: str) -> DevSource:
@@ -40,12 +44,14 @@ def parse(url: str) -> DevSource:
     namespace = ""
     for pair in query.split("&") if query else ():
         name, _, value = pair.partition("=")
+        if name == codec_url.PARAMETER:
+            continue
         if name != "namespace" or not value or namespace:
             raise UsageError("This URL of a Temporal database is not understood.", _HINT)
         namespace = unquote(value)
     if not path:
         raise UsageError("This URL names no file.", _HINT)
-    return DevSource(Path(unquote(path)).expanduser(), namespace)
+    return DevSource(Path(unquote(path)).expanduser(), namespace, codec_url.of(url))
 
 
 def dev_url(path: str, namespace: str = "") -> str:
@@ -56,4 +62,4 @@ def dev_url(path: str, namespace: str = "") -> str:
 def absolute(url: str) -> str:
     """A URL or path that means the same from every working folder."""
     source = parse(url)
-    return DevSource(source.path.absolute(), source.namespace).location
+    return replace(source, path=source.path.absolute()).location

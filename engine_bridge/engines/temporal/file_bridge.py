@@ -11,6 +11,7 @@ from engine_bridge import lists
 from engine_bridge.bridge import (
     Capability,
     Changes,
+    Decoding,
     Direction,
     Facets,
     Field,
@@ -21,13 +22,13 @@ from engine_bridge.bridge import (
     SourceInfo,
 )
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.temporal import url
+from engine_bridge.engines.temporal import codec, payloads, url
 from engine_bridge.engines.temporal.events_read import event_of
 from engine_bridge.engines.temporal.file_bridge_index import Index
 from engine_bridge.engines.temporal.file_bridge_related import related
 from engine_bridge.engines.temporal.file_bridge_search import Search
 from engine_bridge.engines.temporal.group_event import decode_event
-from engine_bridge.engines.temporal.group_payloads import at, gone, parse_key
+from engine_bridge.engines.temporal.group_payloads import gone, inlined, parse_key, raw_at
 from engine_bridge.engines.temporal.group_step import decode_step
 from engine_bridge.engines.temporal.what_if_bridge import WhatIf
 from engine_bridge.errors import CorruptError, PlayheadError
@@ -45,6 +46,7 @@ _CAPABILITIES: Final = frozenset(
         Capability.FACETS,
         Capability.CHANGES,
         Capability.PAYLOADS,
+        Capability.DECODE,
         Capability.FAILURES,
         Capability.SEARCH,
         Capability.RELATIONS,
@@ -56,6 +58,7 @@ _MISSING: Final = {
     Capability.ACTIONS.value: "an exported history is only a record: act on the server it came from",
     Capability.TAIL.value: "an exported history does not grow",
 }
+_NAMESPACE: Final = "default"
 ORDER: Final = (
     "Positions are event ids: the server numbers a run's events from 1 without gaps. "
     "Times are the server's clock; those of local activities are the worker's."
@@ -70,8 +73,9 @@ class FileBridge(WhatIf):
     decode_event = staticmethod(decode_event)
     decode_step = staticmethod(decode_step)
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, token: str | None = None) -> None:
         self._source = url.parse(location)
+        self._codec = codec.codec_at(self._source.codec, self._source.namespace or _NAMESPACE, token)
         self._opened = False
         self._index = Index(self._source)
         self._search = Search(self._index)
@@ -97,7 +101,7 @@ class FileBridge(WhatIf):
             order=ORDER,
             capabilities=_CAPABILITIES,
             missing=_MISSING,
-            notices=tuple(self._notices()),
+            notices=(*self._notices(), *codec.notices(self._codec)),
         )
 
     def _title(self) -> str:
@@ -117,6 +121,7 @@ class FileBridge(WhatIf):
     def close(self) -> None:
         self._opened = False
         self._index.clear()
+        self._codec.forget()
 
     def fields(self, cancel: CancelToken) -> list[Field]:
         return lists.fields(list(self._index.runs.values()))
@@ -202,12 +207,24 @@ class FileBridge(WhatIf):
         yield grouper.batch(story.run, total=len(one.heads), engine_now_ns=grouper.last_ns, notes=one.notes)
 
     def payload(self, key: str, offset: int, length: int, cancel: CancelToken) -> bytes:
+        found = payloads.combined(payloads.payload(one) for one in self._raw(key))
+        data = b"" if found is None else found.data
+        return data[offset:] if length < 0 else data[offset : offset + length]
+
+    def decode_payloads(self, keys: tuple[str, ...], cancel: CancelToken) -> tuple[Decoding, ...]:
+        return codec.decoded(self._codec, keys, self._raw, cancel)
+
+    def _raw(self, key: str) -> list[Any]:
+        """The payloads of a key as they are written. Raises NotFoundError."""
+        inside = inlined(key)
+        if inside is not None:
+            return [inside]
         ref, event_id, path = parse_key(key)
         record = self._record(ref, event_id)
-        found = None if record is None else at(event_of(record), path)
-        if found is None:
+        found = [] if record is None else raw_at(event_of(record), path)
+        if not found:
             raise gone()
-        return found.data[offset:] if length < 0 else found.data[offset : offset + length]
+        return found
 
     def _record(self, ref: RunRef, event_id: int) -> Any:
         heads = self._index.loaded(ref).heads

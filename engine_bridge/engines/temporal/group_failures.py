@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from engine_bridge.engines.temporal.events_values import mapping, text
+from engine_bridge.engines.temporal.group_payloads import inline
 from engine_bridge.engines.temporal.payloads import json_value, payload
-from engine_bridge.model import Failure
+from engine_bridge.model import Failure, PayloadRef
 from engine_bridge.payloads import root
 
 _DEEPEST: Final = 30
@@ -30,13 +31,16 @@ _WRAPPERS: Final = frozenset({"ActivityError", "ChildWorkflowError", "NexusOpera
 def failure(
     value: Any, *, attempt: int | None = None, time_ns: int | None = None, depth: int = 0
 ) -> Failure | None:
-    """A ``Failure`` (protobuf JSON) with its causes, None when there is none; encoded messages are read if readable."""
+    """A ``Failure`` (protobuf JSON) with its causes, None when there is none.
+
+    What a data converter moved into ``encodedAttributes`` is read if it is readable, and else named by ``raw``.
+    """
     if not isinstance(value, dict) or not value:
         return None
     kind, info = next(
         ((name, mapping(value.get(key))) for key, name in _INFOS.items() if key in value), ("", {})
     )
-    message, stack = _said(value)
+    message, stack, raw = _said(value)
     cause = failure(value.get("cause"), depth=depth + 1) if depth < _DEEPEST else None
     return Failure(
         type=_type(kind, info),
@@ -46,13 +50,14 @@ def failure(
         attempt=attempt,
         time_ns=time_ns,
         causes=(cause,) if cause else (),
+        raw=raw,
         wraps=(_name(info) or kind) if cause and kind in _WRAPPERS else "",
     )
 
 
-def _said(value: dict[str, Any]) -> tuple[str, str]:
-    """Message and stack: a data converter may have moved them into ``encodedAttributes``."""
-    message, stack = text(value.get("message")), text(value.get("stackTrace"))
+def _said(value: dict[str, Any]) -> tuple[str, str, PayloadRef | None]:
+    """Message and stack, and the payload that hides them where one does."""
+    message, stack, raw = text(value.get("message")), text(value.get("stackTrace")), None
     if value.get("encodedAttributes"):
         hidden = payload(value["encodedAttributes"])
         inside = mapping(json_value(hidden))
@@ -60,7 +65,8 @@ def _said(value: dict[str, Any]) -> tuple[str, str]:
         stack = text(inside.get("stack_trace")) or text(inside.get("stackTrace")) or stack
         if hidden.opaque and not inside:
             message = f"{message} ({hidden.opaque})".strip()
-    return message[:_LONGEST], stack
+            raw = inline(value["encodedAttributes"], "failure")
+    return message[:_LONGEST], stack, raw
 
 
 def _type(kind: str, info: dict[str, Any]) -> str:

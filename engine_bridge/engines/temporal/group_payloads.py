@@ -31,6 +31,7 @@ _PATHS: Final = (
     "outcome.failure.applicationFailureInfo.details",
 )
 _MAPS: Final = ("header.fields", "memo.fields", "upsertedMemo.fields", "acceptedRequest.input.header.fields")
+_INLINE: Final = "\0payload"  # no workflow id begins so
 _LABELS: Final = {
     "acceptedRequest.input.args": "input",
     "rejectedRequest.input.args": "input",
@@ -65,7 +66,13 @@ def gone() -> NotFoundError:
 
 
 def at(event: RawEvent, path: str) -> Stored | None:
-    """The payload at a path of an event, None when there is none."""
+    """The payload at a path of an event, None when there is none; several arguments as one."""
+    found = [payloads.payload(one) for one in raw_at(event, path)]
+    return payloads.combined(found)
+
+
+def raw_at(event: RawEvent, path: str) -> list[Any]:
+    """The payloads at a path of an event, as they are written; [] when there are none."""
     inside, _, place = path.partition("/")
     value: Any = event.attributes
     for part in inside.split("."):
@@ -75,17 +82,30 @@ def at(event: RawEvent, path: str) -> Stored | None:
         name, place = (name, number) if name and number.isdigit() else (place, "")
         value = mapping(value).get(name)
     if value is None:
-        return None
+        return []
     found = _several(event, inside, value)
     if place == "":
-        return payloads.combined(found)
-    return found[int(place)] if place.isdigit() and int(place) < len(found) else None
+        return found
+    return [found[int(place)]] if place.isdigit() and int(place) < len(found) else []
 
 
-def _several(event: RawEvent, path: str, value: Any) -> list[Stored]:
-    if event.type in _SINGLE or path in _MAPS:
-        return [payloads.payload(value)]
-    return payloads.payloads(value)
+def _several(event: RawEvent, path: str, value: Any) -> list[Any]:
+    return [value] if event.type in _SINGLE or path in _MAPS else payloads.listed(value)
+
+
+def inline(value: Any, label: str) -> PayloadRef:
+    """A reference that carries its payload in its key: for those that stand in no event of a history."""
+    stored = payloads.payload(value)
+    return named(stored, json.dumps([_INLINE, "", 0, json.dumps(payloads.standard(value))]), label)
+
+
+def inlined(key_: str) -> Any:
+    """The payload that a key carries, None for the key of another place. Raises NotFoundError."""
+    ref, _, path = parse_key(key_)
+    try:
+        return json.loads(path) if ref.group == _INLINE else None
+    except ValueError:
+        raise gone() from None
 
 
 def reference(ref: RunRef, event: RawEvent, path: str, label: str) -> PayloadRef | None:
@@ -103,6 +123,8 @@ def named(found: Stored, key_: str, label: str) -> PayloadRef:
         encoding=found.encoding,
         size=size,
         head=found.data if size <= payloads.HEAD and not found.opaque else None,
+        encoded=found.opaque,
+        type=found.type,
     )
 
 
@@ -122,7 +144,9 @@ def _each(ref: RunRef, event: RawEvent) -> Iterator[PayloadRef]:
         found = _several(event, path, value)
         for i, one in enumerate(found):
             yield named(
-                one, key(ref, event.id, f"{path}/{i}"), f"{label} {i + 1}" if len(found) > 1 else label
+                payloads.payload(one),
+                key(ref, event.id, f"{path}/{i}"),
+                f"{label} {i + 1}" if len(found) > 1 else label,
             )
     if event.type == "MarkerRecorded":
         for name, value in sorted(mapping(event.attributes.get("details")).items()):

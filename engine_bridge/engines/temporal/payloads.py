@@ -20,6 +20,7 @@ HEAD: Final = 320
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}", re.ASCII)
 _OPAQUE: Final = ("encrypt", "zlib", "gzip", "snappy", "zstd", "compress", "deflate")
+_READABLE: Final = frozenset({"", NULL, "binary/plain", "binary/protobuf"})
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -31,11 +32,23 @@ class Stored(msgspec.Struct, frozen=True):
 
     @property
     def opaque(self) -> str:
-        """How it is hidden ("encrypted", "compressed"); "" when it can be read as it is."""
+        """How it is hidden ("encrypted", "compressed", "encoded": by a codec that is not known); "" when it is not."""
         name = (self.encoding or "").lower()
         if "encrypt" in name:
             return "encrypted"
-        return "compressed" if any(word in name for word in _OPAQUE) else ""
+        if any(word in name for word in _OPAQUE):
+            return "compressed"
+        return "" if name in _READABLE or "json" in name or name.startswith("text/") else "encoded"
+
+
+class Several(Stored, frozen=True):
+    """Arguments shown as one JSON list. ``hidden``: how the first of those is hidden that are."""
+
+    hidden: str = ""
+
+    @property
+    def opaque(self) -> str:
+        return self.hidden
 
 
 def bytes_of(value: Any) -> bytes | None:
@@ -105,26 +118,53 @@ def standard(value: Any) -> dict[str, Any]:
     found = payload(value)
     inside = value if isinstance(value, dict) and "metadata" in value and value.keys() <= _KEYS else {}
     metadata = inside.get("metadata") if isinstance(inside.get("metadata"), dict) else {}
-    words = {key: _word(one) for key, one in (metadata or {}).items()}
+    words = {key: _metadata(one) for key, one in (metadata or {}).items()}
     if found.encoding:
-        words["encoding"] = found.encoding
-    result: dict[str, Any] = {
-        "metadata": {k: base64.b64encode(v.encode()).decode() for k, v in words.items()}
-    }
+        words["encoding"] = found.encoding.encode()
+    result: dict[str, Any] = {"metadata": {k: base64.b64encode(v).decode() for k, v in words.items()}}
     if found.data:
         result["data"] = base64.b64encode(found.data).decode()
     return result
 
 
+def _metadata(value: Any) -> bytes:
+    """A metadata value as its bytes: those of a word, or (a nonce, say) what base64 holds."""
+    word = _word(value)
+    if isinstance(value, str) and word == value and len(value) % 4 == 0:
+        found = bytes_of(value)
+        if found is not None and not found.isascii():
+            return found
+    return word.encode()
+
+
+def of_standard(value: dict[str, Any]) -> Stored | None:
+    """A payload of protobuf JSON as it stands, with nothing guessed; None where it is none."""
+    metadata, data = value.get("metadata") or {}, value.get("data") or ""
+    if not (isinstance(metadata, dict) and isinstance(data, str)):
+        return None
+    try:
+        found = {str(name): base64.b64decode(one, validate=True) for name, one in metadata.items()}
+        raw = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        return None
+    kind = found.get("messageType") or found.get("type") or b""
+    encoding = found.get("encoding", b"").decode(errors="replace")
+    return Stored(encoding or None, raw, kind.decode(errors="replace"))
+
+
 def payloads(value: Any) -> list[Stored]:
     """A Payloads field: {"payloads": […]}, the shorthand list, or one bare payload."""
+    return [payload(one) for one in listed(value)]
+
+
+def listed(value: Any) -> list[Any]:
+    """As ``payloads``, each as it is written."""
     if value is None or value == {}:
         return []
     if isinstance(value, dict) and isinstance(value.get("payloads"), list):
-        return [payload(one) for one in value["payloads"]]
-    if isinstance(value, list):
-        return [payload(one) for one in value]
-    return [payload(value)]
+        several: list[Any] = value["payloads"]
+        return several
+    return value if isinstance(value, list) else [value]
 
 
 def combined(found: Iterable[Stored]) -> Stored | None:
@@ -133,7 +173,9 @@ def combined(found: Iterable[Stored]) -> Stored | None:
     if len(several) < 2:
         return several[0] if several else None
     parts = [_as_json(one) for one in several]
-    return Stored(JSON, b"[" + b", ".join(parts) + b"]")
+    return Several(
+        JSON, b"[" + b", ".join(parts) + b"]", "", next((one.opaque for one in several if one.opaque), "")
+    )
 
 
 def _as_json(one: Stored) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from engine_bridge.bridge import (
     Capability,
     Changes,
+    Decoding,
     Direction,
     Facets,
     Field,
@@ -23,7 +24,7 @@ from engine_bridge.bridge import (
     SourceInfo,
 )
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.temporal import client_url, server_fields
+from engine_bridge.engines.temporal import client_url, codec, payloads, server_fields
 from engine_bridge.engines.temporal.client import Client
 from engine_bridge.engines.temporal.group_event import decode_event
 from engine_bridge.engines.temporal.group_step import decode_step
@@ -48,7 +49,7 @@ OLDEST: Final = (1, 20)
 _OFFERED: Final = frozenset(
     {
         Capability.RUNS, Capability.SORT, Capability.FACETS, Capability.CHANGES, Capability.TAIL, Capability.PAYLOADS,
-        Capability.FAILURES, Capability.RELATIONS, Capability.RESOURCES, Capability.REPLAY,
+        Capability.DECODE, Capability.FAILURES, Capability.RELATIONS, Capability.RESOURCES, Capability.REPLAY,
         Capability.WHAT_IF, Capability.ACTIONS, Capability.QUERIES,
     }
 )  # fmt: skip
@@ -61,8 +62,9 @@ class ServerBridge(WhatIf):
     host: Literal["thread", "process"] = "process"
     concurrent = True
 
-    def __init__(self, url: str, secret: str | None = None) -> None:
+    def __init__(self, url: str, secret: str | None = None, token: str | None = None) -> None:
         self._source: ServerSource = client_url.parse(url, secret)
+        self._codec = codec.codec_at(self._source.codec, self._source.namespace, token)
         self._client = Client(self._source)
         self._lister: Lister | None = None
         self._shelf = Shelf()
@@ -89,13 +91,14 @@ class ServerBridge(WhatIf):
             read_only=True,
             order=ORDER,
             capabilities=_OFFERED,
-            notices=notices + namespace,
+            notices=notices + namespace + codec.notices(self._codec),
             resource_kinds=server_resources.KINDS,
             stack_query=server_queries.STACK,
         )
 
     def close(self) -> None:
         self._lister = None
+        self._codec.forget()
         self._client.close()
 
     @property
@@ -152,10 +155,17 @@ class ServerBridge(WhatIf):
         return server_history.follow(self._open.client, self._shelf, ref, after, cancel)
 
     def payload(self, key: str, offset: int, length: int, cancel: CancelToken) -> bytes:
+        found = payloads.combined(payloads.payload(one) for one in self._raw(key, cancel))
+        data = b"" if found is None else found.data
+        return data[offset:] if length < 0 else data[offset : offset + length]
+
+    def decode_payloads(self, keys: tuple[str, ...], cancel: CancelToken) -> tuple[Decoding, ...]:
+        return codec.decoded(self._codec, keys, lambda key: self._raw(key, cancel), cancel)
+
+    def _raw(self, key: str, cancel: CancelToken) -> list[Any]:
         from engine_bridge.engines.temporal import server_history
 
-        data = server_history.payload(self._open.client, self._shelf, key, cancel)
-        return data[offset:] if length < 0 else data[offset : offset + length]
+        return server_history.raw_payloads(self._open.client, self._shelf, key, cancel)
 
     def failures(
         self, query: Node | None, text: str, cursor: bytes | None, limit: int, cancel: CancelToken

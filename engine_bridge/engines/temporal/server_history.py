@@ -18,7 +18,7 @@ from engine_bridge.engines.temporal import server_describe as describe
 from engine_bridge.engines.temporal.client import Client
 from engine_bridge.engines.temporal.events import RawEvent
 from engine_bridge.engines.temporal.group import Grouper
-from engine_bridge.engines.temporal.group_payloads import at, gone, parse_key
+from engine_bridge.engines.temporal.group_payloads import gone, inlined, parse_key, raw_at
 from engine_bridge.engines.temporal.protobuf import event_of_message, scan, slices
 from engine_bridge.history import Batch, Restart
 from engine_bridge.model import RunRef
@@ -79,6 +79,11 @@ class Reading:
         self._token = b""
         self._next: Callable[[CancelToken], Any] | None = None
         self._records: dict[int, Any] = {}
+        self._last_id, self._dry = 0, False
+
+    def reached(self, event_id: int) -> bool:
+        """Whether all up to an event was read, as far as it will come: the poll after a hole's last event is empty."""
+        return self._last_id >= event_id or self.ended or self._dry
 
     def record(self, event_id: int) -> Any:
         """The bytes of an event that was read, None for another."""
@@ -98,6 +103,9 @@ class Reading:
             self._next = self._client.ahead(_RPC, self._request(), what=self._what, timeout_s=_PAGE_S)
         heads = scan(bytes_of(answer))
         self._records.update(zip(heads.id.tolist(), heads.record, strict=True))
+        self._dry = not len(heads)
+        if len(heads):
+            self._last_id = max(self._last_id, int(heads.id.max()))
         return heads
 
     def more(self, cancel: CancelToken, until: int = 0) -> None:
@@ -160,9 +168,9 @@ def read(client: Client, shelf: Shelf, ref: RunRef, cancel: CancelToken) -> Iter
     ref, reading = found.ref, Reading(client, found.ref)
     expected = max(found.length, 1)
     first = True
-    while reading.grouper.last_id < expected and not reading.ended:
+    while not reading.reached(expected):
         reading.more(cancel, expected)
-        done = reading.grouper.last_id >= expected or reading.ended
+        done = reading.reached(expected)
         if done:
             reading.grouper.set_pending(found.pending.activities, found.pending.nexus)
         header = found.run(reading.grouper, client) if first or done else None
@@ -178,7 +186,7 @@ def records(client: Client, ref: RunRef, cancel: CancelToken) -> list[Any]:
     """The events of a run as they are now, each as the server sent it."""
     found = describe.read(client, ref, cancel)
     reading, kept = Reading(client, found.ref), list[Any]()
-    while len(kept) < found.length and not reading.ended:
+    while not reading.reached(found.length):
         kept += reading.page(cancel, until=found.length).record
         cancel.progress(len(kept), found.length, "reading events")
     return kept
@@ -217,7 +225,7 @@ def follow(
 def _caught_up(client: Client, ref: RunRef, after: int, cancel: CancelToken) -> Reading | None:
     """A reading that told all up to a position: the history is read again, which groups into the same rows."""
     reading = Reading(client, ref)
-    while reading.grouper.last_id < after and not reading.ended:
+    while not reading.reached(after):
         heads = reading.page(cancel)
         reading.grouper.add(heads.pick(np.flatnonzero(heads.id <= after)))
         if reading.grouper.last_id == after:
@@ -247,17 +255,23 @@ def _follow(client: Client, reading: Reading, ref: RunRef, cancel: CancelToken) 
             client.observed(reading.grouper.last_ns)
 
 
-def payload(client: Client, shelf: Shelf, key: str, cancel: CancelToken) -> bytes:
-    """The bytes of a payload, of a history at hand, or read as far as its event. Raises NotFoundError."""
+def raw_payloads(client: Client, shelf: Shelf, key: str, cancel: CancelToken) -> list[Any]:
+    """The payloads of a key as they are written, of a history at hand, or read as far as their event.
+
+    Raises NotFoundError.
+    """
+    inside = inlined(key)
+    if inside is not None:
+        return [inside]
     ref, event_id, path = parse_key(key)
     record = shelf.find(ref, event_id)
     if record is None:
         reading = Reading(client, ref)
         length = describe.read(client, ref, cancel).length
-        while record is None and reading.grouper.last_id < min(event_id, length) and not reading.ended:
+        while record is None and not reading.reached(min(event_id, length)):
             reading.more(cancel)
             record = reading.record(event_id)
-    found = at(event_of_message(record), path) if record is not None else None
-    if found is None:
+    found = raw_at(event_of_message(record), path) if record is not None else []
+    if not found:
         raise gone()
-    return found.data
+    return found

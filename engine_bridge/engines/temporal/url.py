@@ -1,15 +1,17 @@
 """Source URLs of exported histories: ``temporal+file:///folder/or/file`` and, for some files of a folder,
 ``temporal+file:///folder?only=a.json&only=b.json``. Paths are percent-encoded; a relative one has two slashes less.
+``codec=`` names a codec server, and ``namespace=`` the namespace that it is told: no history says its own.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
 
+from engine_bridge.engines.temporal import codec_url
 from engine_bridge.errors import UsageError
 
 FILE: Final = "temporal+file"
@@ -28,10 +30,14 @@ class FileSource:
 
     path: Path
     only: tuple[str, ...] = ()
+    codec: str = ""
+    namespace: str = ""
 
     @property
     def location(self) -> str:
-        query = "&".join(f"only={quote(name, safe='/')}" for name in self.only)
+        pairs = [f"only={quote(name, safe='/')}" for name in self.only]
+        pairs += [f"namespace={quote(self.namespace, safe='')}"] if self.namespace else []
+        query = "&".join([*pairs, codec_url.parameter(self.codec)] if self.codec else pairs)
         return f"{FILE}://{quote(str(self.path), safe='/:')}" + (f"?{query}" if query else "")
 
 
@@ -42,9 +48,15 @@ def parse(url: str) -> FileSource:
         return FileSource(Path(url).expanduser())
     path, _, query = rest.partition("?")
     only = []
+    namespace = ""
     for pair in query.split("&") if query else ():
         name, _, value = pair.partition("=")
         inside = unquote(value)
+        if name == codec_url.PARAMETER:
+            continue
+        if name == "namespace" and inside:
+            namespace = inside
+            continue
         if name != "only" or not inside or Path(inside).is_absolute() or ".." in Path(inside).parts:
             raise UsageError(
                 "This URL of exported histories is not understood.", f"Write {FILE}:///folder?only=file.json."
@@ -52,7 +64,7 @@ def parse(url: str) -> FileSource:
         only.append(inside)
     if not path:
         raise UsageError("This URL names no file.", f"Write {FILE}:///folder/history.json.")
-    return FileSource(Path(unquote(path)).expanduser(), tuple(only))
+    return FileSource(Path(unquote(path)).expanduser(), tuple(only), codec_url.of(url), namespace)
 
 
 def file_url(path: str) -> str:
@@ -63,7 +75,7 @@ def file_url(path: str) -> str:
 def absolute(url: str) -> str:
     """A URL or path that means the same from every working folder."""
     source = parse(url)
-    return FileSource(source.path.absolute(), source.only).location
+    return replace(source, path=source.path.absolute()).location
 
 
 def together(urls: tuple[str, ...]) -> str:

@@ -1,0 +1,154 @@
+"""Decoded payloads of one source, beside a history whose records stay as they are stored.
+
+Views look at events and steps through an Overlay: it puts in what is known, and remembers what is missing, for its
+owner to ask the bridge for in few calls. Nothing of it is ever written to a file.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from engine_bridge.bridge import Decoding
+from engine_bridge.model import Attempt, Event, Failure, PayloadRef, Run, Step
+from engine_bridge.payloads import failures
+
+KEPT: Final = 16 << 20
+"""Bytes of decoded payloads that are kept."""
+BATCH: Final = 200
+"""Keys that are asked for in one call."""
+_HEAD: Final = 320
+_replaced = msgspec.structs.replace
+
+
+class Overlay:
+    """What was decoded of one source, by key. Any thread.
+
+    ``on_missing`` is called (in the thread that looked) when something was looked at that is not decoded yet; ``take``
+    then names it. At most ``most`` keys wait, the ones looked at last.
+    """
+
+    def __init__(self, on_missing: Callable[[], None] = lambda: None, most: int = 2 * BATCH) -> None:
+        self._on_missing = on_missing
+        self._most = most
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, Decoding] = OrderedDict()
+        self._bytes = 0
+        self._missing: OrderedDict[str, None] = OrderedDict()
+
+    def take(self) -> tuple[str, ...]:
+        """Keys to decode next, at most ``BATCH``; they do not wait any more."""
+        with self._lock:
+            return tuple(self._missing.popitem()[0] for _ in range(min(BATCH, len(self._missing))))
+
+    def put(self, keys: Sequence[str], answers: Iterable[Decoding]) -> None:
+        """What keys decode to."""
+        with self._lock:
+            for key, answer in zip(keys, answers, strict=True):
+                self._bytes += len(answer.data or b"") + len(key)
+                self._known[key] = answer
+            while self._bytes > KEPT and len(self._known) > 1:
+                key, old = self._known.popitem(last=False)
+                self._bytes -= len(old.data or b"") + len(key)
+
+    def of(self, ref: PayloadRef | None) -> Decoding | None:
+        """What a payload decodes to; None for one that is readable as stored, or not decoded yet."""
+        if ref is None or not ref.encoded:
+            return None
+        with self._lock:
+            found = self._known.get(ref.key)
+            fresh = found is None and ref.key not in self._missing
+            if fresh:
+                self._missing[ref.key] = None
+                if len(self._missing) > self._most:
+                    self._missing.popitem(last=False)
+        if fresh:
+            self._on_missing()
+        return found
+
+    def ref(self, ref: PayloadRef) -> PayloadRef:
+        """A reference with what a short payload decodes to as its head, for previews."""
+        found = self.of(ref)
+        if found is None or found.data is None or len(found.data) > _HEAD:
+            return ref
+        return _replaced(ref, head=found.data)
+
+    def failure(self, failure: Failure) -> Failure:
+        """A failure with the messages and stacks that were hidden."""
+        causes = tuple(self.failure(cause) for cause in failure.causes)
+        found = self.of(failure.raw)
+        if found is None or found.data is None:
+            return failure if causes == failure.causes else _replaced(failure, causes=causes)
+        inside = failures.failure(found.data, found.encoding)
+        return _replaced(
+            failure,
+            message=inside.message or failure.message,
+            stack=inside.stack or failure.stack,
+            causes=causes,
+        )
+
+    def event(self, event: Event) -> Event:
+        if not any(ref.encoded for ref in event.payloads) and not _hides(event.failure):
+            return event
+        failure = event.failure and self.failure(event.failure)
+        return _replaced(event, payloads=tuple(map(self.ref, event.payloads)), failure=failure)
+
+    def step(self, step: Step) -> Step:
+        changes: dict[str, Any] = {
+            name: self.ref(ref)
+            for name in ("input", "output", "error")
+            if (ref := getattr(step, name)) is not None and ref.encoded
+        }
+        if _hides(step.failure) and step.failure is not None:
+            changes["failure"] = self.failure(step.failure)
+        if any(_hides(attempt.failure) for attempt in step.attempt_list):
+            changes["attempt_list"] = tuple(map(self._attempt, step.attempt_list))
+        return _replaced(step, **changes) if changes else step
+
+    def _attempt(self, attempt: Attempt) -> Attempt:
+        return (
+            attempt if attempt.failure is None else _replaced(attempt, failure=self.failure(attempt.failure))
+        )
+
+    def run(self, run: Run) -> Run:
+        """A run with its failure, and with what its error line says of it."""
+        if run.failure is None or not _hides(run.failure):
+            return run
+        failure = self.failure(run.failure)
+        error, now = run.error, run.now
+        for old, new in zip(_chain(run.failure), _chain(failure), strict=True):
+            before, after = _line(old), _line(new)
+            error = error.replace(before, after) if error else error
+            now = now.replace(before, after)
+        return _replaced(run, failure=failure, error=error, now=now)
+
+
+def settled(overlay: Overlay, decode: Callable[[tuple[str, ...]], Sequence[Decoding]]) -> bool:
+    """Decodes all that is missing, in this thread, until a call decodes nothing; whether anything was decoded."""
+    some = False
+    while keys := overlay.take():
+        answers = decode(keys)
+        overlay.put(keys, answers)
+        if all(one.data is None for one in answers):
+            break
+        some = True
+    return some
+
+
+def _hides(failure: Failure | None) -> bool:
+    return failure is not None and any(one.raw is not None and one.raw.encoded for one in _chain(failure))
+
+
+def _line(failure: Failure) -> str:
+    return f"{failure.type}: {failure.message}" if failure.type else failure.message
+
+
+def _chain(failure: Failure) -> Iterator[Failure]:
+    """A failure and its causes, depth first."""
+    yield failure
+    for cause in failure.causes:
+        yield from _chain(cause)
