@@ -78,7 +78,7 @@ def _task(pending: Pending, queue: str, why: Failure | None, now_ns: int) -> Blo
         return Blocked(
             kind="version",
             what=f"its code: the workflow task fails (attempt {tries}){said}",
-            since_ns=task.scheduled_ns,
+            since_ns=task.scheduled_ns if why is None else why.time_ns,
             provenance=_RECORDED,
             evidence=_fact("the pending workflow task counts its attempts", f"attempt {tries}"),
             hint="Mend the workflow's code and deploy it: the task is tried again. Or reset the run.",

@@ -44,6 +44,9 @@ def test_code_that_cannot_go_on_says_why(bridge: Bridge) -> None:
     found = waits(bridge, "release")
     assert "workflow task fails" in found.what and "KeyError" in found.what
     assert "deploy" in found.hint
+    events = history(bridge, newest(bridge, "release"))
+    failed = next(e for e in map(events.event, range(len(events))) if e.name == "WorkflowTaskFailed")
+    assert found.since_ns == failed.time_ns
 
 
 def test_a_run_that_no_worker_takes_says_which_queue(bridge: Bridge) -> None:
