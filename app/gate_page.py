@@ -257,7 +257,7 @@ class GatePage(PageController):
         session, ref = self._loaded[1], self._ref(result) if result is not None else None
         if session is None or ref is None or result is None or result.divergence is None:
             return
-        history = History()
+        history = session.empty_history()
 
         def done(_: Any) -> None:
             self._history = (result.run_id, history)

@@ -175,8 +175,8 @@ def _meaning(question: Question) -> list[tuple[str, str, str, bool]]:
          f"function called, in a process of {project.python}{how}.", False),
         ("step", "muted", "Recorded steps answer with what they returned; none is executed again. It stops before the "
          "first step without a record, and works on a scratch copy: the source is not touched.", False),
-        ("database", "muted", f"The payloads that {source} recorded are unpickled there. " + (
-            "They mention these names, which unpickling imports and calls:" if question.globals
-            else "This run's payloads mention no names to import."), False),
+        ("database", "muted", f"The payloads that {source} recorded are " + (
+            "unpickled there. They mention these names, which unpickling imports and calls:" if question.globals
+            else "decoded there. This run's mention no names to import."), False),
     ]  # fmt: skip
     return notes

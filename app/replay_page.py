@@ -67,6 +67,7 @@ class RunReplay(QObject):
         flow.refused.connect(self._on_refused)
         flow.asking.connect(self._on_asking)
         view.right.currentChanged.connect(lambda _: self._begin_quietly())
+        self._page.feed.restarted.connect(self.forget)
         view.step_menu_filled.connect(self.elsewhere.add_step_action)
         view.blocked.place_chosen.connect(self.elsewhere.show_now)
         view.detail.payload.reveal_changed.connect(pane.set_reveal)
@@ -111,6 +112,11 @@ class RunReplay(QObject):
         self._show_intro()
         self.elsewhere.show()
 
+    def forget(self, _: object = None) -> None:
+        """The run's history was rewritten: what was recorded answers to none."""
+        self.desk.forget(self._key())
+        self.leave()
+
     def opened(self) -> None:
         """A run is shown: its recording, where there is one, else what replay does."""
         source = self._page.source()
@@ -119,15 +125,19 @@ class RunReplay(QObject):
         kept = self.desk.kept(self._key())
         if not able:
             return
-        if kept is not None and kept.history is self._page.feed.history:
+        if kept is not None:
             self._take(kept)
-            return
-        self.desk.forget(self._key())
-        self._show_intro()
+        else:
+            self._show_intro()
 
     def read(self) -> None:
         """All that is recorded of the run has been read."""
-        self.pane.set_history(self._page.feed.history)
+        recording, history = self._recording, self._page.feed.history
+        if recording is not None and len(history) < recording.steps_then:
+            self.forget()  # it is another history than the one that was replayed
+        elif recording is not None:
+            recording.history = history
+        self.pane.set_history(history)
         self._begin_quietly()
 
     def grown(self) -> None:

@@ -136,7 +136,7 @@ class Watch(QObject):
 
     def _late(self, seen: Seen) -> bool:
         """Whether a file was written after the replay began, so that nobody knows which content it was."""
-        return not self._marking and self._since_ns < seen.written_ns <= time.time_ns()
+        return self._since_ns < seen.written_ns <= time.time_ns()
 
     @property
     def settled(self) -> bool:

@@ -210,3 +210,23 @@ def test_the_next_release_is_the_demo_with_one_edit() -> None:
     assert [line for line in kept if line not in new] == []
     added = [line for line in new if line.strip() and line not in kept]
     assert len(added) < 12 and any("check_fraud" in line for line in added)
+
+
+def test_the_sample_s_code_is_known_and_its_next_release_is_stopped(qtbot: QtBot, qapp: QApplication) -> None:
+    """A history whose records are the engine's own; as resources/samples/README.md tells it."""
+    samples = resources.path().resolve() / "samples"
+    story = opened(qtbot, samples / "loan")
+    try:
+        story.until(lambda: story.page.code.project is not None)
+        assert story.page.code.project.code == str(samples / "loan")
+        story.choose(samples / "loan_next")
+        view = story.page.view
+        view.bar.filter.setText("status == completed")
+        view.bar.start()
+        story.agree().accept()
+        story.replayed()
+        story.until(lambda: len(view.finding.divergence.pairs) > 1)
+        had = [pair.expected for pair in view.finding.divergence.pairs]
+        assert had[:3] == ["activity send_thank_you_to_customer", "activity charge_customer", "timer"]
+    finally:
+        story.window.close()

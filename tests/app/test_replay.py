@@ -162,6 +162,11 @@ def test_consent_is_asked_once_for_a_project_and_source(desk: Desk) -> None:
     desk.open(WAITING)
     desk.wait(lambda: desk.pane.trace is not None and desk.pane.trace is not first)
     assert desk.ended() is Outcome.STOPPED
+    desk.open(DONE)
+    assert desk.pane.trace is first, "it was kept: nothing is replayed again"
+    desk.press(Qt.Key.Key_Home)
+    desk.wait(lambda: desk.pane.at.step <= 0)
+    desk.open(WAITING)
     desk.pane.asked.emit("forget")
     desk.wait(lambda: not replay_state.consents().all())
     desk.context.commands.run("code.replay")

@@ -11,9 +11,10 @@ _BACK: Final = 50  # steps looked back: other tasks may have been at work in bet
 
 
 def locals_before(trace: Trace, index: int, frame: Frame) -> dict[str, Picture] | None:
-    """The locals of the same function when it was last seen before a step; None when it was not."""
+    """The locals of the same function when they were last seen before a step; None when they were not."""
     for i in range(index - 1, max(-1, index - 1 - _BACK), -1):
         for other in trace.steps[i].stack:
-            if other.kind == "user" and other.file == frame.file and other.function == frame.function:
+            same = other.kind == "user" and other.file == frame.file and other.function == frame.function
+            if same and other.locals:
                 return dict(other.locals)
     return None

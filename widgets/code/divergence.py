@@ -16,6 +16,7 @@ from widgets.code.view import CodeView
 from widgets.run.labels import Glyph, Link, Text
 from widgets.run.list_table import Cell, ListTable
 from widgets.shell.label import label
+from widgets.theme import ROW
 
 _EMPTY = CodeSource("")
 
@@ -40,6 +41,7 @@ class DivergenceView(QWidget):
         self.table = ListTable(
             "History and code by step", ("step", "the history has", "the code has"), (64, 190)
         )
+        self.table.setMinimumHeight(4 * ROW)
         self.advice = QWidget()
         self.code, self.no_source = CodeView(), Text(tone="muted", least=80)
         self.split = QSplitter(Qt.Orientation.Horizontal)

@@ -31,16 +31,20 @@ def pairs(divergence: Divergence, history: History | None) -> list[Pair]:
         return [parts]
     row = history.step_row(divergence.step_id) if divergence.step_id else -1
     at = row if row >= 0 else history.n_steps
-    before = [_recorded(history, n, "same") for n in range(max(0, at - BEFORE), at)]
+    said = (divergence.expected, divergence.actual)
+    before = [_recorded(history, n, "same", said) for n in range(max(0, at - BEFORE), at)]
     # A step too many stands before the one that the history has there; otherwise it stands for it.
     first = at + 1 if row >= 0 else at
-    after = [_recorded(history, n, "unreached") for n in range(first, min(first + AFTER, history.n_steps))]
-    return [*before, parts, *after]
+    last = min(first + AFTER, history.n_steps)
+    return [*before, parts, *(_recorded(history, n, "unreached", said) for n in range(first, last))]
 
 
-def _recorded(history: History, row: int, mark: str) -> Pair:
+def _recorded(history: History, row: int, mark: str, said: tuple[str, ...]) -> Pair:
+    """A step as the runner would say it: by the engine's name for it, or by its kind and name."""
     step = history.step(row)
-    name = step.engine_name or step.name
+    name, kind = step.engine_name or step.name, step.engine_name
+    if kind and kind != step.name and any(words.startswith(f"{kind} ") for words in said):
+        name = f"{kind} {step.name}"
     return Pair(step.id, name, name if mark == "same" else NOTHING, mark)
 
 
@@ -76,7 +80,7 @@ def advice(divergence: Divergence) -> tuple[tuple[str, str], ...]:
         ),
         ("Old version", "Let the runs that are under way finish on the old version: keep a worker of it."),
         (
-            "Fork",
-            f"After the deploy, fork the run from {step}: what is before it is kept, the rest is executed again.",
+            "Fork, reset",
+            f"After the deploy, fork or reset the run at {step}: what is before is kept, the rest executed again.",
         ),
     )

@@ -59,10 +59,15 @@ class Intro(QWidget):
         self.show_words("timeline", "accent", "Replay", WHAT)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        # A layout gives centred words of several lines the height that they have at their widest.
-        for words in (self._words, self._hint):
-            words.setFixedWidth(max(160, min(_WIDE, self.width() - 40)))
+        self._fit()
         super().resizeEvent(event)
+
+    def _fit(self) -> None:
+        # A layout gives centred words of several lines the height that they have at their widest.
+        wide = max(160, min(_WIDE, self.width() - 40))
+        for words in (self._words, self._hint):
+            words.setMinimumHeight(0)  # it counts in the height for a width
+            words.setFixedSize(wide, max(0, words.heightForWidth(wide)))
 
     @property
     def text(self) -> str:
@@ -85,6 +90,7 @@ class Intro(QWidget):
         self._words.setText(words)
         self._hint.setText(hint)
         self._hint.setVisible(bool(hint))
+        self._fit()
         self.replay.setVisible("replay" in buttons)
         self.project.setVisible("project" in buttons)
         self.cancel.setVisible("cancel" in buttons)

@@ -223,11 +223,19 @@ class CodePane(CodeParts):
             self._show_locals(now, before, hit.function)
             self._show_place(hit.file, hit.line)
         elif frame is not None:
-            self._show_locals(named(frame.locals), locals_before(trace, index, frame), frame.function)
+            self._show_frame(trace, index, frame)
             self._show_place(frame.file, frame.line)
         else:
             self._show_locals({}, None, "")
             self._show_loose(index)
+
+    def _show_frame(self, trace: Trace, index: int, frame: Frame) -> None:
+        now, before = named(frame.locals), locals_before(trace, index, frame)
+        if now or not before:
+            self._show_locals(now, before, frame.function)
+        else:
+            # Of a function that has returned, or a task that is only made, the line is known and nothing else.
+            self._show_locals(before, before, f"{frame.function}, as last seen")
 
     def _frame_of(self, index: int) -> Frame | None:
         """The user's frame of a step: on its stack, else on that of the task that waits for it."""

@@ -56,7 +56,7 @@ class CodeParts(QWidget):
         for widget, least in ((self.sources, 110), (self.stack, 44), (self.output, 80)):
             self.upright.addWidget(widget)
             widget.setMinimumHeight(least)
-        self.upright.setSizes([420, 120, 140])
+        self.upright.setSizes([480, 84, 140])
         self.upright.setStretchFactor(0, 1)
         side = column_of(right)
         side.addWidget(self.card)

@@ -16,7 +16,7 @@ from engine_bridge.replay.model import Blocked, Divergence, Drift, Now, Outcome,
 from tests.widgets.code.traces import SOURCE
 from widgets import theme
 from widgets.gate.bar import GateAsked
-from widgets.gate.cells import NONE, verdict
+from widgets.gate.cells import verdict
 from widgets.gate.page import GateView
 
 
@@ -101,7 +101,7 @@ def test_tabs_count_runs_and_an_empty_one_says_what_that_means(view: GateView, p
     titles = [view.panes.tabText(n) for n in range(view.panes.count())]
     assert titles == ["Diverged  2", "Blocked  1", "Not replayed", "Drift  1", "Waiting  1", "All runs  5"]
     view.panes.show_pane(Section.FAILED)
-    assert texts(view.runs) == [] and view.finding.other.text.text() == NONE[Section.FAILED]
+    assert texts(view.runs) == [] and not view.below.isVisibleTo(view), "the table says that there is none"
     view.panes.show_pane(Section.DRIFT)
     assert texts(view.tables[Section.DRIFT]) == ["1\tresult of charge\torders.py:12\t1\t2\tfulfil"]
 
@@ -131,16 +131,6 @@ def test_all_runs_say_how_each_fared(view: GateView, place: Place) -> None:
     assert not view.runs.isVisible()
 
 
-def test_code_that_cannot_be_loaded_is_shown_with_its_last_lines(view: GateView) -> None:
-    view.show_report(
-        GateReport(
-            code="/shop", interpreter="python", complete=False, error="No module named 'shop'.", detail="a\nb"
-        )
-    )
-    assert "No module named 'shop'." in view.empty.message and view.empty.message.endswith("a\nb")
-    assert not view.shows_report
-
-
 @pytest.mark.parametrize(
     ("outcomes", "words"),
     [
@@ -161,3 +151,20 @@ def test_long_and_hostile_names_stay_text(view: GateView, place: Place) -> None:
     view.show_report(GateReport(code=nasty, interpreter="", results=(result,), groups=group((result,))))
     assert view.minimumSizeHint().width() < 1200
     assert "\u202e" not in texts(view.runs)[0]
+
+
+def test_code_that_cannot_be_loaded_shows_its_stack_and_what_to_do(
+    view: GateView, place: Place, qtbot: QtBot
+) -> None:
+    view.show_report(made(place))
+    stack = 'Traceback (most recent call last):\n  File "/shop/orders.py", line 1, in <module>\n'
+    broken = GateReport(code="/shop", interpreter="python", error="No module named 'x'.", detail=stack)
+    view.show_report(broken)
+    assert view.broken is not None and view.broken.isVisible() and not view.shows_report
+    assert "No module named 'x'." in view.broken.text and view.broken.stack.isVisible()
+    asked: list[str] = []
+    view.empty.chosen.connect(asked.append)
+    for button in (view.broken.replay, view.broken.project):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert asked == ["again", "code"]
+    qtbot.waitUntil(lambda: not view.broken.stack._background.busy)
