@@ -13,6 +13,7 @@ from widgets.shell.label import label, plain_tooltip
 from widgets.theme import RADIUS, font, theme
 
 _LINES = 12
+_LINE = 60
 
 
 class Note(QWidget):
@@ -74,6 +75,15 @@ class Code(QPlainTextEdit):
     def resizeEvent(self, event: object) -> None:
         super().resizeEvent(event)  # type: ignore[arg-type]
         self._fit()
+
+
+def whole(changes: tuple[Change, ...]) -> list[Code]:
+    """What stands behind changes that are too long for a line: answers, stack traces."""
+    return [
+        Code(change.after, f"{plain(change.what, 80)}, whole")
+        for change in changes
+        if "\n" in change.after or len(change.after) > _LINE
+    ]
 
 
 class Changes(QWidget):

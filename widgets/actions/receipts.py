@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout
 
 from engine_bridge.actions.model import Outcome, PlanItem, Receipt, Verdict
 from engine_bridge.format import duration, plain
-from widgets.actions.notes import Changes, Note
+from widgets.actions.notes import Changes, Note, whole
 from widgets.shell.label import ElidedLabel, label
 from widgets.theme import RADIUS, font, theme
 
@@ -94,6 +94,8 @@ class ItemRow(QWidget):
             rows.addWidget(Note("evidence", "muted", text, color="muted"))
         if receipt.changes and outcome.verdict is Verdict.APPLIED:
             rows.addWidget(Changes(receipt.changes))
+            for code in whole(receipt.changes):
+                rows.addWidget(code)
         buttons = self._buttons(receipt)
         if buttons:
             row = QHBoxLayout()

@@ -12,7 +12,7 @@ from engine_bridge.engines.temporal import act_traces_run as runs
 from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.act_trace import Trace
 from engine_bridge.engines.temporal.payloads import json_value
-from engine_bridge.format import plain
+from engine_bridge.format import safe_lines
 
 BATCH_S: Final = 60.0
 _SHOWN: Final = 4_000
@@ -31,13 +31,14 @@ def answers(trace: Trace) -> tuple[Change, ...]:
         return ()
     found = answer.query_result if action == "query" else answer.outcome.success
     shown = [_answer(payload) for payload in found.payloads]
-    return (Change(what="answer", before="", after=plain(", ".join(shown), _SHOWN) or "none"),)
+    return (Change(what="answer", before="", after=safe_lines(", ".join(shown)[:_SHOWN]) or "none"),)
 
 
 def _answer(payload: Any) -> str:
     one = values.stored(payload)
     if "json" in (one.encoding or ""):
-        return json.dumps(json_value(one), ensure_ascii=False)
+        value = json_value(one)
+        return value if isinstance(value, str) and "\n" in value else json.dumps(value, ensure_ascii=False)
     return f"{len(one.data)} bytes of {one.encoding or 'an unknown encoding'}" if one.data else "null"
 
 

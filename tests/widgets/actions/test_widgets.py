@@ -28,7 +28,7 @@ from engine_bridge.model import RunRef
 from widgets.actions.bulk_progress import BulkProgress
 from widgets.actions.buttons import ActionButtons
 from widgets.actions.form import ActionForm
-from widgets.actions.notes import Changes
+from widgets.actions.notes import Changes, Code
 from widgets.actions.plan_card import PlanCard
 from widgets.actions.receipts import ReceiptsView
 from widgets.actions.review import ReviewView
@@ -182,6 +182,16 @@ def test_outcomes_in_words(qtbot: QtBot, outcome: Outcome, words: str) -> None:
     qtbot.addWidget(view)
     view.rows[0].show_receipt(Receipt(request_id="r", outcome=outcome, took_ns=2_000_000))
     assert view.rows[0].text.startswith(words)
+
+
+def test_an_answer_of_many_lines_can_be_read_whole(qtbot: QtBot) -> None:
+    view = ReceiptsView((item(),))
+    qtbot.addWidget(view)
+    stack = "Stack of the run:\n  File shop.py, line 12"
+    changes = (Change(what="answer", before="", after=stack), Change(what="events", before="4", after="5"))
+    outcome = Outcome(verdict=Verdict.APPLIED)
+    view.rows[0].show_receipt(Receipt(request_id="r", outcome=outcome, took_ns=1, changes=changes))
+    assert [code.toPlainText() for code in view.rows[0].findChildren(Code)] == [stack]
 
 
 def test_buttons_that_do_not_fit_are_in_the_menu(qtbot: QtBot) -> None:
