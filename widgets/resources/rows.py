@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +15,8 @@ _WIDE: Final = 84
 _NAME: Final = 230
 _WARNING: Final = 300
 _PER_CHARACTER: Final = 6
+_PER_CODE: Final = 7.5
+_WIDEST: Final = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +99,26 @@ def columns(rows: Sequence[ResourceRow]) -> list[Column]:
     )
     name = Column(id="name", title="name", text=_name, width=_NAME, least=170, code=True)
     runs = Column(id="runs", title="runs", text=_runs, width=_WIDE, kind="link")
-    return [name, runs, warning, *(_cell_column(name, rows) for name in names)]
+    cells = [_cell_column(name, rows) for name in names]
+    texts = [number for number, column in enumerate(cells) if not column.right]
+    if texts:  # what is left belongs to words
+        cells[texts[-1]] = replace(cells[texts[-1]], stretch=True)
+    return [name, runs, warning, *cells]
 
 
 def _cell_column(name: str, rows: Sequence[ResourceRow]) -> Column:
     values = [_value(name, row) for row in rows]
     number = any(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     title = title_of(name)
+    longest = max((len(cell_text(name, value, Clock())) for value in values), default=0)
+    needed = max(_PER_CHARACTER * len(title), (_PER_CODE if number else _PER_CHARACTER) * longest) + 24
     return Column(
         id=name,
         title=title,
         text=partial(_text, name),
         full=partial(_full, name),
-        width=max(_WIDE, _PER_CHARACTER * len(title) + 24),
+        width=min(_WIDEST, max(_WIDE, int(needed))),
+        least=_WIDE,
         code=number,
         right=number,
         live=name.endswith("_ns"),

@@ -16,6 +16,15 @@ HEIGHT = 148
 _ROOMY = 640  # px below which the legend leaves its place to the read-out
 
 
+class _ReadOut(QLabel):
+    """Words at the right that shorten themselves."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            shown = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+            painter.drawText(self.rect(), int(self.alignment()), shown)
+
+
 class ChartFrame(QWidget):
     """Titled panel with one plot. ``key_pressed`` carries (key, with Shift) of Left, Right, Return and Escape."""
 
@@ -27,7 +36,7 @@ class ChartFrame(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(title)
         self._title = QLabel(title, self)
-        self._readout = QLabel(self)
+        self._readout = _ReadOut(self)
         for label in (self._title, self._readout):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setFont(font(11))
