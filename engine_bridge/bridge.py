@@ -501,7 +501,9 @@ class Engine:
     same from every working folder; ``configs`` makes the tools for config files, where the engine's workflows are
     declared in files. ``decode_event`` and ``decode_step`` turn records of this engine's batches into values, in any
     thread (msgpack of the value when None); ``prepare`` imports what they need, in the thread that opens a source whose
-    bridge lives in a child process, lest the first look waits for it. ``greedy`` engines take files of a general kind (any SQLite database), so
+    bridge lives in a child process, lest the first look waits for it. ``event_text`` gives what a record holds as UTF-8
+    in lower case, payloads in clear, at a fraction of decoding: words are looked for in it first. ``greedy`` engines
+    take files of a general kind (any SQLite database), so
     they are asked last; ``folders`` says that ``sniff`` is asked about folders too (with an empty head); ``together``
     makes one URL of several that ``sniff`` gave, where many files open as one source (None: these do not).
     ``codec`` says how its URLs name a codec server, where it has such: then ``bridge`` and ``actor`` take that server's
@@ -523,6 +525,7 @@ class Engine:
     decode_event: Callable[[Any], Event] | None = None
     decode_step: Callable[[Any], Step] | None = None
     prepare: Callable[[], None] = lambda: None
+    event_text: Callable[[Any], bytes] | None = None
     greedy: bool = False
     folders: bool = False
     together: Callable[[tuple[str, ...]], str | None] | None = None

@@ -124,9 +124,11 @@ class History:
         self,
         event_decoder: Callable[[Any], Event] = decode_event,
         step_decoder: Callable[[Any], Step] = decode_step,
+        event_text: Callable[[Any], bytes] | None = None,
     ) -> None:
         self._event_decoder = event_decoder
         self._step_decoder = step_decoder
+        self._event_text = event_text
         self.epoch = 0
         self.clear()
 
@@ -229,6 +231,15 @@ class History:
         """The event of a row (0-based, not its position). Raises IndexError."""
         return self._event_decoder(self._event_records[row])
 
+    @property
+    def has_text(self) -> bool:
+        """Whether :meth:`text` tells anything."""
+        return self._event_text is not None
+
+    def text(self, row: int) -> bytes:
+        """What the event of a row was recorded with, UTF-8 in lower case, undecoded: to look for words in it."""
+        return b"" if self._event_text is None else self._event_text(self._event_records[row])
+
     def step(self, row: int) -> Step:
         """The step of a row. Raises IndexError."""
         return self._step_decoder(self._step_records[row])
@@ -241,7 +252,7 @@ class History:
 
     def snapshot(self) -> History:
         """A copy that another thread may read while this one grows."""
-        copy = History(self._event_decoder, self._step_decoder)
+        copy = History(self._event_decoder, self._step_decoder, self._event_text)
         copy.run, copy.notes, copy.total = self.run, self.notes, self.total
         copy.engine_now_ns, copy.version = self.engine_now_ns, self.version
         copy.names, copy._put = list(self.names), list(self._put)

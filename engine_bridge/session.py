@@ -175,7 +175,8 @@ class Session:
             engine = None
         if engine is None:
             return History()
-        return History(engine.decode_event or decode_event, engine.decode_step or decode_step)
+        decoders = (engine.decode_event or decode_event, engine.decode_step or decode_step)
+        return History(*decoders, engine.event_text)
 
     def call(self, method: str, *args: Any, on_progress: Progress | None = None) -> Call:
         """Starts a bridge method; the cancel token is appended to ``args``."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +15,13 @@ from widgets.run.event_model import decoded, detail_of
 
 _SLICE_S = 0.006
 _STEP = 64
+_QUICK = 256
 
 
 class EventFilter(QObject):
-    """``found`` carries rows (rising): first those whose step's name says it all, which takes no decoding, then those
-    of one slice after the other; ``finished`` comes after the last."""
+    """``found`` carries rows (rising within each): first those whose step's name says it all, which takes no decoding;
+    then those whose record holds the words, where the engine can tell; then, decoding one event after the other, those
+    of which only the shown words say it. ``finished`` comes after the last."""
 
     found = Signal(object)
     finished = Signal()
@@ -26,8 +30,8 @@ class EventFilter(QObject):
         super().__init__(parent)
         self._history: History | None = None
         self._words: list[str] = []
-        self._next = 0
-        self._named = np.zeros(0, bool)
+        self._looks: list[_Look] = []
+        self._hit = np.zeros(0, bool)
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._slice)
@@ -36,17 +40,15 @@ class EventFilter(QObject):
     def running(self) -> bool:
         return self._timer.isActive()
 
-    @property
-    def progress(self) -> tuple[int, int]:
-        """Events looked at, of how many."""
-        return self._next, len(self._history) if self._history is not None else 0
-
     def start(self, history: History, text: str) -> None:
         """Looks for events that hold every word of ``text``, in any case, from the first on."""
-        self._history, self._words, self._next = history, text.casefold().split(), 0
-        self._named = _by_name(history, self._words)
-        if self._named.any():
-            self.found.emit(np.flatnonzero(self._named))
+        self._history, self._words = history, text.casefold().split()
+        self._hit = _by_name(history, self._words)
+        wanted = [word.encode() for word in self._words]
+        self._looks = [_Look(partial(_recorded, wanted), _QUICK)] if history.has_text else []
+        self._looks.append(_Look(self._shown, _STEP))
+        if self._hit.any():
+            self.found.emit(np.flatnonzero(self._hit))
         self._timer.start()
         self._slice()
 
@@ -63,19 +65,16 @@ class EventFilter(QObject):
         history = self._history
         if history is None:
             return
-        end = time.perf_counter() + _SLICE_S
-        rows: list[int] = []
         total = len(history)
-        while self._next < total and time.perf_counter() < end:
-            stop = min(self._next + _STEP, total)
-            known = len(self._named)
-            rows += [
-                row
-                for row in range(self._next, stop)
-                if not (row < known and self._named[row]) and self._matches(history, row)
-            ]
-            self._next = stop
-        done = self._next >= total
+        if total > len(self._hit):
+            self._hit = np.concatenate((self._hit, np.zeros(total - len(self._hit), bool)))
+        end = time.perf_counter() + _SLICE_S
+        look = next((one for one in self._looks if one.next < total), None)
+        rows: list[int] = []
+        while look is not None and look.next < total and time.perf_counter() < end:
+            rows += look.on(history, self._hit, total)
+        self._hit[rows] = True
+        done = all(one.next >= total for one in self._looks)
         if done:
             self._timer.stop()
         if rows:
@@ -83,10 +82,30 @@ class EventFilter(QObject):
         if done:
             self.finished.emit()
 
-    def _matches(self, history: History, row: int) -> bool:
+    def _shown(self, history: History, row: int) -> bool:
         event = decoded(history, row)
         text = f"{event.kind.value} {event.name} {event.step_name or ''} {detail_of(event)}".casefold()
         return all(word in text for word in self._words)
+
+
+class _Look:
+    """One way of looking, and how far it has come; ``step`` rows at a time."""
+
+    def __init__(self, matches: Callable[[History, int], bool], step: int) -> None:
+        self._matches = matches
+        self._step = step
+        self.next = 0
+
+    def on(self, history: History, hit: NDArray[np.bool_], total: int) -> list[int]:
+        """The rows of the next step that match and were not found before."""
+        begin, self.next = self.next, min(self.next + self._step, total)
+        known = hit[begin : self.next].tolist()
+        return [row for row, old in enumerate(known, begin) if not old and self._matches(history, row)]
+
+
+def _recorded(words: list[bytes], history: History, row: int) -> bool:
+    text = history.text(row)
+    return all(word in text for word in words)
 
 
 def _by_name(history: History, words: list[str]) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from engine_bridge.bridge import Bridge, CodecPlace, ConnectField, ConnectForm, Engine
@@ -10,6 +11,8 @@ from engine_bridge.engines.temporal import url as urls
 from engine_bridge.errors import UnsupportedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine_bridge.actions.model import Actor
     from engine_bridge.model import Event, Step
 
@@ -39,16 +42,26 @@ def _actor(url: str, secret: str | None, *, token: str | None = None) -> Actor:
     return TemporalActor(url, secret, token)
 
 
-def _decode_event(record: Any) -> Event:
+@functools.cache
+def _readers() -> tuple[Callable[[Any], Event], Callable[[Any], Step], Callable[[Any], bytes]]:
+    # Once: an import statement, even of what is there, is dear where Qt is loaded.
+    from engine_bridge.engines.temporal.events_read import text_of
     from engine_bridge.engines.temporal.group_event import decode_event
+    from engine_bridge.engines.temporal.group_step import decode_step
 
-    return decode_event(record)
+    return decode_event, decode_step, text_of
+
+
+def _decode_event(record: Any) -> Event:
+    return _readers()[0](record)
 
 
 def _decode_step(record: Any) -> Step:
-    from engine_bridge.engines.temporal.group_step import decode_step
+    return _readers()[1](record)
 
-    return decode_step(record)
+
+def _event_text(record: Any) -> bytes:
+    return _readers()[2](record)
 
 
 def _prepare() -> None:
@@ -155,6 +168,7 @@ ENGINE = Engine(
     decode_event=_decode_event,
     decode_step=_decode_step,
     prepare=_prepare,
+    event_text=_event_text,
     codec=CodecPlace(
         of=codec_url.of,
         put=codec_url.put,

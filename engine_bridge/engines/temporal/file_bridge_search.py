@@ -17,13 +17,12 @@ import msgspec
 from engine_bridge.bridge import Hit
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal.events import RawEvent
-from engine_bridge.engines.temporal.events_read import event_of
+from engine_bridge.engines.temporal.events_read import clear, event_of
 from engine_bridge.engines.temporal.file_bridge_index import Index
 from engine_bridge.engines.temporal.group import Grouper
 from engine_bridge.engines.temporal.group_event import event_from
 from engine_bridge.engines.temporal.group_payloads import at, parse_key
 from engine_bridge.engines.temporal.load import Loaded
-from engine_bridge.engines.temporal.payloads import bytes_of
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import plain
 from engine_bridge.model import Event, Failure, PayloadRef, Run
@@ -33,7 +32,6 @@ _AROUND: Final = 60
 _LONGEST: Final = 240
 _A_TURN: Final = 2_048
 _KEPT: Final = 4
-_DATA: Final = re.compile(rb'"data":\s*"([^"\\]*)"')
 _SAFE: Final = re.compile(r"[a-z0-9 _.,:;@#$%()=+*!?|~{}\[\]-]+", re.ASCII)
 """Texts that stand in JSON as they are: no writer of JSON escapes these characters."""
 _OF_RUN: Final = {"WorkflowExecutionStarted": "inputs", "WorkflowExecutionCompleted": "outputs"}
@@ -67,20 +65,11 @@ def blob_of(one: Loaded, cancel: CancelToken) -> Blob | None:
             cancel.progress(row, len(one.heads), "Preparing the search")
         if not isinstance(record, msgspec.Raw):
             return None
-        text = _clear(bytes(record))
+        text = clear(bytes(record))
         parts.append(text)
         starts.append(size)
         size += len(text) + 1
     return Blob(b"\n".join(parts).lower(), starts)
-
-
-def _clear(record: bytes) -> bytes:
-    pieces = _DATA.split(record)
-    if len(pieces) == 1:
-        return record
-    for i in range(1, len(pieces), 2):
-        pieces[i] = bytes_of(pieces[i].decode("ascii", "replace")) or b""
-    return b"\n".join(pieces)
 
 
 class Search:

@@ -12,7 +12,7 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from engine_bridge.codes import NONE
-from engine_bridge.history import BatchBuilder, History
+from engine_bridge.history import BatchBuilder, History, decode_event
 from engine_bridge.model import Event, EventKind
 from tests.widgets.run.histories import fake_history, long_history
 from widgets.run.event_filter import EventFilter
@@ -211,3 +211,23 @@ def test_steps_by_name_are_found_at_once_and_the_rest_falls_into_place(qtbot: Qt
     assert first == named
     shown = [model.source_row(row) for row in range(model.rowCount())]
     assert shown == sorted(set(shown)) and set(named) <= set(shown)
+
+
+def test_what_a_record_holds_is_found_before_events_are_decoded(qtbot: QtBot) -> None:
+    decoded: list[bytes] = []
+
+    def decode(record: bytes) -> Event:
+        decoded.append(record)
+        return decode_event(record)
+
+    history, builder, finder = History(decode, event_text=bytes.lower), BatchBuilder(), EventFilter()
+    for number in range(600):
+        attributes = {"note": "Needle in the hay" if number == 500 else "hay"}
+        event = Event(position=number + 1, kind=EventKind.OTHER, name="note", attributes=attributes)
+        history.append(builder.build(None, [(event, NONE)], []))
+    seen: list[tuple[list[int], int]] = []
+    finder.found.connect(lambda rows: seen.append((rows.tolist(), len(decoded))))
+    with qtbot.waitSignal(finder.finished):
+        finder.start(history, "NEEDLE hay")
+    assert seen == [([500], 0)]
+    assert len(decoded) == 599  # what is shown of an event may hold words that its record does not
