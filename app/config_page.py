@@ -202,6 +202,7 @@ class ConfigPage(PageController):
             return
         from engine_bridge.query import parse
 
+        self.view.panes.set_count("replay", "")
         try:
             node = parse(text, source.fields, self.context.settings.zone()) if text else None
         except PlayheadError as error:

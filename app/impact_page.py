@@ -108,7 +108,7 @@ class ImpactPage(PageController):
         )
 
     def _on_files(self, report: LintReport) -> None:
-        names = [file.name for file in report.files]
+        names = [file.name for file in report.files if file.type]
         for picker in (self.view.old, self.view.new):
             picker.suggest(names)
 
@@ -143,7 +143,7 @@ class ImpactPage(PageController):
         items = self.report.items if self.report is not None else ()
         if items:
             mine = [n for n, item in enumerate(items) if item.type == type_] or list(range(len(items)))
-            self.show_number(max(mine, key=lambda n: (_stranded(items[n]), -n)))
+            self.show_number(max(mine, key=lambda n: (bool(items[n].problem), _stranded(items[n]), -n)))
 
     def show_number(self, number: int) -> None:
         """Shows one item of the report."""

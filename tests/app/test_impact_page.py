@@ -109,6 +109,24 @@ def test_errors_of_either_side_stand_with_their_findings(shown: Shown) -> None:
     assert shown.told.status[-1] == "old: lint clean, new: 1 error"
 
 
+def test_what_could_not_be_compared_is_no_green_verdict(shown: Shown) -> None:
+    (item,) = impact().items
+    problem = "The new config of registration cannot be used, so nothing was compared: see its findings."
+    other = msgspec.structs.replace(item, type="invoice", stranded=(), changes=(), migration=False)
+    broken = msgspec.structs.replace(
+        item, problem=problem, notices=(problem,), stranded=(), changes=(), migration=False, new=None
+    )
+    shown.bridge.impact_report = msgspec.structs.replace(
+        impact(), items=(other, broken), new=LintReport(findings=FINDINGS)
+    )
+    shown.compare()
+    view = shown.view
+    assert view.verdict.text == problem and not view.notices.isVisible()
+    assert view.items.currentText() == "registration · not compared"
+    assert view.panes.current_id == "findings" and view.lint.table.findings
+    assert "not known" in view.stranded.note.text and "0 entities" not in view.stranded.note.text
+
+
 def test_each_tenant_is_an_item_and_the_worst_is_shown_first(shown: Shown) -> None:
     item = impact().items[0]
     mild = msgspec.structs.replace(item, stranded=(), migration=False, changes=())

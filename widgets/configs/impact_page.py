@@ -166,11 +166,13 @@ class ImpactView(QWidget):
         self._show_verdict(item)
         self._show_graphs(item)
         targets = tuple(node.status for node in item.new.nodes) if item.new is not None else ()
-        self.stranded.show_rows(item.stranded, targets, blocked)
+        self.stranded.show_rows(item.stranded, targets, blocked, compared=not item.problem)
         self.changes.show_changes(item.changes)
         self.panes.set_count("stranded", count(len(item.stranded)) if item.stranded else "")
         self.panes.set_count("changes", count(len(item.changes)) if item.changes else "")
         self._show_findings(report, item.type)
+        if item.problem:
+            self.panes.show_pane("findings")
         self._stack.setCurrentWidget(self._content)
 
     def show_findings_only(self, report: ImpactReport) -> None:
@@ -182,7 +184,7 @@ class ImpactView(QWidget):
         self.notices.setVisible(False)
         for graph in (self.old_graph, self.new_graph):
             graph.show_declared(None, "No usable config.")
-        self.stranded.show_rows((), (), "")
+        self.stranded.show_rows((), (), "", compared=False)
         self.changes.show_changes(())
         self._show_findings(report, "")
         self.panes.show_pane("findings")
@@ -199,8 +201,9 @@ class ImpactView(QWidget):
         glyph, tone, words = verdict_of(item)
         self.glyph.set_glyph(glyph, tone)
         self.verdict.set_text(words)
-        self.notices.setText("\n".join(plain(notice) for notice in item.notices))
-        self.notices.setVisible(bool(item.notices))
+        notices = [plain(notice) for notice in item.notices if notice != item.problem]
+        self.notices.setText("\n".join(notices))
+        self.notices.setVisible(bool(notices))
 
     def _show_graphs(self, item: Impact) -> None:
         sides = ((self.old_graph, item.old, "old"), (self.new_graph, item.new, "new"))
@@ -230,12 +233,16 @@ def item_words(item: Impact) -> str:
 
 
 def _lost_words(item: Impact) -> str:
+    if item.problem:
+        return " · not compared"
     entities = sum(row.count or 0 for row in item.stranded)
     return f" · {count(entities)} stranded" if entities else ""
 
 
 def verdict_of(item: Impact) -> tuple[str, str, str]:
     """Glyph, colour and words of what a change means."""
+    if item.problem:
+        return "failed", "failed", plain(item.problem, 300)
     if item.old is None and item.new is None:
         return "failed", "failed", "Nothing could be compared: see the findings of both sides."
     stranded = _stranded_words(item)

@@ -86,9 +86,12 @@ class StrandedPane(QWidget):
         column_.addWidget(table, 1)
         column_.addLayout(under)
 
-    def show_rows(self, rows: Sequence[Stranded], targets: Sequence[str], blocked: str) -> None:
-        """Shows who would be stranded. ``targets``: the new config's statuses; ``blocked``: why nothing can be done."""
-        self.rows, self.blocked = tuple(rows), blocked
+    def show_rows(
+        self, rows: Sequence[Stranded], targets: Sequence[str], blocked: str, *, compared: bool = True
+    ) -> None:
+        """Shows who would be stranded. ``targets``: the new config's statuses; ``blocked``: why nothing can be done;
+        ``compared`` False: nobody knows."""
+        self.rows, self.blocked, self._compared = tuple(rows), blocked, compared
         self.targets, self.stage_buttons, self.sql_buttons = [], [], []
         self.table.setRowCount(0)
         self.table.setRowCount(len(self.rows))
@@ -159,7 +162,10 @@ class StrandedPane(QWidget):
             if uncounted
             else f"{count(stranded)} {noun} stranded."
         )
-        self.note.set_text(f"{told} A staged degrade is planned and confirmed before anything is written.")
+        advice = f"{told} A staged degrade is planned and confirmed before anything is written."
+        self.note.set_text(
+            advice if self._compared else "Nothing was compared: who would be stranded is not known."
+        )
         for number, row in enumerate(self.rows):
             why = self.why_not(number)
             _enable(self.stage_buttons[number], why)

@@ -275,7 +275,7 @@ def degrade_params(look: Look) -> tuple[Param, ...]:
 
 def degrade(look: Look, request: Request) -> Deed:
     """Raises RejectedError where the status is not lost, or the target is none."""
-    to, path, here = look.text("to"), _absolute(look.text("config")), look.facts.status
+    to, path, here = look.text("to"), _absolute(look.text("config"), _home(look)), look.facts.status
     statuses = _of_file(look, path) if path else set(known(look))
     config = ", ".join(plain(line, 200) for line in path.splitlines()) or "the config in force"
     if not to or to not in statuses:
@@ -291,18 +291,17 @@ def degrade(look: Look, request: Request) -> Deed:
     return replace(deed, args={"to": to, "config": path or None})
 
 
-def _absolute(places: str) -> str:
-    """Files by their whole paths: a job may go on in another folder."""
-    return "\n".join(
-        str(Path(line).absolute()) if Path(line).exists() else line for line in places.splitlines()
-    )
+def _absolute(places: str, home: Path) -> str:
+    """Files by their whole paths, found from here or from ``home``: a job may go on in another folder."""
+    found = ((line, (Path(line).absolute(), home / line)) for line in places.splitlines())
+    return "\n".join(next((str(path) for path in paths if path.exists()), line) for line, paths in found)
 
 
 def _of_file(look: Look, places: str) -> set[str]:
     """The statuses of a config elsewhere: paths or ``REV:path``, one a line; what it leaves open is in the own ones."""
     texts, own = (
-        _texts(places, int(time.monotonic()) // _KEPT_S),
-        _texts("\n".join(look.bound.map.configs), 0),
+        _texts(places, _home(look), int(time.monotonic()) // _KEPT_S),
+        _texts("\n".join(look.bound.map.configs), None, 0),
     )
     for chosen in (texts, texts + own):
         with suppress(UnknownWorkflowError):
@@ -310,8 +309,13 @@ def _of_file(look: Look, places: str) -> set[str]:
     raise RejectedError(f"{plain(places, 200)} is no config of {look.bound.type}.")
 
 
+def _home(look: Look) -> Path:
+    return Path(look.place.mapping.path).parent
+
+
 @lru_cache(maxsize=8)
-def _texts(places: str, _period: int) -> tuple[tuple[str, str], ...]:
+def _texts(places: str, home: Path | None, _period: int) -> tuple[tuple[str, str], ...]:
     """Files, read once for the thousands of plans of one bulk job."""
-    found = revisions.read(tuple(line for line in places.splitlines() if line.strip()), CancelToken())
+    lines = tuple(line for line in places.splitlines() if line.strip())
+    found = revisions.read(lines, CancelToken(), home)
     return tuple((file.name, file.text) for file in found.files)

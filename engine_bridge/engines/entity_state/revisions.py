@@ -1,7 +1,7 @@
 """Config files by place: a path, a folder, or ``REV:path`` in git. Reads only; git gets a fixed argv and no shell.
 
 What cannot be read becomes a finding. A path after ``REV:`` is relative to the repository as in git, else to the
-working folder; an absolute one finds its own repository.
+working folder; an absolute one finds its own repository. Those of a source are looked for beside its mapping, too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.configs import ConfigFile
 from engine_bridge.engines.entity_state.engine.catalogue import LARGEST, decoded
 from engine_bridge.engines.entity_state.engine.findings import Finding, Place, Report
-from engine_bridge.engines.entity_state.revisions_git import Git, GitError
+from engine_bridge.engines.entity_state.revisions_git import Git, GitError, Item
 
 MOST: Final = 2_000
 """Files looked at in a folder."""
@@ -39,12 +39,12 @@ class _Head(msgspec.Struct):
     tenant: str | None = None
 
 
-def read(places: tuple[str, ...], cancel: CancelToken) -> Reading:
-    """Everything at the places. Raises only CancelledError."""
+def read(places: tuple[str, ...], cancel: CancelToken, home: Path | None = None) -> Reading:
+    """Everything at the places; relative ones also from ``home``. Raises only CancelledError."""
     report = Report()
     found: dict[str, ConfigFile] = {}
     for place in places:
-        for name, data, revision in _at(place, report, cancel):
+        for name, data, revision in _at(place, report, cancel, home):
             text = decoded(name, data, report)
             if text is not None:
                 found.setdefault(name, _file(name, text, revision))
@@ -90,11 +90,15 @@ def _kind(path: Path) -> str:
         return ""
 
 
-def _at(place: str, report: Report, cancel: CancelToken) -> Iterator[tuple[str, bytes, str]]:
+def _at(
+    place: str, report: Report, cancel: CancelToken, home: Path | None
+) -> Iterator[tuple[str, bytes, str]]:
     path = Path(place).expanduser()
+    if home is not None and not _kind(path) and _kind(home / path):
+        path = home / path
     kind, revision = _kind(path), split(place)
-    if revision is not None:
-        yield from _in_git(place, *revision, report, cancel)
+    if not kind and revision is not None:
+        yield from _in_git(place, *revision, report, cancel, home)
     elif kind == "folder":
         yield from _in_folder(place, path, report, cancel)
     elif kind == "file":
@@ -136,11 +140,21 @@ def _walk(folder: Path, cancel: CancelToken) -> Iterator[Path]:
         yield from (Path(root, name) for name in sorted(names) if name.endswith(".json"))
 
 
+def _found_in_git(revision: str, path: str, cancel: CancelToken, home: Path | None) -> tuple[Git, str, Item]:
+    """As git reads it from the working folder, else from ``home``; an absolute path has its own repository."""
+    try:
+        return Git.at(revision, path, cancel)
+    except GitError:
+        if home is None or Path(path).expanduser().is_absolute():
+            raise
+    return Git.at(revision, path, cancel, home)
+
+
 def _in_git(
-    place: str, revision: str, path: str, report: Report, cancel: CancelToken
+    place: str, revision: str, path: str, report: Report, cancel: CancelToken, home: Path | None
 ) -> Iterator[tuple[str, bytes, str]]:
     try:
-        git, commit, item = Git.at(revision, path, cancel)
+        git, commit, item = _found_in_git(revision, path, cancel, home)
         if item.kind == "blob":
             yield place, git.blobs([item.name], LARGEST)[0], commit
             return

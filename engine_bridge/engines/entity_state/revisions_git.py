@@ -53,10 +53,15 @@ class Git:
         self.timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
 
     @classmethod
-    def at(cls, revision: str, path: str, cancel: CancelToken) -> tuple[Git, str, Item]:
-        """The repository, the commit's id, and the object at a path. Raises GitError."""
+    def at(
+        cls, revision: str, path: str, cancel: CancelToken, folder: Path | None = None
+    ) -> tuple[Git, str, Item]:
+        """The repository, the commit's id, and the object at a path, as seen from a folder (the working folder).
+
+        Raises GitError.
+        """
         where, inside = Path(path).expanduser(), path
-        git = cls(Path.cwd(), cancel)
+        git = cls(folder or Path.cwd(), cancel)
         if where.is_absolute():
             git = cls(_existing(where.parent), cancel)
             inside = "./" + where.relative_to(git.folder).as_posix()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -83,7 +84,7 @@ def impact(
     Without ``old``, ``new`` takes the place of the source's own configs of the same type and tenant; the others stay.
     """
     tenant = _tenant(store, tenant)
-    before, after, own = read(old, cancel), read(new, cancel), read(_own(store), cancel)
+    before, after, own = _at(store, old, cancel), _at(store, new, cancel), read(_own(store), cancel)
     if old and new:
         named = {*keys(before), *keys(after)}
         types = {name for name, _ in named}
@@ -119,10 +120,14 @@ def replay_moves(
 
 def _reading(store: Store, places: tuple[str, ...], cancel: CancelToken) -> Reading:
     """The configs at places, with the source's own of the same types for other tenants: as if they were deployed."""
-    found = read(places, cancel)
+    found = _at(store, places, cancel)
     types = {name for name, _ in keys(found)}
     own = read(_own(store), cancel)
     return _over(Reading(tuple(file for file in own.files if file.type in types), ()), found)
+
+
+def _at(store: Store, places: tuple[str, ...], cancel: CancelToken) -> Reading:
+    return read(places, cancel, Path(store.mapping.path).parent)
 
 
 def _over(own: Reading, changed: Reading) -> Reading:

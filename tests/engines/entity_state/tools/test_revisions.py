@@ -103,6 +103,20 @@ def test_an_absolute_path_finds_its_repository(
     assert [f.type for f in of(f"HEAD:{path}").files] == ["order"]
 
 
+def test_relative_places_are_found_from_home_too(
+    repository: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.write("flows/order.json", SIMPLE)
+    repository.commit("first")
+    monkeypatch.chdir(tmp_path)
+    home = repository.path / "flows"
+    places = ("order.json", "HEAD:order.json", "HEAD:flows/order.json")
+    assert [file.type for file in read(places, CancelToken(), home).files] == ["order"] * 3
+    assert of("order.json").files == ()
+    (found,) = read(("nope:order.json",), CancelToken(), home).findings
+    assert found.reason == "git knows no revision nope"
+
+
 def test_a_path_with_a_colon_that_exists_is_a_file(repository: Folder) -> None:
     repository.write("HEAD:order.json", SIMPLE)
     (file,) = of("HEAD:order.json").files
