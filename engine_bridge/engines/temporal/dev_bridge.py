@@ -51,7 +51,8 @@ _OFFERED: Final = frozenset(
     }
 )  # fmt: skip
 _MISSING: Final = {
-    Capability.ACTIONS.value: "a database is only read: start its server, and open temporal://HOST:PORT/NAMESPACE"
+    Capability.ACTIONS.value: "a database is only read: start its server, and open temporal://HOST:PORT/NAMESPACE",
+    Capability.QUERIES.value: "workers answer queries of a running server: open temporal://HOST:PORT/NAMESPACE",
 }
 ORDER: Final = (
     "Positions are event ids: the server numbered the events of a run from 1, in the order in which it wrote them. "

@@ -34,8 +34,8 @@ _FIELDS: Final[dict[str, str]] = {
         "search_attributes:52:*Entry memo:53:*Entry version_histories:54:Versions first_execution_run_id:55:str "
         "execution_stats:56:Stats workflow_run_expiration_time:57:bytes state_transition_count:59:int "
         "execution_time:60:bytes new_execution_run_id:61:str close_time:66:bytes "
-        "most_recent_worker_version_stamp:78:bytes root_workflow_id:83:str "
-        "root_run_id:84:str assigned_build_id:85:str workflow_was_reset:96:bool reset_run_id:97:str "
+        "most_recent_worker_version_stamp:78:bytes machines:81:*MachineType root_workflow_id:83:str "
+        "root_run_id:84:str assigned_build_id:85:str reset_run_id:97:str "
         "versioning_info:98:bytes original_execution_run_id:99:str worker_deployment_name:103:str priority:104:bytes "
         "pause_info:106:Pause"
     ),
@@ -53,6 +53,16 @@ _FIELDS: Final[dict[str, str]] = {
     "Child": (
         "started_event_id:3:int started_workflow_id:5:str started_run_id:6:str workflow_type_name:10:str "
         "parent_close_policy:11:int32 initiated_event_id:12:int"
+    ),
+    "Machine": "data:1:bytes",
+    "MachineEntry": "key:1:str value:2:Machine",
+    "MachineMap": "machines:1:*MachineEntry",
+    "MachineType": "key:1:str value:2:MachineMap",
+    "Token": "event_id:1:int",
+    "Nexus": (
+        "endpoint:1:str service:2:str operation:3:str token:5:Token operation_token:6:str "
+        "schedule_to_close_timeout:7:bytes scheduled_time:8:bytes state:10:int32 attempt:11:int32 "
+        "last_attempt_complete_time:12:bytes last_attempt_failure:13:bytes next_attempt_schedule_time:14:bytes"
     ),
     "NamespaceInfo": "id:1:str state:2:int32 name:3:str description:4:str owner:5:str",
     "NamespaceConfig": "retention:1:bytes aliases:8:*Text",

@@ -1,4 +1,4 @@
-"""What an open run waits for, and how we know: pending facts of a server first, else what its history leaves open."""
+"""What an open run waits for, as far as its history alone tells; a server's recorded facts are server_blocked.py's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from engine_bridge.codes import STEP_KINDS
 from engine_bridge.engines.temporal.events_read import event_of
 from engine_bridge.engines.temporal.events_values import text
 from engine_bridge.engines.temporal.group import Grouper
-from engine_bridge.engines.temporal.group_facts import Pending
 from engine_bridge.engines.temporal.group_step import decode_step
 from engine_bridge.format import duration
 from engine_bridge.model import Blocked, Evidence, Provenance, Status, Step, StepKind, StepStatus
@@ -33,10 +32,10 @@ _MOST: Final = 200
 _LISTED: Final = 8
 
 
-def blocked(grouper: Grouper, pending: Pending | None, status: Status) -> Blocked:
-    """What an open run waits for. ``pending`` None: nobody asked a server."""
-    if status is Status.PAUSED or (pending is not None and pending.paused):
-        return _paused(grouper, pending)
+def blocked(grouper: Grouper, status: Status) -> Blocked:
+    """What an open run waits for."""
+    if status is Status.PAUSED:
+        return _paused(grouper)
     if status is Status.DELAYED:
         return Blocked(
             kind="delay",
@@ -44,11 +43,11 @@ def blocked(grouper: Grouper, pending: Pending | None, status: Status) -> Blocke
             provenance=Provenance.RECORDED,
             evidence=_seen(grouper),
         )
-    task = _task(grouper, pending)
+    task = _task(grouper)
     if task is not None:
         return task
     steps = [_step(grouper, row) for row in grouper.open_rows()[:_MOST]]
-    return _on(steps, grouper, pending) if steps else _on_message(grouper)
+    return _on(steps) if steps else _on_message(grouper)
 
 
 def now_text(block: Blocked | None, now_ns: int | None) -> str:
@@ -67,16 +66,13 @@ def _seen(grouper: Grouper) -> tuple[Evidence, ...]:
     return (Evidence(rule="the record ends here", facts=(f"event {grouper.last_id} is the last one",)),)
 
 
-def _paused(grouper: Grouper, pending: Pending | None) -> Blocked:
-    who = pending.paused if pending is not None and pending.paused else ""
-    since = None
+def _paused(grouper: Grouper) -> Blocked:
+    who, since = "", None
     if grouper.paused is not None:
         event = event_of(grouper.paused)
         since = event.time_ns
         why = text(event.attributes.get("reason"))
-        who = who or f"by {text(event.attributes.get('identity')) or 'somebody'}" + (
-            f": {why}" if why else ""
-        )
+        who = f"by {text(event.attributes.get('identity')) or 'somebody'}" + (f": {why}" if why else "")
     return Blocked(
         kind="nothing",
         what=f"paused {who}",
@@ -86,7 +82,7 @@ def _paused(grouper: Grouper, pending: Pending | None) -> Blocked:
     )
 
 
-def _task(grouper: Grouper, pending: Pending | None) -> Blocked | None:
+def _task(grouper: Grouper) -> Blocked | None:
     """A workflow task that nobody has answered: no worker polls, or the code hangs, or it fails again and again."""
     last = grouper.task
     if last is None and grouper.last_id == 1:
@@ -104,31 +100,17 @@ def _task(grouper: Grouper, pending: Pending | None) -> Blocked | None:
     ):
         return None
     type_, id_, time_ns = last
-    now = None if pending is None else pending.task
-    if pending is not None and now is None:
-        return None
-    facts = [f"event {id_} {type_} is the last word on its workflow task"]
-    if now is not None and (now.attempt or 1) > 1:
-        facts.append(f"attempt {now.attempt} of this task: the ones before failed")
-    if pending is not None and pending.pollers == 0:
-        facts.append("no worker polls its queue")
-    started = type_ == "WorkflowTaskStarted" or (now is not None and now.started_ns is not None)
-    failed = type_ in ("WorkflowTaskFailed", "WorkflowTaskTimedOut") or (
-        now is not None and (now.attempt or 1) > 1
-    )
-    what = "a worker to answer its workflow task" if started else "a worker to take its workflow task"
-    hint = "Its workflow task fails: the code cannot go on." if failed else ""
-    if not failed and pending is not None and pending.pollers == 0:
-        hint = "Start a worker for its queue."
+    failed = type_ in ("WorkflowTaskFailed", "WorkflowTaskTimedOut")
+    rule = "a scheduled workflow task has to be answered by a worker"
     return Blocked(
         kind="queue",
-        what=what,
-        since_ns=time_ns if now is None or now.scheduled_ns is None else now.scheduled_ns,
+        what=f"a worker to {'answer' if type_ == 'WorkflowTaskStarted' else 'take'} its workflow task",
+        since_ns=time_ns,
         provenance=Provenance.RECORDED,
         evidence=(
-            Evidence(rule="a scheduled workflow task has to be answered by a worker", facts=tuple(facts)),
+            Evidence(rule=rule, facts=(f"event {id_} {type_} is the last word on its workflow task",)),
         ),
-        hint=hint,
+        hint="Its workflow task fails: the code cannot go on." if failed else "",
     )
 
 
@@ -136,30 +118,22 @@ def _step(grouper: Grouper, row: int) -> Step:
     return decode_step(grouper.record(row))
 
 
-def _on(steps: list[Step], grouper: Grouper, pending: Pending | None) -> Blocked:
+def _on(steps: list[Step]) -> Blocked:
     """Open commands: the run may wait for any of them, or for a message; which one, only its code knows."""
     ordered = sorted(steps, key=lambda step: (_rank(step.kind), step.start_ns or 0))
     first = ordered[0]
-    single = len(steps) == 1
     what = first.name if first.kind is not StepKind.TIMER else "a timer"
-    if not single:
-        what += f" and {len(steps) - 1} more"
+    others = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
     facts = tuple(_line(step) for step in ordered[:_LISTED])
     more = (f"and {len(steps) - _LISTED} more",) if len(steps) > _LISTED else ()
-    rule = (
-        "the server lists it as pending"
-        if pending is not None
-        else "begun in its history, and not ended there"
-    )
     return Blocked(
         kind=_KINDS.get(first.kind, "step"),
-        what=what,
+        what=what + others,
         since_ns=first.start_ns,
         until_ns=first.planned_end_ns,
         ref=first.child,
         step_id=first.id,
-        provenance=Provenance.RECORDED if single and pending is not None else Provenance.INFERRED,
-        evidence=(Evidence(rule=rule, facts=(*facts, *more)),),
+        evidence=(Evidence(rule="begun in its history, and not ended there", facts=(*facts, *more)),),
         hint=_hint(first),
     )
 

@@ -39,6 +39,9 @@ class PendingNexus(_Fact, frozen=True):
     """A Nexus operation that is under way; fields as in PendingActivity."""
 
     scheduled_event_id: int
+    name: str = ""  # service.operation
+    endpoint: str = ""
+    scheduled_ns: int | None = None
     state: str = ""
     attempt: int | None = None
     next_attempt_ns: int | None = None

@@ -12,7 +12,6 @@ from engine_bridge.engines.temporal.events_values import integer, mapping, posit
 from engine_bridge.engines.temporal.group import Grouper
 from engine_bridge.engines.temporal.group_blocked import blocked, now_text
 from engine_bridge.engines.temporal.group_event import KIND, failure_of
-from engine_bridge.engines.temporal.group_facts import Pending
 from engine_bridge.engines.temporal.group_failures import said, words
 from engine_bridge.engines.temporal.group_payloads import reference
 from engine_bridge.model import Failure, Provenance, Run, RunRef, Status, StepKind
@@ -44,8 +43,8 @@ def identity(first: RawEvent | None, reset: RawEvent | None, fallback: str) -> R
     )
 
 
-def header(grouper: Grouper, pending: Pending | None = None, now_ns: int | None = None) -> Run:
-    """The run as its history has it. ``pending`` and ``now_ns`` (the engine's clock) are a server's."""
+def header(grouper: Grouper, now_ns: int | None = None) -> Run:
+    """The run as its history has it. ``now_ns`` is the engine's clock, where there is one."""
     first = _opening(grouper)
     a: dict[str, Any] = {} if first is None else first.attributes
     closing = None if grouper.closing is None else event_of(grouper.closing)
@@ -54,7 +53,7 @@ def header(grouper: Grouper, pending: Pending | None = None, now_ns: int | None 
     status, word = _status(grouper, closing, wait)
     found = _failure(closing)
     now = now_ns if now_ns is not None else grouper.last_ns
-    block = None if status.closed else blocked(grouper, pending, status)
+    block = None if status.closed else blocked(grouper, status)
     return Run(
         ref=grouper.ref,
         id=grouper.ref.group,

@@ -184,7 +184,7 @@ def _most(facts: _Facts) -> int | None:
 def _attempts(facts: _Facts, status: StepStatus) -> tuple[Attempt, ...]:
     """The last attempt as recorded. Of those before, the history holds one failure and no times."""
     begun, pending = facts.last("TaskStarted"), facts.record.pending
-    if begun is None and isinstance(pending, PendingActivity) and pending.attempt:
+    if begun is None and isinstance(pending, PendingActivity | PendingNexus) and pending.attempt:
         return _pending_attempts(pending, status)
     number = integer(begun.attributes.get("attempt")) if begun is not None else None
     if facts.kind is StepKind.LOCAL:
@@ -216,10 +216,11 @@ def _earlier(number: int, last: Failure | None) -> list[Attempt]:
     ]
 
 
-def _pending_attempts(pending: PendingActivity, status: StepStatus) -> tuple[Attempt, ...]:
-    number = pending.attempt or 1
-    at_work = pending.state in ("started", "cancel_requested")
-    now = Attempt(number=number, status=status, start_ns=pending.started_ns if at_work else None)
+def _pending_attempts(pending: PendingActivity | PendingNexus, status: StepStatus) -> tuple[Attempt, ...]:
+    number, began = pending.attempt or 1, None
+    if isinstance(pending, PendingActivity) and pending.state in ("started", "cancel_requested"):
+        began = pending.started_ns
+    now = Attempt(number=number, status=status, start_ns=began)
     return (*_earlier(number, failure(pending.failure, attempt=number - 1)), now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,6 +11,8 @@ from engine_bridge.engines.temporal.group_failures import failure
 from engine_bridge.model import Blocked, Evidence, Failure, Provenance, Run, RunRef, Status, Step, StepKind
 
 _RECORDED: Final = Provenance.RECORDED
+_OWN: Final = re.compile(r" \[playhead [0-9a-f-]{36}\]$")
+"""What our own requests are found again by."""
 
 
 def blocked(
@@ -29,7 +32,7 @@ def blocked(
         _paused(pending)
         or _task(pending, queue, task_failure, now_ns)
         or _activity(pending, steps)
-        or _nexus(pending)
+        or _nexus(pending, steps)
         or _child(children, steps)
         or _timer(steps)
         or _anything(pending, steps)
@@ -61,7 +64,7 @@ def _paused(pending: Pending) -> Blocked | None:
         return None
     return Blocked(
         kind="paused",
-        what=f"an operator: it was paused {pending.paused}",
+        what=f"an operator: it was paused {_OWN.sub('', pending.paused)}",
         provenance=_RECORDED,
         evidence=_fact("the server says who paused it"),
         hint="Unpause it to go on.",
@@ -151,7 +154,7 @@ def _state(one: PendingActivity) -> str:
     why = failure(one.failure)
     said = f": {why.type}: {why.message}".rstrip(": ") if why is not None else ""
     if "pause" in one.state:
-        return f", which was paused {one.note}".rstrip() + said
+        return f", which was paused {_OWN.sub('', one.note)}".rstrip() + said
     if (one.attempt or 1) > 1 or why is not None:
         return f", {_attempt(one)}{said}"
     return (
@@ -169,17 +172,25 @@ def _hint(one: PendingActivity) -> str:
     return ""
 
 
-def _nexus(pending: Pending) -> Blocked | None:
+def _nexus(pending: Pending, steps: Sequence[Step] | None) -> Blocked | None:
     if not pending.nexus:
         return None
-    one = pending.nexus[0]
+    one = min(pending.nexus, key=lambda op: (op.failure is None, -(op.attempt or 0), op.scheduled_event_id))
+    step = next((step for step in steps or () if step.id == str(one.scheduled_event_id)), None)
+    why = failure(one.failure)
+    said = f": {why.type}: {why.message}".rstrip(": ") if why is not None else ""
+    tries = f", attempt {one.attempt}" if (one.attempt or 1) > 1 else ""
+    more = f" and {len(pending.nexus) - 1} more" if len(pending.nexus) > 1 else ""
+    state = one.state.replace("_", " ")
     return Blocked(
-        kind="step",
-        what=f"a Nexus operation ({one.state.replace('_', ' ')})" + (f": {one.note}" if one.note else ""),
+        kind="retry" if one.failure is not None and one.next_attempt_ns else "step",
+        what=f"Nexus operation {one.name} ({state}{tries}){said}{more}"
+        + (f": {one.note}" if one.note else ""),
+        since_ns=step.start_ns if step is not None else one.scheduled_ns,
         until_ns=one.next_attempt_ns,
         step_id=str(one.scheduled_event_id),
         provenance=_RECORDED,
-        evidence=_fact("the server lists it as pending"),
+        evidence=_fact("the server lists it as pending", f"endpoint {one.endpoint}" if one.endpoint else ""),
     )
 
 

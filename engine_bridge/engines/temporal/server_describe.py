@@ -108,7 +108,9 @@ class Watch:
         """What the run is now; None when nothing of it changed."""
         if not moved and time.monotonic() - self._at < _AGAIN_S:
             return None
-        found = read(self._client, self._ref, cancel)
+        from engine_bridge.engines.temporal.server_header import with_pollers
+
+        found = with_pollers(self._client, read(self._client, self._ref, cancel), cancel)
         self._at = time.monotonic()
         seen = (found.row, found.pending)
         if seen == self._last and not moved:

@@ -43,7 +43,7 @@ def read(lister: Lister, ref: RunRef, cancel: CancelToken) -> Run:
     found = with_pollers(lister.client, describe.read(lister.client, ref, cancel), cancel)
     if not found.row.status.closed and found.length <= _SHORT:
         reading = Reading(lister.client, found.ref)
-        while reading.grouper.last_id < found.length and not reading.ended:
+        while not reading.reached(found.length):
             reading.more(cancel)
         reading.grouper.set_pending(found.pending.activities, found.pending.nexus)
         return header(found, reading.grouper, lister.client)
@@ -79,7 +79,7 @@ def _merged(
 ) -> Run:
     """The run of a history, whole or its ends only, brought up to what the server says now."""
     row, now_ns = found.row, client.now_ns()
-    run = group_run.header(grouper, found.pending, now_ns)
+    run = group_run.header(grouper, now_ns)
     changes: dict[str, Any] = {name: getattr(row, name) for name in _DESCRIBED}
     changes["version"] = row.version or run.version
     changes["extra"] = run.extra | row.extra | _clock(client)

@@ -198,7 +198,7 @@ def _notes(reading: Reading, found: describe.Described) -> tuple[str, ...]:
         f"{count} events of a type that this version does not know: {name}" for name, count in unknown.items()
     ]
     taken, last = reading.grouper.taken, reading.grouper.last_id
-    if (reading.ended or last >= found.length) and taken < found.length:
+    if reading.reached(found.length) and taken < found.length:
         notes.append(f"The server gave {taken:,} of {found.length:,} events.")
     elif last > taken:
         notes.append(

@@ -60,6 +60,9 @@ def _activity(one: Any) -> PendingActivity:
 def _nexus(one: Any) -> PendingNexus:
     return PendingNexus(
         scheduled_event_id=one.scheduled_event_id,
+        name=f"{one.service}.{one.operation}".strip("."),
+        endpoint=one.endpoint,
+        scheduled_ns=values.time_ns(one, "scheduled_time"),
         state=_NEXUS.get(one.state, ""),
         attempt=one.attempt or None,
         next_attempt_ns=values.time_ns(one, "next_attempt_schedule_time"),

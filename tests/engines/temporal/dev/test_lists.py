@@ -212,4 +212,4 @@ def test_what_takes_a_server_says_so(bridge: DevBridge, file: Path) -> None:
     info = bridge.open(NEVER)
     assert Capability.ACTIONS not in info.capabilities and "temporal://" in info.missing["actions"]
     with pytest.raises(RejectedError, match="running server"):
-        bridge.stack(RunRef("workflow", "order-0009", ""), NEVER)
+        bridge.ask(RunRef("workflow", "order-0009", ""), "__stack_trace", "", NEVER)
