@@ -11,7 +11,7 @@ from engine_bridge.errors import UsageError
 from engine_bridge.replay.model import RunnerSpec
 
 PARTS: Final = (
-    "modules", "channel", "pictures", "frames", "lines", "failures", "kernel", "guard", "life", "loop",
+    "modules", "channel", "pictures", "frames", "lines", "failures", "kernel", "guard", "debugger", "life", "loop",
 )  # fmt: skip
 _PACKAGE: Final = "engine_bridge.replay.runners"
 # The oldest that parses the file at all is 3.7; its own message beats an error somewhere in the parts.

@@ -36,6 +36,8 @@ def unfit(hello: Hello, spec: RunnerSpec, python: str) -> tuple[str, str]:
 
 def not_begun(bye: Bye | None, code: int, spec: RunnerSpec, python: str, printed: str) -> tuple[str, str]:
     """Why a runner never said hello: no Python, too old, no library."""
+    if bye is not None and bye.hint and not bye.stack:
+        return bye.error, bye.hint  # no library failed: the runner itself said why
     if bye is not None and bye.error:
         missing = f"No module named '{spec.library}'" in bye.error
         what = (

@@ -31,6 +31,7 @@ class LineTracer:
         self._weight = 0
         self._monitoring = getattr(sys, "monitoring", None)
         self._tool = 0
+        self._yields = False
 
     def start(self) -> None:
         """From now on, in every thread but (without monitoring) those that began before ``trace_threads``."""
@@ -40,7 +41,7 @@ class LineTracer:
             monitoring.use_tool_id(tool, "playhead")
             monitoring.register_callback(tool, monitoring.events.LINE, self._on_line)
             monitoring.set_events(tool, monitoring.events.LINE)
-        else:
+        elif not self._yields:
             _Waiting.tracer = self
 
     def stop(self) -> None:
@@ -55,6 +56,15 @@ class LineTracer:
         """User code will run in this very thread: for engines that replay in the thread that they are called in."""
         if self._monitoring is None and _Waiting.tracer is self and sys.gettrace() is None:
             _trace(self._on_call)
+
+    def away(self) -> None:
+        """This thread leaves user code, whoever began to trace it."""
+        if not self._yields:
+            sys.settrace(None)
+
+    def yield_to_debugger(self) -> None:
+        """A debugger traces: without monitoring there is one tracer for each thread, and this one is not it."""
+        self._yields = True
 
     @property
     def is_cheap(self) -> bool:

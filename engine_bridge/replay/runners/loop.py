@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from engine_bridge.replay.runners.channel import Channel, Stop
+from engine_bridge.replay.runners.debugger import LET_IN, Debugger, NoDebuggerError, listening
 from engine_bridge.replay.runners.failures import failure
 from engine_bridge.replay.runners.frames import Files, stack_from, user_frame
 from engine_bridge.replay.runners.guard import Guard
@@ -67,6 +68,7 @@ class Recorder:
         self.run_id = ""
         self.n = 0
         self.cancelled = False
+        self.debugger: Debugger | None = None
         self.asking = False  # what the code tries while it is asked is no part of the replay
         self.since = 0.0  # when user code was last entered; 0 while it does not run
         self.thread = 0  # the one that was heard of last
@@ -74,6 +76,15 @@ class Recorder:
         self._marked: tuple[list[dict[str, Any]], bool] | None = None
         self._cpu = 0
         self._lock = threading.Lock()
+
+    def attach(self, debugger: Debugger) -> None:
+        """Waits for a debugger, before the user's code is imported. Raises NoDebuggerError."""
+        debugger.start()
+        self.debugger = debugger
+        self.lines.yield_to_debugger()
+        self.channel.send("debug", port=debugger.port, debugpy=debugger.words)
+        debugger.wait()
+        self.channel.send("debug", port=debugger.port, debugpy=debugger.words, attached=True)
 
     def begin(self, item: dict[str, Any]) -> None:
         """A run begins; line records only in the steps asked for."""
@@ -152,6 +163,8 @@ class Recorder:
 
     def on_blocked(self, words: str) -> None:
         """A side effect was tried: told, and stopped."""
+        if self.debugger is not None and self.debugger.evaluates():
+            raise PermissionError(f"A replay may not do this: it {words}.")
         if len(self.blocked) < BLOCKED and not self.asking:
             blocked = {"what": words, "at": self.place()}
             self.blocked.append(blocked)
@@ -187,8 +200,12 @@ def serve(engine: Engine) -> None:
     channel = Channel()
     scratch = sys.argv[1]
     stacks = leave_stacks(scratch)
+    debug = _debug_socket(channel)
     guards, lacks = deny_all(scratch)
-    trace_threads()
+    if debug is None:
+        trace_threads()
+    else:
+        lacks = [*lacks, LET_IN.format(debug.getsockname()[1])]
     try:
         version, folders = engine.warm()
     except BaseException as error:  # noqa: BLE001 - a library may fail in any way when it is imported
@@ -209,12 +226,29 @@ def serve(engine: Engine) -> None:
     recorder = Recorder(channel, job, Files(folders, paths))
     told: dict[str, Any] = {"code": 0}
     try:
+        if debug is not None:
+            recorder.attach(Debugger(debug, job.get("debugger", ""), paths))
         work(engine, recorder, job, scratch, folders)
+    except NoDebuggerError as unfit:
+        told = {"code": 2, **unfit.told}
     except BaseException as caught:  # noqa: BLE001 - the parent is told whatever it was
         told = {"code": 2, **failure(caught, recorder.files)}
     channel.send("bye", **told, peak_mb=peak_mb())
+    if recorder.debugger is not None:
+        recorder.debugger.stop()
     stacks.close()
     os._exit(told["code"])
+
+
+def _debug_socket(channel: Channel) -> Any:
+    """The socket that a debugger may attach at, where the second argument names its port."""
+    if len(sys.argv) < 3:
+        return None
+    try:
+        return listening(int(sys.argv[2]))
+    except NoDebuggerError as unfit:
+        channel.send("bye", code=2, **unfit.told)
+        os._exit(2)
 
 
 def work(
@@ -224,8 +258,9 @@ def work(
     guard = Guard((scratch,), recorder.on_blocked)
     guard.install()
     threading.Thread(target=listen, args=(recorder,), daemon=True, name="playhead-listen").start()
-    busy = (recorder, job.get("busy_after_s", 1.0))
-    threading.Thread(target=watch, args=busy, daemon=True, name="playhead-watch").start()
+    if recorder.debugger is None:  # who steps takes their time
+        busy = (recorder, job.get("busy_after_s", 1.0))
+        threading.Thread(target=watch, args=busy, daemon=True, name="playhead-watch").start()
     began = time.perf_counter()
     if job.get("cwd"):
         os.chdir(job["cwd"])
@@ -240,7 +275,7 @@ def work(
     )
     if recorder.record == "full":
         recorder.lines.start()
-    else:
+    elif recorder.debugger is None:
         trace_nothing()
     for item in job.get("items", ()):
         if recorder.cancelled:

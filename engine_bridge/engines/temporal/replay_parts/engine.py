@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import inspect
 import json
@@ -19,10 +20,12 @@ from engine_bridge.engines.temporal.replay_parts.found import imported, settings
 from engine_bridge.engines.temporal.replay_parts.instance import Current, recording
 from engine_bridge.engines.temporal.replay_parts.recorded import Recorded
 from engine_bridge.engines.temporal.replay_parts.walk import Walk
+from engine_bridge.replay.runners.debugger import PASSED
 from engine_bridge.replay.runners.failures import failure
 from engine_bridge.replay.runners.loop import Engine, Recorder, serve
 
 OPEN = 8
+DEBUGGED = (1, 20)
 PATIENCE_S, CORE_LOOK_S, EVENTS_A_SECOND = 8.0, 0.25, 1000
 _SILENT = "Temporal's core takes no part of this history any more: an event of it lacks what core needs"
 BUILD = "playhead"  # else the SDK hashes every module that is loaded (0.3 s)
@@ -85,7 +88,9 @@ class TemporalEngine(Engine):
 
         self._quiet(temporalio.runtime)
         logging.getLogger("temporalio.worker").setLevel(logging.CRITICAL + 1)
-        return version("temporalio"), (_folder(temporalio.worker),)
+        found = version("temporalio")
+        self._version = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
+        return found, (_folder(temporalio.worker),)
 
     @staticmethod
     def _quiet(runtime: Any) -> None:
@@ -103,11 +108,20 @@ class TemporalEngine(Engine):
         modules = [imported(name) for name in job.get("modules", ())]
         self._settings = settings(options)
         kinds = self._settings.pop("workflows", None) or workflows_in(modules, recorder.files)
-        self._sandbox = options.get("sandbox", True) is not False
         self._bare = recorder.record == "bare"
+        self._debugged = recorder.debugger is not None
+        self._sandbox = options.get("sandbox", True) is not False
+        self._without_sandbox(recorder)
         self._named(kinds)
         gc.freeze()  # what was imported stays: no need to look through it at each collection
         return {name: _place(kind) for name, kind in self._kinds.items()}
+
+    def _without_sandbox(self, recorder: Recorder) -> None:
+        """The sandbox of old versions does not let a debugger's modules pass: with one, they replay without."""
+        if self._sandbox and self._debugged and self._version < DEBUGGED:
+            self._sandbox = False
+            text = "With a debugger, this version of temporalio replays without its sandbox."
+            recorder.channel.send("log", text=text, level="warning")
 
     def _named(self, kinds: Any) -> None:
         from temporalio import workflow
@@ -134,7 +148,7 @@ class TemporalEngine(Engine):
         self._current.facts = {"namespace": facts.get("namespace", ""), "task_queue": queue}
         self._last = None
         found = self._loop.run_until_complete(self._replay(facts["id"], recorded, kind, recorder))
-        if (found.get("divergence") or {}).pop("after", False) and not self._bare:
+        if (found.get("divergence") or {}).pop("after", False) and not self._bare and not self._debugged:
             again = self._with_lines(facts["id"], recorded, kind, recorder)
             (again.get("divergence") or {}).pop("after", None)
             return again
@@ -238,6 +252,9 @@ class TemporalEngine(Engine):
         known = inspect.signature(Replayer.__init__).parameters
         given = {key: value for key, value in self._settings.items() if key in known}
         runner = given.pop("workflow_runner", None) or SandboxedWorkflowRunner()
+        if self._debugged and hasattr(runner, "restrictions"):
+            passed = runner.restrictions.with_passthrough_modules(*PASSED)
+            runner = dataclasses.replace(runner, restrictions=passed)
         free = given.pop("unsandboxed_workflow_runner", None) or UnsandboxedWorkflowRunner()
         if not self._sandbox:
             runner = free

@@ -121,13 +121,13 @@ class Instance:
         if self._current.all_lines or walk.ends_here:
             self._current.recorder.lines.here()
         else:
-            sys.settrace(None)  # the SDK's threads begin with it where lines are counted so
+            self._current.recorder.lines.away()  # the SDK's threads begin with it where lines are counted so
         sys.set_coroutine_origin_tracking_depth(ORIGINS)
         try:
             return self._inner.activate(activation)
         finally:
             sys.set_coroutine_origin_tracking_depth(0)
-            sys.settrace(None)
+            self._current.recorder.lines.away()
 
     def _quietly(self, work: Callable[[], Any]) -> None:
         """What cannot be told must not change what the code does."""
