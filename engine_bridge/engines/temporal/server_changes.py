@@ -21,12 +21,14 @@ _VISIBLE_NS: Final = 5_000_000_000
 
 
 class _Mark(msgspec.Struct, array_like=True):
-    """Since when; which runs with which statuses the last answers held; the visible rows and when they were read."""
+    """Since when; which runs with which statuses the last answers held; the visible rows, when they were read, and
+    which they were."""
 
     at: int
     seen: dict[str, str]
     visible: int
     visible_at: int
+    shown: int = 0
 
 
 def since(lister: Lister, mark: bytes | None, visible: tuple[RunRef, ...], cancel: CancelToken) -> Changes:
@@ -41,13 +43,16 @@ def since(lister: Lister, mark: bytes | None, visible: tuple[RunRef, ...], cance
         )
     recent = _recent(lister, old.at - _SLACK_NS, cancel)
     fresh = [run for run in recent if old.seen.get(run.ref.run) != run.engine_status]
-    due = now_ns - old.visible_at >= _VISIBLE_NS
-    rows = lister.by_refs(visible, cancel) if visible and (fresh or due) else {}
-    looked = bool(rows) or (bool(visible) and (bool(fresh) or due))
+    shown = _crc(" ".join(ref.run for ref in visible))
+    due = now_ns - old.visible_at >= _VISIBLE_NS or shown != old.shown
+    looked = bool(visible) and (bool(fresh) or due)
+    rows = _look(lister, visible, cancel) if looked else {}
     print_ = _print(visible, rows) if looked else old.visible
     seen = {run.ref.run: run.engine_status for run in recent if _recently(run, now_ns)}
-    new_mark = _encoded(_Mark(now_ns, seen, print_, now_ns if looked else old.visible_at))
-    moved = bool(fresh) or (looked and old.visible != 0 and print_ != old.visible)
+    new_mark = _encoded(_Mark(now_ns, seen, print_, now_ns if looked else old.visible_at, shown))
+    # Rows that come into sight show what lists say; more is only known once they were looked at.
+    more = any(run.now and not run.status.closed for run in rows.values())
+    moved = bool(fresh) or (looked and (more if shown != old.shown else print_ != old.visible))
     if not moved:
         return Changes(mark=new_mark, moved=False)
     changed = {run.ref: run for run in fresh} | rows
@@ -58,6 +63,12 @@ def since(lister: Lister, mark: bytes | None, visible: tuple[RunRef, ...], cance
         new=sum(run.ref.run not in old.seen and (run.created_ns or 0) > old.at - _SLACK_NS for run in fresh),
         removed=tuple(ref for ref in visible if ref not in rows) if looked else (),
     )
+
+
+def _look(lister: Lister, visible: tuple[RunRef, ...], cancel: CancelToken) -> dict[RunRef, Run]:
+    """The visible rows as they are now, open ones with what they wait for."""
+    rows = lister.by_refs(visible, cancel)
+    return {run.ref: run for run in lister.opens.look(list(rows.values()), cancel)}
 
 
 def _recent(lister: Lister, at: int, cancel: CancelToken) -> list[Run]:
@@ -75,6 +86,10 @@ def _print(visible: tuple[RunRef, ...], rows: dict[RunRef, Run]) -> int:
     text = "\n".join(
         f"{ref.run} {rows[ref].engine_status} {rows[ref].now}" if ref in rows else "" for ref in visible
     )
+    return _crc(text)
+
+
+def _crc(text: str) -> int:
     return zlib.crc32(text.encode()) or 1
 
 

@@ -14,6 +14,7 @@ from engine_bridge.engines.temporal import server_rows as rows
 from engine_bridge.engines.temporal import visibility
 from engine_bridge.engines.temporal.client import Client
 from engine_bridge.engines.temporal.server_closings import Closings
+from engine_bridge.engines.temporal.server_opens import Opens
 from engine_bridge.engines.temporal.server_walk import MOST, Key, Place, Walk, key_of, listing
 from engine_bridge.engines.temporal.visibility import Visibility, joined
 from engine_bridge.engines.temporal.visibility_leaves import one_of, quoted, sendable
@@ -35,6 +36,7 @@ class Lister:
         self.client = client
         self.known = known
         self.closings = Closings(client)
+        self.opens = Opens(client)
         self._widths: dict[str, int] = {}
 
     def where(self, query: Node | None) -> Where:
@@ -112,7 +114,7 @@ class Lister:
     def runs(self, infos: Sequence[Any], cancel: CancelToken, *, errors: bool = False) -> list[Run]:
         """The runs of visibility's rows; with ``errors`` those of failed ones are read."""
         now_ns = self.client.now_ns()
-        found = [rows.run_of(info, now_ns) for info in infos]
+        found = [self.opens.told(rows.run_of(info, now_ns)) for info in infos]
         return self.closings.told(found, cancel) if errors else found
 
     def total(self, clause: str, cancel: CancelToken) -> int:

@@ -40,6 +40,19 @@ def test_a_retrying_activity_shows_its_attempt_failure_and_next_try(bridge: Brid
     assert step.failure is not None and step.failure.type == "LedgerLocked"
 
 
+def test_a_list_tells_what_the_open_runs_in_sight_wait_for(bridge: Bridge) -> None:
+    refs = tuple(newest(bridge, name).ref for name in ("export-stuck", "nobody-works"))
+    mark = bridge.changes(None, (), NEVER).mark
+    changed = bridge.changes(mark, refs, NEVER).changed
+    lines = {run.id: run.now for run in changed}
+    assert lines["nobody-works"] == "waiting for a worker: none polls task queue nobody"
+    assert lines["export-stuck"].startswith("waiting for activity export_ledger, attempt")
+    listed = bridge.runs(
+        parse("id == 'nobody-works'", bridge.fields(NEVER)), Sort(), None, "forward", 5, NEVER
+    )
+    assert [run.now for run in listed.items] == [lines["nobody-works"]], "lists keep what is known"
+
+
 def test_code_that_cannot_go_on_says_why(bridge: Bridge) -> None:
     found = waits(bridge, "release")
     assert "workflow task fails" in found.what and "KeyError" in found.what
