@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 import msgspec
@@ -32,6 +32,7 @@ from engine_bridge.replay.modules import Modules
 from engine_bridge.replay.project import candidates, chosen, new_project
 from widgets.actions.notes import Note
 from widgets.payload.background import Background
+from widgets.run.labels import tip
 from widgets.shell.label import label
 
 _SETTLE_MS: Final = 250
@@ -89,6 +90,7 @@ class ProjectDialog(QDialog):
         self.python.setAccessibleName("Interpreter")
         self.python.editTextChanged.connect(lambda _: self._show_ready())
         self.modules.setAccessibleName("Modules to import")
+        self.modules.setSpacing(2)
         self.modules.itemChanged.connect(lambda _: self._show_ready())
         self.how = label("", color="muted", size=11, wrap=True)
         self.modules_how = label("", color="muted", size=11, wrap=True)
@@ -170,7 +172,8 @@ class ProjectDialog(QDialog):
         self.modules.blockSignals(True)
         self.modules.clear()
         for name in _offered(found, before):
-            item = QListWidgetItem(plain(name, 200))
+            item = QListWidgetItem(plain(_beneath(name, found.project), 200))
+            item.setToolTip(tip(name))
             item.setData(Qt.ItemDataRole.UserRole, name)
             picked = name in (before.modules if before else found.project.modules if found.project else ())
             item.setCheckState(Qt.CheckState.Checked if picked else Qt.CheckState.Unchecked)
@@ -234,6 +237,14 @@ def _offered(found: Found, before: Project | None) -> list[str]:
     """Modules to choose from; those chosen before are among them."""
     names = list(found.modules.choices or found.modules.modules) if found.modules is not None else []
     return list(dict.fromkeys([*names, *(before.modules if before is not None else ())]))
+
+
+def _beneath(name: str, project: Project | None) -> str:
+    """A file's path below the project's code; a dotted name as it is."""
+    code = PurePath(project.code) if project is not None else PurePath()
+    folder = code.parent if code.suffix == ".py" else code
+    path = PurePath(name)
+    return str(path.relative_to(folder)) if path.is_absolute() and path.is_relative_to(folder) else name
 
 
 def _how(python: Interpreter) -> str:

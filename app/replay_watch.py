@@ -160,7 +160,5 @@ def words(files: Sequence[str]) -> str:
     """ "orders.py was changed after this replay"; "" for no file."""
     if not files:
         return ""
-    names = [Path(file).name for file in files]
-    more = len(names) - 2
-    some = " and ".join(names[:2]) if more <= 0 else f"{', '.join(names[:2])} and {more} more"
-    return f"{some} {'were' if len(names) > 1 else 'was'} changed after this replay"
+    more = f" and {len(files) - 1} more were" if len(files) > 1 else " was"
+    return f"{Path(files[0]).name}{more} changed after this replay"

@@ -34,19 +34,20 @@ def short(place: Place) -> str:
 def now_words(now: Now) -> str:
     """What a waiting run does: "waits at orders.py:122 in recv"."""
     at = f" at {short(now.at)}" if now.at.line else ""
+    what = now.what.removesuffix(f" (line {now.at.line})")  # said already
     match now.kind:
         case "sleeping":
             return f"sleeps{at}"
         case "child":
-            return f"waits{at} for its child: {now.what}" if now.what else f"waits{at} for its child"
+            return f"waits{at} for its child: {what}" if what else f"waits{at} for its child"
         case "step":
-            return f"is at work{at} in {now.what}"
+            return f"is at work{at} in {what}"
         case "queued":
             return "is queued: no line has run yet"
         case "nothing":
             return f"does nothing{at}"
         case _:
-            return f"waits{at} in {now.what}"
+            return f"waits{at} in {what}"
 
 
 def ending(end: End) -> Ending:
@@ -55,11 +56,13 @@ def ending(end: End) -> Ending:
     drift = f" · {len(end.drift)} drift{'s' if len(end.drift) != 1 else ''}" if end.drift else ""
     match end.outcome:
         case Outcome.SAME:
-            return Ending("completed", "completed", f"replayed {steps} to the recorded end{drift}")
+            title = f"replayed {steps} to the recorded end{drift}"
+            return Ending("completed", "completed", title, "\n".join(end.notes))
         case Outcome.STOPPED:
             now = f" · {now_words(end.now)}" if end.now is not None else ""
             at = end.now.at if end.now is not None else Place()
-            return Ending("clock", "waiting", f"replayed {steps}{now}{drift}", place=at)
+            title = f"replayed {steps}{now}{drift}"
+            return Ending("clock", "waiting", title, "\n".join(end.notes), place=at)
         case Outcome.DIVERGED:
             return _diverged(end, steps)
         case Outcome.BLOCKED:

@@ -191,7 +191,6 @@ class CodePane(CodeParts):
     def set_on_save(self, on: bool) -> None:
         """Shows whether every save replays again."""
         self.bar.set_on_save(on)
-        self.stale.set_on_save(on)
 
     def set_reveal(self, on: bool) -> None:
         """Shows or masks what looks like a secret."""

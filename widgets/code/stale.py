@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from widgets.run.labels import Glyph, Link, Text, tip
+from widgets.run.labels import Glyph, Link, Text
 from widgets.theme import theme
 
 
 class StaleBand(QWidget):
-    """Hidden while nothing is stale. ``asked`` carries "again", or "on_save" when that is toggled."""
+    """Hidden while nothing is stale. ``asked`` carries "again"."""
 
     asked = Signal(object)
 
@@ -21,16 +21,12 @@ class StaleBand(QWidget):
         self._words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.again = Link("Replay again")
         self.again.activated.connect(lambda: self.asked.emit("again"))
-        self.on_save = QCheckBox("on every save")
-        self.on_save.setToolTip(tip("Replay again whenever a file that is shown here is saved"))
-        self.on_save.clicked.connect(lambda: self.asked.emit("on_save"))
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 4, 10, 4)
         row.setSpacing(8)
         row.addWidget(Glyph("warning", "retrying", 14))
         row.addWidget(self._words, 1)
         row.addWidget(self.again)
-        row.addWidget(self.on_save)
         self.hide()
 
     @property
@@ -41,10 +37,6 @@ class StaleBand(QWidget):
         """What was changed; "" hides the band."""
         self._words.set_text(f"{words}." if words else "", doc)
         self.setVisible(bool(words))
-
-    def set_on_save(self, on: bool) -> None:
-        """Whether every save replays again."""
-        self.on_save.setChecked(on)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as p:
