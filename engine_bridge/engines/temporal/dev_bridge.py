@@ -145,8 +145,9 @@ class DevBridge(ServerBridge):
         return dev_facets.read(self._listed, query, buckets, cancel)
 
     def changes(self, mark: bytes | None, visible: tuple[RunRef, ...], cancel: CancelToken) -> Changes:
-        # While nobody writes to the file nothing can have changed in it.
-        stamp = zlib.crc32(repr(self._store.file.stamp()).encode()).to_bytes(4, "big")
+        # While nobody writes to the file nothing can have changed in it; but other rows may have come into sight.
+        shown = [ref.run for ref in visible]
+        stamp = zlib.crc32(repr((self._store.file.stamp(), shown)).encode()).to_bytes(4, "big")
         if mark is not None and mark[:4] == stamp:
             return Changes(mark=mark, moved=False)
         found = super().changes(None if mark is None else mark[4:], visible, cancel)

@@ -259,7 +259,9 @@ def _ns(stamp: Any) -> int:
 def _state(record: Any) -> Any:
     if record.cancel_requested:
         return _CANCEL
-    if record.started_event_id > 0:
+    if (
+        record.started_event_id
+    ):  # below 0 while the event is not written: attempts are written when they are over
         return _PAUSE if record.paused else _STARTED
     return _PAUSED if record.paused else _SCHEDULED
 

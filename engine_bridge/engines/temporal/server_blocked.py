@@ -157,11 +157,9 @@ def _state(one: PendingActivity) -> str:
         return f", which was paused {_OWN.sub('', one.note)}".rstrip() + said
     if (one.attempt or 1) > 1 or why is not None:
         return f", {_attempt(one)}{said}"
-    return (
-        f", at worker {one.worker}"
-        if one.state == "started" and one.worker
-        else ", which no worker has taken"
-    )
+    if one.state != "started":
+        return ", which no worker has taken"
+    return f", at worker {one.worker}" if one.worker else ", at a worker"
 
 
 def _hint(one: PendingActivity) -> str:

@@ -104,3 +104,19 @@ def test_pending_work_is_a_recorded_fact(live: DevBridge) -> None:
     step = steps["export_ledger"]
     assert step.status is StepStatus.RETRYING and step.max_attempts == 9 and (step.attempts or 0) > 1
     assert step.failure is not None and step.failure.type == "LedgerLocked"
+
+
+def test_an_activity_at_a_worker_is_told_so_in_lists_too(temporal_shop: Shop, live: DevBridge) -> None:
+    """Its start is no event before its end: only the run's state has it."""
+    id_ = f"bank-{time.time_ns()}"
+    ref = RunRef("workflow", id_, temporal_shop.worker.ask("start", "bank_transfer", id_, "b1"))
+    deadline = time.monotonic() + 60
+    told = ""
+    while "at worker" not in told and time.monotonic() < deadline:
+        block = live.run(ref, NEVER).blocked_on
+        told = "" if block is None else block.what
+    assert told == "activity await_bank, at worker shop-worker"
+    mark = live.changes(None, (), NEVER).mark
+    changed = live.changes(mark, (ref,), NEVER).changed
+    assert [run.now for run in changed if run.ref == ref] == [f"waiting for {told}"]
+    temporal_shop.worker.ask("terminate", id_)
