@@ -15,6 +15,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import UnsupportedError, UsageError
 from engine_bridge.replay.gate_report import Runner
 from engine_bridge.replay.model import Answer, Edit, End, Outcome, Question, ReplayInput, TraceStep
+from engine_bridge.replay.progress import left_words
 from engine_bridge.replay.protocol import (
     Answered,
     AnyMessage,
@@ -128,7 +129,7 @@ def _take(one: OneReplay, message: AnyMessage, token: CancelToken) -> None:
             engine=one.ready.spec.engine, guards=message.guards, lacks=message.lacks, **versions
         )
     elif isinstance(message, Progress):
-        token.progress_through(message.done, message.total, progress_words(message))
+        token.progress_through(message.done, message.total, left_words(message.left_s) or "replaying")
     elif isinstance(message, Debug):
         note(debug_words(message))
     elif isinstance(message, Busy) and message.stack:
@@ -136,15 +137,6 @@ def _take(one: OneReplay, message: AnyMessage, token: CancelToken) -> None:
         token.progress_through(0, None, f"the code stays at {at.file}:{at.line} for {message.seconds:.0f} s")
     elif isinstance(message, Log) and message.stream == "log":
         note(message.text.rstrip())
-
-
-def progress_words(message: Progress) -> str:
-    """What a bar says beside it."""
-    if message.left_s is None:
-        return "replaying"
-    left = message.left_s
-    words = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min"
-    return f"replaying, about {words} left"
 
 
 def debug_words(message: Debug) -> str:

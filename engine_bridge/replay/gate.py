@@ -20,6 +20,8 @@ from engine_bridge.replay.gate_batch import Batch, Case
 from engine_bridge.replay.gate_report import GateReport, Result, Runner
 from engine_bridge.replay.grouping import group
 from engine_bridge.replay.model import Outcome, Project, ReplayInput, RunnerSpec
+from engine_bridge.replay.progress import left_words, words
+from engine_bridge.replay.protocol import Progress
 from engine_bridge.replay.supervisor import Limits
 
 OnProgress = Callable[[int, int | None, str], None]
@@ -161,7 +163,7 @@ class _Gate:
         return _MOST if total is None else max(1, min(_MOST, -(-total // self._parallel)))
 
     def _replay(self, cases: list[Case]) -> None:
-        batch = Batch(self._job.spec, self._job.project, cases, self._job.limits, self._keep)
+        batch = Batch(self._job.spec, self._job.project, cases, self._job.limits, self._keep, self._long)
         with self._lock:
             self._open.add(batch)
         if not self._over():
@@ -184,6 +186,14 @@ class _Gate:
 
     def _progress(self) -> None:
         self._cancel.progress_through(len(self._results), self._job.total, "replayed")
+
+    def _long(self, progress: Progress) -> None:
+        """A run that takes long: of one alone, its own progress."""
+        if self._job.total == 1:
+            self._cancel.progress_through(progress.done, progress.total, left_words(progress.left_s))
+            return
+        text = f"replayed; one run is at {words(progress)}"
+        self._cancel.progress_through(len(self._results), self._job.total, text)
 
     def _stop(self) -> None:
         with self._lock:

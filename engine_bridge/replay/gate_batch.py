@@ -8,7 +8,7 @@ import msgspec
 
 from engine_bridge.replay.gate_report import Drifted, Result, Runner, result_of
 from engine_bridge.replay.model import Drift, End, Outcome, Place, Project, ReplayInput, RunnerSpec, TraceStep
-from engine_bridge.replay.protocol import AnyMessage, Begin, Busy, Ended, Hello, Loaded, Log, Step
+from engine_bridge.replay.protocol import AnyMessage, Begin, Busy, Ended, Hello, Loaded, Log, Progress, Step
 from engine_bridge.replay.supervisor import Limits, Replay
 
 _NEXT = (Outcome.CRASHED, Outcome.HUNG, Outcome.FAILED)
@@ -37,12 +37,14 @@ class Batch:
         cases: Sequence[Case],
         limits: Limits,
         on_result: Callable[[Result], None],
+        on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         self.left: list[Case] = []
         self.runner = Runner()
         self.unloadable = ("", "", "")
         self._spec = spec
         self._on_result = on_result
+        self._on_progress = on_progress
         self._cases = {case.input.run_id: case for case in cases}
         inputs = [case.input for case in cases]
         self._replay = Replay(spec, project, inputs, self._heard, record="places", limits=limits)
@@ -68,6 +70,8 @@ class Batch:
             self._stepped(message.step)
         elif isinstance(message, Ended):
             self._on_end(message.end)
+        elif isinstance(message, Progress):
+            self._on_progress(message)
         elif isinstance(message, Begin):
             self._begun, self._at = message.run_id, Place()
             self._steps.clear()

@@ -29,6 +29,7 @@ from engine_bridge.replay.runners.pictures import STEP_NODES, Painter, picture
 PROTOCOL = 1
 SWALLOWED = 2000  # gathered tasks may stop each for itself
 BLOCKED = 20  # told of one run; a loop may try for ever
+PROGRESS_S = 0.3  # between two words on how far it is
 _now, _cpu_ns = time.monotonic, time.process_time_ns
 
 
@@ -75,6 +76,8 @@ class Recorder:
         self._detail: tuple[int, int] | None = None
         self._marked: tuple[list[dict[str, Any]], bool] | None = None
         self._cpu = 0
+        self._began = self._progressed = 0.0
+        self.total = 0  # steps to come, where the engine does not tell its progress itself
         self._lock = threading.Lock()
 
     def attach(self, debugger: Debugger) -> None:
@@ -96,7 +99,9 @@ class Recorder:
         self.lines.reset()
         self.lines.open(self._wanted(0))
         self._cpu = _cpu_ns()
-        self.channel.send("begin", run_id=self.run_id)
+        self.total = item.get("steps", 0)
+        self._began = self._progressed = _now()
+        self.channel.send("begin", run_id=self.run_id, steps=self.total)
         self.enter()
 
     def _wanted(self, n: int) -> bool:
@@ -143,7 +148,18 @@ class Recorder:
                 tell = self.channel.hold if held else self.channel.send
                 tell("step", run_id=self.run_id, step=step)
         self.enter()
+        if self.total > n:
+            self.progress(n, self.total, n / self.total)
         return n
+
+    def progress(self, done: int, total: int, share: float) -> None:
+        """How far the replay is; ``share`` of the work, 0 to 1: later steps may cost more or less than earlier ones."""
+        now = _now()
+        if now - self._progressed < PROGRESS_S:
+            return
+        self._progressed = now
+        left = round((now - self._began) * (1 - share) / share, 1) if share > 0 else None
+        self.channel.send("progress", run_id=self.run_id, done=done, total=total, left_s=left)
 
     def stack(self, frame: Any = None) -> list[dict[str, Any]]:
         """The stack of the calling thread, innermost first, as the record asks for it."""
@@ -185,6 +201,11 @@ class Recorder:
         known = {"run_id": self.run_id, "steps": self.n, "blocked": self.blocked, "coverage": coverage}
         self.channel.send("end", run_id=self.run_id, end={**known, **values, **took})
         self.run_id = ""
+
+    def ask(self, run_id: str) -> None:
+        """Questions about a run begin."""
+        self.run_id, self.asking = run_id, True
+        self._began = self._progressed = _now()
 
     def answer(
         self, question: dict[str, Any], n: int, position: int, value: Any = None, error: str = ""
@@ -290,7 +311,7 @@ def work(
 
 def ask(engine: Engine, item: dict[str, Any], questions: list[dict[str, Any]], recorder: Recorder) -> None:
     """The questions about one run, which is over: whatever becomes of them, its end is told."""
-    recorder.run_id, recorder.asking = item["run_id"], True
+    recorder.ask(item["run_id"])
     Stop.made, Stop.first = 0, None
     recorder.enter()
     try:

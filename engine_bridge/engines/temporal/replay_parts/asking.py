@@ -7,6 +7,7 @@ from typing import Any
 
 from engine_bridge.engines.temporal.replay_parts.contents import SHOWN
 from engine_bridge.engines.temporal.replay_parts.ending import exception_words
+from engine_bridge.engines.temporal.replay_parts.walk import Walk
 from engine_bridge.replay.runners.channel import Stop
 from engine_bridge.replay.runners.failures import failure
 from engine_bridge.replay.runners.loop import Recorder
@@ -17,19 +18,20 @@ STACK_QUERY, STACK_OF = "__stack_trace", "Stack for <"
 
 
 class Asking:
-    """Some questions about one run. ``marks``: the last step and the position behind each workflow task."""
+    """Some questions about one run, whose first replay is ``walk``."""
 
-    def __init__(
-        self, questions: list[dict[str, Any]], recorder: Recorder, marks: dict[int, tuple[int, int]]
-    ) -> None:
+    def __init__(self, questions: list[dict[str, Any]], recorder: Recorder, walk: Walk) -> None:
         self._questions = questions
         self._recorder = recorder
-        self._marks = marks
+        self._recorded = walk.recorded
+        self._marks = walk.marks
         self._last: dict[int, tuple[Any, str]] = {}
         self._over = False
 
     def behind(self, instance: Any, activation: Any) -> None:
         """Asks all of them, of an instance of the SDK that has just answered a workflow task."""
+        done = activation.history_length
+        self._recorder.progress(done, len(self._recorded.raw), self._recorded.share(done))
         n, position = self._marks.get(
             activation.history_length, (self._recorder.n - 1, activation.history_length)
         )

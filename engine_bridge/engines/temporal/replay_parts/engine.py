@@ -143,6 +143,7 @@ class TemporalEngine(Engine):
                 "error": f"The code has no workflow {recorded.type}.",
                 "hint": f"It has: {known}.",
             }
+        recorder.total = 0  # events tell how far it is
         queue = recorded.start.task_queue.name
         self._current.since = time.monotonic()
         self._current.facts = {"namespace": facts.get("namespace", ""), "task_queue": queue}
@@ -162,7 +163,7 @@ class TemporalEngine(Engine):
             return
         lines = recorder.lines
         coverage, self._current.since = lines.coverage, time.monotonic()
-        self._current.asking = Asking(questions, recorder, walk.marks)
+        self._current.asking = Asking(questions, recorder, walk)
         try:
             self._loop.run_until_complete(self._played(workflow_id, walk.recorded, kind))
         finally:

@@ -82,6 +82,7 @@ class Walk:
         task = self.answers[-1].task
         self._told = len(self.answers[-1].asked)
         self._jobs = list(activation.jobs)
+        self.recorder.progress(started, len(self.recorded.raw), self.recorded.share(started))
         name = jobs_told(activation.jobs, self.commands)
         self._parked = self._parked or ([{**entry, "kind": "user"}] if entry else [])
         self._tell(
