@@ -15,7 +15,7 @@ from engine_bridge.history import History
 from engine_bridge.replay.model import Frame, Project, ReplayInput, RunnerSpec
 from engine_bridge.replay.probe import greet
 from engine_bridge.replay.process import Warm
-from engine_bridge.replay.protocol import AnyMessage, Busy, Bye, Ended, Hello, Lines, Loaded, Log, Step
+from engine_bridge.replay.protocol import AnyMessage, Begin, Busy, Bye, Ended, Hello, Lines, Loaded, Log, Step
 from engine_bridge.replay.supervisor import Replay
 from engine_bridge.replay.trace import Trace
 from widgets.code.source import CodeSource
@@ -52,12 +52,14 @@ class Recording:
 class ReplayDesk(QObject):
     """Starts and ends replays, and keeps what they recorded. GUI thread.
 
-    ``grew`` (a Recording), ``changed`` (its phase), ``logged`` ((Recording, logs)), ``ended``; ``lined`` (Recording, n)
-    comes when lines on the way to a step are in its trace, or could not be recorded. What arrives of a replay that
-    another one replaced is dropped. ``in_thread`` runs work that the application waits for at its end.
+    ``grew`` (a Recording), ``restarted`` (it has another trace), ``changed`` (its phase), ``logged`` ((Recording,
+    logs)), ``ended``; ``lined`` (Recording, n) comes when lines on the way to a step are in its trace, or could not be
+    recorded. What arrives of a replay that another one replaced is dropped. ``in_thread`` runs work that the
+    application waits for at its end.
     """
 
     grew = Signal(object)
+    restarted = Signal(object)
     changed = Signal(object)
     logged = Signal(object)
     ended = Signal(object)
@@ -201,12 +203,15 @@ class ReplayDesk(QObject):
     # -- what arrives -------------------------------------------------------------------------------------
 
     def _on_batch(self, batch: list[tuple[int, str, Recording, AnyMessage]]) -> None:
-        steps, logs = 0, []
+        steps, logs, anew = 0, [], False
         for number, kind, made, message in batch:
             if number != self._number and not (kind == "record" and made is self._recording):
                 continue
             if kind == "lines":
                 self._on_lines(made, message)
+            elif isinstance(message, Begin):
+                if made.trace.steps:
+                    made.trace, steps, anew = Trace(made.trace.run_id), 0, True
             elif isinstance(message, Step):
                 made.trace.add(message.step, made.history)
                 made.busy, steps = (), steps + 1
@@ -218,6 +223,8 @@ class ReplayDesk(QObject):
         if recording is not None and logs:
             recording.logs += logs
             self.logged.emit((recording, logs))
+        if recording is not None and anew:
+            self.restarted.emit(recording)
         if recording is not None and steps:
             self.grew.emit(recording)
 

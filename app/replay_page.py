@@ -59,6 +59,7 @@ class RunReplay(QObject):
         pane.step_opened.connect(self.elsewhere.open_step)
         pane.noticed.connect(self._page.context.notify)
         desk.grew.connect(self._on_grown)
+        desk.restarted.connect(self._on_restarted)
         desk.changed.connect(self._on_changed)
         desk.ended.connect(self._on_ended)
         desk.logged.connect(self._on_logged)
@@ -292,6 +293,10 @@ class RunReplay(QObject):
         elif recording is self._recording:
             self.pane.grew()
             self._on_changed(recording)
+
+    def _on_restarted(self, recording: Recording) -> None:
+        if recording is self._recording:
+            self._take(recording)
 
     def _arrived(self, recording: Recording) -> bool:
         """Whether a replay is at the playhead."""

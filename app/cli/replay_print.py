@@ -15,11 +15,13 @@ _TITLES = {
     Section.BLOCKED: "Blocked: the workflow's own code tried what only a step may do",
     Section.FAILED: "Not replayed: the code could not run them",
     Section.DRIFT: "Drift: the engine would pass it in silence",
+    Section.NOTED: "Noted: no alarm, but not looked into to the end",
     Section.WAITING: "What waiting runs wait on",
 }
 _HEADS = {
     Section.DIVERGED: ("  runs", "what", "where", "the history has", "the code has", "such as"),
     Section.DRIFT: ("  runs", "what", "where", "recorded", "replayed", "such as"),
+    Section.NOTED: ("  runs", "what", "where", "why", "such as"),
     Section.WAITING: ("  runs", "what", "where", "for", "such as"),
 }
 _TOLD = 12  # lines of a traceback

@@ -50,6 +50,7 @@ class Result(_Value, frozen=True):
     steps: int = 0
     divergence: Divergence | None = None
     drift: tuple[Drifted, ...] = ()
+    notes: tuple[str, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     now: Now | None = None
     at: Place = Place()
@@ -76,6 +77,7 @@ class Section(StrEnum):
     BLOCKED = "blocked"
     FAILED = "failed"  # failed, hung and crashed
     DRIFT = "drift"
+    NOTED = "noted"  # what the record does not decide, or could not be read: no alarm
     WAITING = "waiting"
 
 
@@ -172,7 +174,7 @@ def result_of(number: int, told: ReplayInput, end: End, at: Place, drift: tuple[
     return Result(
         number=number, run_id=end.run_id, type=told.type, outcome=end.outcome, version=told.version, steps=end.steps,
         divergence=end.divergence, drift=drift, blocked=end.blocked, now=end.now, at=at, error=mask_text(end.error),
-        hint=end.hint, took_ms=end.took_ms, name=told.name,
+        hint=end.hint, took_ms=end.took_ms, name=told.name, notes=tuple(mask_text(note) for note in end.notes),
     )  # fmt: skip
 
 
@@ -236,6 +238,7 @@ def _result(result: Result) -> dict[str, Any]:
             "message": diverged.message,
         },
         "drift": [_drift(drifted) for drifted in result.drift],
+        "notes": list(result.notes),
         "blocked": [{"what": one.what, "at": place_json(one.at)} for one in result.blocked],
         "now": now
         and {

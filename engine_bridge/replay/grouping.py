@@ -58,6 +58,8 @@ def findings(result: Result) -> Iterator[Finding]:
         yield Section.FAILED, result.outcome.value, result.at, "", result.error
     for drifted in result.drift:
         yield _drift(drifted)
+    for note in result.notes:
+        yield Section.NOTED, "note", Place(), "", note
     if result.now is not None and result.outcome is Outcome.STOPPED:
         yield Section.WAITING, result.now.kind, result.now.at, "", _awaited(result.now.kind, result.now.what)
 

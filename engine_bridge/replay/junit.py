@@ -93,8 +93,8 @@ def _case(result: Result, strict_drift: bool) -> ET.Element:
         ET.SubElement(case, "skipped", {"message": "cancelled"})
     elif strict_drift and result.drift:
         _add(case, "failure", "drift", "drift", "\n".join(drift_lines(result)))
-    elif result.drift:
-        ET.SubElement(case, "system-out").text = clean("\n".join(drift_lines(result)))
+    elif result.drift or result.notes:
+        ET.SubElement(case, "system-out").text = clean("\n".join([*drift_lines(result), *result.notes]))
     return case
 
 
@@ -133,7 +133,7 @@ def details(result: Result) -> list[str]:
         lines += [f"event: {event(result)}", f"line: {at}", f"kind: {diverged.kind}"]
         lines += [f"expected: {diverged.expected}", f"actual: {diverged.actual}", diverged.message]
     lines += [f"blocked: {one.what}{_at(one.at)}" for one in result.blocked]
-    return [line for line in (*lines, *drift_lines(result), result.error, result.hint) if line]
+    return [line for line in (*lines, *drift_lines(result), *result.notes, result.error, result.hint) if line]
 
 
 def drift_lines(result: Result) -> list[str]:

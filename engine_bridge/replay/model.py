@@ -139,7 +139,10 @@ class Outcome(StrEnum):
 
 
 class End(_Value, frozen=True):
-    """The end of one replay. ``coverage`` maps a file to hits per line; ``error`` is for FAILED, with ``hint``."""
+    """The end of one replay. ``coverage`` maps a file to hits per line; ``error`` is for FAILED, with ``hint``.
+
+    ``notes`` say what the record cannot decide, or this replay not do: no alarm.
+    """
 
     outcome: Outcome
     run_id: str = ""
@@ -147,6 +150,7 @@ class End(_Value, frozen=True):
     now: Now | None = None
     divergence: Divergence | None = None
     drift: tuple[Drift, ...] = ()
+    notes: tuple[str, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     coverage: dict[str, dict[str, int]] = {}
     took_ms: float = 0.0
@@ -181,7 +185,8 @@ class EditKind(_Value, frozen=True):
     """Something of a recorded history that can be changed, or added to it, before it is replayed.
 
     ``needs`` are the fields of Edit that the user gives: "name" (``names`` are known ones) and "value", whose first
-    value is ``value`` (JSON text: what is recorded). ``position`` and ``step_id`` go into the Edit as they are.
+    value is ``value`` (what is recorded): JSON text, or plain text where ``text``. ``position`` and ``step_id`` go into
+    the Edit as they are.
     """
 
     kind: str
@@ -190,6 +195,7 @@ class EditKind(_Value, frozen=True):
     needs: tuple[str, ...] = ("value",)
     names: tuple[str, ...] = ()
     value: str = ""
+    text: bool = False
     position: int | None = None
     step_id: str = ""
 

@@ -82,6 +82,8 @@ class Loaded(Message, frozen=True, tag="loaded", omit_defaults=True):
 
 
 class Begin(Message, frozen=True, tag="begin", omit_defaults=True):
+    """A run begins; told again when it begins anew: what was told of it before counts no more."""
+
     run_id: str
     steps: int = 0
 

@@ -16,6 +16,7 @@ TITLES: Final = {
     Section.BLOCKED: "Blocked",
     Section.FAILED: "Not replayed",
     Section.DRIFT: "Drift",
+    Section.NOTED: "Noted",
     Section.WAITING: "Waiting",
 }
 HEADS: Final = {
@@ -23,6 +24,7 @@ HEADS: Final = {
     Section.BLOCKED: ("runs", "what", "where", "the code", "workflow"),
     Section.FAILED: ("runs", "what", "where", "why", "workflow"),
     Section.DRIFT: ("runs", "what", "where", "recorded", "replayed", "workflow"),
+    Section.NOTED: ("runs", "what", "where", "why", "workflow"),
     Section.WAITING: ("runs", "what", "where", "for", "workflow"),
 }
 WIDTHS: Final = {
@@ -30,6 +32,7 @@ WIDTHS: Final = {
     Section.BLOCKED: (64, 110, 190, 420),
     Section.FAILED: (64, 110, 190, 420),
     Section.DRIFT: (64, 160, 190, 200, 200),
+    Section.NOTED: (64, 110, 190, 420),
     Section.WAITING: (64, 110, 190, 420),
 }
 NONE: Final = {
@@ -37,6 +40,7 @@ NONE: Final = {
     Section.BLOCKED: "No workflow's code tried what only a step may do.",
     Section.FAILED: "Every run could be replayed.",
     Section.DRIFT: "Nothing drifted: results, inputs and waits are as recorded.",
+    Section.NOTED: "The record decided everything that was compared.",
     Section.WAITING: "No run waits: all of them are at their end.",
 }
 _GLYPHS: Final = {
@@ -44,6 +48,7 @@ _GLYPHS: Final = {
     Section.BLOCKED: ("failed", "terminated"),
     Section.FAILED: ("retrying", "warning"),
     Section.DRIFT: ("retrying", "warning"),
+    Section.NOTED: ("waiting", "info"),
     Section.WAITING: ("waiting", "clock"),
 }
 OUTCOMES: Final = {

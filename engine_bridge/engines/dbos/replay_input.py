@@ -16,8 +16,8 @@ from engine_bridge.payloads import decode
 from engine_bridge.replay.model import ReplayInput, RunnerSpec
 
 _PARTS: Final = (
-    "scratch", "recorded", "alike", "walk", "parting", "sites", "turns", "drifts", "state", "calls", "compared",
-    "hooks", "ending", "engine",
+    "scratch", "recorded", "alike", "orders", "walk", "parting", "sites", "turns", "drifts", "state", "calls",
+    "compared", "hooks", "ending", "engine",
 )  # fmt: skip
 SPEC: Final = RunnerSpec(
     engine="dbos",

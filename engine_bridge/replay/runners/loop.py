@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 from engine_bridge.replay.runners.channel import Channel, Stop
@@ -57,6 +60,13 @@ class Engine:
             recorder.answer(question, 0, 0, error="Runs of this engine answer no queries.")
 
 
+class Nobody(io.TextIOBase):
+    """Reads what is printed, and forgets it."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 class Recorder:
     """Tells the parent where the code is. ``step`` is called at every boundary, in the thread of the user's code."""
 
@@ -69,6 +79,7 @@ class Recorder:
         self.run_id = ""
         self.n = 0
         self.cancelled = False
+        self.silent = False
         self.debugger: Debugger | None = None
         self.asking = False  # what the code tries while it is asked is no part of the replay
         self.since = 0.0  # when user code was last entered; 0 while it does not run
@@ -111,6 +122,24 @@ class Recorder:
     def detailed(self) -> bool:
         """Whether single lines of some step of this run are asked for."""
         return self._detail is not None
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """What runs in here is told to nobody and leaves nothing behind."""
+        kept = self.n, self.record, self.blocked, self._detail, self._marked
+        lines = self.lines.coverage, self.lines.last, self.lines.hits, self.lines.cut
+        self.record, self.blocked, self._detail, self.silent = "bare", [], None, True
+        self.lines.coverage, self.lines.hits = {}, None
+        Stop.made, Stop.first = 0, None
+        self.enter()
+        try:
+            with redirect_stdout(Nobody()), redirect_stderr(Nobody()):
+                yield
+        finally:
+            self.n, self.record, self.blocked, self._detail, self._marked = kept
+            self.lines.coverage, self.lines.last, self.lines.hits, self.lines.cut = lines
+            self.silent = False
+            self.enter()
 
     def enter(self) -> None:
         """User code runs from here on."""
@@ -184,7 +213,8 @@ class Recorder:
         if len(self.blocked) < BLOCKED and not self.asking:
             blocked = {"what": words, "at": self.place()}
             self.blocked.append(blocked)
-            self.channel.send("blocked", run_id=self.run_id, blocked=blocked)
+            if not self.silent:
+                self.channel.send("blocked", run_id=self.run_id, blocked=blocked)
         if self.run_id:
             raise Stop("blocked", what=words)
         raise PermissionError(f"Playhead's replay process may not do this: it {words}.")

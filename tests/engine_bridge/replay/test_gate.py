@@ -54,6 +54,12 @@ CODE = """
         return step("b")
 
 
+    def flow_notes(step):
+        step("a")
+        step("b")
+        return "not decided"
+
+
     def flow_raises(step):
         step("a")
         raise ValueError("order %d" % step("b"))
@@ -135,12 +141,20 @@ def test_parallel_and_serial_find_the_same(tmp_path: Path) -> None:
 
 def test_every_class_of_finding_has_its_own_groups(tmp_path: Path) -> None:
     waiting = [recorded("waits-1", [("a", 1)], closed=False)]
-    inputs = [*many("longer", 2), *many("writes", 2), *many("raises", 2), *many("drifts", 2), *waiting]
+    inputs = [
+        *many("longer", 2),
+        *many("writes", 2),
+        *many("raises", 2),
+        *many("drifts", 2),
+        *many("notes", 2),
+        *waiting,
+    ]
     report = gated(tmp_path, inputs)
     assert [group.section for group in report.groups] == list(Section)
     by_section = {group.section: group for group in report.groups}
     assert by_section[Section.BLOCKED].at.line == line_of("open(")
     assert by_section[Section.DRIFT].what == "result"
+    assert (by_section[Section.NOTED].actual, by_section[Section.NOTED].count) == ("not decided", 2)
     waits = by_section[Section.WAITING]
     assert (waits.what, waits.actual, waits.at.line) == ("step", "b", line_of('step("b")'))
 

@@ -99,7 +99,7 @@ def test_the_report_opens_at_its_gravest_section(view: GateView, place: Place, q
 def test_tabs_count_runs_and_an_empty_one_says_what_that_means(view: GateView, place: Place) -> None:
     view.show_report(made(place))
     titles = [view.panes.tabText(n) for n in range(view.panes.count())]
-    assert titles == ["Diverged  2", "Blocked  1", "Not replayed", "Drift  1", "Waiting  1", "All runs  5"]
+    assert titles == ["Diverged  2", "Blocked  1", "Not replayed", "Drift  1", "Noted", "Waiting  1", "All runs  5"]
     view.panes.show_pane(Section.FAILED)
     assert texts(view.runs) == [] and not view.below.isVisibleTo(view), "the table says that there is none"
     view.panes.show_pane(Section.DRIFT)

@@ -20,6 +20,16 @@ def alike(recorded: Any, replayed: Any) -> bool:
         return True
 
 
+def apart(recorded: Any, replayed: Any) -> int:
+    """About how many parts of two values differ."""
+    if isinstance(recorded, (list, tuple)) and isinstance(replayed, (list, tuple)):
+        pairs = zip(recorded, replayed, strict=False)
+        return abs(len(recorded) - len(replayed)) + sum(apart(one, other) for one, other in pairs)
+    if isinstance(recorded, dict) and isinstance(replayed, dict) and recorded.keys() == replayed.keys():
+        return sum(apart(value, replayed[key]) for key, value in recorded.items())
+    return int(not alike(recorded, replayed))
+
+
 def _same(a: Any, b: Any, depth: int) -> bool:
     if a is b or depth > _DEEP:
         return True

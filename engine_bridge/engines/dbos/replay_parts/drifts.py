@@ -9,7 +9,7 @@ from engine_bridge.engines.dbos.replay_parts.walk import Walk
 from engine_bridge.replay.runners.pictures import picture
 
 SLACK_S = 0.02
-LATE_S = 2.0
+LATE_S = 10.0
 LATE_PART = 0.05
 DRIFTS = 50
 _INTERNAL = "_dbos_"

@@ -6,7 +6,7 @@ import traceback
 import types
 from typing import Any
 
-from engine_bridge.engines.dbos.replay_parts.alike import alike, loads_inert
+from engine_bridge.engines.dbos.replay_parts.alike import alike, apart, loads_inert
 from engine_bridge.engines.dbos.replay_parts.parting import return_behind
 from engine_bridge.engines.dbos.replay_parts.state import State
 from engine_bridge.engines.dbos.replay_parts.walk import Walk
@@ -109,6 +109,7 @@ class Ending:
         except Exception:  # noqa: BLE001 - a class may not be made for it
             held, replayed = loads_inert(text), loads_inert(given)
         if not alike(held, replayed):
+            self.walk.apart = apart(held, replayed)
             self.walk.drifted(what, picture(held), picture(replayed))
 
 

@@ -12,6 +12,7 @@ KINDS = {
 }  # fmt: skip
 NOW = {"wait": "waiting", "child": "child", "sleep": "sleeping"}
 _LAST = 1 << 62
+_WRITTEN_MS = 100
 
 
 class Recorded:
@@ -103,6 +104,14 @@ class Recorded:
                 reached = reached if row["function_name"] == "DBOS.sleep" else time
             found[fid] = (time, number if written else fid, fid)
         return found
+
+    def gap(self, one: int, other: int) -> int:
+        """About how many milliseconds of the record speak against the other of two steps having gone on first.
+
+        A sleep is over at its time; all others go on some time after theirs, when they are written.
+        """
+        between = self.order(other)[0] - self.order(one)[0]
+        return max(0, between) + (_WRITTEN_MS if self.name(other) != "DBOS.sleep" else 0)
 
     def first_after(self, fid: int, name: str) -> int:
         """The first step of that name behind one, 0 when there is none."""

@@ -119,8 +119,9 @@ class Turns:
                 self._flying.pop(fid, None)
                 return
             call.fid = fid
-            first = fid not in self._flying or min(self._flying.values())[-1] == fid
+            first = fid not in self._flying or self._first() == fid
             if first and self._settled and not self._is_awaited():
+                self.walk.orders.note(fid, self._flying)
                 call.passed = True
                 return
         raise Wait
@@ -239,7 +240,7 @@ class Turns:
             self._release()
             return
         with self._lock:
-            turn = min(self._flying.values(), default=(0,))[-1]
+            turn = self._first()
             future = self._waiting.get(turn)
             late = [key for key, (_, held, context) in self._late.items() if context.function_id + 1 == held]
             awaited = self._is_awaited()
@@ -250,7 +251,13 @@ class Turns:
         if future is None and self._active == 0:
             future = self._rest()
         if future is not None and not future.done():
+            self.walk.orders.note(turn, self._flying)
             future.set_result(None)
+
+    def _first(self) -> int:
+        """Whose turn it is of those under way, 0 when there is none."""
+        flying = self._flying
+        return self.walk.orders.first(flying) if flying else 0
 
     def _rest(self) -> asyncio.Future[None] | None:
         """Nothing moves any more: an operation out of turn, else a timer, else the first that has no result."""
@@ -258,7 +265,8 @@ class Turns:
             waiting, parked, late = dict(self._waiting), dict(self._parked), dict(self._late)
         in_turn = [fid for fid in waiting if fid > 0 and fid not in parked]
         if in_turn:
-            return waiting[min(in_turn, key=self.walk.recorded.order)]
+            order = self.walk.recorded.order
+            return waiting[self.walk.orders.first({fid: order(fid) for fid in in_turn})]
         if late:
             return self._take(min(late, key=lambda key: late[key][1]))
         timer = self._timer()

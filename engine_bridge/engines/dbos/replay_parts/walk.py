@@ -7,6 +7,7 @@ import time
 from collections import deque
 from typing import Any
 
+from engine_bridge.engines.dbos.replay_parts.orders import Orders
 from engine_bridge.engines.dbos.replay_parts.recorded import KINDS, NOW, TIMED, Recorded
 from engine_bridge.replay.runners.channel import Stop
 from engine_bridge.replay.runners.loop import Recorder
@@ -20,8 +21,9 @@ class Walk:
     which thread of dbos comes first. Of several stops the one of the first step counts. Any thread.
     """
 
-    def __init__(self, recorded: Recorded, recorder: Recorder) -> None:
+    def __init__(self, recorded: Recorded, recorder: Recorder, orders: Orders) -> None:
         self.recorded = recorded
+        self.orders = orders
         self.id = recorded.id
         self.concurrent = False
         self.thread = 0
@@ -36,6 +38,7 @@ class Walk:
         self.error: BaseException | None = None
         self.done = threading.Event()
         self.last_place: dict[str, Any] = {}
+        self.apart = 0
         self._recorder = recorder
         self._fid = 0
         self._swallowed = 0
@@ -51,6 +54,7 @@ class Walk:
         """The code took a step id: it stands at the call."""
         with self._lock:
             self.places[fid] = site["place"]
+            self.orders.take(fid)
             self.newest = max(self.newest, fid)
             self.last_place = site["place"] or self.last_place
             self._sites[fid] = site

@@ -47,5 +47,6 @@ class Walk:
             return {"outcome": "diverged", "divergence": {**missing, "position": self.at}}
         return {
             "outcome": "same",
-            "drift": [{"what": "result", "replayed": picture(result)}] if result else [],
+            "drift": [{"what": "result", "replayed": picture(result)}] if isinstance(result, int) else [],
+            "notes": [result] if isinstance(result, str) else [],
         }

@@ -16,7 +16,7 @@ from engine_bridge.bridge import Bridge, load_engine
 from engine_bridge.cancel import CancelToken
 from engine_bridge.model import RunRef
 from engine_bridge.replay.model import End, LineHit, Place, Project, ReplayInput, TraceStep
-from engine_bridge.replay.protocol import AnyMessage, Bye, Ended, Lines, Log, Step
+from engine_bridge.replay.protocol import AnyMessage, Begin, Bye, Ended, Lines, Log, Step
 from engine_bridge.replay.supervisor import Limits, Replay
 
 APPS = Path(__file__).with_name("apps")
@@ -60,7 +60,10 @@ class All:
         return self.runs[run]
 
     def hear(self, message: AnyMessage) -> None:
-        if isinstance(message, Step):
+        if isinstance(message, Begin):
+            # Begun anew, what was told before counts no more.
+            self.runs[message.run_id] = Told()
+        elif isinstance(message, Step):
             self.runs.setdefault(message.run_id, Told()).steps.append(message.step)
         elif isinstance(message, Lines):
             self.runs.setdefault(message.run_id, Told()).lines[message.n] = message.hits
@@ -77,10 +80,10 @@ def text_at(place: Place) -> str:
     return Path(place.file).read_text("utf-8").splitlines()[place.line - 1].strip() if place.line else ""
 
 
-def execute(app: Path, *arguments: str, code: int = 0) -> None:
+def execute(app: Path, *arguments: str, code: int = 0, seconds: float = 120) -> None:
     """Has a real worker make histories."""
     command = [sys.executable, str(app), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
     assert done.returncode == code, done.stdout + done.stderr
 
 
@@ -102,7 +105,7 @@ def inputs_of(url: str | Path, runs: Iterable[str]) -> list[ReplayInput]:
 
 def replay(inputs: Sequence[ReplayInput], app: Path, **more: Any) -> All:
     """Replays runs in one process, to their end."""
-    options = more.pop("options", {})
+    options, seconds = more.pop("options", {}), more.pop("seconds", 90)
     project = Project(
         code=str(app), python=more.pop("python", sys.executable), modules=more.pop("modules", (str(app),)),
         paths=more.pop("paths", (str(app.parent),)), options=options,
@@ -112,7 +115,7 @@ def replay(inputs: Sequence[ReplayInput], app: Path, **more: Any) -> All:
 
     replay = Replay(SPEC, project, inputs, told.hear, limits=LIMITS, **more)
     replay.start()
-    assert replay.wait(90)
+    assert replay.wait(seconds)
     return told
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from engine_bridge.replay.model import Outcome
 from tests.engines.dbos.replay.conftest import SHAPES
-from tests.engines.dbos.replay.replays import APPS, All, Edits, execute, inputs_of, replay, text_at
+from tests.engines.dbos.replay.replays import All, Edits, inputs_of, replay, text_at
 
 STANDS = {
     "waits": ("waiting", "DBOS.recv", 'return DBOS.recv("go", timeout_seconds=3600)'),
@@ -159,16 +159,6 @@ def test_places_alone_for_the_gate(shapes_file: Path) -> None:
     assert told["steps"].end.outcome is Outcome.SAME
     assert told["waits"].at == 'return DBOS.recv("go", timeout_seconds=3600)'
     assert not any(frame.locals for step in told["steps"].steps for frame in step.stack)
-
-
-def test_branches_of_any_shape_go_on_in_the_order_of_the_record(tmp_path: Path) -> None:
-    """Gathered branches take the ids of their steps as they come: dbos does not record who came first."""
-    execute(APPS / "trees.py", str(tmp_path), "8")
-    with closing(sqlite3.connect(tmp_path / "trees.sqlite")) as connection:
-        runs = [row[0] for row in connection.execute("SELECT workflow_uuid FROM workflow_status")]
-    told = replay(inputs_of(tmp_path / "trees.sqlite", runs), APPS / "trees.py", record="places")
-    assert len(runs) > 20
-    assert not [(run, told[run].end) for run in runs if told[run].end.outcome is not Outcome.SAME]
 
 
 def test_code_that_swallows_every_stop_for_ever_ends_all_the_same(shapes_file: Path, tmp_path: Path) -> None:

@@ -445,6 +445,11 @@ async def as_completed() -> Any:
 
 
 @DBOS.workflow()
+async def races() -> Any:
+    return [await task for task in asyncio.as_completed([later("x", 0.06), later("y"), later("z", 0.03)])]
+
+
+@DBOS.workflow()
 async def gives_up() -> Any:
     try:
         await asyncio.wait_for(DBOS.recv_async("never", 3600), 0.1)
@@ -511,7 +516,7 @@ PENDING = ("waits", "asleep", "waits_for_child", "waits_in_child", "stuck", "stu
            "async_waits", "async_waits_for_child", "async_sleeps")  # fmt: skip
 CLOSED = ("inline_steps", "sleeps", "children", "failed_children", "first_of", "asks_dbos",
           "compensates", "sealed_error", "sealed_end", "declined", "transacts", "in_threads", "gathers", "branches",
-          "first_done", "as_completed", "gives_up", "async_children", "async_threads", "async_fails",
+          "first_done", "as_completed", "races", "gives_up", "async_children", "async_threads", "async_fails",
           "patched_async")  # fmt: skip
 
 

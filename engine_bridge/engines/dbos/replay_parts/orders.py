@@ -1,0 +1,180 @@
+"""Runner part: orders of concurrent results. Where the record leaves one open, others are tried until all comes out.
+
+dbos keeps when a result was written, not when the code went on with it: of results within the same moment either may
+have been first, and so may a sleep that ended then. A run that comes out otherwise in one order and as recorded in
+another has not changed.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+Before = frozenset[tuple[int, int]]
+OTHERS = 6
+BUDGET_S = 4.0  # of CPU
+SIGN_S = 1.0
+IDLE = 1000  # of a pair that changed nothing
+_SAME, _DRIFTED, _DIVERGED, _ELSE = range(4)
+SUSPECT = (_DRIFTED, _DIVERGED)
+
+
+class Orders:
+    """The order of one walk: that of the record, but for the pairs of which the second waits for the first.
+
+    ``decisions`` are steps that went on while others were ready too, with the next few of those; kept where ``keeps``.
+    """
+
+    def __init__(self, before: Before = frozenset(), *, keeps: bool = False) -> None:
+        self._behind: dict[int, set[int]] = {}
+        for first, second in before:
+            self._behind.setdefault(second, set()).add(first)
+        self._keeps = keeps
+        self.contended = False
+        self.decisions: list[tuple[int, tuple[int, ...]]] = []
+        self.sequence: list[int] = []
+        self.parted = 0
+        self._taken: dict[int, int] = {}
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether nothing counts but how far it comes."""
+        return self._keeps
+
+    def take(self, fid: int) -> None:
+        """The code took a step's id."""
+        if self._keeps:
+            self._taken[fid] = len(self.decisions)
+
+    def part(self, fid: int) -> None:
+        """The code asks for something else than what the record holds as this step."""
+        self.parted = min(self.parted or fid, fid)
+
+    @property
+    def open(self) -> list[tuple[int, tuple[int, ...]]]:
+        """The decisions that may be to blame."""
+        return self.decisions[: self._taken.get(self.parted, len(self.decisions))]
+
+    def first(self, flying: dict[int, tuple[int, int, int]]) -> int:
+        """Whose turn it is among steps with their places in the record."""
+        found = min(flying.values())[-1]
+        passed: set[int] = set()
+        while found in self._behind and found not in passed:
+            passed.add(found)
+            ahead = [fid for fid in self._behind[found] if fid in flying and fid not in passed]
+            if ahead:
+                found = min(ahead, key=flying.__getitem__)
+        return found
+
+    def note(self, turn: int, flying: dict[int, tuple[int, int, int]]) -> None:
+        """A step goes on."""
+        if len(flying) > 1:
+            self.contended = True
+        if self._keeps and turn > 0:
+            self.sequence.append(turn)
+            near = heapq.nsmallest(OTHERS + 1, flying.values())
+            others = tuple(fid for *_, fid in near if fid != turn)
+            if others:
+                self.decisions.append((turn, others))
+
+
+class Tried(NamedTuple):
+    """What came of one order: ``score`` falls with what is wrong, ``sign`` tells two ways of going wrong apart."""
+
+    before: Before
+    score: tuple[int, int]
+    sign: str
+    orders: Orders
+
+
+def score(values: dict[str, Any], come: int, apart: int) -> tuple[int, int]:
+    """How far from the record: 0 nothing is wrong, then drift (how much), then a divergence (how late)."""
+    if values["outcome"] == "diverged":
+        return _DIVERGED, -come
+    drift = [entry for entry in values.get("drift", ()) if entry["what"] != "unreadable"]
+    if values["outcome"] not in ("same", "stopped"):
+        return _ELSE, 0
+    return (_DRIFTED, len(drift) + apart) if drift else (_SAME, 0)
+
+
+class Search:
+    """Looks for an order in which a run comes out as recorded, the likeliest first.
+
+    ``attempt`` replays it in one; ``gap`` is about how many milliseconds of the record speak against the second of two
+    steps before the first; ``alive`` is called now and then; ``budget`` is in seconds of CPU.
+    """
+
+    def __init__(
+        self,
+        attempt: Callable[[Before], Tried],
+        gap: Callable[[int, int], int],
+        budget: float,
+        alive: Callable[[], None],
+    ) -> None:
+        self._attempt = attempt
+        self._gap = gap
+        self._alive = alive
+        self._until = time.process_time() + budget
+        self._told = time.monotonic()
+        self._number = 0
+        self._open: list[tuple[tuple[int, int], int, int, Tried, Iterator[tuple[int, int]]]] = []
+        self._seen: set[tuple[int, ...]] = set()
+        self._idle: set[tuple[int, int]] = set()
+        self._signs: set[str] = set()
+        self.decides = True
+        """Whether the best order gives what the code does: false where that depends on an order that nobody knows."""
+
+    def run(self) -> Tried:
+        """The best order found. Its score is 0 where the run comes out as recorded."""
+        best = self._add(frozenset())
+        while best.score[0] != _SAME:
+            if time.process_time() > self._until:
+                self.decides = best.score[0] != _DRIFTED or len(self._signs) == 1
+                break
+            found = self._next()
+            if found is None:
+                break
+            best = min(best, found, key=lambda tried: tried.score)
+        return best
+
+    def _add(self, before: Before) -> Tried:
+        if time.monotonic() - self._told > SIGN_S:
+            self._alive()
+            self._told = time.monotonic()
+        tried = self._attempt(before)
+        self._number += 1
+        if tried.score[0] == _DRIFTED:
+            self._signs.add(tried.sign)
+        sequence = tuple(tried.orders.sequence)
+        if sequence not in self._seen:
+            self._seen.add(sequence)
+            entry = (tried.score, len(before), self._number, tried, iter(self._flips(tried)))
+            heapq.heappush(self._open, entry)
+        return tried
+
+    def _next(self) -> Tried | None:
+        while self._open:
+            parent, flips = self._open[0][3:]
+            flip = next(flips, None)
+            if flip is not None:
+                tried = self._add(frozenset({*parent.before, flip}))
+                if tried.sign == parent.sign:
+                    self._idle.add(flip)
+                return tried
+            heapq.heappop(self._open)
+        return None
+
+    def _flips(self, tried: Tried) -> list[tuple[int, int]]:
+        """Pairs to try the other way round: close to the failure, close in the record, those without effect last."""
+        found: dict[tuple[int, int], float] = {}
+        decisions = tried.orders.open
+        for number, (turn, others) in enumerate(decisions):
+            late = len(decisions) - number if tried.score[0] == _DIVERGED else 0
+            for place, other in enumerate(others):
+                pair = other, turn
+                if pair not in tried.before and (turn, other) not in tried.before:
+                    cost = self._gap(turn, other) / 10 + 10 * late + place + IDLE * (pair in self._idle)
+                    found[pair] = min(cost, found.get(pair, cost))
+        return sorted(found, key=found.__getitem__)

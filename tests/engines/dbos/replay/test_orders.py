@@ -1,0 +1,117 @@
+"""What the record leaves open: results of the same moment, in an order that nobody wrote down. No alarm comes of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine_bridge.engines.dbos.replay_parts import orders
+from engine_bridge.engines.dbos.replay_parts.orders import Before, Orders, Search, Tried
+from engine_bridge.replay.model import Outcome, ReplayInput
+from tests.engines.dbos.replay.conftest import SHAPES
+from tests.engines.dbos.replay.replays import APPS, Edits, execute, inputs_of, replay
+
+TREES = APPS / "trees.py"
+
+
+def at_once(item: ReplayInput, *order: int) -> ReplayInput:
+    """The same record, had its steps ended in one millisecond and been written in this order."""
+    record = msgspec.json.decode(item.data)
+    rows = {row["function_id"]: row for row in record["tables"]["operation_outputs"]}
+    record["tables"]["operation_outputs"] = [rows[fid] for fid in order]
+    for row in rows.values():
+        row["completed_at_epoch_ms"] = max(r["completed_at_epoch_ms"] for r in rows.values())
+    return msgspec.structs.replace(item, data=msgspec.json.encode(record))
+
+
+def trees(folder: Path, count: int, seconds: float) -> dict[str, Any]:
+    """Alarms of so many random trees, which are executed first, all at the same time."""
+    execute(TREES, str(folder), str(count), seconds=seconds)
+    with closing(sqlite3.connect(folder / "trees.sqlite")) as connection:
+        runs = [row[0] for row in connection.execute("SELECT workflow_uuid FROM workflow_status")]
+    told = replay(inputs_of(folder / "trees.sqlite", runs), TREES, record="places", seconds=seconds)
+    assert len(runs) > 2 * count
+    ends = {run: told[run].end for run in runs}
+    return {r: e for r, e in ends.items() if e.outcome is not Outcome.SAME or e.drift or e.notes}
+
+
+def test_branches_of_any_shape_come_out_as_recorded(tmp_path: Path) -> None:
+    """Gathered branches take the ids of their steps as they come: dbos does not record who came first."""
+    assert trees(tmp_path, 40, 90) == {}
+
+
+@pytest.mark.long
+def test_branches_of_any_shape_under_load(tmp_path: Path) -> None:
+    assert trees(tmp_path, 400, 900) == {}
+
+
+def test_another_order_of_one_moment_is_found_and_told_from_the_start(shapes_file: Path) -> None:
+    (item,) = inputs_of(shapes_file, ["races"])
+    for order in ((1, 2, 3), (1, 3, 2), (3, 1, 2)):
+        told = replay([at_once(item, *order)], SHAPES)["races"]
+        assert told.end.outcome is Outcome.SAME and not told.end.drift and not told.end.notes
+        assert [(step.n, step.step_id) for step in told.steps] == [(0, "1"), (1, "2"), (2, "3")]
+
+
+def test_what_no_order_gives_is_told_all_the_same(shapes_file: Path, tmp_path: Path) -> None:
+    (item,) = inputs_of(shapes_file, ["races"])
+    edits = Edits(SHAPES, [at_once(item, 1, 2, 3)])
+    edits.add("drifted", "races", ("[await task for", "[(await task).upper() for"))
+    edits.add("diverged", "races", ('later("y")', 'called_otherwise("y")'))
+    told = edits.replay(tmp_path)
+    assert told["drifted"].drift == ["result"] and told["drifted"].end.outcome is Outcome.SAME
+    assert told["diverged"].end.outcome is Outcome.DIVERGED
+
+
+def tried(outcome: Callable[[list[int]], tuple[tuple[int, int], str]]) -> Callable[[Before], Tried]:
+    """An attempt of steps 1 to 4, of which all are ready at once; what comes of it depends on their order."""
+
+    def attempt(before: Before) -> Tried:
+        orders = Orders(before, keeps=True)
+        flying = {fid: (0, fid, fid) for fid in (1, 2, 3, 4)}
+        while flying:
+            turn = orders.first(flying)
+            orders.note(turn, flying)
+            del flying[turn]
+        return Tried(before, *outcome(orders.sequence), orders)
+
+    return attempt
+
+
+def search(outcome: Callable[[list[int]], tuple[tuple[int, int], str]], budget: float = 60) -> Search:
+    return Search(tried(outcome), lambda one, other: abs(one - other), budget, lambda: None)
+
+
+def test_every_order_can_be_found() -> None:
+    for wanted in ([4, 3, 2, 1], [2, 1, 4, 3], [3, 1, 4, 2]):
+        found = search(lambda seen, wanted=wanted: ((int(seen != wanted), 0), str(seen))).run()
+        assert found.orders.sequence == wanted
+
+
+def test_drift_that_depends_on_an_unknown_order_is_not_decided() -> None:
+    late = search(lambda seen: ((1, 1), str(seen)), budget=0)
+    late.run()
+    assert late.decides, "one order alone was tried"
+    same = search(lambda seen: ((1, 1), "always the same"))
+    same.run()
+    whole = search(lambda seen: ((1, 1), str(seen)))
+    whole.run()
+    assert same.decides and whole.decides, "all orders were tried, and none gives what is recorded"
+
+
+def test_a_search_that_ran_out_of_time_leaves_it_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter(range(1000))
+    monkeypatch.setattr(orders.time, "process_time", lambda: next(seconds))
+    varies = search(lambda seen: ((1, 1), str(seen)), budget=5)
+    varies.run()
+    same = search(lambda seen: ((1, 1), "always the same"), budget=5)
+    same.run()
+    parted = search(lambda seen: ((2, 0), str(seen)), budget=5)
+    parted.run()
+    assert not varies.decides and same.decides and parted.decides
