@@ -90,6 +90,7 @@ def _added(script: Script, position: int | None) -> Iterator[EditKind]:
         kind="cancel",
         title=f"Cancellation is requested{where}",
         doc="The reason, as plain text.",
+        text=True,
         position=position,
     )
 
@@ -121,7 +122,7 @@ def _ends(script: Script, thing: Thing) -> Iterator[EditKind]:
     names = dict.fromkeys(name for name in (kind, "ApplicationError") if name)
     yield EditKind(
         kind="failure", title=f"{begins} fails", doc="name: the type of the error; value: its message, as plain text.",
-        needs=_NAME, names=tuple(names), value=failure, position=first, step_id=str(first),
+        needs=_NAME, names=tuple(names), value=failure, text=True, position=first, step_id=str(first),
     )  # fmt: skip
     yield EditKind(kind="timeout", title=f"{begins} times out", needs=(), position=first, step_id=str(first))
 
