@@ -54,6 +54,10 @@ class Engine:
         """
         raise RuntimeError("a runner needs an engine")
 
+    def queries(self) -> dict[str, tuple[str, ...]]:
+        """Names of the queries that each workflow answers, once the modules are loaded."""
+        return {}
+
     def ask(self, item: dict[str, Any], questions: list[dict[str, Any]], recorder: Recorder) -> None:
         """Replays the run that was just told once more, and tells what its queries answer (Recorder.answer)."""
         for question in questions:
@@ -322,8 +326,9 @@ def work(
     workflows = engine.load(job, recorder)
     recorder.leave()
     recorder.channel.send(
-        "loaded", workflows=workflows, took_ms=round((time.perf_counter() - began) * 1000, 1)
-    )
+        "loaded", workflows=workflows, took_ms=round((time.perf_counter() - began) * 1000, 1),
+        queries=engine.queries(),
+    )  # fmt: skip
     if recorder.record == "full":
         recorder.lines.start()
     elif recorder.debugger is None:

@@ -130,6 +130,14 @@ class TemporalEngine(Engine):
         self._kinds = {name: kind for name, kind in known if name}
         self._dynamic = next((kind for name, kind in known if not name), None)
 
+    def queries(self) -> dict[str, tuple[str, ...]]:
+        from temporalio import workflow
+
+        known = {
+            name: workflow._Definition.must_from_class(kind).queries for name, kind in self._kinds.items()
+        }
+        return {name: tuple(sorted(filter(None, found))) for name, found in known.items()}
+
     def replay(self, item: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
         with open(item["input"], "rb") as file:
             header, _, data = file.read().partition(b"\n")
