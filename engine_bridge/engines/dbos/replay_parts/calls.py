@@ -41,8 +41,7 @@ class Calls:
             except Exception as error:
                 walk = self._state.walk
                 if walk is not None and walk.stop is None:
-                    note = f"cannot be loaded with this code: {type(error).__name__}: {error}"[:300]
-                    walk.drifted("unreadable", None, None, getattr(self._state.here, "fid", 0), note)
+                    walk.unread.append((getattr(self._state.here, "fid", 0), error))
                 raise
 
         return load
@@ -89,6 +88,7 @@ class Calls:
         if walk.stop is not None:
             raise walk.again()
         named.pop("fail_if_missing", None)
+        self._state.here.fid = int(walk.launch_of(workflow_id) or 0)
         found = original(database, workflow_id, **named)
         if type(found).__name__ != "NoResult":
             return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 import types
 from typing import Any
@@ -25,6 +26,21 @@ class Ending:
 
     def values(self) -> dict[str, Any]:
         """The fields of End."""
+        found = self._values()
+        if not self.walk.unread:
+            return found
+        fid, error = self.walk.unread[0]
+        what = f"What step {fid} ({self.walk.recorded.name(fid)}) recorded" if fid else "A recorded value"
+        words = f"{what} cannot be loaded here: {_in_words(error)}"
+        if found["outcome"] != "diverged":
+            note = f"{words[:500]}. The code was given that error instead, as DBOS would do."
+            # How it ended may come of that alone.
+            drift = [entry for entry in found.get("drift", ()) if "step_id" in entry]
+            return {**found, "drift": drift, "notes": [note]}
+        # Where the code went then tells nothing about the code.
+        return {"outcome": "failed", "error": words[:2000], "hint": _missing(error), "stack": _stack(error)}
+
+    def _values(self) -> dict[str, Any]:
         walk = self.walk
         stop = walk.stop or (walk.error if isinstance(walk.error, Stop) else None)
         blocked = self._state.recorder.blocked
@@ -67,9 +83,6 @@ class Ending:
         message = f"The code {verb} here ({actual}); the history goes on with {expected}."
         if not step:
             message = f"The code {verb} with {actual}; the run ended with {expected}."
-        unread = [entry for entry in self.walk.drift if entry["what"] == "unreadable"]
-        if unread and failure is not None:
-            message += f" The result of step {unread[-1].get('step_id')} {unread[-1]['note']}."
         values = {"kind": kind, "expected": expected, "actual": actual, "step_id": step, "at": at}
         return {"outcome": "diverged", "drift": self.walk.drift, "divergence": values | {"message": message}}
 
@@ -111,6 +124,19 @@ class Ending:
         if not alike(held, replayed):
             self.walk.apart = apart(held, replayed)
             self.walk.drifted(what, picture(held), picture(replayed))
+
+
+def _missing(error: Exception) -> str:
+    """What a value lacks that could not be loaded, and what to do about it."""
+    if isinstance(error, ImportError):
+        return (
+            f"This environment has no module {error.name}: choose the interpreter that the runs were made by."
+        )
+    if isinstance(error, AttributeError):
+        named = re.search(r"attribute '([\w.]+)'", str(error))
+        name = named[1] if named is not None else "such class"
+        return f"The code has no {name} any more: keep it under its name while runs hold one."
+    return "Python cannot make it again from what was pickled of it. DBOS itself would fail where it recovers this run."
 
 
 def _in_words(error: BaseException | None) -> str:

@@ -93,10 +93,9 @@ def score(values: dict[str, Any], come: int, apart: int) -> tuple[int, int]:
     """How far from the record: 0 nothing is wrong, then drift (how much), then a divergence (how late)."""
     if values["outcome"] == "diverged":
         return _DIVERGED, -come
-    drift = [entry for entry in values.get("drift", ()) if entry["what"] != "unreadable"]
     if values["outcome"] not in ("same", "stopped"):
         return _ELSE, 0
-    return (_DRIFTED, len(drift) + apart) if drift else (_SAME, 0)
+    return (_DRIFTED, len(values["drift"]) + apart) if values.get("drift") else (_SAME, 0)
 
 
 class Search:

@@ -39,6 +39,7 @@ class Walk:
         self.done = threading.Event()
         self.last_place: dict[str, Any] = {}
         self.apart = 0
+        self.unread: list[tuple[int, Exception]] = []
         self._recorder = recorder
         self._fid = 0
         self._swallowed = 0

@@ -138,12 +138,25 @@ def test_replays_are_the_same_each_time(shapes: All, shapes_file: Path) -> None:
         assert told == [(step.n, step.name, step.step_id) for step in shapes[run].steps]
 
 
-def test_an_error_that_cannot_be_loaded_is_told_as_dbos_would_meet_it(shapes: All) -> None:
+def test_an_error_that_cannot_be_loaded_is_named_and_is_no_divergence(
+    shapes: All, shapes_file: Path, tmp_path: Path
+) -> None:
     end = shapes[SEALED].end
-    assert end.outcome is Outcome.DIVERGED and end.divergence is not None
-    assert end.divergence.kind == "error" and end.divergence.expected == "add"
-    assert text_at(end.divergence.at) == "sealed()"
-    assert "The result of step 1 cannot be loaded with this code: TypeError" in end.divergence.message
+    assert end.outcome is Outcome.FAILED and end.divergence is None and not end.drift
+    assert end.error.startswith(
+        "What step 1 (sealed) recorded cannot be loaded here: TypeError: Sealed.__init__()"
+    )
+    assert end.hint.startswith("Python cannot make it again from what was pickled of it.")
+    # Its class has another name now; where the code goes on all the same, that is noted alone.
+    app = tmp_path / "shapes.py"
+    app.write_text(SHAPES.read_text("utf-8").replace("Declined", "Refused"), "utf-8")
+    told = replay(inputs_of(shapes_file, ["failed_children", "compensates"]), app)
+    end = told["failed_children"].end
+    assert end.outcome is Outcome.FAILED and "step 1 (failing_child)" in end.error, end
+    assert end.hint == "The code has no Declined any more: keep it under its name while runs hold one."
+    end = told["compensates"].end
+    assert end.outcome is Outcome.SAME and not end.drift, end
+    assert end.notes[0].startswith("What step 2 (flaky) recorded cannot be loaded here: AttributeError")
 
 
 def test_lines_of_one_step_with_what_changed(shapes_file: Path) -> None:
