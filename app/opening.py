@@ -99,7 +99,13 @@ def engine_of(target: str) -> tuple[Engine, str]:
     if folder:
         hint = "Nothing in it is a file that Playhead opens by folders. Choose a file. "
         raise UsageError(f"{plain(str(path))} is a folder.", hint + what_opens())
-    raise UsageError(f"{plain(path.name)} is no file that Playhead can open.", what_opens())
+    if not head:
+        raise UsageError(
+            f"{plain(path.name)} is empty: there is not a byte in it.", "Export or copy it again."
+        )
+    named = any(path.match(pattern) for engine in bridge.engines() for pattern in engine.file_patterns)
+    inside = "Its name would do, but what it holds is of no kind that is known. " if named else ""
+    raise UsageError(f"{plain(path.name)} is no file that Playhead can open.", inside + what_opens())
 
 
 def together(texts: list[str]) -> list[str]:
