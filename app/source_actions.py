@@ -77,8 +77,9 @@ class SourceActions:
     def _go_home(self, source: Source) -> None:
         """What a source has is known only now; nobody is taken away from what they went to meanwhile."""
         focus, opened = self._window.focus, Focus(page="runs", source=source.key)
+        only = source.info.only if source.info is not None else None
         if focus.current == opened:
-            focus.set(opened.with_(page=home(source)))
+            focus.set(opened.with_(page=home(source)) if only is None else opened.with_(page="run", run=only))
 
     def _remember(self, source: Source) -> None:
         window = self._window

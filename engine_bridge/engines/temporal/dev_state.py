@@ -259,9 +259,7 @@ def _ns(stamp: Any) -> int:
 def _state(record: Any) -> Any:
     if record.cancel_requested:
         return _CANCEL
-    if (
-        record.started_event_id
-    ):  # below 0 while the event is not written: attempts are written when they are over
+    if record.started_event_id:  # below 0 as long as the event is not written, which is to the attempt's end
         return _PAUSE if record.paused else _STARTED
     return _PAUSED if record.paused else _SCHEDULED
 

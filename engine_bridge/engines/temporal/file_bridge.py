@@ -24,16 +24,16 @@ from engine_bridge.bridge import (
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import codec, payloads, url
 from engine_bridge.engines.temporal.events_read import event_of
-from engine_bridge.engines.temporal.file_bridge_index import Index
+from engine_bridge.engines.temporal.file_bridge_index import Index, Stamp
 from engine_bridge.engines.temporal.file_bridge_related import related
 from engine_bridge.engines.temporal.file_bridge_search import Search
 from engine_bridge.engines.temporal.group_event import decode_event
 from engine_bridge.engines.temporal.group_payloads import gone, inlined, parse_key, raw_at
 from engine_bridge.engines.temporal.group_step import decode_step
 from engine_bridge.engines.temporal.what_if_bridge import WhatIf
-from engine_bridge.errors import CorruptError, PlayheadError
+from engine_bridge.errors import ConnectError, CorruptError, NotFoundError, PlayheadError
 from engine_bridge.format import plain
-from engine_bridge.history import Batch
+from engine_bridge.history import Batch, Restart
 from engine_bridge.model import Run, RunRef, Step
 from engine_bridge.query.ast import Node
 from engine_bridge.replay.model import ReplayInput, RunnerSpec
@@ -45,6 +45,7 @@ _CAPABILITIES: Final = frozenset(
         Capability.ANCHORS,
         Capability.FACETS,
         Capability.CHANGES,
+        Capability.TAIL,
         Capability.PAYLOADS,
         Capability.DECODE,
         Capability.FAILURES,
@@ -56,9 +57,9 @@ _CAPABILITIES: Final = frozenset(
 )
 _MISSING: Final = {
     Capability.ACTIONS.value: "an exported history is only a record: act on the server it came from",
-    Capability.TAIL.value: "an exported history does not grow",
 }
 _NAMESPACE: Final = "default"
+_LOOK_S: Final = 0.5
 ORDER: Final = (
     "Positions are event ids: the server numbers a run's events from 1 without gaps. "
     "Times are the server's clock; those of local activities are the worker's."
@@ -79,6 +80,7 @@ class FileBridge(WhatIf):
         self._opened = False
         self._index = Index(self._source)
         self._search = Search(self._index)
+        self._told: dict[RunRef, Stamp | None] = {}  # as which file each history was told
 
     def open(self, cancel: CancelToken) -> SourceInfo:
         self._index.read(cancel)
@@ -102,6 +104,7 @@ class FileBridge(WhatIf):
             capabilities=_CAPABILITIES,
             missing=_MISSING,
             notices=(*self._notices(), *codec.notices(self._codec)),
+            only=next(iter(runs)) if len(runs) == 1 and not self._index.folder else None,
         )
 
     def _title(self) -> str:
@@ -171,9 +174,9 @@ class FileBridge(WhatIf):
         stamps = {str(path): stamp for path, stamp in self._index.stamps().items()}
         now = msgspec.msgpack.encode(stamps, order="sorted")
         if mark is None or mark == now:
-            known = self._index.runs
-            return Changes(mark=now, moved=False, removed=tuple(ref for ref in visible if ref not in known))
-        self._index.read(cancel)
+            gone = tuple(ref for ref in visible if ref not in self._index.runs)
+            return Changes(mark=now, moved=bool(gone), removed=gone, reset=bool(gone))
+        self._read(cancel)
         before: dict[str, tuple[int, int]] = msgspec.msgpack.decode(mark, type=dict[str, tuple[int, int]])
         touched = [
             (run, str(path) not in before)
@@ -181,12 +184,14 @@ class FileBridge(WhatIf):
             if before.get(str(path)) != stamps.get(str(path))
         ]
         runs = self._index.runs
+        removed = tuple(ref for ref in visible if ref not in runs)
         return Changes(
             mark=now,
             moved=True,
             changed=tuple(run for run, _ in touched),
             new=sum(new for _, new in touched),
-            removed=tuple(ref for ref in visible if ref not in runs),
+            removed=removed,
+            reset=bool(removed and touched),  # other runs stand in the same files
         )
 
     def run(self, ref: RunRef, cancel: CancelToken) -> Run:
@@ -202,9 +207,26 @@ class FileBridge(WhatIf):
         story = self._index.story(ref)
         if story.run.bad:
             raise CorruptError(f"{plain(story.path.name)} cannot be read: {story.run.bad}")
+        self._told[ref] = self._index.stamp(ref)
         one, grouper = self._index.loaded(ref), self._index.grouper(ref)
         cancel.raise_if_cancelled()
         yield grouper.batch(story.run, total=len(one.heads), engine_now_ns=grouper.last_ns, notes=one.notes)
+
+    def tail(self, ref: RunRef, after: int, cancel: CancelToken) -> Iterator[Batch | Restart]:
+        """A file does not grow, but may be written anew. Raises NotFoundError when it holds another run then."""
+        while self._index.stamp(ref) == self._told.get(ref):
+            cancel.wait(_LOOK_S)
+            cancel.raise_if_cancelled()
+        self._read(cancel)
+        self._index.story(ref)
+        yield Restart("its file was written anew")
+
+    def _read(self, cancel: CancelToken) -> None:
+        """Reads what changed. Raises ConnectError while the only file of the source is not there."""
+        try:
+            self._index.read(cancel)
+        except NotFoundError as error:
+            raise ConnectError(error.message, "What is shown was read before.") from None
 
     def payload(self, key: str, offset: int, length: int, cancel: CancelToken) -> bytes:
         found = payloads.combined(payloads.payload(one) for one in self._raw(key))

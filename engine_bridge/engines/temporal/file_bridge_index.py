@@ -82,6 +82,10 @@ class Index:
             paths = histories_in(self.source.path) if self.source.path.is_dir() else [self.source.path]
         return {path: stamp for path in paths if (stamp := _stamp(path)) is not None}
 
+    def stamp(self, ref: RunRef) -> Stamp | None:
+        """What tells that the file of a run changed, None while there is none. Raises NotFoundError."""
+        return _stamp(self.story(ref).path)
+
     def read(self, cancel: CancelToken) -> None:
         """Reads what is new or has changed, and forgets what is gone.
 

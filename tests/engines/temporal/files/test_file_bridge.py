@@ -16,8 +16,8 @@ from engine_bridge.bridge import Sort, load_engine
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import url
 from engine_bridge.engines.temporal.file_bridge import FileBridge
-from engine_bridge.errors import CorruptError, NotFoundError, UsageError
-from engine_bridge.history import History
+from engine_bridge.errors import ConnectError, CorruptError, NotFoundError, UsageError
+from engine_bridge.history import History, Restart
 from engine_bridge.model import Run, RunRef, StepKind
 from tests.engines.temporal.files import histories as h
 
@@ -167,6 +167,25 @@ def test_files_that_come_change_and_go_are_noticed(opened: Opener, tmp_path: Pat
     (tmp_path / "kitchen.json").unlink()
     gone = bridge.changes(changed.mark, (PARENT,), NEVER)
     assert gone.removed == (PARENT,) and not runs(bridge)
+
+
+def test_a_file_that_is_written_anew_is_read_again_by_who_looks_at_its_run(
+    opened: Opener, tmp_path: Path
+) -> None:
+    file = tmp_path / "kitchen.json"
+    file.write_bytes(h.dialect("cli.json"))
+    bridge = opened(file)
+    info = bridge.open(NEVER)
+    assert info.only is not None and info.only.group == "kitchen"
+    assert [len(batch.event_records) for batch in bridge.history(info.only, NEVER)] == [62]
+    file.write_bytes(h.dumped(h.events()[:20]))
+    bridge.changes(None, (), NEVER)
+    assert next(iter(bridge.tail(info.only, 62, NEVER))) == Restart("its file was written anew")
+    file.unlink()
+    with pytest.raises(ConnectError, match=r"There is no file .*kitchen\.json"):
+        next(iter(bridge.tail(info.only, 20, NEVER)))
+    with pytest.raises(ConnectError, match="There is no file"):
+        bridge.changes(b"other", (), NEVER)
 
 
 def test_text_is_found_in_payloads_failures_and_names(opened: Opener, tmp_path: Path) -> None:
