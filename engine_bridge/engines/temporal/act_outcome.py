@@ -81,6 +81,8 @@ def _expected(case: Case, outcome: Outcome) -> float:
     before = case.before
     if case.item.staged.action == "batch":
         return act_traces.BATCH_S
+    if isinstance(before, ScheduleFacts):
+        return TAKE_S
     served = isinstance(before, RunFacts) and before.pollers != 0 and not before.paused
     return TAKE_S if outcome.pending and served else 0.0
 

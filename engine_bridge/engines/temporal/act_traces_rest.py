@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine_bridge.actions.model import Outcome
+from engine_bridge.actions.model import Outcome, Verdict
+from engine_bridge.engines.temporal import plan_options
 from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.act_trace import Trace, applied
 from engine_bridge.engines.temporal.actions_facts import STARTED, ScheduleFacts, pending
@@ -42,6 +43,31 @@ def set_going(trace: Trace) -> Outcome | None:
     if "pause" in one.state and not trace.item.staged.args.get("keep_paused"):
         return None
     return applied(f"the server took the request; the activity is {one.state}, attempt {one.attempt or 1}")
+
+
+def options_set(trace: Trace) -> Outcome | None:
+    """The server describes an activity with its options; whose request set them it does not tell."""
+    one, args = _activity(trace), trace.item.staged.args
+    wanted = plan_options.given(args)
+    if one is None or one.options is None:
+        return (
+            applied("the server took the request; the activity has ended since")
+            if trace.answer is not None
+            else None
+        )
+    if not wanted:
+        if trace.answer is None:
+            said = "Whether they are as the code set them is not told by the server."
+            return Outcome(verdict=Verdict.UNKNOWN, evidence=(said,))
+        return applied("the server took the request, and answered the options of the code")
+    after = plan_options.as_json(wanted)
+    if any(
+        plan_options.shown(plan_options.at(one.options, path))
+        != plan_options.shown(plan_options.at(after, path))
+        for path in wanted
+    ):
+        return None
+    return applied("the server lists the activity with these options", "it does not record who set them")
 
 
 def ended_activity(trace: Trace) -> Outcome | None:
@@ -100,6 +126,21 @@ def triggered(trace: Trace) -> Outcome | None:
     return applied(f"the schedule has started {facts.started} runs, {was} when it was planned")
 
 
+def backfilled(trace: Trace) -> Outcome | None:
+    """A schedule counts the runs that it started; those of a backfill may follow one another."""
+    facts = trace.now
+    if not isinstance(facts, ScheduleFacts) or trace.answer is None:
+        return None
+    was = next((int(p.value) for p in trace.item.preconditions if p.what == STARTED), 0)
+    wanted, begun = int(trace.item.staged.args.get("times") or 0), facts.started - was
+    told = f"the schedule has started {facts.started} runs, {was} when it was planned"
+    if begun >= wanted:
+        return applied("the server took the request", told)
+    return applied(
+        "the server took the request", told, pending=f"{begun} of {wanted} runs have been started so far"
+    )
+
+
 def batch(trace: Trace) -> Outcome | None:
     """The batch's id is the request's; the server counts what is done."""
     job = trace.signer.derived("batch")
@@ -110,11 +151,13 @@ def batch(trace: Trace) -> Outcome | None:
     done = f"{at.complete_operation_count} of {at.total_operation_count} done, {at.failure_operation_count} failed"
     if at.state == _RUNNING:
         return applied(f"batch {job} is running", pending=f"the batch is under way: {done}")
-    return applied(f"batch {job} is {'completed' if at.state == _COMPLETED else 'failed'}: {done}")
+    if at.state == _COMPLETED:
+        return applied(f"batch {job} is completed: {done}")
+    return applied(f"batch {job} was stopped, or has failed: {done} when it was last counted")
 
 
 def stopped(trace: Trace) -> Outcome | None:
     facts = trace.now
     if not isinstance(facts, SpaceFacts) or facts.state == "running" or trace.answer is None:
         return None
-    return applied(f"the batch is {facts.state}")
+    return applied(f"the batch is over; the server calls one that was stopped {facts.state}")

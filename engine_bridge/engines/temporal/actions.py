@@ -9,8 +9,10 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import (
     actions_facts,
     plan_activity,
+    plan_backfill,
     plan_batch,
     plan_message,
+    plan_options,
     plan_reset,
     plan_run,
     plan_schedule,
@@ -79,6 +81,14 @@ _ACTIVITY: Final = {
     "unpause_activity": _activity("Unpause an activity…", "running", "pause_activity"),
     "complete_activity": _activity("Complete an activity…", "completed"),
     "fail_activity": _activity("Fail an activity…", "failed"),
+    "update_options": Kind(
+        "Change an activity's options…",
+        plan_options.effect,
+        plan_options.plan,
+        plan_options.send,
+        plan_options.params,
+        glyph="settings",
+    ),
 }
 _SCHEDULE: Final = {
     "pause_schedule": Kind(
@@ -92,6 +102,10 @@ _SCHEDULE: Final = {
     "trigger_schedule": Kind(
         "Start a run now…", plan_schedule.effect, plan_schedule.trigger, plan_schedule.send,
         plan_schedule.trigger_params, bulk=False, glyph="signal",
+    ),
+    "backfill_schedule": Kind(
+        "Start the runs of a span of time…", plan_backfill.effect, plan_backfill.plan, plan_backfill.send,
+        plan_backfill.params, bulk=False, glyph="schedule",
     ),
 }  # fmt: skip
 _SPACE: Final = {

@@ -33,6 +33,7 @@ class PendingActivity(_Fact, frozen=True):
     heartbeat: dict[str, Any] | None = None
     worker: str = ""
     note: str = ""  # who paused it, and why
+    options: dict[str, Any] | None = None  # protobuf JSON (ActivityOptions), where the server tells them
 
 
 class PendingNexus(_Fact, frozen=True):

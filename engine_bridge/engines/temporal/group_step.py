@@ -177,6 +177,9 @@ def _planned(facts: _Facts) -> int | None:
 
 
 def _most(facts: _Facts) -> int | None:
+    pending = facts.record.pending
+    if isinstance(pending, PendingActivity):
+        return pending.max_attempts  # an operator may have changed what the code gave
     most = integer(mapping(facts.first.attributes.get("retryPolicy")).get("maximumAttempts"))
     return most if most else None
 

@@ -11,23 +11,24 @@ from engine_bridge.engines.temporal.plan_base import REASON, Draft, Look, Signer
 from engine_bridge.errors import UsageError
 from engine_bridge.format import plain
 
-_OVERLAPS: Final = {
+OVERLAPS: Final = {
     "as the schedule says": 0, "skip": 1, "buffer one": 2, "buffer all": 3, "cancel other": 4, "terminate other": 5,
     "allow all": 6,
 }  # fmt: skip
-_POLICY: Final = ("", "Skip", "BufferOne", "BufferAll", "CancelOther", "TerminateOther", "AllowAll")
+POLICY: Final = ("", "Skip", "BufferOne", "BufferAll", "CancelOther", "TerminateOther", "AllowAll")
 _DEFAULT: Final = "as the schedule says"
 _VERBS: Final = {"pause_schedule": "Pause", "resume_schedule": "Unpause"}
 
 
-def _facts(look: Look) -> ScheduleFacts:
+def facts_of(look: Look) -> ScheduleFacts:
+    """The schedule that is looked at."""
     if not isinstance(look.facts, ScheduleFacts):
         raise TypeError("not a schedule")
     return look.facts
 
 
 def effect(look: Look) -> tuple[str, str]:
-    facts, action = _facts(look), look.staged.action
+    facts, action = facts_of(look), look.staged.action
     noted = f": {plain(facts.notes, 200)}" if facts.notes else ""
     if action == "pause_schedule":
         return (
@@ -42,7 +43,7 @@ def effect(look: Look) -> tuple[str, str]:
 
 
 def toggle(look: Look) -> Draft:
-    facts, verb = _facts(look), _VERBS[look.staged.action]
+    facts, verb = facts_of(look), _VERBS[look.staged.action]
     pausing = verb == "Pause"
     back = "resume_schedule" if pausing else "pause_schedule"
     words = ("active", "paused")
@@ -75,21 +76,22 @@ def trigger_params(look: Look) -> tuple[Param, ...]:
             type=ParamType.CHOICE,
             required=False,
             default=_DEFAULT,
-            choices=tuple(_OVERLAPS),
+            choices=tuple(OVERLAPS),
             doc=doc,
         ),
     )
 
 
-def _overlap(look: Look) -> int:
-    chosen = arguments.text(look.args, "overlap") or _DEFAULT
-    if chosen not in _OVERLAPS:
-        raise UsageError(f"Nothing is called {plain(chosen, 60)}.", f"Known: {', '.join(_OVERLAPS)}.")
-    return _OVERLAPS[chosen]
+def overlap(look: Look, default: str = _DEFAULT) -> int:
+    """The number of the chosen overlap policy. Raises UsageError."""
+    chosen = arguments.text(look.args, "overlap") or default
+    if chosen not in OVERLAPS:
+        raise UsageError(f"Nothing is called {plain(chosen, 60)}.", f"Known: {', '.join(OVERLAPS)}.")
+    return OVERLAPS[chosen]
 
 
 def trigger(look: Look) -> Draft:
-    facts, policy = _facts(look), _POLICY[_overlap(look)]
+    facts, policy = facts_of(look), POLICY[overlap(look)]
     return Draft(
         title=f"Start a run of the schedule {plain(facts.id, 120)} now",
         send=send,
@@ -117,13 +119,13 @@ def send(look: Look, signer: Signer) -> tuple[str, Any]:
 
     action = look.staged.action
     if action == "trigger_schedule":
-        overlap: Any = _overlap(look)
-        patch = SchedulePatch(trigger_immediately=TriggerImmediatelyRequest(overlap_policy=overlap))
+        policy: Any = overlap(look)
+        patch = SchedulePatch(trigger_immediately=TriggerImmediatelyRequest(overlap_policy=policy))
     else:
         patch = SchedulePatch(**{_VERBS[action].lower(): signer.text})  # type: ignore[arg-type]  # two text fields
     return "patch_schedule", PatchScheduleRequest(
         namespace=look.namespace,
-        schedule_id=_facts(look).id,
+        schedule_id=facts_of(look).id,
         patch=patch,
         identity=signer.identity,
         request_id=signer.id,

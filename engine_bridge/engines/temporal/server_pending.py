@@ -54,6 +54,7 @@ def _activity(one: Any) -> PendingActivity:
         heartbeat=_json(one, "heartbeat_details"),
         worker=one.last_worker_identity,
         note=note,
+        options=_json(one, "activity_options"),
     )
 
 

@@ -20,7 +20,7 @@ from tests.engines.temporal.shop import Shop
 __all__ = ["bridge", "shop", "temporal_shop"]
 
 
-_ORDERS: Final = 6
+_ORDERS: Final = 7
 
 
 @pytest.fixture(scope="session")

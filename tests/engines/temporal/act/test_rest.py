@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from engine_bridge.actions import confirm
 from engine_bridge.actions.model import PlanItem, Target, Verdict
-from engine_bridge.model import Status, StepStatus
+from engine_bridge.cancel import CancelToken
+from engine_bridge.model import Status, Step, StepStatus
 from tests.engines.temporal.act.acting import Operator, plan_of
 from tests.engines.temporal.local import NAMESPACE
 from tests.engines.temporal.server.conftest import NEVER
@@ -84,6 +87,40 @@ def test_an_activity_is_failed_by_hand(operator: Operator) -> None:
     assert event.failure is not None and "the bank is gone" in event.failure.message
 
 
+def test_options_of_an_activity_are_changed_and_given_back(operator: Operator) -> None:
+    run = stuck(operator)
+    docs = {param.name: param.doc for param in operator.specs(run)["update_options"].params}
+    assert (
+        "Now 9." in docs["attempts"]
+        and "Now 10s." in docs["start_to_close"]
+        and "Now none." in docs["schedule_to_start"]
+    )
+    assert "Give the options" in operator.plan(run, "update_options").refused
+    assert "already" in operator.plan(run, "update_options", attempts=9).refused
+    assert "no duration" in operator.plan(run, "update_options", heartbeat="soon").refused
+    item = operator.plan(run, "update_options", attempts=20, start_to_close="1m30s", coefficient="2.5")
+    told = [(change.what, change.before, change.after) for change in item.changes]
+    assert ("attempts at most", "9", "20") in told and ("one attempt may take", "10s", "90s") in told
+    assert (
+        "--retry-maximum-attempts 20" in item.copy_as["CLI"]
+        and "retryPolicy.maximumAttempts" in item.calls[0]
+    )
+    receipt = operator.execute(item)
+    assert receipt.outcome.verdict is Verdict.APPLIED, receipt.outcome.evidence
+    assert _step(operator, run).max_attempts == 20
+    assert operator.look(item, receipt.request_id).verdict is Verdict.APPLIED
+    assert operator.execute(undone(operator, item)).outcome.verdict is Verdict.APPLIED
+    assert _step(operator, run).max_attempts == 9
+    assert operator.look(item).verdict is Verdict.NOT_APPLIED
+    operator.act(run, "update_options", attempts=30)
+    assert operator.act(run, "update_options", restore=True).outcome.verdict is Verdict.APPLIED
+    assert _step(operator, run).max_attempts == 9
+
+
+def _step(operator: Operator, run: Target) -> Step:
+    return next(s for s in operator.history(run).all_steps() if s.name == "export_ledger")
+
+
 def test_one_like_another_starts_with_the_same_input(operator: Operator) -> None:
     run = operator.start("bank_transfer", tenant="globex")
     item = operator.plan(run, "start_like")
@@ -125,6 +162,49 @@ def test_a_schedule_is_paused_triggered_and_resumed(operator: Operator, schedule
     triggered = operator.act(schedule, "trigger_schedule", overlap="allow all")
     assert triggered.outcome.verdict is Verdict.APPLIED, triggered.outcome.evidence
     assert operator.execute(undone(operator, item)).outcome.verdict is Verdict.APPLIED
+
+
+def test_a_schedule_starts_the_runs_of_a_span_of_time(operator: Operator) -> None:
+    operator.shop.worker.ask("schedule", "acted-backfill", True)
+    schedule = Target(kind="schedules", id="acted-backfill")
+    assert (
+        "no time"
+        in operator.plan(schedule, "backfill_schedule", **{"from": "then", "until": "today"}).refused
+    )
+    asked = {"from": "2026-01-01", "until": "2026-04-05"}
+    nothing = operator.plan(schedule, "backfill_schedule", **{**asked, "until": "2026-01-01T00:00:01Z"})
+    assert "No time of the schedule lies between" in nothing.refused
+    item = operator.plan(schedule, "backfill_schedule", **asked)
+    assert not item.refused, item.refused
+    count = int(item.staged.args["times"])
+    assert 3 <= count <= 4 and item.changes[0].after == str(count) and item.new_run
+    assert "--start-time 2026-01-01T00:00:00" in item.copy_as["CLI"]
+    receipt = operator.execute(item)
+    assert receipt.outcome.verdict is Verdict.APPLIED
+    operator.until(lambda: "started" in operator.plan(schedule, "trigger_schedule").changes[0].what)
+    operator.until(lambda: operator.plan(schedule, "trigger_schedule").changes[0].before == str(count))
+
+
+def test_a_batch_tells_how_far_it_is_and_is_stopped(operator: Operator) -> None:
+    runs = [operator.start("send_invoice", tenant="batched-slowly", queue="nobody") for _ in range(40)]
+    asked = {"query": "tenant = 'batched-slowly'", "operation": "cancel", "rate": 1}
+    operator.until(lambda: "40 runs" in operator.plan(SPACE, "batch", **asked).title)
+    item = operator.plan(SPACE, "batch", **asked)
+    told: list[str] = []
+    token = CancelToken(lambda done, total, text: told.append(text))
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(operator.execution.run, item, token)
+        operator.until(lambda: any("of 40 done" in text for text in told), 60)
+        job = next(
+            b for b in operator.bridge.resources("batch operations", NEVER) if b.cells["state"] == "running"
+        )
+        batch = Target(kind="batch operations", id=job.id)
+        stopped = operator.act(batch, "stop_batch")
+        assert stopped.outcome.verdict is Verdict.APPLIED, stopped.outcome.evidence
+        receipt = running.result(60)
+    assert receipt.outcome.verdict is Verdict.APPLIED and "was stopped" in receipt.outcome.evidence[0]
+    assert "It is" in operator.specs(batch)["stop_batch"].disabled
+    assert 0 < sum(bool(operator.run(run).extra.get("cancel_requested")) for run in runs) < len(runs)
 
 
 def test_a_batch_hits_what_matches_and_tells_how_far_it_is(operator: Operator) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from engine_bridge.actions.model import Danger, Target, Verdict, new_request_id
 from engine_bridge.errors import RejectedError
-from engine_bridge.model import RunRef, Status
+from engine_bridge.model import RunRef, Status, StepKind, StepStatus
 from tests.engines.temporal.act.acting import REASON, Operator
 from tests.engines.temporal.server.conftest import NEVER, newest
 
@@ -113,6 +113,48 @@ def test_a_reset_shows_what_it_keeps_applies_and_does_again(operator: Operator) 
     [failed] = operator.events(new, "WorkflowTaskFailed")
     assert failed.position == item.staged.args["event"]
     assert operator.look(item, receipt.request_id).new_ref == receipt.outcome.new_ref
+
+
+def begun_after(operator: Operator, run: Target, position: int) -> set[str]:
+    """What a run's history shows to have begun after an event, as the plan of a reset words it."""
+    kinds = {StepKind.STEP: "activity", StepKind.CHILD: "child", StepKind.LOCAL: "local activity"}
+    history = operator.history(run)
+    steps = (step for step in history.all_steps() if int(step.id) > position and step.kind in kinds)
+    return {f"{kinds[s.kind]} {s.name if s.kind is not StepKind.LOCAL else ''}".strip() for s in steps}
+
+
+def test_the_server_does_what_a_reset_was_said_to_do(operator: Operator) -> None:
+    run, item = reset_one(operator)
+    point = item.staged.args["event"]
+    before = operator.history(run).all_events()
+    new = Target(kind="run", id=run.id, ref=operator.execute(item).outcome.new_ref)
+    operator.until(lambda: operator.events(new, "TimerStarted"))
+    after = operator.history(new).all_events()
+    told = [(e.name, e.time_ns, e.attributes) for e in before[: point - 1]]
+    assert [(e.name, e.time_ns, e.attributes) for e in after[: point - 1]] == told
+    assert after[point - 1].name == "WorkflowTaskFailed"
+    applied = [f"signal {e.step_name}" for e in after[point:] if e.name == "WorkflowExecutionSignaled"]
+    assert applied == [c.what for c in item.changes if c.after == "applied again"]
+    again = {c.what for c in item.changes if c.after in ("executed again", "started again")} - {"timers"}
+    assert begun_after(operator, new, point) == again
+
+
+def test_what_was_under_way_at_the_point_of_a_reset_is_done_again_as_was_said(operator: Operator) -> None:
+    run = operator.start("two_at_once")
+    operator.until(lambda: len(operator.events(run, "WorkflowTaskCompleted")) == 2)
+    point = operator.events(run, "WorkflowTaskCompleted")[1].position
+    operator.until(
+        lambda: operator.act(run, "complete_activity", result='"paid"').outcome.verdict is Verdict.APPLIED
+    )
+    operator.until(lambda: operator.run(run).status is Status.COMPLETED)
+    item = operator.plan(run, "reset", event=point)
+    assert any("1 activities that began before that point" in one for one in item.warnings)
+    new = Target(kind="run", id=run.id, ref=operator.execute(item).outcome.new_ref)
+    operator.until(lambda: any(a.status is StepStatus.RUNNING for a in operator.history(new).all_steps()))
+    steps = {
+        step.name: step.status for step in operator.history(new).all_steps() if step.kind is StepKind.STEP
+    }
+    assert steps == {"validate_order": StepStatus.COMPLETED, "await_bank": StepStatus.RUNNING}
 
 
 def test_a_reset_that_was_overtaken_is_not_sent(operator: Operator) -> None:

@@ -212,8 +212,17 @@ class BankTransfer:
         return done
 
 
+@workflow.defn(name="two_at_once")
+class TwoAtOnce:
+    @workflow.run
+    async def run(self, order: str) -> str:
+        checked = workflow.execute_activity(validate_order, order, start_to_close_timeout=SHORT)
+        paid = workflow.execute_activity(await_bank, order, start_to_close_timeout=timedelta(hours=1))
+        return " ".join(await asyncio.gather(checked, paid))
+
+
 WORKFLOWS = [
     FulfilOrder, FraudCheck, ImportCatalog, NightlyExport, SendInvoice, ResearchAgent, NewRelease, ManySteps,
-    SlowRefund, BankTransfer,
+    SlowRefund, BankTransfer, TwoAtOnce,
 ]  # fmt: skip
 ACTIVITIES = [validate_order, charge_card, export_ledger, reserve_stock, await_bank]
