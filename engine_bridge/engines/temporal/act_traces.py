@@ -57,10 +57,12 @@ _TRACES: Final[dict[str, Callable[[Trace], Outcome | None]]] = {
     "reset_activity": rest.set_going,
     "complete_activity": rest.ended_activity,
     "fail_activity": rest.ended_activity,
+    "update_options": rest.options_set,
     "start_like": rest.started,
     "pause_schedule": rest.noted,
     "resume_schedule": rest.noted,
     "trigger_schedule": rest.triggered,
+    "backfill_schedule": rest.backfilled,
     "batch": rest.batch,
     "stop_batch": rest.stopped,
 }

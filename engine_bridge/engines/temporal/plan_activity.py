@@ -21,7 +21,7 @@ _WORDS: Final = {
     "fail_activity": "Fail",
 }
 _NO_ATTEMPT: Final = "No attempt is under way, and the server takes a failure for one only"
-_NO_EVENT: Final = (
+NO_EVENT: Final = (
     "The history does not show this: only Playhead's journal does, and the activity while it is pending."
 )
 
@@ -166,7 +166,7 @@ def plan(look: Look) -> Draft:
         cli=_cli(look, one),
         inverse=inverse,
         irreversible="" if back else _IRREVERSIBLE[action],
-        side_effects=() if ended else (_NO_EVENT,),
+        side_effects=() if ended else (NO_EVENT,),
         warnings=_warnings(action, one),
         params=params(look),
     )
