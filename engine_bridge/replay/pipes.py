@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Final
 
 import msgspec
@@ -17,6 +18,8 @@ from engine_bridge.replay.protocol import AnyMessage, Log, decoder
 
 _CHUNK: Final = 1 << 16
 _GATHER_S: Final = 0.02
+_HEAD: Final = 8
+_ROOM: Final = 1 << 20
 
 Process = subprocess.Popen[bytes]
 
@@ -44,6 +47,20 @@ def read_messages(stream: IO[bytes], longest: int, put: Callable[[AnyMessage], N
             put(decoder.decode(line))
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             return f"it sent what is no message ({error})"
+
+
+def read_left(path: Path, put: Callable[[AnyMessage], None]) -> None:
+    """Messages that a process held when it died (runners/channel.py): their length, then a line each."""
+    try:
+        with path.open("rb") as file:
+            end = int.from_bytes(file.read(_HEAD), "little")
+            data = file.read(max(0, min(end, _ROOM) - _HEAD))
+    except OSError:
+        return
+    for line in data.split(b"\n"):
+        with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+            if line:
+                put(decoder.decode(line))
 
 
 def read_output(stream: IO[bytes], room: int, put: Callable[[AnyMessage], None]) -> None:

@@ -18,7 +18,16 @@ from engine_bridge.errors import PlayheadError, UsageError
 from engine_bridge.replay.compose import compose
 from engine_bridge.replay.environment import scrubbed
 from engine_bridge.replay.model import RunnerSpec
-from engine_bridge.replay.pipes import Gone, Process, ended, kill, read_messages, read_output, reaped
+from engine_bridge.replay.pipes import (
+    Gone,
+    Process,
+    ended,
+    kill,
+    read_left,
+    read_messages,
+    read_output,
+    reaped,
+)
 from engine_bridge.replay.protocol import LONGEST, AnyMessage, Command, Job, encoder
 from engine_bridge.replay.scratch import Scratch
 
@@ -26,6 +35,7 @@ KEPT_OUTPUT: Final = 256 << 10
 """Bytes of what user code prints that are kept; the rest is counted."""
 
 STACKS: Final = "stacks.txt"
+HELD: Final = "held"
 _CHUNK: Final = 1 << 16
 _GATHER_S: Final = 0.02
 _LET_GO_S: Final = 1.0
@@ -129,6 +139,7 @@ class RunnerProcess:
             if reason:
                 kill(process)
             code = reaped(process)
+            read_left(self.scratch / HELD, self.inbox.put)
             # What it printed last may say why.
             output.join(_LET_GO_S)
             self.inbox.put(Gone(code, reason))

@@ -258,6 +258,8 @@ class _Attempt:
         if isinstance(message, Begin):
             self._running, self._steps = message.run_id, 0
         elif isinstance(message, Step):
+            if message.run_id == self._running and message.step.n < self._steps:
+                return  # a process that died between two of its writes left it twice
             self._steps = message.step.n + 1
         elif isinstance(message, Log):
             self._printed = (self._printed + message.text)[-_PRINTED:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import sys
 import threading
@@ -12,6 +13,9 @@ from typing import Any
 # Kept here: user code may replace these in their modules (gevent, freezegun).
 _read, _write, _exit, _clock_of_writes = os.read, os.write, os._exit, time.monotonic
 HELD_S = 0.05
+HELD_FILE = "held"  # a file of the scratch folder, which outlives the process
+HELD_ROOM = 1 << 20
+HELD_HEAD = 8  # bytes of its length
 PARENT_GONE = 3
 LONGEST = 3 << 20  # characters of a message, of four bytes each at most; the parent takes 16 MiB
 
@@ -38,24 +42,60 @@ class Channel:
         sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
         self._lock = threading.Lock()
         self._held: list[bytes] = []
+        self._kept: Any = None
+        self._end = HELD_HEAD
         self._written = 0.0
+        self.holds = True
         self._rest = b""
+
+    def keep_in(self, folder: str) -> None:
+        """Makes the memory in which messages are held: shared with a file, so that a crash does not take them along."""
+        path = os.path.join(folder, HELD_FILE)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.ftruncate(descriptor, HELD_ROOM)
+            self._kept = mmap.mmap(descriptor, HELD_ROOM)
+        except (OSError, ValueError):
+            self._kept = None
+        finally:
+            os.close(descriptor)
 
     def hold(self, kind: str, **values: Any) -> None:
         """One message that goes with the next that is sent, in one write: for many within a few milliseconds."""
-        if _clock_of_writes() - self._written > HELD_S:
+        if _clock_of_writes() - self._written > HELD_S or self._kept is None or not self.holds:
             self.send(kind, **values)
             return
         line = self._line(kind, values)
         with self._lock:
-            self._held.append(line)
+            end = self._end + len(line)
+            if end <= HELD_ROOM:
+                self._kept[self._end : end] = line
+                self._kept[:HELD_HEAD] = end.to_bytes(HELD_HEAD, "little")
+                self._end = end
+                self._held.append(line)
+                return
+        self._send(line)
+
+    def flush(self) -> None:
+        """Sends what is held for too long."""
+        if self._held and _clock_of_writes() - self._written > HELD_S:
+            self._send(b"")
+
+    def eager(self) -> None:
+        """The next message is not held."""
+        self._written = 0.0
 
     def send(self, kind: str, **values: Any) -> None:
         """One message; the parent's end means ours."""
-        line = self._line(kind, values)
+        self._send(self._line(kind, values))
+
+    def _send(self, line: bytes) -> None:
         with self._lock:
             view = memoryview(b"".join((*self._held, line)))
             self._held.clear()
+            if self._end > HELD_HEAD:
+                self._end = HELD_HEAD
+                self._kept[:HELD_HEAD] = HELD_HEAD.to_bytes(HELD_HEAD, "little")
             self._written = _clock_of_writes()
             try:
                 while view:

@@ -88,6 +88,7 @@ def watch(recorder: Any, busy_after: float) -> None:
     """Tells the parent, from a thread of its own, when user code does not come back."""
     while True:
         _sleep(LOOK_S)
+        recorder.channel.flush()
         since = recorder.since
         if since and _clock() - since > busy_after:
             frame = _busy_frame(recorder)

@@ -100,6 +100,7 @@ class Recorder:
         debugger.start()
         self.debugger = debugger
         self.lines.yield_to_debugger()
+        self.channel.holds = False
         self.channel.send("debug", port=debugger.port, debugpy=debugger.words)
         debugger.wait()
         self.channel.send("debug", port=debugger.port, debugpy=debugger.words, attached=True)
@@ -117,6 +118,7 @@ class Recorder:
         self.total = item.get("steps", 0)
         self._began = self._progressed = _now()
         self.channel.send("begin", run_id=self.run_id, steps=self.total)
+        self.channel.eager()
         self.enter()
 
     def _wanted(self, n: int) -> bool:
@@ -160,7 +162,9 @@ class Recorder:
         self.lines.open(self._wanted(self.n + 1))
 
     def step(self, name: str, *, held: bool = False, **values: Any) -> int:
-        """One boundary; its number. ``values`` are fields of TraceStep; ``held`` sends it with the next message."""
+        """One boundary; its number. ``values`` are fields of TraceStep; ``held`` sends it with the next message,
+        at the latest when the watch looks; a crash does not take it along.
+        """
         if self.cancelled:
             raise Stop("cancelled")
         if Stop.made > SWALLOWED and Stop.first is not None:
@@ -255,6 +259,7 @@ def serve(engine: Engine) -> None:
     channel = Channel()
     scratch = sys.argv[1]
     stacks = leave_stacks(scratch)
+    channel.keep_in(scratch)
     debug = _debug_socket(channel)
     guards, lacks = deny_all(scratch)
     if debug is None:

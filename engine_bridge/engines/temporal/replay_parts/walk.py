@@ -96,9 +96,7 @@ class Walk:
         )
 
     def _tell(self, name: str, **values: Any) -> None:
-        # What comes before the code goes on is sent at once, lest a crash takes it along; the rest with what follows.
-        full = self.recorder.record == "full"
-        self.recorder.step(name, held=not full or values["kind"] != TASK, **values)
+        self.recorder.step(name, held=True, **values)
 
     def reach(self, command: Any, site: dict[str, Any]) -> None:
         """The code gives a command, which is filled in after this."""

@@ -10,7 +10,7 @@ from engine_bridge.replay.model import Outcome
 from engine_bridge.replay.supervisor import Limits
 from tests.engines.dbos.replay.replays import All, text_at
 from tests.engines.temporal.replay import replays
-from tests.engines.temporal.replay.replays import APPS, input_of, posing, replay
+from tests.engines.temporal.replay.replays import APPS, edited_order, input_of, posing, replay
 
 EFFECTS = {
     "connects": ("uses the network", 'socket.create_connection(("127.0.0.1", 9))'),
@@ -72,3 +72,11 @@ def test_a_crash_keeps_what_was_recorded_and_the_next_run_goes_on() -> None:
     assert told["crashes"].end.outcome is Outcome.CRASHED
     assert [step.name for step in told["crashes"].steps] == ["start"]
     assert told["exits"].end.outcome is Outcome.FAILED
+
+
+def test_a_crash_leaves_the_steps_that_were_not_sent_yet(tmp_path: Path) -> None:
+    app = edited_order(tmp_path, ('self.status = "charged"', "import os; os._exit(7)"))
+    told = replay([input_of("order")], app, options={"sandbox": False})["order"]
+    assert told.end.outcome is Outcome.CRASHED and "code 7" in told.end.error
+    assert told.steps[-1].name == "charge_card completed"
+    assert [step.n for step in told.steps] == list(range(18))
