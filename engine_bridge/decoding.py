@@ -78,7 +78,7 @@ class Overlay:
         return _replaced(ref, head=found.data)
 
     def failure(self, failure: Failure) -> Failure:
-        """A failure with the messages and stacks that were hidden."""
+        """A failure with the messages and stacks that were hidden; what was decoded has no ``raw`` any more."""
         causes = tuple(self.failure(cause) for cause in failure.causes)
         found = self.of(failure.raw)
         if found is None or found.data is None:
@@ -86,13 +86,14 @@ class Overlay:
         inside = failures.failure(found.data, found.encoding)
         return _replaced(
             failure,
+            raw=None,
             message=inside.message or failure.message,
             stack=inside.stack or failure.stack,
             causes=causes,
         )
 
     def event(self, event: Event) -> Event:
-        if not any(ref.encoded for ref in event.payloads) and not _hides(event.failure):
+        if not any(ref.encoded for ref in event.payloads) and not hides(event.failure):
             return event
         failure = event.failure and self.failure(event.failure)
         return _replaced(event, payloads=tuple(map(self.ref, event.payloads)), failure=failure)
@@ -103,9 +104,9 @@ class Overlay:
             for name in ("input", "output", "error")
             if (ref := getattr(step, name)) is not None and ref.encoded
         }
-        if _hides(step.failure) and step.failure is not None:
+        if hides(step.failure) and step.failure is not None:
             changes["failure"] = self.failure(step.failure)
-        if any(_hides(attempt.failure) for attempt in step.attempt_list):
+        if any(hides(attempt.failure) for attempt in step.attempt_list):
             changes["attempt_list"] = tuple(map(self._attempt, step.attempt_list))
         return _replaced(step, **changes) if changes else step
 
@@ -116,7 +117,7 @@ class Overlay:
 
     def run(self, run: Run) -> Run:
         """A run with its failure, and with what its error line says of it."""
-        if run.failure is None or not _hides(run.failure):
+        if run.failure is None or not hides(run.failure):
             return run
         failure = self.failure(run.failure)
         error, now = run.error, run.now
@@ -127,19 +128,18 @@ class Overlay:
         return _replaced(run, failure=failure, error=error, now=now)
 
 
-def settled(overlay: Overlay, decode: Callable[[tuple[str, ...]], Sequence[Decoding]]) -> bool:
-    """Decodes all that is missing, in this thread, until a call decodes nothing; whether anything was decoded."""
-    some = False
+def settled(overlay: Overlay, decode: Callable[[tuple[str, ...]], Sequence[Decoding]]) -> Decoding | None:
+    """Decodes all that is missing, in this thread, until a call decodes nothing; what that call then said."""
     while keys := overlay.take():
         answers = decode(keys)
         overlay.put(keys, answers)
         if all(one.data is None for one in answers):
-            break
-        some = True
-    return some
+            return answers[0]
+    return None
 
 
-def _hides(failure: Failure | None) -> bool:
+def hides(failure: Failure | None) -> bool:
+    """Whether messages of a failure, or of its causes, are hidden."""
     return failure is not None and any(one.raw is not None and one.raw.encoded for one in _chain(failure))
 
 

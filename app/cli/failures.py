@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
 from app.cli.options import filter_option, json_option, limit_option, query_of, reveal_option, source_argument
 from app.cli.output import Printer, json_line, line, table
 from app.cli.session import call, opened
+from app.opening import Opened
 from engine_bridge import format as fmt
-from engine_bridge.bridge import FailureRow, Page
+from engine_bridge.bridge import Capability, FailureRow, Page
 from engine_bridge.payloads import reason
 
 
@@ -34,6 +36,7 @@ def failures(source: str, filter_text: str, search: str, limit: int, as_json: bo
             cursor = page.after
             if cursor is None:
                 break
+        rows = decoded(place, rows)
     if as_json:
         for row in rows:
             json_line(_json(row, printer))
@@ -41,6 +44,19 @@ def failures(source: str, filter_text: str, search: str, limit: int, as_json: bo
         table(("time", "workflow", "run", "step", "error"), [_cells(row, printer) for row in rows])
     else:
         line("No failures.")
+
+
+def decoded(place: Opened, rows: list[FailureRow]) -> list[FailureRow]:
+    """The rows with what their failures hide, where the source can decode it."""
+    if Capability.DECODE not in place.info.capabilities:
+        return rows
+    from engine_bridge.decoding import Overlay, settled
+
+    overlay = Overlay(most=len(rows) * 50)
+    for row in rows:
+        overlay.failure(row.failure)
+    settled(overlay, lambda keys: call(place, "decode_payloads", keys))
+    return [msgspec.structs.replace(row, failure=overlay.failure(row.failure)) for row in rows]
 
 
 def _json(row: FailureRow, printer: Printer) -> dict[str, object]:

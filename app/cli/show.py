@@ -62,8 +62,10 @@ def decode_hidden(place: Opened, history: History) -> None:
     for look in (history.all_events, history.all_steps):
         look()
     run = history.run and overlay.run(history.run)
-    if settled(overlay, lambda keys: call(place, "decode_payloads", keys)):
-        history.run = run and overlay.run(run)
+    failed = settled(overlay, lambda keys: call(place, "decode_payloads", keys))
+    history.run = run and overlay.run(run)
+    if failed is not None:
+        history.notes += (f"Encoded payloads are shown as they are stored. {failed.error} {failed.hint}",)
 
 
 def document(

@@ -11,14 +11,16 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from engine_bridge.payloads import json_view, pickle_view
+from engine_bridge.payloads import json_view, pickle_view, protobuf_view
 from engine_bridge.payloads.limits import DEFAULT, Limits
 from engine_bridge.payloads.render import pretty
 from engine_bridge.payloads.tree import hidden
 
-Format = Literal["json", "pickle", "text", "binary"]
+Format = Literal["json", "pickle", "text", "binary", "protobuf"]
 
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/\s]*={0,2}\s*")
+# What was encrypted or compressed is never guessed at: chance would make a pickle or a text of it.
+_HIDDEN: Final = ("encrypt", "zlib", "gzip", "snappy", "zstd", "compress", "deflate")
 _TYPE_KEYS: Final = re.compile(r'"py/(?:object|type|function|class|repr|reduce/?)"\s*:\s*"([^"\\]{1,200})"')
 
 
@@ -60,10 +62,14 @@ def decode(data: bytes, encoding: str | None = None, limits: Limits = DEFAULT) -
 
 def _kind(encoding: str | None) -> str:
     name = (encoding or "").lower()
-    if "json" in name or "jackson" in name:
+    if ("json" in name and "encrypt" not in name) or "jackson" in name:
         return "json"
     if "pickle" in name:
         return "pickle"
+    if any(word in name for word in _HIDDEN):
+        return "binary"
+    if name in ("binary/null", "binary/protobuf"):
+        return name.removeprefix("binary/")
     return "text" if name in ("text", "utf-8", "utf8", "plain", "text/plain", "text/traceback") else ""
 
 
@@ -163,6 +169,23 @@ def _binary(data: bytes, encoding: str | None, limits: Limits) -> Decoded:
     return Decoded("binary", None, hex_dump(part), (), len(part) < len(data), None, encoding, len(data))
 
 
+def _null(data: bytes, encoding: str | None, limits: Limits) -> Decoded:
+    """The engine's own nothing; bytes that stand there all the same are shown."""
+    if data:
+        return _binary(data, encoding, limits)
+    return Decoded("json", None, "null", (), False, None, encoding, 0)
+
+
+def _protobuf(data: bytes, encoding: str | None, limits: Limits) -> Decoded:
+    if len(data) > limits.max_bytes:
+        return _binary(data, encoding, limits)
+    seen = protobuf_view.view(data, limits)
+    if seen.error:
+        return Decoded("protobuf", None, "", (), False, seen.error, encoding, len(data))
+    text = pretty(seen.tree, limits.max_text)
+    return Decoded("protobuf", seen.tree, text, (), seen.truncated, None, encoding, len(data))
+
+
 def hex_dump(data: bytes) -> str:
     """Offset, sixteen bytes in hex, and their ASCII, a line each."""
     return "\n".join(_hex_line(at, data[at : at + 16]) for at in range(0, len(data), 16))
@@ -177,4 +200,7 @@ _READERS: Final[dict[str, Callable[[bytes, str | None, Limits], Decoded]]] = {
     "json": _json,
     "pickle": _pickle,
     "text": _text,
+    "binary": _binary,
+    "null": _null,
+    "protobuf": _protobuf,
 }

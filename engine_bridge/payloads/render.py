@@ -32,7 +32,9 @@ def compact(tree: Any, width: int) -> str:
 
 def summary(decoded: Decoded, width: int = 120) -> str:
     """One line for a table cell: the value, or what is known when there is none."""
-    if decoded.format in ("json", "pickle") and (decoded.error is None or decoded.tree is not None):
+    if decoded.format in ("json", "pickle", "protobuf") and (
+        decoded.error is None or decoded.tree is not None
+    ):
         return compact(decoded.tree, width)
     if decoded.format == "binary":
         return plain(f"{decoded.size} bytes {decoded.text[: width * 2]}", width)

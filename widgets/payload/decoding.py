@@ -37,7 +37,9 @@ class Shown:
 def prepare(data: bytes, encoding: str | None, *, reveal: bool) -> Shown:
     """Decodes and, unless ``reveal``, masks what looks like a secret."""
     decoded = decode(data, encoding)
-    has_tree = decoded.tree is not None or (decoded.format in ("json", "pickle") and not decoded.error)
+    has_tree = decoded.tree is not None or (
+        decoded.format in ("json", "pickle", "protobuf") and not decoded.error
+    )
     tree = decoded.tree if reveal else masking.mask(decoded.tree)
     source = _text_source(decoded, tree, reveal=reveal)
     masked = not reveal and (tree != decoded.tree or source.data != _encoded(decoded.text))
@@ -74,7 +76,7 @@ def hidden_words(ref: PayloadRef | None, decoding: Decoding | None) -> str:
         return ""
     if decoding is None:
         return f"{ref.encoded}: decoding …"
-    return f"{decoding.error} {decoding.hint}".strip()
+    return decoding.error if decoding.needs_codec else f"{decoding.error} {decoding.hint}".strip()
 
 
 def _encoded(text: str) -> bytes:
@@ -82,7 +84,7 @@ def _encoded(text: str) -> bytes:
 
 
 def _text_source(decoded: Decoded, tree: Any, *, reveal: bool) -> TextSource:
-    syntax = "json" if decoded.format in ("json", "pickle") else "text"
+    syntax = "json" if decoded.format in ("json", "pickle", "protobuf") else "text"
     if decoded.format == "text" and decoded.encoding == TRACE:
         syntax = "traceback"
     if reveal:

@@ -31,6 +31,7 @@ from widgets.payload.text_view import TextView
 from widgets.payload.tree_view import TreeView
 from widgets.run.find_box import FindBox
 from widgets.run.labels import Link, Text, tip
+from widgets.shell.label import label
 
 SLICE = 256 * 1024  # bytes asked for first
 WHOLE = 16 * 1024 * 1024  # bytes that are loaded without being asked for
@@ -38,6 +39,7 @@ _INLINE = 4 * 1024  # bytes that are decoded on the GUI thread
 _QUICK = 1024 * 1024  # bytes of JSON that are formatted on the GUI thread
 _LARGE = 64 * 1024  # bytes from which on the text shows first
 TREE, TEXT, RAW = range(3)
+_WHOLE_LINK = 1_000  # px: a link is never cut short
 _Shown = TypeVar("_Shown", Shown, Shown | None)
 
 
@@ -74,9 +76,10 @@ class PayloadView(QWidget):
         self._message = Text(tone="muted")
         self._more = Link("Load all")
         self._more.activated.connect(self.load_all)
-        self._again = Link("Try again")
+        self._hidden = label(size=12, wrap=True)
+        self._again = Link("Try again", least=_WHOLE_LINK)
         self._again.activated.connect(self._decode_again)
-        self._codec = Link("Decode with a codec server …")
+        self._codec = Link("Decode with a codec server …", least=_WHOLE_LINK)
         self._codec.activated.connect(self.codec_requested)
         self._pages = QStackedWidget()
         for page in (self.tree, self.text, self.raw):
@@ -110,14 +113,21 @@ class PayloadView(QWidget):
         facts = QHBoxLayout()
         facts.setContentsMargins(10, 0, 10, 4)
         facts.setSpacing(10)
-        for widget in (self._badge, self._never, self._message, self._more, self._again, self._codec):
+        for widget in (self._badge, self._never, self._message, self._more):
             facts.addWidget(widget)
         facts.addStretch(1)
+        hidden = QHBoxLayout()
+        hidden.setContentsMargins(10, 0, 10, 6)
+        hidden.setSpacing(10)
+        hidden.addWidget(self._hidden, 1)
+        for link in (self._again, self._codec):
+            hidden.addWidget(link, 0, Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(bar)
         layout.addLayout(facts)
+        layout.addLayout(hidden)
         layout.addWidget(self._pages, 1)
         layout.addStretch(0)
 
@@ -131,6 +141,11 @@ class PayloadView(QWidget):
     def message(self) -> str:
         """The words beside the badge: loading, empty, or what went wrong."""
         return self._message.text
+
+    @property
+    def hidden_message(self) -> str:
+        """Why an encoded payload is shown as it is stored, "" when it is not."""
+        return self._hidden.text() if self._hidden.isVisibleTo(self) else ""
 
     @property
     def badge(self) -> str:
@@ -210,8 +225,8 @@ class PayloadView(QWidget):
         self.tree.tree_model.set_value(None, present=False)
         self._badge.set_text("")
         self._never.set_text("")
-        for link in (self._more, self._again, self._codec):
-            link.hide()
+        for widget in (self._more, self._hidden, self._again, self._codec):
+            widget.hide()
         self._message.set_tone("muted")
         self._message.set_text(message)
         for view in (self.text, self.raw):
@@ -302,20 +317,28 @@ class PayloadView(QWidget):
             self._never.set_text(f"names {names} · never executed" if names else "never executed", names)
         else:
             self._never.set_text("")
-        hidden = hidden_words(self._ref, self._decoding)
-        failed = bool(shown.error) or (self._decoding is not None and bool(self._decoding.error))
-        needs = self._decoding is not None and self._decoding.needs_codec
-        self._message.set_tone("failed" if failed and not needs else "muted")
-        self._message.set_text(hidden or shown.error or self._limits(shown))
-        self._more.setVisible(not self._complete and not failed)
-        self._again.setVisible(failed and bool(hidden) and not needs)
-        self._codec.setVisible(failed and bool(hidden))
+        self._message.set_tone("failed" if shown.error else "muted")
+        self._message.set_text(shown.error or self._limits(shown))
+        self._more.setVisible(not self._complete and not shown.error)
+        self._tell_hidden()
+
+    def _tell_hidden(self) -> None:
+        """Why an encoded payload is shown as it is stored, and what can be done about it."""
+        words, decoding = hidden_words(self._ref, self._decoding), self._decoding
+        wrong = decoding is not None and bool(decoding.error)
+        missing = decoding is not None and decoding.needs_codec
+        self._hidden.setText(fmt.safe_lines(words))
+        self._hidden.setVisible(bool(words))
+        self._again.setVisible(wrong and not missing)
+        self._codec.setVisible(wrong)
 
     def _limits(self, shown: Shown) -> str:
         if not self._complete:
             return f"first {fmt.size(len(self._data))} are shown"
         if shown.truncated:
             return "large: only its first part is decoded"
+        if shown.format == "protobuf":
+            return "fields by number: their schema is not recorded"
         return "secrets are masked" if shown.masked else ""
 
     # -- pages, find, reveal ------------------------------------------------------------------------------

@@ -75,6 +75,7 @@ class DetailPane(QWidget):
         self.payload = PayloadView()
         self.failure = FailureView()
         self.payload.reveal_changed.connect(self.failure.set_reveal)
+        self.failure.codec_requested.connect(self.payload.codec_requested)
         self.fields.run_opened.connect(self.run_opened)
         self.fields.filter_requested.connect(self.filter_requested)
         self.subjects.currentChanged.connect(self._on_subject)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from engine_bridge.decoding import hides
 from engine_bridge.format import safe_lines
 from engine_bridge.model import Failure
 from engine_bridge.payloads.masking import mask_text
 from widgets.payload.decoding import LINE_MASK
 from widgets.payload.sources import TextSource
 from widgets.payload.text_view import TextView
+from widgets.run.labels import Link
 
 _DEEPEST = 20
 
@@ -42,17 +45,27 @@ def _lines(failure: Failure, depth: int) -> Iterator[str]:
 
 
 class FailureView(QWidget):
-    """A failure chain in a text view: scrolls and copies as payloads do; secrets are masked until revealed."""
+    """A failure chain in a text view: scrolls and copies as payloads do; secrets are masked until revealed.
+
+    ``codec_requested``: its messages are hidden, and the user wants to name a codec server.
+    """
+
+    codec_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
+        self.codec = Link("Decode with a codec server …")
+        self.codec.activated.connect(self.codec_requested)
+        self.codec.hide()
         self.view = TextView()
         self.view.setAccessibleName("Failure chain")
         self._shown: Failure | None = None
         self._reveal = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.view)
+        layout.setSpacing(4)
+        layout.addWidget(self.codec)
+        layout.addWidget(self.view, 1)
 
     @property
     def text(self) -> str:
@@ -63,6 +76,7 @@ class FailureView(QWidget):
         """Shows a chain; None clears."""
         if failure != self._shown:
             self._shown = failure
+            self.codec.setVisible(hides(failure))
             self._show()
 
     def set_reveal(self, on: bool) -> None:

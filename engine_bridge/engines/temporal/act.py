@@ -16,6 +16,7 @@ from engine_bridge.engines.temporal.act_outcome import Case, Found
 from engine_bridge.engines.temporal.actions import kind_of
 from engine_bridge.engines.temporal.actions_facts import Facts, RunFacts
 from engine_bridge.engines.temporal.actions_read import Reads
+from engine_bridge.engines.temporal.codec_http import CodecError
 from engine_bridge.engines.temporal.plan_base import Kind, Look, Signer
 from engine_bridge.engines.temporal.plan_message import WAIT_S
 from engine_bridge.engines.temporal.server_bridge import OLDEST
@@ -49,6 +50,7 @@ class TemporalActor(Actor):
     def open(self, cancel: CancelToken) -> None:
         self.close()
         self._client = client = ActingClient(self._source)
+        client.codec = self._codec
         try:
             client.connect(cancel)
             _checked_version(client, cancel)
@@ -67,7 +69,7 @@ class TemporalActor(Actor):
         if kind is None:
             raise UnsupportedError(f"Nothing is sent: there is no action {plain(item.staged.action, 60)}.")
         signer = Signer(request_id, self.signature.who, self.signature.reason)
-        reads = Reads(self._opened, cancel)
+        reads = Reads(self._opened, cancel, sending=True)
         try:
             look = _gate(item, kind, reads)
             cancel.raise_if_cancelled()
@@ -78,7 +80,12 @@ class TemporalActor(Actor):
         return self._sent(item, kind, look, signer, cancel)
 
     def _sent(self, item: PlanItem, kind: Kind, look: Look, signer: Signer, cancel: CancelToken) -> Receipt:
-        rpc, request = kind.send(look, signer)
+        try:
+            rpc, request = kind.send(look, signer)
+        except CodecError as error:
+            return _nothing(signer.id, (f"Nothing was sent: it could not be encoded. {error}",))
+        except CancelledError:
+            return _nothing(signer.id, (_LEFT,))
         answer: Any = None
         try:
             answer = self._opened.send(rpc, request, cancel, _patience_s(look))

@@ -9,6 +9,7 @@ from typing import Any, Final
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal.client import Client, pages
 from engine_bridge.engines.temporal.events import RawEvent
+from engine_bridge.engines.temporal.payloads import payloads
 from engine_bridge.engines.temporal.protobuf import normal
 from engine_bridge.engines.temporal.server_history import bytes_of, events_of
 from engine_bridge.errors import NotFoundError, PlayheadError
@@ -20,11 +21,17 @@ _WORKFLOW_TASKS: Final = 1
 
 
 class Reads:
-    """Reads of one plan or one execution; what does not change meanwhile is asked once."""
+    """Reads of one plan or one execution; what does not change meanwhile is asked once.
 
-    def __init__(self, client: Client, cancel: CancelToken) -> None:
+    The codec server encodes what is sent only while ``sending``: a plan shows it as it was typed.
+    """
+
+    def __init__(self, client: Client, cancel: CancelToken, *, sending: bool = False) -> None:
         self.client = client
         self.cancel = cancel
+        self.codec = client.codec
+        self.sending = sending
+        self._hides: dict[RunRef, str] = {}
         self._pollers: dict[str, int | None] = {}
         self._can_pause: bool | None = None
 
@@ -71,11 +78,20 @@ class Reads:
             return History.FromString(bytes_of(answer)).events[0].workflow_execution_started_event_attributes
         raise NotFoundError("The server gave no history of the run.")
 
-    def _pages(self, ref: RunRef, most: int | None) -> Iterator[Any]:
+    def hides(self, ref: RunRef) -> str:
+        """How a run's input is hidden ("encrypted", "compressed", "encoded"), "" when it is not."""
+        if ref not in self._hides:
+            [answer] = self._pages(ref, 1, size=1)
+            first = next(iter(events_of(answer)), None)
+            found = [] if first is None else payloads(first.attributes.get("input"))
+            self._hides[ref] = next((one.opaque for one in found if one.opaque), "")
+        return self._hides[ref]
+
+    def _pages(self, ref: RunRef, most: int | None, size: int = _PAGE) -> Iterator[Any]:
         from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
 
         request = GetWorkflowExecutionHistoryRequest(
-            namespace=self.namespace, execution=execution(ref), maximum_page_size=_PAGE
+            namespace=self.namespace, execution=execution(ref), maximum_page_size=size
         )
         return pages(self.client, "get_workflow_execution_history", request, self.cancel, most=most)
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import client_errors as errors
 from engine_bridge.engines.temporal.client_url import ServerSource
+from engine_bridge.engines.temporal.codec import Codec
 from engine_bridge.errors import CancelledError, ConnectError, PlayheadError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Client:
 
     def __init__(self, source: ServerSource) -> None:
         self.source = source
+        self.codec = Codec()
         self._service: ServiceClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None

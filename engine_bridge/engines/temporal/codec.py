@@ -78,7 +78,11 @@ class Codec:
         encoding = plain(stored.encoding or "", 80)
         if self.server is None:
             words = f"It is {stored.opaque} ({encoding})."
-            return Decoding(error=words, hint="A codec server of yours can decode it.", needs_codec=True)
+            return Decoding(
+                error=words,
+                hint="A codec server of yours can decode it: add ?codec=https://… to the source's address.",
+                needs_codec=True,
+            )
         return Decoding(
             error=f"The codec server {self.server.name} leaves it {stored.opaque} ({encoding}).",
             hint="It may not know this encoding, or not this namespace's key.",
@@ -257,6 +261,29 @@ def _joined(wires: list[Wire], parts: list[Decoding]) -> Decoding:
     by = next((part.by for part in parts if part.by), "")
     made = Decoding(data=b"" if one is None else one.data, encoding=payloads.JSON, by=by)
     return made if bad is None else msgspec.structs.replace(made, error=bad.error, hint=bad.hint)
+
+
+def sent(codec: Codec, several: Any, cancel: CancelToken) -> Any:
+    """A ``Payloads`` message as workers are sent it. Raises CodecError: then nothing may be sent."""
+    from google.protobuf.json_format import MessageToDict, ParseDict
+
+    if codec.server is None or not several.payloads:
+        return several
+    found = codec.encode([MessageToDict(one) for one in several.payloads], cancel)
+    return ParseDict({"payloads": found}, type(several)(), ignore_unknown_fields=True)
+
+
+def received(codec: Codec, payload: Any, cancel: CancelToken) -> tuple[Stored, str]:
+    """A ``Payload`` message, decoded where it is hidden and can be; and why it is not."""
+    from google.protobuf.json_format import MessageToDict
+
+    stored = payloads.payload(MessageToDict(payload))
+    if not stored.opaque:
+        return stored, ""
+    [found] = codec.decode([MessageToDict(payload)], cancel)
+    if found.data is None:
+        return stored, f"{found.error} {found.hint}".strip()
+    return Stored(found.encoding, found.data, found.type), ""
 
 
 def codec_at(endpoint: str, namespace: str, token: str | None) -> Codec:

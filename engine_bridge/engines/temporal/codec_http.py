@@ -98,21 +98,27 @@ class CodecServer:
         except (OSError, ssl.SSLError) as error:
             raise self._unreachable(error) from None
 
+        # The connection forgets its socket when the answer lasts until its end: it must be cut off all the same.
+        sockets: list[socket.socket] = []
+
         def stop() -> None:
             late.set()
-            _shut(connection)
+            _shut(sockets)
 
         watch = threading.Timer(self._whole_s, stop)
         watch.daemon = True
         watch.start()
-        forget = cancel.add_hook(lambda: _shut(connection))
+        forget = cancel.add_hook(lambda: _shut(sockets))
         try:
             connection.connect()
+            sockets.append(connection.sock)
+            cancel.raise_if_cancelled()
             connection.sock.settimeout(self._whole_s)
             connection.request("POST", parts.path + action, body, headers)
-            answer = connection.getresponse()
-            data = self._body(answer)
-            found = answer.status, answer.headers.get_content_type(), answer.getheader("Location", ""), data
+            with connection.getresponse() as answer:
+                data = self._body(answer)
+                kind, where = answer.headers.get_content_type(), answer.getheader("Location", "")
+            found = answer.status, kind, where, data
         except (OSError, http.client.HTTPException) as error:
             cancel.raise_if_cancelled()
             raise self._unreachable(TimeoutError() if late.is_set() else error) from None
@@ -211,7 +217,8 @@ class CodecServer:
         return payloads
 
 
-def _shut(connection: http.client.HTTPConnection) -> None:
+def _shut(sockets: list[socket.socket]) -> None:
     """Ends what a connection waits for, from another thread."""
-    with suppress(OSError, AttributeError):
-        connection.sock.shutdown(socket.SHUT_RDWR)
+    for one in sockets:
+        with suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)

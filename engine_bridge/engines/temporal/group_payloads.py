@@ -152,6 +152,10 @@ def _each(ref: RunRef, event: RawEvent) -> Iterator[PayloadRef]:
         for name, value in sorted(mapping(event.attributes.get("details")).items()):
             for i, one in enumerate(payloads.payloads(value)):
                 yield named(one, key(ref, event.id, f"details/{name}/{i}"), name)
+    said = mapping(event.more.get("userMetadata"))
+    for name in ("summary", "details"):
+        if name in said and payloads.payload(said[name]).opaque:
+            yield inline(said[name], name)
     for path in _MAPS:
         value = event.attributes
         for part in path.split("."):

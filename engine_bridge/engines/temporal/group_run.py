@@ -161,10 +161,14 @@ def _searchable(a: dict[str, Any]) -> dict[str, Any]:
 def _attributes(a: dict[str, Any]) -> dict[str, Any]:
     own = {name: value for name, value in _searchable(a).items() if name not in _SYSTEM}
     memo = {
-        name: payloads.json_value(payloads.payload(value))
+        name: _memo(payloads.payload(value))
         for name, value in mapping(mapping(a.get("memo")).get("fields")).items()
     }
     return {**own, **({"memo": memo} if memo else {})}
+
+
+def _memo(one: payloads.Stored) -> Any:
+    return f"({one.opaque})" if one.opaque else payloads.json_value(one)
 
 
 def _done(grouper: Grouper) -> int:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from engine_bridge.actions import args as arguments
 from engine_bridge.actions.model import Change, Param, ParamType, Staged
+from engine_bridge.engines.temporal import codec_plan
 from engine_bridge.engines.temporal.actions_facts import ACTIVITY, RUN, SINCE, STATUS, RunFacts
 from engine_bridge.engines.temporal.actions_read import Reads, execution
 from engine_bridge.engines.temporal.group_facts import PendingActivity
@@ -13,6 +14,7 @@ from engine_bridge.engines.temporal.plan_base import REASON, Draft, Look, Signer
 from engine_bridge.errors import RejectedError, UsageError
 from engine_bridge.format import plain
 
+_ENDS: Final = ("complete_activity", "fail_activity")
 _WORDS: Final = {
     "pause_activity": "Pause",
     "unpause_activity": "Unpause",
@@ -67,7 +69,7 @@ def params(look: Look) -> tuple[Param, ...]:
         doc="The step of the activity: the id of the event that scheduled it.",
         source="" if default is None else f"{wanted[0].activity_type}, attempt {wanted[0].attempt or 1}",
     )
-    return step, *_OWN.get(action, ())
+    return step, *_OWN.get(action, ()), *(codec_plan.params(look) if action in _ENDS else ())
 
 
 def _flag(name: str, title: str, doc: str, *, on: bool = False) -> Param:
@@ -151,13 +153,13 @@ def plan(look: Look) -> Draft:
     one, event = chosen(look)
     action = look.staged.action
     name = f"{one.activity_type} ({one.activity_id})"
-    ended = action in ("complete_activity", "fail_activity")
+    ended = action in _ENDS
     if ended:
         _answer(look)
     resolved = {**look.args, "step": str(event), "activity": one.activity_id}
     back = {"pause_activity": "unpause_activity", "unpause_activity": "pause_activity"}.get(action)
     inverse = Staged(target=look.staged.target, action=back, args={"step": str(event)}) if back else None
-    return Draft(
+    draft = Draft(
         title=f"{_WORDS[action]}: activity {plain(name, 120)} of {look.run.ref.group}",
         send=send,
         preconditions=(RUN, STATUS, f"{ACTIVITY} {one.activity_id}", SINCE),
@@ -170,6 +172,7 @@ def plan(look: Look) -> Draft:
         warnings=_warnings(action, one),
         params=params(look),
     )
+    return codec_plan.told(look, draft, sends=ended)
 
 
 _IRREVERSIBLE: Final = {
@@ -205,7 +208,7 @@ def _answer(look: Look) -> Any:
     if look.staged.action == "complete_activity":
         if "result" not in look.args:
             raise UsageError("Give the result.", 'As JSON: "yes", 1, {"paid": true}, null.')
-        return payloads([arguments.json_value(look.args, "result")])
+        return codec_plan.payloads(look, payloads([arguments.json_value(look.args, "result")]))
     from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
 
     message = arguments.text(look.args, "message")
@@ -213,7 +216,8 @@ def _answer(look: Look) -> Any:
         raise UsageError("Give the failure's message.")
     kind, final = arguments.text(look.args, "type") or "", arguments.boolean(look.args, "final", True)
     info = ApplicationFailureInfo(type=kind, non_retryable=final)
-    return Failure(message=message, source="playhead", application_failure_info=info)
+    made = Failure(message=message, source="playhead", application_failure_info=info)
+    return codec_plan.failure(look, made)
 
 
 def _cli(look: Look, one: PendingActivity) -> tuple[str, ...]:

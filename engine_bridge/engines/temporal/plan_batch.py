@@ -8,6 +8,7 @@ from typing import Any, Final
 from engine_bridge.actions import args as arguments
 from engine_bridge.actions.confirm import LIMIT
 from engine_bridge.actions.model import Change, Danger, Param, ParamType
+from engine_bridge.engines.temporal import codec_plan
 from engine_bridge.engines.temporal.actions_facts import MATCHES, STATUS
 from engine_bridge.engines.temporal.actions_space import SpaceFacts, batch_query
 from engine_bridge.engines.temporal.plan_base import REASON, Draft, Look, Signer, header, payload, payloads
@@ -69,7 +70,7 @@ def params(look: Look) -> tuple[Param, ...]:
             title="Runs a second",
             type=ParamType.INTEGER,
             required=False,
-            doc="Empty: as the server likes.",
+            doc="A wish: what the server's own configuration allows is the limit.",
         ),
     )
 
@@ -91,7 +92,7 @@ def plan(look: Look) -> Draft:
     if chosen == "signal":
         given(look)
     count = f"{facts.matching} runs"
-    return Draft(
+    draft = Draft(
         title=f"Batch: {chosen} {count}",
         send=send,
         preconditions=(MATCHES,),
@@ -110,6 +111,7 @@ def plan(look: Look) -> Draft:
         danger=Danger.DESTROYS if chosen == "delete" else Danger.CHANGES,
         typed=str(facts.matching) if facts.matching > LIMIT else "",
     )
+    return codec_plan.told(look, draft, sends=chosen == "signal")
 
 
 _AFTER: Final = {
@@ -155,7 +157,7 @@ def _operate(request: Any, look: Look, signer: Signer) -> None:
     if chosen == "signal":
         name, values = given(look)
         request.signal_operation.signal = name
-        request.signal_operation.input.CopyFrom(payloads(values))
+        request.signal_operation.input.CopyFrom(codec_plan.payloads(look, payloads(values)))
         request.signal_operation.header.CopyFrom(header(signer))
         request.signal_operation.identity = signer.identity
     elif chosen == "cancel":

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from engine_bridge.actions import args as arguments
 from engine_bridge.actions.model import Change, Param, ParamType
+from engine_bridge.engines.temporal import codec_plan
 from engine_bridge.engines.temporal.actions_facts import RUN, SINCE, STATUS
 from engine_bridge.engines.temporal.actions_read import execution
 from engine_bridge.engines.temporal.plan_base import (
@@ -77,7 +78,7 @@ def _inputs(values: list[Any]) -> tuple[str, ...]:
 
 def signal_params(look: Look) -> tuple[Param, ...]:
     """Name and arguments: only the code knows which it takes."""
-    return _name("Signal"), _args()
+    return _name("Signal"), _args(), *codec_plan.params(look)
 
 
 def signal_effect(look: Look) -> tuple[str, str]:
@@ -95,7 +96,7 @@ def signal(look: Look) -> Draft:
     run = look.run
     name, values = given(look)
     call = f"await handle.signal({name!r}, args={values!r})"
-    return Draft(
+    draft = Draft(
         title=f"Send the signal {plain(name, 120)} to {run.ref.group}",
         send=send_signal,
         preconditions=(RUN, STATUS, SINCE),
@@ -110,6 +111,7 @@ def signal(look: Look) -> Draft:
         warnings=no_worker(run),
         dedupes=True,
     )
+    return codec_plan.told(look, draft, sends=bool(values))
 
 
 def send_signal(look: Look, signer: Signer) -> tuple[str, Any]:
@@ -120,7 +122,7 @@ def send_signal(look: Look, signer: Signer) -> tuple[str, Any]:
         namespace=look.namespace,
         workflow_execution=execution(look.run.ref),
         signal_name=name,
-        input=payloads(values),
+        input=codec_plan.payloads(look, payloads(values)),
         identity=signer.identity,
         request_id=signer.id,
         header=header(signer),
@@ -128,7 +130,7 @@ def send_signal(look: Look, signer: Signer) -> tuple[str, Any]:
 
 
 def update_params(look: Look) -> tuple[Param, ...]:
-    return _name("Update"), _args()
+    return _name("Update"), _args(), *codec_plan.params(look)
 
 
 def update_effect(look: Look) -> tuple[str, str]:
@@ -146,7 +148,7 @@ def update(look: Look) -> Draft:
     run = look.run
     name, values = given(look)
     call = f"print(await handle.execute_update({name!r}, args={values!r}))"
-    return Draft(
+    draft = Draft(
         title=f"Send the update {plain(name, 120)} to {run.ref.group}",
         send=send_update,
         preconditions=(RUN, STATUS, SINCE),
@@ -160,6 +162,7 @@ def update(look: Look) -> Draft:
         warnings=no_worker(run),
         dedupes=True,
     )
+    return codec_plan.told(look, draft, sends=bool(values))
 
 
 def send_update(look: Look, signer: Signer) -> tuple[str, Any]:
@@ -174,13 +177,13 @@ def send_update(look: Look, signer: Signer) -> tuple[str, Any]:
         wait_policy=WaitPolicy(lifecycle_stage=_COMPLETED),  # type: ignore[arg-type]  # the generated enum is an int
         request=Request(
             meta=Meta(update_id=signer.derived("update"), identity=signer.identity),
-            input=Input(header=header(signer), name=name, args=payloads(values)),
+            input=Input(header=header(signer), name=name, args=codec_plan.payloads(look, payloads(values))),
         ),
     )
 
 
 def query_params(look: Look) -> tuple[Param, ...]:
-    return _name("Query"), _args()
+    return _name("Query"), _args(), *codec_plan.params(look)
 
 
 def query_effect(look: Look) -> tuple[str, str]:
@@ -194,7 +197,7 @@ def query(look: Look) -> Draft:
     run = look.run
     name, values = given(look)
     call = f"print(await handle.query({name!r}, args={values!r}))"
-    return Draft(
+    draft = Draft(
         title=f"Ask {run.ref.group} the query {plain(name, 120)}",
         send=send_query,
         preconditions=(RUN,),
@@ -207,6 +210,7 @@ def query(look: Look) -> Draft:
         warnings=no_worker(run),
         dedupes=True,
     )
+    return codec_plan.told(look, draft, sends=bool(values))
 
 
 def send_query(look: Look, signer: Signer) -> tuple[str, Any]:
@@ -217,5 +221,9 @@ def send_query(look: Look, signer: Signer) -> tuple[str, Any]:
     return "query_workflow", QueryWorkflowRequest(
         namespace=look.namespace,
         execution=execution(look.run.ref),
-        query=WorkflowQuery(query_type=name, query_args=payloads(values), header=header(signer)),
+        query=WorkflowQuery(
+            query_type=name,
+            query_args=codec_plan.payloads(look, payloads(values)),
+            header=header(signer),
+        ),
     )

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from engine_bridge.actions import args as arguments
 from engine_bridge.actions.model import Change, Param, ParamType
+from engine_bridge.engines.temporal import codec_plan
 from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.actions_facts import RUN
 from engine_bridge.engines.temporal.payloads import json_value
@@ -48,6 +49,7 @@ def params(look: Look) -> tuple[Param, ...]:
             source="" if given is None else f"run {look.run.ref.run}",
         ),
         Param(name="queue", title="Task queue", required=False, default=look.run.queue),
+        *codec_plan.params(look),
     )
 
 
@@ -84,7 +86,7 @@ def plan(look: Look) -> Draft:
         warnings.append(f"The cron schedule {plain(started.cron_schedule, 80)} is not copied: it runs once.")
     if started.HasField("parent_workflow_execution"):
         warnings.append("The old run has a parent; the new one has none, and nobody waits for its result.")
-    return Draft(
+    draft = Draft(
         title=f"Start a run like {look.run.ref.group}",
         send=send,
         preconditions=(RUN,),
@@ -99,6 +101,7 @@ def plan(look: Look) -> Draft:
         warnings=tuple(warnings),
         dedupes=True,
     )
+    return codec_plan.told(look, draft, sends=edited)
 
 
 def _edited(look: Look, stored: Any) -> Any:
@@ -107,7 +110,7 @@ def _edited(look: Look, stored: Any) -> Any:
         return None
     given = arguments.json_value(look.args, "args")
     given = given if isinstance(given, list) else [given]
-    return None if given == _inputs(stored) else payloads(given)
+    return None if given == _inputs(stored) else codec_plan.payloads(look, payloads(given))
 
 
 def send(look: Look, signer: Signer) -> tuple[str, Any]:

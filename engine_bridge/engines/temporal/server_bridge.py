@@ -71,6 +71,7 @@ class ServerBridge(WhatIf):
 
     def open(self, cancel: CancelToken) -> SourceInfo:
         client = self._client = Client(self._source)
+        client.codec = self._codec
         try:
             client.connect(cancel)
             version, store, notices = _probe(client, cancel)

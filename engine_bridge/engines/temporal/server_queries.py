@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.temporal import server_values as values
+from engine_bridge.engines.temporal import codec
 from engine_bridge.engines.temporal.actions_read import Reads, execution
 from engine_bridge.engines.temporal.client import Client
 from engine_bridge.errors import ConnectError, NotFoundError, PlayheadError, RejectedError
@@ -49,7 +49,9 @@ def ask(client: Client, ref: RunRef, name: str, args: str, cancel: CancelToken) 
     request = QueryWorkflowRequest(
         namespace=client.source.namespace,
         execution=execution(ref),
-        query=WorkflowQuery(query_type=name, query_args=Payloads(payloads=given)),
+        query=WorkflowQuery(
+            query_type=name, query_args=codec.sent(client.codec, Payloads(payloads=given), cancel)
+        ),
     )
     server = _Server(client, ref, cancel)
     patience_s = _NOBODY_S if server.pollers == 0 else _PATIENCE_S
@@ -67,13 +69,13 @@ def ask(client: Client, ref: RunRef, name: str, args: str, cancel: CancelToken) 
         raise RejectedError(f"The query {plain(name, 120)} was not answered: {plain(said, 600)}") from None
     if answer.HasField("query_rejected"):
         raise RejectedError("The server rejects queries of a run in this state.")
-    found = [values.stored(payload) for payload in answer.query_result.payloads]
-    if not found:
+    if not answer.query_result.payloads:
         return Reply(name=name)
-    if name == STACK:
-        text = _stack(found[0].data)
+    found, why = codec.received(client.codec, answer.query_result.payloads[0], cancel)
+    if name == STACK and not why:
+        text = _stack(found.data)
         return Reply(name=name, data=text.encode(), encoding=TRACE, note=_ABRIDGED if _only_sdk(text) else "")
-    return Reply(name=name, data=found[0].data, encoding=found[0].encoding)
+    return Reply(name=name, data=found.data, encoding=found.encoding, note=why)
 
 
 class _Server:

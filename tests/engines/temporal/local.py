@@ -24,6 +24,7 @@ class LocalServer:
     """A development server on a free port of the loopback, with its database in a file; with its page if asked."""
 
     def __init__(self, folder: Path, *options: str, page: bool = False) -> None:
+        self.program = Path(sys.executable).with_name("temporal")
         self.file = folder / "temporal.db"
         self.port = free_port()
         self.page_port = free_port() if page else 0
@@ -47,7 +48,7 @@ class LocalServer:
         """Starts it (again), and waits until its port answers."""
         attributes = [part for pair in ATTRIBUTES for part in ("--search-attribute", pair)]
         command = [
-            str(Path(sys.executable).with_name("temporal")), "server", "start-dev", *self._shows(), "--ip", "127.0.0.1",
+            str(self.program), "server", "start-dev", *self._shows(), "--ip", "127.0.0.1",
             "--port", str(self.port), "--db-filename", str(self.file), "--log-level", "error",
             "--namespace", NAMESPACE, *attributes, "--dynamic-config-value", "frontend.WorkflowPauseEnabled=true",
             *self._options,
@@ -74,8 +75,9 @@ class LocalServer:
 class LocalWorker:
     """A worker of the sample workflows (apps/worker.py), which starts runs too."""
 
-    def __init__(self, server: LocalServer, namespace: str = NAMESPACE) -> None:
-        command = [sys.executable, "-m", "tests.engines.temporal.apps.worker", server.address, namespace]
+    def __init__(self, server: LocalServer, namespace: str = NAMESPACE, *options: str) -> None:
+        module = "tests.engines.temporal.apps.worker"
+        command = [sys.executable, "-m", module, server.address, namespace, *options]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
         )

@@ -1,6 +1,6 @@
 """A worker of the shop and its clerk, in a process of its own: one JSON command a line in, one JSON answer a line out.
 
-``python -m tests.engines.temporal.apps.worker HOST:PORT NAMESPACE``; it ends when its input does. It leaves by
+``python -m tests.engines.temporal.apps.worker HOST:PORT NAMESPACE [encrypted]``; it ends when its input does. It leaves by
 ``os._exit``, because the client may abort while the interpreter finalises.
 """
 
@@ -138,8 +138,13 @@ class Clerk:
         )
 
 
-async def serve(address: str, namespace: str) -> None:
-    client = await Client.connect(address, namespace=namespace, identity=IDENTITY)
+async def serve(address: str, namespace: str, *, encrypted: bool) -> None:
+    more = {}
+    if encrypted:
+        from tests.engines.temporal.codec.converter import converter
+
+        more = {"data_converter": converter}
+    client = await Client.connect(address, namespace=namespace, identity=IDENTITY, **more)
     clerk = Clerk(client)
     loop = asyncio.get_running_loop()
     async with Worker(
@@ -171,7 +176,7 @@ def _say(value: Any) -> None:
 if __name__ == "__main__":
     logging.disable()  # failures of the samples are their purpose
     try:
-        asyncio.run(asyncio.wait_for(serve(sys.argv[1], sys.argv[2]), 3600))
+        asyncio.run(asyncio.wait_for(serve(*sys.argv[1:3], encrypted="encrypted" in sys.argv[3:]), 3600))
     finally:
         sys.stdout.flush()
         os._exit(0)
