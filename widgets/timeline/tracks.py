@@ -208,7 +208,8 @@ class Track:
         return np.sort(np.concatenate([self.built.failed, loose])) if len(loose) else self.built.failed
 
     def bounds(self, clock_ns: int | None) -> tuple[int, int]:
-        """First and last moment in ns, of steps and events; open spans reach to now. Cost O(loose), once a change."""
+        """First and last moment in ns, of steps and events; open spans, and an open run, reach to now. Cost O(loose),
+        once a change."""
         now = self.now_ns(clock_ns)
         if self._bounds is None or self._bounds[0] != now:
             self._bounds = (now, self._measure(clock_ns, now))
@@ -224,6 +225,8 @@ class Track:
         if len(self.index):
             first.append(origin + self.index.low)
             last.append(origin + self.index.high)
+        if self.open_run:
+            last.append(now_ns)
         if not first:
             return origin, max(origin + 1_000_000_000, now_ns)
         return min(first), max(*last, min(first) + 1)
