@@ -104,7 +104,7 @@ class FileBridge(WhatIf):
             capabilities=_CAPABILITIES,
             missing=_MISSING,
             notices=(*self._notices(), *codec.notices(self._codec)),
-            only=next(iter(runs)) if len(runs) == 1 and not self._index.folder else None,
+            only=next(iter(runs)) if len(runs) == 1 else None,
         )
 
     def _title(self) -> str:

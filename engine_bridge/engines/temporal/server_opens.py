@@ -82,6 +82,8 @@ def _line(found: Described, nobody: frozenset[str], now_ns: int) -> str:
     if queue in nobody:
         pending = msgspec.structs.replace(pending, pollers=0)
     block = blocked(pending, None, found.children, now_ns, queue)
+    if block is not None and block.kind == "version":
+        return block.what.removeprefix("its code: ")
     if block is not None:
         return f"waiting for {block.what}"
     return "" if pending.task is not None else "waiting for a timer, a signal or an update"
