@@ -21,6 +21,15 @@ REFUSED: Final = frozenset(
 _TIMED_OUT: Final = frozenset({errors.CANCELLED, errors.DEADLINE})
 
 
+def _larger(text: str) -> str:
+    """What a refusal for its size means."""
+    if "larger than max" in text:
+        return ", which is the whole message (4 MB by default)"
+    return (
+        ", which is one payload or all of a message (2 MB by default)" if "size exceeds limit" in text else ""
+    )
+
+
 class RefusedError(RejectedError):
     """The server answered that it did not do it. ``status`` is gRPC's."""
 
@@ -53,7 +62,7 @@ class ActingClient(Client):
 
     def _told(self, status: int, text: str) -> Exception:
         if status in REFUSED:
-            return RefusedError(status, plain(text, 500).rstrip("."))
+            return RefusedError(status, plain(text, 500).rstrip(".") + _larger(text))
         if status in _TIMED_OUT:
             return NoAnswerError(
                 f"{plain(self.source.address, 120)} did not answer in time.", "", plain(text)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CALL_S: Final = 15.0
 CONNECT_S: Final = 8.0
 AT_ONCE: Final = 16
+_TRIES: Final = 6
 
 
 class Client:
@@ -66,14 +67,18 @@ class Client:
             tls=tls,
             identity=f"playhead-{os.getpid()}@{socket.gethostname()}",
         )
-        try:
-            return await asyncio.wait_for(ServiceClient.connect(config), CONNECT_S)
-        except TimeoutError:
-            raise errors.connecting(self.source, "timed out") from None
-        except RPCError as error:
-            raise errors.calling(self.source, int(error.status), error.message) from None
-        except RuntimeError as error:
-            raise errors.connecting(self.source, str(error)) from None
+        for left in reversed(range(_TRIES if self.source.tls else 1)):
+            try:
+                return await asyncio.wait_for(ServiceClient.connect(config), CONNECT_S)
+            except TimeoutError:
+                raise errors.connecting(self.source, "timed out") from None
+            except RPCError as error:
+                raise errors.calling(self.source, int(error.status), error.message) from None
+            except RuntimeError as error:
+                # Why a server ended the line comes with it, and is at times read too late.
+                if not left or not errors.cut(str(error)):
+                    raise errors.connecting(self.source, str(error)) from None
+        raise AssertionError  # the last try returns or raises
 
     def call(
         self,
@@ -213,7 +218,14 @@ def _read(path: str, name: str) -> bytes | None:
     if not path:
         return None
     try:
-        return Path(path).expanduser().read_bytes()
+        data = Path(path).expanduser().read_bytes()
+        word = "PRIVATE KEY" if name == "key" else "CERTIFICATE"
+        if f"{word}-----".encode() not in data:
+            raise ConnectError(
+                f"The file of {name}= holds no {word.lower()}.",
+                f"Name a PEM file, which has a line -----BEGIN {word}-----: {name}={path}",
+            )
+        return data
     except OSError as error:
         raise ConnectError(
             f"The file of {name}= cannot be read.",

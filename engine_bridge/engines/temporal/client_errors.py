@@ -61,10 +61,9 @@ def connecting(source: ServerSource, text: str) -> PlayheadError:
         return ConnectError(
             f"{where} does not speak TLS.", "Leave out tls=true and certificates, or name the TLS port.", said
         )
-    if source.tls and _TLS.search(text):
-        return ConnectError(
-            f"The TLS connection to {where} failed: {_tls_reason(text)}.", _tls_hint(text), said
-        )
+    failed = _tls(text) if source.tls else None
+    if failed is not None:
+        return ConnectError(f"The TLS connection to {where} failed: {failed[0]}.", failed[1], said)
     if _PLAIN.search(text) or (not source.tls and _TLS.search(text)):
         return ConnectError(
             f"{where} does not speak gRPC in clear text.",
@@ -84,27 +83,47 @@ def _perhaps(source: ServerSource) -> str:
     return "" if source.cert else "If it wants a client certificate, add cert= and key=."
 
 
-def _tls_reason(text: str) -> str:
-    for sign, reason in (
-        ("UnknownIssuer", "its certificate is signed by an authority that is not known here"),
-        ("NotValidForName", "its certificate is for another name"),
-        ("Expired", "a certificate has expired"),
-        ("CertificateRequired", "it asks for a client certificate"),
-        ("certificate required", "it asks for a client certificate"),
-    ):
+_YOURS: Final = "cert=/path/client.pem&key=/path/client.key"
+_FAILURES: Final = (
+    ("UnknownIssuer", "its certificate is signed by an authority that is not known here",
+     "Name the authority's file: ca=/path/ca.pem."),
+    ("NotValidForName", "its certificate is for another name",
+     "Name the server as its certificate does: server_name=…."),
+    ("InvalidCertificate(Expired", "the server's certificate has expired",
+     "Its owner must renew it. If it is valid, check this machine's clock."),
+    ("InvalidCertificate(NotValidYet", "the server's certificate is not valid yet", "Check this machine's clock."),
+    ("alert: CertificateExpired", "your client certificate has expired", f"Name a valid one: {_YOURS}."),
+    ("alert: CertificateRequired", "it asks for a client certificate", f"Name yours and its key: {_YOURS}."),
+    ("KeyMismatch", "the key does not belong to the certificate", "Check cert= and key=: they come as a pair."),
+    ("PrivateKeyParseError", "the file of key= holds no private key", "Name the certificate's key as a PEM file."),
+    ("alert: ProtocolVersion", "it speaks another version of TLS", "Version 1.2 or 1.3 is needed."),
+    ("alert: NoApplicationProtocol", "it speaks no HTTP/2", "Name the port of the server itself, not a web page's."),
+)  # fmt: skip
+"""Signs in what the client says (rustls' names), what they mean, and what to do."""
+_NOT_MINE: Final = re.compile(
+    r"alert: (UnknownCA|BadCertificate|Certificate(Unknown|Revoked)|UnsupportedCertificate|AccessDenied|DecryptError)"
+)
+_CUT: Final = re.compile(r"connection closed|broken pipe|connection reset|BrokenPipe|ConnectionReset")
+
+
+def cut(text: str) -> bool:
+    """Whether the line was cut, and nothing says why."""
+    return bool(_CUT.search(text)) and "fatal alert" not in text
+
+
+def _tls(text: str) -> tuple[str, str] | None:
+    """Why TLS failed, and what to do; None where something else did."""
+    for sign, reason, hint in _FAILURES:
         if sign in text:
-            return reason
-    return "the certificates do not fit"
-
-
-def _tls_hint(text: str) -> str:
-    if "UnknownIssuer" in text:
-        return "Name the authority's file: ca=/path/ca.pem."
-    if "NotValidForName" in text:
-        return "Name the server as its certificate does: server_name=…."
-    if "equired" in text:
-        return "Name your certificate and its key: cert=/path/client.pem&key=/path/client.key."
-    return "Check ca, cert, key and server_name of the URL."
+            return reason, hint
+    if _NOT_MINE.search(text):
+        return (
+            "it does not accept your client certificate",
+            f"Name one of an authority that it knows: {_YOURS}.",
+        )
+    if _TLS.search(text):
+        return "the certificates do not fit", "Check ca, cert, key and server_name of the URL."
+    return None
 
 
 def calling(source: ServerSource, status: int, text: str, what: str = "") -> PlayheadError:
@@ -134,6 +153,12 @@ def calling(source: ServerSource, status: int, text: str, what: str = "") -> Pla
     if status == UNIMPLEMENTED:
         return UnsupportedError(
             "This server cannot do that.", "It needs a newer version, or its configuration.", said
+        )
+    if status == EXHAUSTED and "larger than max" in text:
+        return ConnectError(
+            "An answer or a question is larger than the server, or something before it, lets through.",
+            "Raise the limit of message sizes there (4 MB by default), or look at an exported history.",
+            said,
         )
     if status == EXHAUSTED:
         return BusyError("The server limits how much is asked of it.", "Try again in a moment.", said)
