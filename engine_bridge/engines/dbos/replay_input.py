@@ -39,6 +39,7 @@ _OWN: Final = {
 _OF_CHILDREN: Final = ("workflow_status", "workflow_input", "workflow_output")
 _PAYLOADS: Final = frozenset({"inputs", "output", "error", "message", "value"})
 _AT_ONCE: Final = 500
+_QUEUES: Final = 2000  # code looks them up by name
 
 
 def unavailable(db: Database) -> str:
@@ -69,6 +70,7 @@ def read(db: Database, ref: RunRef, cancel: CancelToken) -> ReplayInput:
             some = children[first : first + _AT_ONCE]
             for table in _OF_CHILDREN:
                 tables[table] += _rows(db, reader, table, "workflow_uuid", some)
+        tables["queues"] = _rows(db, reader, "queues", "name", None)
     row = tables["workflow_status"][0]
     return ReplayInput(
         run_id=ref.run,
@@ -80,14 +82,18 @@ def read(db: Database, ref: RunRef, cancel: CancelToken) -> ReplayInput:
     )
 
 
-def _rows(db: Database, reader: Reader, table: str, column: str, ids: list[str]) -> list[dict[str, Any]]:
+def _rows(
+    db: Database, reader: Reader, table: str, column: str, ids: list[str] | None
+) -> list[dict[str, Any]]:
     if not db.tables.has(table, column):
         return []
     names = db.tables.found[table]
     columns = [_column(db, table, name) for name in names]
     # In the order in which they were written: of concurrent steps no time tells which one went on first.
     place: sa.ColumnClause[Any] = sa.literal_column("rowid" if db.dialect == "sqlite" else "ctid")
-    found = reader.all(sa.select(*columns).where(db.tables.col(table, column).in_(ids)).order_by(place))
+    wanted = db.tables.col(table, column).in_(ids) if ids is not None else sa.true()
+    limit = _QUEUES if ids is None else None
+    found = reader.all(sa.select(*columns).where(wanted).order_by(place).limit(limit))
     return [dict(zip(names, row, strict=True)) for row in found]
 
 

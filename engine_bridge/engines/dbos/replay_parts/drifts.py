@@ -84,7 +84,9 @@ class Drifts:
         if asked["id"] and held and asked["id"] != held and not walk.recorded.row.get("forked_from"):
             walk.drifted("child id", held, asked["id"], fid)
         if child is not None:
-            self._inputs(walk, fid, child, asked)
+            # Of a debounced child the last call's arguments are kept, which need not be this run's.
+            if walk.recorded.name(fid - 1) != "DBOS.debounce_delayed_workflow":
+                self._inputs(walk, fid, child, asked)
             self._queue(walk, fid, child, asked)
 
     def _inputs(self, walk: Walk, fid: int, child: dict[str, Any], asked: dict[str, Any]) -> None:

@@ -37,7 +37,7 @@ from engine_bridge.replay.runners.loop import Engine, Recorder, serve
 
 PATIENCE_S = 2.0
 LOOK_EVERY_S = 0.25
-_IDLE = ("launch", "destroy", "reset_system_database", "listen_queues", "register_queue", "apply_schedules",
+_IDLE = ("launch", "destroy", "reset_system_database", "listen_queues", "apply_schedules",
          "create_schedule", "alert_handler")  # fmt: skip
 _PARTS = ("_dbos", "_core", "_sys_db", "_context", "_serialization", "_utils", "_datasource", "_datasource_sqlite",
           "_datasource_postgres", "_workflow_commands", "_queue", "_debouncer")  # fmt: skip

@@ -142,7 +142,7 @@ class Hooks:
             name = getattr(func, "__name__", "")
             if name == "check_workflow_result":
                 call.place = self._state.sites.line(frame)
-            elif name == "record_get_result":
+            elif name in ("record_get_result", "debounce"):
                 call.site = self._state.sites.here(frame, 0)
         counted = call is None and self._state.counts_lines
         return turns.run(call, functools.partial(self._in_worker, counted, func), args, named)

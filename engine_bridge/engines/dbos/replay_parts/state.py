@@ -67,7 +67,11 @@ class State:
         turns, lines = self.turns, self.recorder.lines
         # Where lines are counted by a trace function, everything called from here on is slow: our own code as well.
         lines.pause()
-        walk.take(fid, self.sites.here(frame, fid))
+        call = CALL.get()
+        if call is not None and turns is not None and turns.is_elsewhere():
+            call.takes = True
+        site = self.sites.here(frame, fid)
+        walk.take(fid, call.site if call is not None and call.takes and not site["place"] else site)
         if turns is not None and fid in walk.recorded.steps:
             turns.take(fid)
         is_patch = frame.f_code.co_name in _PATCHES and walk.stop is None
@@ -121,7 +125,7 @@ class State:
         ``asked`` is "" for what is no step.
         """
         call = CALL.get()
-        if self.turns is not None and call is not None:
+        if self.turns is not None and call is not None and not call.takes:
             self.turns.park(call, fid, asked, stop)
         if asked:
             walk.tell(fid, asked)

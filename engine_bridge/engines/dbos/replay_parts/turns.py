@@ -33,7 +33,7 @@ class Call:
     """One call of dbos through ``asyncio.to_thread``; ``fid`` is the step that it asked for.
 
     ``place`` is the line that waits for a child, ``site`` that which reads its result, with the id ``taken`` for that;
-    ``gone``: nobody waits for it any more.
+    ``gone``: nobody waits for it any more; ``takes``: it takes ids of steps itself, so it cannot be called again.
     """
 
     def __init__(self) -> None:
@@ -43,6 +43,7 @@ class Call:
         self.passed = False
         self.site: dict[str, Any] = {"place": {}}
         self.gone = False
+        self.takes = False
 
 
 class Parked(NamedTuple):
@@ -115,7 +116,7 @@ class Turns:
     def ask(self, call: Call | None, fid: int) -> None:
         """A recorded step wants its result: now, or (Wait) when those completed before it have theirs."""
         with self._lock:
-            if call is None:
+            if call is None or call.takes:
                 self._flying.pop(fid, None)
                 return
             call.fid = fid

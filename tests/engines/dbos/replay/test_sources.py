@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,7 +16,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import NotFoundError
 from engine_bridge.model import RunRef
 from engine_bridge.replay.model import Outcome
-from tests.engines.dbos.databases import APP, OLD, bridge_url, unpacked
+from tests.engines.dbos.databases import APP, OLD, bridge_url, make_database, unpacked
 from tests.engines.dbos.replay.conftest import ORDER, SHAPES
 from tests.engines.dbos.replay.replays import APPS, edited, execute, inputs_of, opened, posing, replay
 
@@ -171,3 +172,15 @@ def test_an_environment_with_another_major_version_is_refused(order_file: Path, 
     ].end
     assert end.outcome is Outcome.FAILED
     assert "has dbos 2.31.0; a replay needs dbos>=3,<4" in end.error
+
+
+def test_transactions_of_asynchronous_datasources(server: Any, tmp_path: Path) -> None:
+    """The application's own database is not reached: its results are in DBOS' own record."""
+    app = APPS / "datasources.py"
+    execute(app, str(tmp_path), make_database(server, "datasources"))
+    runs = ["sells", "sells_too_many", "fails", "sells_and_waits"]
+    told = replay(inputs_of(tmp_path / "datasources.sqlite", runs), app)
+    assert [told[run].end.outcome for run in runs] == [Outcome.SAME] * 3 + [Outcome.STOPPED]
+    assert not [told[run].end for run in runs if told[run].end.drift]
+    assert told["sells"].asked == ["sell", *["sell"] * 4, "price", "inline"]
+    assert told["sells"].steps[0].stack[0].function == "sells"
