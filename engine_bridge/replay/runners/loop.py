@@ -27,7 +27,7 @@ from engine_bridge.replay.runners.life import (
 )
 from engine_bridge.replay.runners.lines import LineTracer, trace_nothing, trace_threads
 from engine_bridge.replay.runners.modules import use_paths
-from engine_bridge.replay.runners.pictures import STEP_NODES, Painter, picture
+from engine_bridge.replay.runners.pictures import STEP_NODES, Painter, forget_classes, picture
 
 PROTOCOL = 1
 SWALLOWED = 2000  # gathered tasks may stop each for itself
@@ -112,6 +112,7 @@ class Recorder:
         self._marked = None
         detail = item.get("detail")
         self._detail = (detail[0], detail[1]) if detail else None
+        forget_classes()
         self.lines.reset()
         self.lines.open(self._wanted(0))
         self._cpu = _cpu_ns()

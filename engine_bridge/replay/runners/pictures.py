@@ -25,11 +25,16 @@ LONG = 240
 NODES = 400
 STEP_NODES = 4000
 BIG = 1 << 53
+CLASSES = 2000  # known at once
 
 _NONE = object()
 _SEQUENCES: tuple[Any, ...] = (list, tuple, set, frozenset, collections.deque)
 _DATE, _DATETIME = datetime.date, datetime.datetime
 _ZONES: tuple[type, ...] = (type(None), datetime.timezone, zoneinfo.ZoneInfo)
+_SPECIAL: tuple[Any, ...] = (
+    *_SEQUENCES, dict, types.MappingProxyType, enum.Enum, type, BaseException, str, int, float, bytes, bytearray,
+    uuid.UUID, datetime.date, asyncio.Future,
+)  # fmt: skip
 _RUNNING = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
 _class_name = type.__dict__["__qualname__"].__get__
 _class_order = type.__dict__["__mro__"].__get__
@@ -105,13 +110,17 @@ class Painter:
         atom = _atom(value, kind)
         if atom is not _NONE:
             return atom
-        if kind in _PLAIN:
-            return {"t": type_name(kind), "r": _PLAIN[kind](value)[:LONG]}
+        known = known_class(kind)
+        if known.plain is not None:
+            return {"t": known.name, "r": known.plain(value)[:LONG]}
         if depth >= DEEP or self.nodes <= 0 or id(value) in self._open:
-            return {"t": type_name(kind), "r": "…"}
+            return {"t": known.name, "r": "…"}
         self._open.add(id(value))
         try:
-            return {"t": type_name(kind), **self._inside(value, kind, depth + 1)}
+            inside = self._attributes(value, known, depth + 1) if known.simple else None
+            if inside is not None:
+                return {"t": known.name, "o": inside}
+            return {"t": known.name, **self._inside(value, kind, depth + 1)}
         except Exception as error:  # noqa: BLE001 - another thread may be changing it
             return {"t": type_name(kind), "r": f"<unreadable: {type_name(type(error))}>"}
         finally:
@@ -139,7 +148,7 @@ class Painter:
         if issubclass(kind, BaseException):
             arguments = _error_args(value)
             return {"n": len(arguments), "i": self._items(iter(arguments), depth)}
-        return _scalar(value, kind) or {"o": self._attributes(value, kind, depth)}
+        return _scalar(value, kind) or {"o": self._attributes(value, known_class(kind), depth)}
 
     def _items(self, items: Any, depth: int) -> list[Any]:
         found = []
@@ -157,19 +166,65 @@ class Painter:
             found.append([self.paint(key, depth) if keys else key[:LONG], self.paint(value, depth)])
         return found
 
-    def _attributes(self, value: Any, kind: type, depth: int) -> list[list[Any]]:
-        own = _own_dict(value, kind)
-        names = [name for name in list(own) if type(name) is str and not name.startswith("__")]
-        found = self._pairs(((name, own[name]) for name in names), depth, False)
-        for base in _class_order(kind):
-            for name, member in list(_class_dict(base).items())[: 4 * MANY]:
-                slot = type(member) is types.MemberDescriptorType and type(name) is str
-                if slot and not name.startswith("__") and len(found) < MANY and self.nodes > 0:
-                    try:
-                        found.append([name[:LONG], self.paint(member.__get__(value, kind), depth)])
-                    except AttributeError:
-                        continue
+    def _attributes(self, value: Any, known: Known, depth: int) -> list[list[Any]]:
+        own: dict[Any, Any] = {}
+        if known.own is not None:
+            own = known.own(value, known.kind)
+            own = own if type(own) is dict else {}
+        found: list[list[Any]] = []
+        for name in list(own):
+            if len(found) >= MANY or self.nodes <= 0:
+                break
+            if type(name) is str and name[:2] != "__":
+                found.append([name[:LONG], self.paint(own[name], depth)])
+        for name, member in known.slots:
+            if len(found) < MANY and self.nodes > 0:
+                try:
+                    found.append([name[:LONG], self.paint(member.__get__(value, known.kind), depth)])
+                except AttributeError:
+                    continue
         return found
+
+
+class Known:
+    """What is known of a class, by built-in slots and descriptors only. Kept: asking a class anew for each value costs.
+
+    ``simple`` ones are nothing but their attributes; ``own`` reads an object's dictionary; ``plain`` ones are a text.
+    """
+
+    __slots__ = ("kind", "name", "own", "plain", "simple", "slots")
+
+    def __init__(self, kind: type) -> None:
+        self.kind = kind
+        self.name = type_name(kind)
+        self.plain = next((told for plain, told in _PLAIN.items() if plain is kind), None)
+        self.slots = [
+            (name, member)
+            for base in _class_order(kind)
+            for name, member in list(_class_dict(base).items())[: 4 * MANY]
+            if type(member) is types.MemberDescriptorType and type(name) is str and name[:2] != "__"
+        ]
+        members = (_class_dict(base).get("__dict__") for base in _class_order(kind))
+        self.own = next((m.__get__ for m in members if type(m) is types.GetSetDescriptorType), None)
+        self.simple = not issubclass(kind, _SPECIAL) and globals().get(_class_name(kind)) is not kind
+
+
+_classes: dict[int, Known] = {}
+
+
+def forget_classes() -> None:
+    """Another run begins: a sandbox imports its classes anew, and those of before are not to be kept."""
+    _classes.clear()
+
+
+def known_class(kind: type) -> Known:
+    """What is known of a class; by its identity, since a metaclass may define equality."""
+    found = _classes.get(id(kind))
+    if found is None or found.kind is not kind:
+        if len(_classes) >= CLASSES:
+            _classes.clear()
+        found = _classes[id(kind)] = Known(kind)
+    return found
 
 
 def _scalar(value: Any, kind: type) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Any
 
 from engine_bridge.engines.temporal.replay_parts.drifts import seconds
@@ -45,7 +46,10 @@ class Waits:
         self.main = getattr(instance, "_primary_task", None)
         self._frames = awaited_frames(self.main.get_coro()) if self.main is not None else []
         self._limits: dict[int, Awaited] = {}
-        self._by_future = self._pending()
+
+    @functools.cached_property
+    def _by_future(self) -> dict[int, Awaited]:
+        return self._pending()
 
     def _pending(self) -> dict[int, Awaited]:
         """Everything under way, by the identity of the future that stands for it."""
@@ -91,7 +95,7 @@ class Waits:
     def _limit(self) -> list[Awaited]:
         """The time limit of what the main task waits for."""
         waiter = self._by_future.get(id(getattr(self.main, "_fut_waiter", None)))
-        limit = self._limits.get(id(self.main)) or waiter
+        limit = self._limits.get(id(self.main)) or waiter  # read behind _by_future, which fills it
         return [limit] if limit is not None else []
 
     def _follow(self, future: Any, found: dict[int, Awaited], depth: int) -> None:
