@@ -143,10 +143,7 @@ def posing(item: ReplayInput, run: str, name: str) -> ReplayInput:
 
     for rows in record["tables"].values():
         for row in rows:
-            if (
-                row["workflow_uuid" if "workflow_uuid" in row else "destination_uuid"] == old
-                and "name" in row
-            ):
+            if row.get("workflow_uuid", row.get("destination_uuid")) == old and "name" in row:
                 row["name"] = name
             for column in ("workflow_uuid", "destination_uuid", "child_workflow_id", "parent_workflow_id"):
                 if column in row:
