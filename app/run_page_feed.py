@@ -9,7 +9,6 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.jobs import Jobs
 from app.run_page_decoded import Decoded
-from engine_bridge.bridge import Capability
 from engine_bridge.errors import ConnectError, NotFoundError, PlayheadError
 from engine_bridge.history import Batch, History, Restart
 from engine_bridge.model import RunRef
@@ -73,10 +72,7 @@ class RunFeed(QObject):
         self._session, self._ref, self._follow = session, ref, follow
         self._opened = self._complete = self._lost = False
         self.history = session.empty_history()
-        if session.info is not None and Capability.DECODE in session.info.capabilities:
-            self.decoded.lay_over(self.history, session)
-        else:
-            self.decoded.forget()
+        self.decoded.lay_over(self.history, session)
         self._jobs.run(
             "history",
             session,

@@ -52,11 +52,18 @@ class Payloads(QObject):
         if source is None or source.session is None or source.can(Capability.DECODE):
             viewer.set_decoding(ref, Decoding(error=f"It is {ref.encoded}: this source cannot decode it."))
             return
+        session = source.session
+
+        def arrived(found: tuple[Decoding, ...]) -> None:
+            viewer.set_decoding(ref, found[0])
+            if found[0].by:
+                self._page.feed.decoded.again(session)
+
         self._page.jobs.run(
             "decode",
-            source.session,
+            session,
             "decode_payloads",
             (ref.key,),
-            on_result=lambda found: viewer.set_decoding(ref, found[0]),
+            on_result=arrived,
             on_error=lambda error: viewer.set_decoding(ref, Decoding(error=error.message, hint=error.hint)),
         )

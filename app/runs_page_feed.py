@@ -10,6 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from app.jobs import Jobs
+from app.list_decoded import ListDecoded
 from engine_bridge.bridge import Page
 from engine_bridge.errors import PlayheadError
 from engine_bridge.session import Session
@@ -37,6 +38,7 @@ class Feed(QObject):
         self._jobs = jobs
         self._model = model
         self._name = name
+        self.decoded = ListDecoded(jobs, model, name)
         self._session: Session | None = None
         self._method = ""
         self._arguments: Arguments = lambda fetch: ()
@@ -63,6 +65,7 @@ class Feed(QObject):
         self.stop()
         self._session, self._method, self._arguments = session, method, arguments
         self._keep = keep
+        self.decoded.of(session)
         self.started.emit()
         if not keep:
             self._model.clear()
@@ -79,7 +82,7 @@ class Feed(QObject):
             self._session,
             self._method,
             *arguments,
-            on_result=lambda page: on_result(self.sift(page)),
+            on_result=lambda page: on_result(self.decoded.page(self.sift(page))),
             on_error=lambda error: None,
         )
 
@@ -135,7 +138,7 @@ class Feed(QObject):
 
     def _got(self, fetch: Fetch, started: float, page: Page) -> None:
         self._slots.discard(self._slot(fetch))
-        page = self.sift(page)
+        page = self.decoded.page(self.sift(page))
         if fetch is not self._first:
             self._model.put(fetch, page)
         else:

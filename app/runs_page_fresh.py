@@ -60,7 +60,7 @@ class Fresh(QObject):
 
     def update(self, items: Iterable[Any]) -> None:
         """Newer versions of rows, shown or waiting, take their place."""
-        newer = {self._model.key(item): item for item in items}
+        newer = {self._model.key(item): item for item in self._feed.decoded.rows(items)}
         self._model.update_items(newer.values())
         self._waiting = [newer.get(self._model.key(item), item) for item in self._waiting]
 

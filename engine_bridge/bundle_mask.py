@@ -80,6 +80,7 @@ class Masking:
             blocked,
             what=self._text(blocked.what),
             hint=self._text(blocked.hint),
+            failure=self.failure(blocked.failure),
             evidence=self._evidence(blocked.evidence),
         )
 

@@ -55,6 +55,13 @@ class Overlay:
                 key, old = self._known.popitem(last=False)
                 self._bytes -= len(old.data or b"") + len(key)
 
+    def forget_failures(self) -> None:
+        """What could not be decoded is asked for again when it is looked at."""
+        with self._lock:
+            for key in [key for key, answer in self._known.items() if answer.data is None]:
+                self._bytes -= len(key)
+                del self._known[key]
+
     def of(self, ref: PayloadRef | None) -> Decoding | None:
         """What a payload decodes to; None for one that is readable as stored, or not decoded yet."""
         if ref is None or not ref.encoded:
@@ -116,16 +123,18 @@ class Overlay:
         )
 
     def run(self, run: Run) -> Run:
-        """A run with its failure, and with what its error line says of it."""
-        if run.failure is None or not hides(run.failure):
-            return run
-        failure = self.failure(run.failure)
-        error, now = run.error, run.now
-        for old, new in zip(_chain(run.failure), _chain(failure), strict=True):
-            before, after = _line(old), _line(new)
-            error = error.replace(before, after) if error else error
-            now = now.replace(before, after)
-        return _replaced(run, failure=failure, error=error, now=now)
+        """A run with its failure and that of what it waits for, and with what its lines say of them."""
+        blocked = run.blocked_on
+        if run.failure is not None and hides(run.failure):
+            failure = self.failure(run.failure)
+            say = _words(run.failure, failure)
+            run = _replaced(run, failure=failure, error=run.error and say(run.error), now=say(run.now))
+        if blocked is not None and blocked.failure is not None and hides(blocked.failure):
+            failure = self.failure(blocked.failure)
+            say = _words(blocked.failure, failure)
+            told = _replaced(blocked, failure=failure, what=say(blocked.what), hint=say(blocked.hint))
+            run = _replaced(run, blocked_on=told, now=say(run.now))
+        return run
 
 
 def settled(overlay: Overlay, decode: Callable[[tuple[str, ...]], Sequence[Decoding]]) -> Decoding | None:
@@ -141,6 +150,18 @@ def settled(overlay: Overlay, decode: Callable[[tuple[str, ...]], Sequence[Decod
 def hides(failure: Failure | None) -> bool:
     """Whether messages of a failure, or of its causes, are hidden."""
     return failure is not None and any(one.raw is not None and one.raw.encoded for one in _chain(failure))
+
+
+def _words(hidden: Failure, known: Failure) -> Callable[[str], str]:
+    """Says in a text what is known of a failure where it said what was hidden."""
+    pairs = [(_line(old), _line(new)) for old, new in zip(_chain(hidden), _chain(known), strict=True)]
+
+    def say(text: str) -> str:
+        for old, new in pairs:
+            text = text.replace(old, new) if old else text
+        return text
+
+    return say
 
 
 def _line(failure: Failure) -> str:

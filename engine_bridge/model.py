@@ -113,7 +113,8 @@ class Blocked(_Value, frozen=True):
     """What an open run waits on, and how we know.
 
     ``what`` is a short phrase ("signal approve_order"); ``since_ns`` when the wait began, ``until_ns``
-    its time-out or planned end; ``ref`` the run it waits for, ``step_id`` the waiting step.
+    its time-out or planned end; ``ref`` the run it waits for, ``step_id`` the waiting step; ``failure`` what ``what``
+    says of the last one.
     """
 
     kind: str  # signal, timer, child, queue, step, retry, delay, version, paused, nothing
@@ -125,6 +126,7 @@ class Blocked(_Value, frozen=True):
     provenance: Provenance = Provenance.INFERRED
     evidence: tuple[Evidence, ...] = ()
     hint: str = ""
+    failure: Failure | None = None
 
 
 class Run(_Value, frozen=True):

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from app import secrets
 from app.window import MainWindow
 from engine_bridge.model import Environment
+from tests.app.rings import memory_keyring
 from tests.app.window_fixture import BRIDGES, PASSWORD, Opened
 from widgets.shell.ask import Ask, AskPassword
 from widgets.shell.connect_dialog import ConnectDialog
@@ -122,25 +123,7 @@ def test_a_driver_that_quotes_the_password_does_not_show_it(qtbot: QtBot, window
 def test_the_keyring_is_used_where_there_is_one(
     qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import keyring
-    from keyring.backend import KeyringBackend
-
-    class Ring(KeyringBackend):
-        priority = 1
-        kept: dict[tuple[str, str], str] = {}
-
-        def get_password(self, service: str, username: str) -> str | None:
-            return self.kept.get((service, username))
-
-        def set_password(self, service: str, username: str, password: str) -> None:
-            self.kept[service, username] = password
-
-        def delete_password(self, service: str, username: str) -> None:
-            del self.kept[service, username]
-
-    before = keyring.get_keyring()
-    keyring.set_keyring(Ring())
-    try:
+    with memory_keyring():
         assert secrets.keyring_available()
         url = f"fake://ann:{PASSWORD}@server/locked"
         assert secrets.remember(url, PASSWORD)
@@ -149,8 +132,6 @@ def test_the_keyring_is_used_where_there_is_one(
         qtbot.waitUntil(lambda: window.sources.all()[0].state == "live")
         secrets.forget(url)
         assert secrets.find("fake://ann@server/locked") is None
-    finally:
-        keyring.set_keyring(before)
 
 
 def test_without_a_keyring_nothing_is_kept(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,10 +77,10 @@ class PayloadView(QWidget):
         self._more = Link("Load all")
         self._more.activated.connect(self.load_all)
         self._hidden = label(size=12, wrap=True)
-        self._again = Link("Try again", least=_WHOLE_LINK)
-        self._again.activated.connect(self._decode_again)
-        self._codec = Link("Decode with a codec server …", least=_WHOLE_LINK)
-        self._codec.activated.connect(self.codec_requested)
+        self.again = Link("Try again", least=_WHOLE_LINK)
+        self.again.activated.connect(self._decode_again)
+        self.codec = Link("Decode with a codec server …", least=_WHOLE_LINK)
+        self.codec.activated.connect(self.codec_requested)
         self._pages = QStackedWidget()
         for page in (self.tree, self.text, self.raw):
             self._pages.addWidget(page)
@@ -120,7 +120,7 @@ class PayloadView(QWidget):
         hidden.setContentsMargins(10, 0, 10, 6)
         hidden.setSpacing(10)
         hidden.addWidget(self._hidden, 1)
-        for link in (self._again, self._codec):
+        for link in (self.again, self.codec):
             hidden.addWidget(link, 0, Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -225,7 +225,7 @@ class PayloadView(QWidget):
         self.tree.tree_model.set_value(None, present=False)
         self._badge.set_text("")
         self._never.set_text("")
-        for widget in (self._more, self._hidden, self._again, self._codec):
+        for widget in (self._more, self._hidden, self.again, self.codec):
             widget.hide()
         self._message.set_tone("muted")
         self._message.set_text(message)
@@ -329,8 +329,8 @@ class PayloadView(QWidget):
         missing = decoding is not None and decoding.needs_codec
         self._hidden.setText(fmt.safe_lines(words))
         self._hidden.setVisible(bool(words))
-        self._again.setVisible(wrong and not missing)
-        self._codec.setVisible(wrong)
+        self.again.setVisible(wrong and not missing)
+        self.codec.setVisible(wrong)
 
     def _limits(self, shown: Shown) -> str:
         if not self._complete:

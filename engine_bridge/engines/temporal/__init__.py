@@ -118,6 +118,12 @@ def _server_url(fields: dict[str, str]) -> str:
     return server_url(fields)
 
 
+def _with_codec(url: str, fields: dict[str, str]) -> str:
+    return codec_url.put(url, fields.get("codec", ""))
+
+
+_CODEC = ConnectField("codec", "Codec server", placeholder="empty: none; https://codec.example:8081")
+
 ENGINE = Engine(
     name="temporal",
     title="Temporal",
@@ -144,14 +150,15 @@ ENGINE = Engine(
                 ConnectField(
                     "server_name", "Server name", placeholder="if its certificate names another host"
                 ),
+                _CODEC,
             ),
             build=_server_url,
         ),
         ConnectForm(
             scheme=urls.FILE,
             title="Temporal: exported histories",
-            fields=(ConnectField("path", "File or folder", placeholder="~/histories"),),
-            build=lambda fields: urls.file_url(fields["path"]),
+            fields=(ConnectField("path", "File or folder", placeholder="~/histories"), _CODEC),
+            build=lambda fields: _with_codec(urls.file_url(fields["path"]), fields),
         ),
         ConnectForm(
             scheme=urls.SQLITE,
@@ -159,8 +166,9 @@ ENGINE = Engine(
             fields=(
                 ConnectField("path", "File", placeholder="~/temporal.db"),
                 ConnectField("namespace", "Namespace", placeholder="empty: the one with runs"),
+                _CODEC,
             ),
-            build=_database_url,
+            build=lambda fields: _with_codec(_database_url(fields), fields),
         ),
     ),
     file_patterns=(*(f"*{suffix}" for suffix in urls.SUFFIXES), "*.json.gz"),

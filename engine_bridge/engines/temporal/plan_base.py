@@ -240,7 +240,7 @@ def copies_of(source: ServerSource, cli: tuple[str, ...], python: tuple[str, ...
 
 
 def _place(source: ServerSource) -> tuple[str, ...]:
-    """Where, for the command line; an API key comes from the environment."""
+    """Where, for the command line; an API key comes from the environment, as ``--codec-auth`` has to."""
     words = ["--address", source.address, "--namespace", source.namespace]
     words += ["--tls"] if source.tls else []
     files = {
@@ -248,6 +248,7 @@ def _place(source: ServerSource) -> tuple[str, ...]:
         "cert": "--tls-cert-path",
         "key": "--tls-key-path",
         "server_name": "--tls-server-name",
+        "codec": "--codec-endpoint",
     }
     return (
         *words,
@@ -270,6 +271,8 @@ def _script(source: ServerSource, lines: tuple[str, ...]) -> str:
         options.append(f"tls={_tls(source)}")
         if _tls(source) != "True":
             imports += ["from pathlib import Path", "from temporalio.service import TLSConfig"]
+    if source.codec:
+        imports.append("# Give the client the data converter of your workers: without it nothing is encoded.")
     body = "\n    ".join((f"client = await Client.connect({', '.join(options)})", *lines))
     return "\n".join((*imports, "", "", "async def main():", f"    {body}", "", "", "asyncio.run(main())"))
 

@@ -85,6 +85,7 @@ def _task(pending: Pending, queue: str, why: Failure | None, now_ns: int) -> Blo
             provenance=_RECORDED,
             evidence=_fact("the pending workflow task counts its attempts", f"attempt {tries}"),
             hint="Mend the workflow's code and deploy it: the task is tried again. Or reset the run.",
+            failure=why,
         )
     if task.started_ns is not None:
         return None
@@ -129,6 +130,7 @@ def _activity(pending: Pending, steps: Sequence[Step] | None) -> Blocked | None:
             f"last worker: {one.worker}" if one.worker else "",
         ),
         hint=_hint(one),
+        failure=failure(one.failure),
     )
 
 
@@ -189,6 +191,7 @@ def _nexus(pending: Pending, steps: Sequence[Step] | None) -> Blocked | None:
         step_id=str(one.scheduled_event_id),
         provenance=_RECORDED,
         evidence=_fact("the server lists it as pending", f"endpoint {one.endpoint}" if one.endpoint else ""),
+        failure=why,
     )
 
 

@@ -46,6 +46,7 @@ def secret_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecretShop
         ends.callback(worker.close)
         for id_, order, waits in (("poor", "poor-1", False), ("waits", "order-1", True)):
             worker.ask("start", "fulfil_order", id_, order, waits)
+        worker.ask("start", "nightly_export", "stuck", "ledger")
         worker.ask("wait", "poor")
         child = Child()
         ends.callback(child.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -74,6 +75,23 @@ def test_a_run_is_read_decoded(form: str, secret_shop: SecretShop, codec: CodecP
     ]
     assert {headers["X-Namespace"] for _, headers, _ in codec.asked} == {"shop"}
     assert b"insufficient" not in bridge.payload(run.input.key, 0, -1, NEVER)
+    bridge.close()
+
+
+@pytest.mark.parametrize("form", ["server", "database"])
+def test_what_a_run_waits_for_is_told_decoded(form: str, secret_shop: SecretShop, codec: CodecPlace) -> None:
+    bridge = opened(secret_shop, secret_shop.urls(codec.url)[form])
+    [found] = bridge.find("stuck", 5, NEVER)
+    deadline = time.monotonic() + 60
+    while "LedgerLocked" not in (run := bridge.run(found.ref, NEVER)).now and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "Encoded failure (encrypted)" in run.now
+    overlay = Overlay()
+    overlay.run(run)
+    settled(overlay, lambda keys: bridge.decode_payloads(keys, NEVER))
+    shown = overlay.run(run)
+    assert "LedgerLocked: ledger is locked for ledger" in shown.now
+    assert shown.blocked_on is not None and "ledger is locked for ledger" in shown.blocked_on.what
     bridge.close()
 
 

@@ -13,6 +13,7 @@ from app.run_page import RunPage
 from app.settings import Settings
 from app.window import MainWindow
 from engine_bridge.model import Run
+from engine_bridge.payloads import reason
 from tests.engines.temporal.codec.conftest import SecretShop
 from tests.engines.temporal.codec.server import CodecPlace
 from widgets.payload.viewer import RAW, PayloadView
@@ -102,6 +103,32 @@ def test_an_encrypted_run_is_decoded_in_the_window(
     window.sources.set_codec(source.key, source.url, TOKEN)
     qtbot.waitUntil(lambda: "500 Internal Server Error" in viewer.hidden_message, timeout=LONG)
     assert viewer.badge.startswith("binary · binary/encrypted")
+    qtbot.waitUntil(lambda: "500 Internal" in page.feed.decoded.note, timeout=LONG)
     codec.way = "good"
-    viewer._again.activated.emit()
+    viewer.again.activated.emit()
     qtbot.waitUntil(lambda: "decoded by 127.0.0.1" in viewer.badge, timeout=LONG)
+    qtbot.waitUntil(lambda: "CardDeclined: insufficient funds" in words(page), timeout=LONG)
+    assert page.feed.decoded.note == ""
+
+
+def test_lists_are_decoded_after_they_are_there(
+    qtbot: QtBot, window: MainWindow, secret_shop: SecretShop, codec: CodecPlace
+) -> None:
+    window.open(secret_shop.urls(codec.url)["database"])
+    qtbot.waitUntil(
+        lambda: bool(window.sources.all()) and window.sources.all()[0].state == "live", timeout=LONG
+    )
+    runs = window.router.pages.get("runs").view.model  # type: ignore[attr-defined]  # the runs page
+    found = "CardDeclined: insufficient funds"
+    qtbot.waitUntil(
+        lambda: any(r and r.error == found for r in map(runs.item, range(runs.rowCount()))), timeout=LONG
+    )
+    window.focus.change(page="failures")
+    log = window.router.pages.get("failures").view.model  # type: ignore[attr-defined]  # the failures page
+    qtbot.waitUntil(
+        lambda: any(
+            row and "insufficient funds" in reason(row.failure)
+            for row in map(log.item, range(log.rowCount()))
+        ),
+        timeout=LONG,
+    )
