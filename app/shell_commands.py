@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.commands import Command
 from app.pages import PAGES, PageSpec, missing
+from app.samples import SAMPLES, Sample
 from engine_bridge.focus import Focus
 from engine_bridge.words import Environment
 
@@ -45,6 +46,9 @@ def _file(window: MainWindow) -> list[Command]:
         source = window.router.source()
         return focused() or ("it is saved already" if source and source.saved else "")
 
+    def open_sample(sample: Sample) -> None:
+        actions.open(str(sample.path), title=sample.title)
+
     one = actions.focused
     names = ("development", "test", "production")
     environments = zip(names, map(actions.set_environment, Environment), strict=True)
@@ -52,6 +56,17 @@ def _file(window: MainWindow) -> list[Command]:
         Command("source.connect", "Connect …", actions.connect, ("Ctrl+N",), menu="File", icon="database"),
         Command("source.open", "Open File …", actions.choose_file, ("Ctrl+O",), menu="File", icon="file"),
         Command("app.demo", "Open the Demo", actions.demo, when=actions.no_demo, menu="File", icon="demo"),
+        *(
+            Command(
+                f"sample.{sample.id}",
+                f"Open the Sample: {sample.title}",
+                partial(open_sample, sample),
+                sample.keys,
+                menu="File",
+                icon="timeline",
+            )
+            for sample in SAMPLES
+        ),
         Command(
             "demo.kill", "Kill the Demo's Workers", actions.kill_demo, when=actions.no_worker, menu="File"
         ),

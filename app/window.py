@@ -155,8 +155,14 @@ class MainWindow(Frame):
         self.router.show()
 
     def prepare_welcome(self, page: Welcome) -> None:
+        from app.keys import native
+        from app.samples import SAMPLES
+        from widgets.shell.welcome import SampleRow
+
         page.chosen.connect(lambda way: self.run_command("app.demo" if way == "demo" else f"source.{way}"))
         page.recent_chosen.connect(lambda url: self.actions_of_sources.open(url))
+        page.sample_chosen.connect(lambda id_: self.run_command(f"sample.{id_}"))
+        page.set_samples([SampleRow(s.id, s.title, s.note, *map(native, s.keys[:1])) for s in SAMPLES])
         self._show_recents(page)
 
     def _show_recents(self, page: Welcome) -> None:

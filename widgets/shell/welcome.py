@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
@@ -27,11 +28,22 @@ class RecentRow:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    """A recorded history that comes along; ``id`` is handed back, ``key`` opens it too."""
+
+    id: str
+    title: str
+    note: str
+    key: str = ""
+
+
 class Welcome(QScrollArea):
-    """``chosen`` carries "demo", "connect" or "open"; ``recent_chosen`` a URL."""
+    """``chosen`` carries "demo", "connect" or "open"; ``recent_chosen`` a URL; ``sample_chosen`` an id."""
 
     chosen = Signal(str)
     recent_chosen = Signal(str)
+    sample_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._decorated = False
@@ -54,6 +66,11 @@ class Welcome(QScrollArea):
             ways.addWidget(way, 1)
         self._column.addLayout(ways)
         self._column.addSpacing(12)
+        self._samples_title = label("SAMPLES, WITHOUT A SERVER", color="muted", size=11, bold=True)
+        self._column.addWidget(self._samples_title)
+        self._samples = QVBoxLayout()
+        self._samples.setSpacing(4)
+        self._column.addLayout(self._samples)
         self._recents_title = label("RECENT", color="muted", size=11, bold=True)
         self._column.addWidget(self._recents_title)
         self._recents = QVBoxLayout()
@@ -64,6 +81,7 @@ class Welcome(QScrollArea):
         self._frame(inner)
         self.setWidget(inner)
         self.set_recents([])
+        self.set_samples([])
 
     def _head(self) -> None:
         self._column.addWidget(label("Playhead", size=18, bold=True))
@@ -103,20 +121,37 @@ class Welcome(QScrollArea):
             self._recents.addWidget(self._recent(recent))
         self._recents_title.setVisible(bool(recents))
 
+    def set_samples(self, samples: Sequence[SampleRow]) -> None:
+        """The histories that come along."""
+        clear(self._samples)
+        for sample in samples:
+            note = f"{sample.note}  ·  {sample.key}" if sample.key else sample.note
+            button = self._line("timeline", f"{plain(sample.title, 60)}    {plain(note, 300)}")
+            button.setAccessibleName(f"Open the sample {plain(sample.title)}: {plain(note)}")
+            button.clicked.connect(partial(self.sample_chosen.emit, sample.id))
+            self._samples.addWidget(button)
+        self._samples_title.setVisible(bool(samples))
+
     def _recent(self, recent: RecentRow) -> QToolButton:
-        button = QToolButton()
-        button.setFont(font(12))
-        metrics = button.fontMetrics()
-        text = f"{plain(recent.title, 60)}    {plain(recent.url, 300)}"
-        button.setText(metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, 560).replace("&", "&&"))
+        button = self._line("database", f"{plain(recent.title, 60)}    {plain(recent.url, 300)}")
         button.setToolTip(plain_tooltip(f"{recent.url}\n{recent.note}"))
         button.setAccessibleName(f"Open {plain(recent.title)}, {recent.note}")
+        button.clicked.connect(lambda: self.recent_chosen.emit(recent.url))
+        return button
+
+    @staticmethod
+    def _line(glyph: str, text: str) -> QToolButton:
+        """One row that opens something."""
+        button = QToolButton()
+        button.setFont(font(12))
+        button.setText(
+            button.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, 560).replace("&", "&&")
+        )
         button.setProperty("flat", "true")
-        button.setIcon(glyphs.icon("database", theme().color("muted")))
+        button.setIcon(glyphs.icon(glyph, theme().color("muted")))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         button.setMinimumHeight(28)
-        button.clicked.connect(lambda: self.recent_chosen.emit(recent.url))
         return button
 
     def set_demo(self, reason: str) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QToolButton
 from pytestqt.qtbot import QtBot
 
+from app.demo_code import project_for
 from app.run_page import RunPage
 from app.settings import Settings
 from app.window import MainWindow
@@ -52,6 +54,21 @@ def test_a_dropped_history_shows_its_run(qtbot: QtBot, window: MainWindow, tmp_p
     qtbot.waitUntil(lambda: page.feed.complete)
     assert len(page.feed.history) == 62 and page.feed.history.n_steps == 12
     assert page.view.events.model.text(6, 3) == "echo"
+
+
+def test_a_sample_opens_with_one_click_and_its_code_is_known(qtbot: QtBot, window: MainWindow) -> None:
+    [button] = [b for b in window.welcome.findChildren(QToolButton) if "A Loan" in b.text()]
+    assert "Ctrl+Alt+O" in button.text()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.focus.current.page == "run", timeout=30_000)
+    page = window.router.pages.get("run")
+    assert isinstance(page, RunPage)
+    qtbot.waitUntil(lambda: page.feed.complete, timeout=30_000)
+    assert len(page.feed.history) == 121
+    source = window.router.source()
+    assert source is not None
+    project = project_for(source.url)
+    assert project is not None and project.modules
 
 
 def test_dropped_files_are_one_source(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
