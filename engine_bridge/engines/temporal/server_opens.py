@@ -16,8 +16,6 @@ from engine_bridge.errors import PlayheadError
 from engine_bridge.model import Run, Status
 
 _KEPT: Final = 5_000
-_MOST: Final = 100
-"""Runs that are described at once."""
 _WORKFLOW_TASKS: Final = 1
 
 
@@ -40,7 +38,7 @@ class Opens:
     def look(self, runs: Sequence[Run], cancel: CancelToken) -> list[Run]:
         """The runs, open ones with what the server says now that they wait for."""
         silent = [self._untold(run) for run in runs]
-        wanted = [run for run in silent if _silent(run)][:_MOST]
+        wanted = [run for run in silent if _silent(run)]
         answers = self._client.call_all(
             "describe_workflow_execution", [_request(self._client, run) for run in wanted], cancel
         )

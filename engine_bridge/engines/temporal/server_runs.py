@@ -112,10 +112,10 @@ class Lister:
         )
 
     def runs(self, infos: Sequence[Any], cancel: CancelToken, *, errors: bool = False) -> list[Run]:
-        """The runs of visibility's rows; with ``errors`` those of failed ones are read."""
+        """The runs of visibility's rows; with ``errors`` those of failed ones are read, and open ones described."""
         now_ns = self.client.now_ns()
         found = [self.opens.told(rows.run_of(info, now_ns)) for info in infos]
-        return self.closings.told(found, cancel) if errors else found
+        return self.closings.told(self.opens.look(found, cancel), cancel) if errors else found
 
     def total(self, clause: str, cancel: CancelToken) -> int:
         """How many runs satisfy a clause."""
@@ -188,7 +188,7 @@ class Where:
 
 
 def needs(node: Node) -> bool:
-    """Whether a filter asks for errors, which visibility does not hold."""
+    """Whether a filter asks for errors, or for what open runs wait for, which visibility does not hold."""
     match node:
         case Not(inner):
             return needs(inner)

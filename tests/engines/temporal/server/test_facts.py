@@ -53,6 +53,13 @@ def test_a_list_tells_what_the_open_runs_in_sight_wait_for(bridge: Bridge) -> No
     assert [run.now for run in listed.items] == [lines["nobody-works"]], "lists keep what is known"
 
 
+def test_runs_are_found_by_what_they_wait_for_though_nobody_has_seen_them(bridge: Bridge) -> None:
+    query = parse("status == running and now contains 'LedgerLocked'", bridge.fields(NEVER))
+    found = bridge.runs(query, Sort(), None, "forward", 50, NEVER)
+    assert "export-stuck" in {run.id for run in found.items} and found.complete
+    assert all("LedgerLocked" in run.now for run in found.items)
+
+
 def test_code_that_cannot_go_on_says_why(bridge: Bridge) -> None:
     found = waits(bridge, "release")
     assert "workflow task fails" in found.what and "KeyError" in found.what
