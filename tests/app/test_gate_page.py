@@ -197,6 +197,7 @@ def test_the_demo_is_stopped_by_its_next_release(qtbot: QtBot, qapp: QApplicatio
         (group,) = view.report.of(Section.DIVERGED)
         source = Path(group.at.file).read_text().splitlines()
         assert "check_fraud(order, total)" in source[group.at.line - 1]
+        assert (group.what, group.expected, group.actual) == ("extra step", "DBOS.setEvent", "check_fraud")
         assert group.count == len(view.report.results) >= 2
         assert {view.report.results[n].divergence.step_id for n in group.runs} == {"4"}
     finally:

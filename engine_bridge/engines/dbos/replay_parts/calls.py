@@ -55,12 +55,13 @@ class Calls:
             return bool(
                 original(database, workflow_id=workflow_id, function_id=function_id, patch_name=patch_name)
             )
-        return self._patched(walk, function_id) in (None, patch_name)
+        return self._patched(walk, function_id, patch_name) in (None, patch_name)
 
-    @staticmethod
-    def _patched(walk: Walk, fid: int) -> str | None:
+    def _patched(self, walk: Walk, fid: int, name: str) -> str | None:
         # A run that is over and holds nothing here went the old way.
         held = walk.recorded.name(fid)
+        if held is None and walk.waits_elsewhere(fid, name):
+            self._state.reach(walk, fid, name)
         return _UNDECIDED if held is None and walk.recorded.closed else held
 
     def deprecated(self, original: Any, database: Any, *, workflow_id: str, function_id: int,
@@ -78,7 +79,7 @@ class Calls:
         walk = self._state.mine(workflow_id)
         if walk is None:
             return original(database, workflow_id=workflow_id, function_id=function_id)
-        return self._patched(walk, function_id)
+        return self._patched(walk, function_id, "")
 
     def child_result(self, original: Any, database: Any, workflow_id: str, **named: Any) -> Any:
         """A child's result, from its own row as dbos does, else as this run got it."""

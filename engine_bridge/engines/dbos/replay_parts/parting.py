@@ -10,7 +10,7 @@ import ast
 import inspect
 from typing import Any, NamedTuple
 
-from engine_bridge.engines.dbos.replay_parts.recorded import Recorded
+from engine_bridge.engines.dbos.replay_parts.recorded import TIMED, Recorded
 from engine_bridge.engines.dbos.replay_parts.walk import Walk
 
 _BUILT_IN = {
@@ -20,6 +20,7 @@ _BUILT_IN = {
     "DBOS.readStream": "read_stream", "DBOS.waitFirst": "wait_first", "DBOS.asyncio_wait": "asyncio_wait",
 }  # fmt: skip
 _PATCH = "DBOS.patch-"
+SCOPES = 4
 _NATURES = ("step", "child workflow")
 
 
@@ -35,8 +36,7 @@ def part(walk: Walk, fid: int, asked: str, registry: dict[str, Any]) -> dict[str
     recorded, at = walk.recorded, walk.places.get(fid, {})
     held = recorded.name(fid)
     if held is None and walk.waits_elsewhere(fid, asked):
-        kind, why = "other step", f"The run waits for a message in this step; the code asks for {asked}."
-        return _made(kind, "DBOS.recv or DBOS.getEvent", asked, fid, at, why)
+        return _at_wait(walk, fid, asked)
     if held is None:
         why = f"The history ends with {recorded.status} before this step; the code goes on with {asked}."
         return _made("late end", f"the end of the run ({recorded.status})", asked, fid, at, why)
@@ -47,6 +47,17 @@ def part(walk: Walk, fid: int, asked: str, registry: dict[str, Any]) -> dict[str
         return _made("other step", expected, actual, fid, at, why)
     kind, why = _explain(walk, fid, held, asked, registry)
     return _made(kind, held, asked, fid, at, why)
+
+
+def _at_wait(walk: Walk, fid: int, asked: str) -> dict[str, Any]:
+    """The code has put something before the wait that the run stands in."""
+    why = f"The run waits for a message in this step; the code asks for {asked}."
+    names = {call for name in TIMED for call in _identifiers(name, {})}
+    mention = Around(walk, fid).mention(names)
+    kind = "other step"
+    if mention is not None and not mention.branch:
+        kind, why = "extra step", f"{why} It still waits at line {mention.line}: {asked} is probably new."
+    return _made(kind, " or ".join(TIMED), asked, fid, walk.places.get(fid, {}), why)
 
 
 def _made(kind: str, expected: str, actual: str, fid: int, at: dict[str, Any], why: str) -> dict[str, Any]:
@@ -66,7 +77,7 @@ def _explain(walk: Walk, fid: int, held: str, asked: str, registry: dict[str, An
     if held.startswith(_PATCH):
         why = f"The run went through the patch {held[len(_PATCH) :]}, which this code does not have (or not here)."
         return "missing step", f"{said} {why}"
-    text = Around(walk.places.get(fid, {}))
+    text = Around(walk, fid)
     names = {name: _identifiers(name, registry) for name in recorded.names | {asked}}
     mention, repeated = text.mention(names[held]), recorded.name(fid - 1)
     if mention is not None and mention.branch:
@@ -74,7 +85,8 @@ def _explain(walk: Walk, fid: int, held: str, asked: str, registry: dict[str, An
             "other step",
             f"{said} It probably took another branch: {held} is called at line {mention.line}.",
         )
-    kind = _kind(recorded, fid, held, asked, [_named(call, names) for call in text.behind()])
+    calls = [found for call in text.behind() if (found := _named(call, names))]
+    kind = _kind(recorded, fid, held, asked, calls)
     later = recorded.first_after(fid, asked)
     kind = kind or _guess(mention is not None, later, repeated == held)
     if kind == "missing step":
@@ -131,15 +143,33 @@ def _identifiers(name: str, registry: dict[str, Any]) -> set[str]:
 
 
 class Around:
-    """The function around a line of the user's code, as text."""
+    """The functions around a step's call as text, the innermost first: what each of them calls behind it."""
 
-    def __init__(self, at: dict[str, Any]) -> None:
-        self._line = at.get("line", 0)
+    def __init__(self, walk: Walk, fid: int) -> None:
+        at = walk.places.get(fid, {})
+        places = walk.stacks.get(fid) or ([(at["file"], at["line"])] if at else [])
+        self._scopes = [Scope(file, line) for file, line in places[:SCOPES]]
+
+    def behind(self) -> list[set[str]]:
+        """Names of the calls that come next, as far as the text tells."""
+        return [names for scope in self._scopes for names in scope.behind()]
+
+    def mention(self, names: set[str]) -> Mention | None:
+        """Where one of these is called next; else in another branch."""
+        found = [mention for scope in self._scopes if (mention := scope.mention(names)) is not None]
+        return next((mention for mention in found if not mention.branch), found[0] if found else None)
+
+
+class Scope:
+    """The function around a line of the user's code."""
+
+    def __init__(self, file: str, line: int) -> None:
+        self._line = line
         self._body: ast.AST | None = None
         try:
-            with open(at["file"], encoding="utf-8") as file:
-                self._body = _function(ast.parse(file.read()), self._line)
-        except (KeyError, OSError, SyntaxError, ValueError):
+            with open(file, encoding="utf-8") as text:
+                self._body = _function(ast.parse(text.read()), line)
+        except (OSError, SyntaxError, ValueError):
             return
 
     def _calls(self) -> list[tuple[int, set[str]]]:
@@ -155,13 +185,14 @@ class Around:
 
     def mention(self, names: set[str]) -> Mention | None:
         """The nearest call of one of these behind the line; else one before it that a loop comes back to."""
-        found = sorted({line for line, called in self._calls() if called & names})
-        other = next((line for line in found if self._is_other_branch(line)), 0)
-        if other:
-            return Mention(other, True)
+        lines = sorted({line for line, called in self._calls() if called & names})
+        found = [line for line in lines if not self._is_other_branch(line)]
         back = (line for line in found if line <= self._line and self._in_one_loop(line))
         line = next((line for line in found if line > self._line), 0) or next(back, 0)
-        return Mention(line, False) if line else None
+        if line:
+            return Mention(line, False)
+        other = next((line for line in lines if line not in found), 0)
+        return Mention(other, True) if other else None
 
     def returns(self) -> int:
         """The line of the next return; the line itself when there is none."""
@@ -194,7 +225,7 @@ class Around:
 
 def return_behind(at: dict[str, Any]) -> dict[str, Any]:
     """Where a function that called its last step at a line probably returned."""
-    return {**at, "line": Around(at).returns()} if at else at
+    return {**at, "line": Scope(at["file"], at["line"]).returns()} if at else at
 
 
 def _names(node: ast.Call) -> set[str]:

@@ -28,6 +28,7 @@ class Walk:
         self.concurrent = False
         self.thread = 0
         self.places: dict[int, dict[str, Any]] = {}
+        self.stacks: dict[int, list[tuple[str, int]]] = {}
         self.starts: set[int] = set()
         self.visited: set[int] = set()
         self.asked: dict[int, str] = {}
@@ -55,6 +56,7 @@ class Walk:
         """The code took a step id: it stands at the call."""
         with self._lock:
             self.places[fid] = site["place"]
+            self.stacks[fid] = [(f["file"], f["line"]) for f in site["stack"] if f["kind"] == "user"]
             self.orders.take(fid)
             self.newest = max(self.newest, fid)
             self.last_place = site["place"] or self.last_place

@@ -12,7 +12,7 @@ from tests.engines.dbos.replay.replays import APPS, All, execute, inputs_of, rep
 
 SHAPES = APPS / "shapes.py"
 ORDER = APPS / "order.py"
-ORDERS = ("order", "declined", "approval", "approved", "old", "old-waiting")
+ORDERS = ("order", "declined", "approval", "approved", "helped", "old", "old-waiting")
 
 
 @pytest.fixture(scope="session")

@@ -123,6 +123,28 @@ def approved(number: int) -> Any:
     return answer
 
 
+def helper_of_order(number: int) -> None:
+    reserve(number)
+    print_label(number)
+
+
+def extended_helper(number: int) -> None:
+    reserve(number)
+    audit("in a helper")
+    print_label(number)
+
+
+def shortened_helper(number: int) -> None:
+    print_label(number)
+
+
+@DBOS.workflow()
+def helped(number: int) -> Any:
+    helper_of_order(number)
+    note("done")
+    return charge(number)
+
+
 @DBOS.workflow()
 def old_way(number: int) -> Any:
     priced(number)
@@ -147,6 +169,7 @@ def main() -> None:
         "declined": (order, 50),
         "approval": (approval, 1),
         "approved": (approved, 2),
+        "helped": (helped, 6),
         "old": (old_way, 3),
         "old-waiting": (old_and_waiting, 4),
     }
@@ -154,7 +177,7 @@ def main() -> None:
         with SetWorkflowID(name):
             waiting.append(DBOS.start_workflow(func, number))
     DBOS.send("approved", 7, topic="approval")
-    for name in ("order", "declined", "approved", "old"):
+    for name in ("order", "declined", "approved", "helped", "old"):
         try:
             DBOS.retrieve_workflow(name).get_result(polling_interval_sec=0.02)
         except Declined:
