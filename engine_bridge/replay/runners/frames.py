@@ -118,7 +118,7 @@ def awaited_frames(awaitable: Any) -> list[types.FrameType]:
 
 
 def _suspended(thing: Any) -> tuple[types.FrameType | None, Any]:
-    if inspect.iscoroutine(thing):
+    if type(thing) is types.CoroutineType or inspect.iscoroutine(thing):
         return thing.cr_frame, thing.cr_await
     if inspect.isgenerator(thing):
         return thing.gi_frame, thing.gi_yieldfrom

@@ -59,15 +59,12 @@ class Asked:
         if self.what == "update_response":
             self.type = "WorkflowExecutionUpdate" + UPDATED.get(str(self.about.WhichOneof("response")), "")
         self.name = self._name()
+        self.key = self.type, self.name
 
     def _name(self) -> str:
         if self.what == "schedule_nexus_operation":
             return f"{self.about.service}.{self.about.operation}"
         return str(getattr(self.about, _NAMED.get(self.what, ""), "") or "")
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.type, self.name
 
     @property
     def seq(self) -> int:

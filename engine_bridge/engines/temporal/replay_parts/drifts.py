@@ -74,6 +74,8 @@ class Drifts:
     def _timeouts(self, asked: Asked, event: Happened) -> list[dict[str, Any]]:
         found = []
         for name in _TIMEOUTS.get(asked.what, ()):
+            if not asked.about.HasField(name):
+                continue
             held, given = seconds(getattr(event.about, name)), seconds(getattr(asked.about, name))
             # The server fills in what is not set, and bounds what is by the longer ones.
             if given and not _bounded(event.about, name, held, given, self._recorded.start):
@@ -117,6 +119,8 @@ def _differs(a: float, b: float) -> bool:
 
 def _bounded(about: Any, name: str, held: float, given: float, start: Any) -> bool:
     """Whether a recorded time-out is what the server makes of the one given."""
+    if not _differs(held, given):
+        return True
     bounds = [given]
     if name != "schedule_to_close_timeout" and hasattr(about, "schedule_to_close_timeout"):
         bounds.append(seconds(about.schedule_to_close_timeout) or given)
@@ -124,7 +128,7 @@ def _bounded(about: Any, name: str, held: float, given: float, start: Any) -> bo
         bounds.append(seconds(about.start_to_close_timeout) or given)
     if hasattr(about, "schedule_to_close_timeout"):
         bounds.append(seconds(start.workflow_run_timeout) or given)
-    return not _differs(held, given) or not _differs(held, min(bounds))
+    return not _differs(held, min(bounds))
 
 
 def _duration(asked: Asked, event: Happened) -> list[dict[str, Any]]:

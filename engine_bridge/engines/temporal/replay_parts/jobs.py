@@ -30,16 +30,15 @@ _OF = {
 _MOST = 4
 
 
-def jobs_told(jobs: Any, commands: dict[tuple[str, int], Any]) -> str:
-    """Jobs of an activation in words, a few of them."""
-    words = list(dict.fromkeys(job_told(job, commands) for job in jobs))
+def jobs_told(jobs: list[tuple[str, Any]], commands: dict[tuple[str, int], Any]) -> str:
+    """Jobs of an activation, each with its kind, in words, a few of them."""
+    words = list(dict.fromkeys(job_told(what, job, commands) for what, job in jobs))
     more = f" and {len(words) - _MOST} more" if len(words) > _MOST else ""
     return ", ".join(words[:_MOST]) + more if words else "workflow task"
 
 
-def job_told(job: Any, commands: dict[tuple[str, int], Any]) -> str:
+def job_told(what: str, job: Any, commands: dict[tuple[str, int], Any]) -> str:
     """One job."""
-    what = job.WhichOneof("variant") or ""
     about: Any = getattr(job, what, None)
     if what in _JOBS:
         return _JOBS[what]

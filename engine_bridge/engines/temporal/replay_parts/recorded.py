@@ -38,11 +38,8 @@ class Happened:
         self.about: Any = getattr(event, which) if which else None
         self.marked: dict[str, Any] = _marked(self.about) if type_ == "MarkerRecorded" else {}
         self.name = _name(self)
-
-    @property
-    def key(self) -> tuple[str, str]:
+        self.key = type_, self.name
         """What a command must have in common with it."""
-        return self.type, self.name
 
     @property
     def is_patch(self) -> bool:

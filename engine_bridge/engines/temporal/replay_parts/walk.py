@@ -59,7 +59,7 @@ class Walk:
         self._entry: dict[str, Any] = {}
         self._parked: list[dict[str, Any]] = []
         self._told = 0
-        self._jobs: list[Any] = []
+        self._jobs: list[tuple[str, Any]] = []
         self.marks: dict[int, tuple[int, int]] = {}
         """The last step and the position behind each workflow task, by the event that started it."""
 
@@ -81,9 +81,9 @@ class Walk:
             self.answers.append(Answer(started, self.recorded.tasks.get(started)))
         task = self.answers[-1].task
         self._told = len(self.answers[-1].asked)
-        self._jobs = list(activation.jobs)
+        self._jobs = [(str(job.WhichOneof("variant") or ""), job) for job in activation.jobs]
         self.recorder.progress(started, len(self.recorded.raw), self.recorded.share(started))
-        name = jobs_told(activation.jobs, self.commands)
+        name = jobs_told(self._jobs, self.commands)
         self._parked = self._parked or ([{**entry, "kind": "user"}] if entry else [])
         self._tell(
             name,
@@ -178,7 +178,7 @@ class Walk:
         if self.ended:
             return
         answer = self.answers[-1]
-        if any(job.HasField("signal_workflow") or job.HasField("do_update") for job in self._jobs):
+        if any(what in ("signal_workflow", "do_update") for what, _ in self._jobs):
             sites.forget()
         if self.recorder.record != "full":
             self._parked = sites.parked(getattr(instance, "_primary_task", None)) or self._parked
