@@ -99,7 +99,8 @@ def _points(runs: list[Run]) -> list[DurationPoint]:
 
 def _counted(lister: Lister, where: Where, buckets: int, cancel: CancelToken) -> Facets:
     sample = [run for part in lister.all(where, cancel, newest=_POINTS) for run in part][:_POINTS]
-    oldest, newest = _extent(lister, where, cancel), max(run.created_ns or 0 for run in sample)
+    newest = max((run.created_ns or 0 for run in sample), default=lister.client.now_ns())
+    oldest = _extent(lister, where, newest, cancel)
     width = width_of(oldest, newest, buckets)
     edges = range(oldest // width, newest // width + 1)
     delayed = lister.total(joined((_delayed(lister), where.clause)), cancel)
@@ -125,13 +126,25 @@ def _counted(lister: Lister, where: Where, buckets: int, cancel: CancelToken) ->
     )
 
 
-def _extent(lister: Lister, where: Where, cancel: CancelToken) -> int:
-    from engine_bridge.engines.temporal.server_walk import Walk, key_of
+def _extent(lister: Lister, where: Where, newest: int, cancel: CancelToken) -> int:
+    """About when the oldest run was created: not after it, and before it by a fiftieth of the runs' span at most."""
+    step, early = _S, newest - _S
+    while early > _S and _any_up_to(lister, where, early, cancel):
+        step *= 8
+        early = max(newest - step, _S)
+    late = newest - step // 8
+    while late - early > (newest - late) // 50:
+        middle = (early + late) // 2
+        if _any_up_to(lister, where, middle, cancel):
+            late = middle
+        else:
+            early = middle
+    return early
 
-    for infos in Walk(lister.client, where.clause, {}, cancel, aim=1).infos(None, True):
-        if infos:
-            return key_of(infos[0])[0]
-    return lister.client.now_ns()
+
+def _any_up_to(lister: Lister, where: Where, at: int, cancel: CancelToken) -> bool:
+    clause = joined((f"StartTime <= {moment(at)}", where.clause))
+    return bool(lister.matching(clause, 1, cancel))
 
 
 def _delayed(lister: Lister) -> str:
@@ -143,14 +156,15 @@ def _between(low: int, high: int) -> str:
 
 
 def _grouped(lister: Lister, clauses: list[str], cancel: CancelToken) -> list[Any]:
+    return _answers(lister, [f"{clause} GROUP BY ExecutionStatus".strip() for clause in clauses], cancel)
+
+
+def _answers(lister: Lister, queries: list[str], cancel: CancelToken) -> list[Any]:
+    """The server's counts, several at once."""
     from temporalio.api.workflowservice.v1 import CountWorkflowExecutionsRequest
 
-    requests = [
-        CountWorkflowExecutionsRequest(
-            namespace=lister.client.source.namespace, query=f"{clause} GROUP BY ExecutionStatus".strip()
-        )
-        for clause in clauses
-    ]
+    namespace = lister.client.source.namespace
+    requests = [CountWorkflowExecutionsRequest(namespace=namespace, query=query) for query in queries]
     answers = lister.client.call_all("count_workflow_executions", requests, cancel)
     for answer in answers:
         if isinstance(answer, PlayheadError):
@@ -176,8 +190,6 @@ def _types(lister: Lister, where: Where, sample: list[Run], cancel: CancelToken)
         names += [
             name for name in dict.fromkeys(run.type for run in more) if name not in names and sendable(name)
         ]
-    counts = [
-        lister.total(joined((one_of("WorkflowType", [name]), where.clause)), cancel)
-        for name in names[:_TYPES]
-    ]
+    asked = [joined((one_of("WorkflowType", [name]), where.clause)) for name in names[:_TYPES]]
+    counts = [int(answer.count) for answer in _answers(lister, asked, cancel)]
     return {name: number for name, number in zip(names, counts, strict=False) if number}

@@ -11,8 +11,8 @@ import msgspec
 
 from engine_bridge.bridge import FailureRow, Page
 from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.temporal.server_places import listing
 from engine_bridge.engines.temporal.server_runs import Lister
-from engine_bridge.engines.temporal.server_walk import listing
 from engine_bridge.engines.temporal.visibility import joined
 from engine_bridge.errors import UsageError
 from engine_bridge.model import Failure, Run

@@ -15,8 +15,8 @@ from engine_bridge.engines.temporal import server_describe as describe
 from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.events import RawEvent
 from engine_bridge.engines.temporal.server_history import events_of
+from engine_bridge.engines.temporal.server_places import listing
 from engine_bridge.engines.temporal.server_runs import Lister
-from engine_bridge.engines.temporal.server_walk import listing
 from engine_bridge.engines.temporal.visibility_leaves import none_of, quoted, sendable
 from engine_bridge.errors import UsageError
 from engine_bridge.model import RunRef

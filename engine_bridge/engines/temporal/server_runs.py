@@ -15,7 +15,8 @@ from engine_bridge.engines.temporal import visibility
 from engine_bridge.engines.temporal.client import Client
 from engine_bridge.engines.temporal.server_closings import Closings
 from engine_bridge.engines.temporal.server_opens import Opens
-from engine_bridge.engines.temporal.server_walk import MOST, Key, Place, Walk, key_of, listing
+from engine_bridge.engines.temporal.server_places import MOST, Key, Place, key_of, listing
+from engine_bridge.engines.temporal.server_walk import Walk
 from engine_bridge.engines.temporal.visibility import Visibility, joined
 from engine_bridge.engines.temporal.visibility_leaves import one_of, quoted, sendable
 from engine_bridge.errors import NotFoundError, UsageError

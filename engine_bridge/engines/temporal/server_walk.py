@@ -1,63 +1,65 @@
 """Runs in the order of their creation, which Temporal does not offer: windows of time, each read whole and sorted.
 
-The server lists open runs first, then closed ones by their end, and takes no ORDER BY. So a walk asks for the runs
-that were created in a window, sorts them, and goes on with the next; the width of the windows follows how many runs
-there are. A place is (creation in ns, run id): it stays valid whatever happens to other runs, to the server, and to
-pages of another length, and it leads both ways.
+The server lists open runs first, the newest above, then closed ones by their end, and takes no ORDER BY. Going to older
+runs a walk merges both lists (``server_merge``). Going to newer ones, and where the merge would have to read too much,
+it looks for a window of time that holds about as many runs as are wanted, reads all of them, sorts them, and goes on
+with the next; windows are found by counts, a few at once. A place is (creation in ns, run id): it stays valid whatever
+happens to other runs, to the server, and to pages of another length, and it leads both ways.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.client import Client, pages
+from engine_bridge.engines.temporal.server_merge import Merge
+from engine_bridge.engines.temporal.server_places import MOST, Place, key_of, listing
 from engine_bridge.engines.temporal.visibility import joined
 from engine_bridge.engines.temporal.visibility_leaves import moment
+from engine_bridge.errors import PlayheadError
 
-MOST: Final = 1_000
-"""Rows that one answer holds at most (the server's own limit)."""
 _NARROW: Final = 1_000_000
+_PARTS: Final = 4
+_ROUNDS: Final = 10  # of counts, until a window with fewer runs than wanted is good enough
 _SECOND: Final = 1_000_000_000
 _FIRST: Final = 3_600 * 1_000_000_000
 _EARLIEST: Final = 1_000_000_000
 _LATEST: Final = 250_000_000_000 * 1_000_000_000
 
-Key = tuple[int, str]
 
+@dataclass(slots=True)
+class _Reach:
+    """What counts have told of the runs beyond an edge: there is none up to ``empty``, there are ``count`` (and that is
+    not too many) up to ``width``, and too many up to ``full``; None where not known yet."""
 
-@dataclass(frozen=True)
-class Place:
-    """A place between two runs: just below or above the run of a key."""
+    empty: int = 0
+    width: int | None = None
+    count: int = 0
+    full: int | None = None
 
-    key: Key
-    above: bool
+    def learn(self, width: int, count: int, most: int) -> None:
+        if count == 0:
+            self.empty = max(self.empty, width)
+        elif count > most:
+            self.full = width if self.full is None else min(self.full, width)
+        elif self.width is None or width > self.width:
+            self.width, self.count = width, count
 
-    def has(self, key: Key, newer: bool) -> bool:
-        """Whether a run lies beyond this place, going to newer or older ones."""
-        if newer:
-            return key >= self.key if not self.above else key > self.key
-        return key <= self.key if self.above else key < self.key
-
-
-def key_of(info: Any) -> Key:
-    return values.time_ns(info, "start_time") or 0, info.execution.run_id
-
-
-def listing(client: Client, clause: str, size: int) -> Any:
-    """A request for a list."""
-    from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
-
-    return ListWorkflowExecutionsRequest(
-        namespace=client.source.namespace, page_size=max(1, min(size, MOST)), query=clause
-    )
+    @property
+    def between(self) -> list[int]:
+        """Widths to count next, once it is known how far is too far."""
+        low, high = self.width or self.empty, self.full or 0
+        return _rising(low + (high - low) * part // _PARTS for part in range(1, _PARTS))
 
 
 class Walk:
-    """Walks a query's runs. ``widths`` remembers how wide windows were, by query, between walks."""
+    """Walks a query's runs. ``widths`` remembers how wide windows were, by query, between walks.
+
+    A window holds at least two thirds of ``aim`` runs, where so many crowd, and no more than ``aim``.
+    """
 
     def __init__(
         self,
@@ -66,40 +68,79 @@ class Walk:
         widths: dict[str, int],
         cancel: CancelToken,
         *,
-        aim: int = MOST // 2,
+        aim: int = MOST,
     ) -> None:
         self._client = client
         self._clause = clause
         self._widths = widths
         self._cancel = cancel
-        self._aim = max(1, min(aim, MOST // 2))
+        self._most = max(1, min(aim, MOST))
+        self._enough = self._most * 2 // 3 + 1
 
     def infos(self, start: Place | None, newer: bool) -> Iterator[list[Any]]:
-        """``WorkflowExecutionInfo`` beyond a place (None: the end where the walk begins), a window at a time."""
+        """``WorkflowExecutionInfo`` beyond a place (None: the end where the walk begins), some at a time."""
+        merge = Merge(self._client, self._clause, self._enough, self._cancel)
+        while not newer and (found := merge.older(start)) is not None:
+            if found.rows:
+                yield found.rows
+                start = Place(key_of(found.rows[-1]), above=False)
+            if found.last:
+                return
+        yield from self._windows(start, newer)
+
+    def _windows(self, start: Place | None, newer: bool) -> Iterator[list[Any]]:
         edge = self._edge(start, newer)
-        width = self._widths.get(self._clause, _FIRST)
-        crowd: int | None = None  # a window up to here held more runs than one answer takes
         while edge is not None and _EARLIEST < edge < _LATEST:
-            width = min(width, _LATEST - edge if newer else edge - _EARLIEST)
-            low, high = (edge, edge + width) if newer else (edge - width, edge)
+            reach = self._reach(edge, newer)
+            if reach is None:
+                return
+            empty, width, last = reach
+            low, high = (edge + empty, edge + width) if newer else (edge - width, edge - empty)
             found = self._window(low, high)
-            if found is None:
-                crowd = high if newer else low
-                empty, width = self._narrower(edge, width, newer)
-                edge += empty if newer else -empty
-                continue
+            self._widths[self._clause] = width - empty
             beyond = [info for info in found if start is None or start.has(key_of(info), newer)]
-            yield sorted(beyond, key=key_of, reverse=not newer)
             edge = high if newer else low
-            if len(found) > self._aim // 4:
-                self._widths[self._clause] = width
-            crowd = None if crowd == edge else crowd
-            if len(found) < self._aim:
-                width *= 4
-                if crowd is None:
-                    edge, width = self._jump(edge, width, newer)
-            if crowd is not None and edge is not None:
-                width = min(width, abs(crowd - edge))
+            yield sorted(beyond, key=key_of, reverse=not newer)
+            if last:
+                return
+
+    def _reach(self, edge: int, newer: bool) -> tuple[int, int, bool] | None:
+        """(how far from ``edge`` there is no run, up to where to read, whether that is all); None when none is left."""
+        furthest = _LATEST - edge if newer else edge - _EARLIEST
+        reach, tried, rounds = _Reach(), _ladder(self._widths.get(self._clause, _FIRST), furthest), 0
+        while True:
+            for width, count in zip(tried, self._counts(edge, tried, newer), strict=True):
+                reach.learn(width, count, self._most)
+            rounds += 1
+            if reach.width is not None and (reach.count >= self._enough or rounds >= _ROUNDS):
+                return reach.empty, reach.width, False
+            if reach.full is not None:
+                tried = reach.between
+                if not tried or reach.full - (reach.width or reach.empty) <= _NARROW:
+                    return reach.empty, reach.width or reach.full, False
+                continue
+            wide = tried[-1]
+            found = None if wide == furthest else self._any(edge + wide if newer else edge - wide, newer)
+            if found is None:
+                return None if reach.width is None else (reach.empty, wide, True)
+            tried = _ladder(max(wide * 8, -(-abs(found - edge) // 64)), furthest)
+
+    def _counts(self, edge: int, widths: list[int], newer: bool) -> list[int]:
+        """How many runs lie within each of some distances of ``edge``."""
+        from temporalio.api.workflowservice.v1 import CountWorkflowExecutionsRequest
+
+        windows = [self._between(*((edge, edge + w) if newer else (edge - w, edge))) for w in widths]
+        requests = [
+            CountWorkflowExecutionsRequest(
+                namespace=self._client.source.namespace, query=joined((window, self._clause))
+            )
+            for window in windows
+        ]
+        answers = self._client.call_all("count_workflow_executions", requests, self._cancel)
+        for answer in answers:
+            if isinstance(answer, PlayheadError):
+                raise answer
+        return [int(answer.count) for answer in answers]
 
     def _edge(self, start: Place | None, newer: bool) -> int | None:
         if start is not None:
@@ -128,55 +169,16 @@ class Walk:
             found = self._any(edge, newer=False)
         return edge
 
-    def _window(self, low: int, high: int) -> list[Any] | None:
-        """The runs created after ``low`` and not after ``high``, in no order; None when they are too many at once."""
+    def _window(self, low: int, high: int) -> list[Any]:
+        """The runs created after ``low`` and not after ``high``, in no order."""
         clause = joined((self._between(low, high), self._clause))
-        most = None if high - low <= _NARROW else 1
-        found: list[Any] = []
-        for answer in pages(
-            self._client, "list_workflow_executions", listing(self._client, clause, MOST), self._cancel
-        ):
-            found += answer.executions
-            if most and answer.next_page_token:
-                return None
-        return found
+        request = listing(self._client, clause, MOST)
+        answers = pages(self._client, "list_workflow_executions", request, self._cancel)
+        return [info for answer in answers for info in answer.executions]
 
     @staticmethod
     def _between(low: int, high: int) -> str:
         return f"StartTime > {moment(max(low, _EARLIEST))} and StartTime <= {moment(min(high, _LATEST))}"
-
-    def _narrower(self, edge: int, width: int, newer: bool) -> tuple[int, int]:
-        """(how far from ``edge`` there is no run, a width behind that which holds some, and not too many)."""
-        empty, crowded = 0, width
-        count = self._count(edge, width, newer)
-        while True:
-            share = (crowded - empty) * self._aim // max(count, 1)
-            reach = max(min(share, (crowded - empty) // 2), _NARROW)
-            count = self._count(edge, empty + reach, newer)
-            if count == 0:
-                # Runs crowd at the far end, so the middle is the better guess from now on.
-                empty, count = empty + reach, 2 * self._aim
-            elif count <= MOST or reach <= _NARROW:
-                return empty, reach
-            else:
-                crowded = empty + reach
-
-    def _count(self, edge: int, width: int, newer: bool) -> int:
-        from temporalio.api.workflowservice.v1 import CountWorkflowExecutionsRequest
-
-        window = self._between(*((edge, edge + width) if newer else (edge - width, edge)))
-        request = CountWorkflowExecutionsRequest(
-            namespace=self._client.source.namespace, query=joined((window, self._clause))
-        )
-        return int(self._client.call("count_workflow_executions", request, self._cancel).count)
-
-    def _jump(self, edge: int, width: int, newer: bool) -> tuple[int | None, int]:
-        """Where to go on, after a window with few runs: not at all when no run is left, else far enough for one."""
-        found = self._any(edge, newer)
-        if found is None:
-            return None, width
-        gap = abs(found - edge)
-        return edge, max(width, gap + 1)
 
     def _any(self, edge: int, newer: bool) -> int | None:
         """When some run beyond a time was created; None when there is none."""
@@ -185,3 +187,13 @@ class Walk:
         answer = self._client.call("list_workflow_executions", request, self._cancel)
         found: list[int] = [key_of(info)[0] for info in answer.executions]
         return found[0] if found else None
+
+
+def _ladder(width: int, furthest: int) -> list[int]:
+    """Three widths, each eight times the one before, none beyond ``furthest``."""
+    return _rising(min(max(width, 1) * 8**step, furthest) for step in range(3))
+
+
+def _rising(values: Iterable[int]) -> list[int]:
+    """Rising values, each once, none below 1."""
+    return sorted({value for value in values if value > 0})
