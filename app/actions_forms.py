@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
 
+from app.actions_rehearse import Rehearsals
 from app.context import Source
 from engine_bridge.actions.model import ActionSpec, Staged, Target
 from engine_bridge.errors import PlayheadError
@@ -30,6 +31,7 @@ class Forms(QObject):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._desk = desk
+        self._rehearsals = Rehearsals(desk)
         self.view: ActionForm | None = None
 
     def open(self, action: str) -> None:
@@ -42,14 +44,17 @@ class Forms(QObject):
             return
         if len(offered.targets) > 1:
             self._desk.bulk.begin(source, spec, offered.targets)
-        elif spec.params:
+        elif spec.params or self._rehearsals.what_if(source, spec, offered.targets[0]) is not None:
             self._show(source, spec, offered.targets[0])
         else:
             self._stage(source, spec, offered.targets[0], {}, review=True)
 
     def _show(self, source: Source, spec: ActionSpec, target: Target, edited: Staged | None = None) -> None:
         self.stop()
-        form = self.view = ActionForm(spec)
+        what_if = self._rehearsals.what_if(source, spec, target)
+        form = self.view = ActionForm(spec, rehearses=what_if is not None)
+        if what_if is not None:
+            self._rehearsals.offer(form, source, target, what_if)
         step = self._desk.window.focus.current.step_id
         if edited is not None:
             form.set_args(edited.args)

@@ -2,66 +2,53 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, Signal
 
 from app.replay_inbox import Inbox
+from app.replay_recording import Recording
 from engine_bridge.errors import PlayheadError
-from engine_bridge.history import History
-from engine_bridge.replay.model import Frame, Project, ReplayInput, RunnerSpec
+from engine_bridge.replay.model import Frame, RunnerSpec
 from engine_bridge.replay.probe import greet
 from engine_bridge.replay.process import Warm
-from engine_bridge.replay.protocol import AnyMessage, Begin, Busy, Bye, Ended, Hello, Lines, Loaded, Log, Step
+from engine_bridge.replay.protocol import (
+    Answered,
+    AnyMessage,
+    Begin,
+    Busy,
+    Bye,
+    Debug,
+    Ended,
+    Hello,
+    Lines,
+    Loaded,
+    Log,
+    Progress,
+    Step,
+)
 from engine_bridge.replay.supervisor import Replay
 from engine_bridge.replay.trace import Trace
-from widgets.code.source import CodeSource
 
 _KEPT: Final = 4  # recordings kept: going back to a run shows its code at once
 _WARM: Final = 2
-
-
-@dataclass(eq=False)
-class Recording:
-    """One replay of one run. ``steps_then`` is the length of the history that it answers to.
-
-    ``marks`` are the digests of its files as it began (app.replay_watch), ``sources`` their text as it was shown.
-    """
-
-    spec: RunnerSpec
-    project: Project
-    input: ReplayInput
-    trace: Trace
-    history: History
-    steps_then: int = 0
-    running: bool = True
-    phase: str = "Starting the interpreter …"
-    loaded: Loaded | None = None
-    hello: Hello | None = None
-    busy: tuple[Frame, ...] = ()
-    logs: list[Log] = field(default_factory=list)
-    asked: set[int] = field(default_factory=set)
-    began_ns: int = field(default_factory=time.time_ns)
-    marks: dict[str, bytes] = field(default_factory=dict)
-    sources: dict[str, CodeSource] = field(default_factory=dict)
 
 
 class ReplayDesk(QObject):
     """Starts and ends replays, and keeps what they recorded. GUI thread.
 
     ``grew`` (a Recording), ``restarted`` (it has another trace), ``changed`` (its phase), ``logged`` ((Recording,
-    logs)), ``ended``; ``lined`` (Recording, n) comes when lines on the way to a step are in its trace, or could not be
-    recorded. What arrives of a replay that another one replaced is dropped. ``in_thread`` runs work that the
-    application waits for at its end.
+    logs)), ``answered``, ``ended``; ``lined`` (Recording, n) comes when lines on the way to a step are in its trace,
+    or could not be recorded. What arrives of a replay that another one replaced is dropped. ``in_thread`` runs work
+    that the application waits for at its end.
     """
 
     grew = Signal(object)
     restarted = Signal(object)
     changed = Signal(object)
     logged = Signal(object)
+    answered = Signal(object)
     ended = Signal(object)
     lined = Signal(object)
 
@@ -123,20 +110,17 @@ class ReplayDesk(QObject):
         """What is shown when the user comes back to a run."""
         self._kept[key] = recording
 
-    def record(
-        self, key: Any, spec: RunnerSpec, project: Project, input_: ReplayInput, history: History
-    ) -> Recording:
-        """Replays a run; what ran before is cancelled. ``key`` is what the recording is kept by."""
+    def record(self, key: Any, made: Recording) -> None:
+        """Replays a run; what ran before is cancelled. ``key`` is what the recording is kept by, if it is a record."""
         self.cancel()
         self._number += 1
-        made = Recording(spec, project, input_, Trace(input_.run_id), history, len(history))
         self._recording = made
-        self._kept.pop(key, None)
-        self._kept[key] = made
+        if not made.hypothetical:
+            self._kept.pop(key, None)
+            self._kept[key] = made
         while len(self._kept) > _KEPT:
             del self._kept[next(iter(self._kept))]
         self._replay = self._start(made, None, self._number)
-        return made
 
     def _start(self, made: Recording, detail: tuple[int, int] | None, number: int) -> Replay:
         kind = "record" if detail is None else "lines"
@@ -147,6 +131,8 @@ class ReplayDesk(QObject):
             lambda message: self._inbox.put((number, kind, made, message)),
             detail=detail,
             warm=self._warm_for(made),
+            questions=made.extra.questions if detail is None else (),
+            debug=made.extra.debug if detail is None else 0,
         )
         replay.start()
         return replay
@@ -214,7 +200,7 @@ class ReplayDesk(QObject):
                     made.trace, steps, anew = Trace(made.trace.run_id), 0, True
             elif isinstance(message, Step):
                 made.trace.add(message.step, made.history)
-                made.busy, steps = (), steps + 1
+                made.busy, made.phase, steps = (), "Replaying …", steps + 1
             elif isinstance(message, Log):
                 logs.append(message)
             else:
@@ -236,6 +222,15 @@ class ReplayDesk(QObject):
         elif isinstance(message, Busy):
             made.busy = message.stack
             made.phase = f"The code has not come back for {message.seconds:.0f} s{_at(message.stack)} …"
+        elif isinstance(message, Progress):
+            made.progress = message
+        elif isinstance(message, Debug):
+            made.debug = message
+            made.phase = "Importing your code …" if message.attached else "Waiting for a debugger …"
+        elif isinstance(message, Answered):
+            made.answers.add(message.answer)
+            self.answered.emit(made)
+            return
         elif isinstance(message, Ended):
             made.trace.end = message.end
             if grown:

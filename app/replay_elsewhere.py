@@ -25,7 +25,7 @@ class Elsewhere(QObject):
 
     def now(self) -> Now | None:
         """What the run is doing, by its replay; None where it does not say."""
-        end = self._replay.recording.trace.end if self._replay.recording is not None else None
+        end = self._replay.record.trace.end if self._replay.record is not None else None
         return end.now if end is not None else None
 
     def show(self) -> None:
@@ -35,11 +35,11 @@ class Elsewhere(QObject):
         self._page.view.timeline.set_findings(tuple(self._findings()))
 
     def _findings(self) -> list[Stamp]:
-        recording = self._replay.recording
+        recording = self._replay.record
         end = recording.trace.end if recording is not None else None
+        found: list[Stamp | None] = [*self._replay.what_if.stamps()]
         if recording is None or end is None:
-            return []
-        found = []
+            return [stamp for stamp in found if stamp is not None]
         if end.divergence is not None:
             words = f"diverged: expected {end.divergence.expected}, got {end.divergence.actual}"
             at = self._time(end.divergence.step_id, end.divergence.position)

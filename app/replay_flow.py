@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QDialog, QWidget
 from app import replay_state
 from app.replay_consent import ConsentDialog, Question
 from app.replay_project import ProjectDialog
+from app.replay_recording import PLAIN, Extra
 from engine_bridge.errors import PlayheadError
 from engine_bridge.replay.model import Project, ReplayInput, RunnerSpec
 from engine_bridge.replay.protocol import Hello
@@ -48,6 +49,7 @@ class Ready:
     input: ReplayInput
     project: Project
     how: str
+    extra: Extra = PLAIN
 
 
 def known(url: str, saved: bool, project: Project | None, names: tuple[str, ...]) -> Known:
@@ -107,7 +109,9 @@ class ReplayFlow(QObject):
         """Whether files are being read for it."""
         return self._worker.busy
 
-    def begin(self, source: Source, ref: RunRef, *, aloud: bool, choose: bool = False) -> None:
+    def begin(
+        self, source: Source, ref: RunRef, *, aloud: bool, choose: bool = False, extra: Extra = PLAIN
+    ) -> None:
         """Prepares a replay. ``aloud``: the user asked for it, so that questions may be asked; ``choose`` asks whose
         code it is even if that is known."""
         self.stop()
@@ -121,12 +125,13 @@ class ReplayFlow(QObject):
 
         def have_input(spec: RunnerSpec, found: ReplayInput) -> None:
             empty = Project(code="", python="")
-            self._ready = Ready(source, ref, spec, found, empty, "")
+            self._ready = Ready(source, ref, spec, found, empty, "", extra)
             self._look(None)
 
         def have_spec(spec: RunnerSpec) -> None:
+            asked = ("what_if", ref, extra.edits) if extra.edits else ("replay_input", ref)
             self._jobs.run(
-                "replay", session, "replay_input", ref,
+                "replay", session, *asked,
                 on_result=lambda found: have_input(spec, found), on_error=failed,
             )  # fmt: skip
 

@@ -10,8 +10,8 @@ from PySide6.QtCore import QObject
 from app.replay_watch import Watch, words
 
 if TYPE_CHECKING:
-    from app.replay import Recording
     from app.replay_page import RunReplay
+    from app.replay_recording import Recording
 
 SETTING = "replay_on_save"
 

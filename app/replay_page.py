@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QObject, QTimer
 
-from app.replay import Recording, ReplayDesk
+from app.replay import ReplayDesk
+from app.replay_debug import Debugging
 from app.replay_elsewhere import Elsewhere
 from app.replay_flow import Ready, ReplayFlow
 from app.replay_follow import Follow
+from app.replay_questions import Questions
+from app.replay_recording import Extra, Recording
+from app.replay_what_if import WhatIf
 from engine_bridge.bridge import Capability
 from engine_bridge.errors import PlayheadError
-from engine_bridge.format import count, plain
+from engine_bridge.format import count, duration, plain
 from engine_bridge.model import PayloadRef
 from engine_bridge.replay.model import End, Outcome, Place
 from engine_bridge.replay.protocol import Log
@@ -41,7 +45,9 @@ class RunReplay(QObject):
         self.flow = ReplayFlow(page.jobs, self.desk, page.view.window, self)
         self.elsewhere = Elsewhere(self)
         self.changes = Follow(self)
+        self.what_if, self.questions, self.debugging = WhatIf(self), Questions(self), Debugging(self)
         self._recording: Recording | None = None
+        self._record: Recording | None = None
         self._next: Recording | None = None
         self._how = ""
         self._hold = QTimer(self)
@@ -62,6 +68,7 @@ class RunReplay(QObject):
         desk.restarted.connect(self._on_restarted)
         desk.changed.connect(self._on_changed)
         desk.ended.connect(self._on_ended)
+        desk.answered.connect(self._on_answered)
         desk.logged.connect(self._on_logged)
         desk.lined.connect(self._on_lined)
         flow.ready.connect(self._on_ready)
@@ -77,8 +84,13 @@ class RunReplay(QObject):
 
     @property
     def recording(self) -> Recording | None:
-        """The replay of the run that is shown."""
+        """The replay that is shown."""
         return self._recording
+
+    @property
+    def record(self) -> Recording | None:
+        """The replay of what is recorded, also while a hypothetical one is shown."""
+        return self._record
 
     @property
     def busy(self) -> bool:
@@ -109,7 +121,8 @@ class RunReplay(QObject):
             self._recording.sources = self.pane.store.kept()
         self.desk.leave()
         self.changes.leave()
-        self._recording = self._next = None
+        self._recording = self._record = self._next = None
+        self.what_if.forget()
         self._show_intro()
         self.elsewhere.show()
 
@@ -145,7 +158,7 @@ class RunReplay(QObject):
         """The history grew: a replay answers to what was there then."""
         recording, history = self._recording, self._page.feed.history
         self.pane.set_history(history)
-        if recording is None or recording.running:
+        if recording is None or recording.running or recording.hypothetical:
             return
         more = len(history) - recording.steps_then
         self.pane.bar.show_stale(f"{count(more)} newer event{'s' if more != 1 else ''}" if more > 0 else "")
@@ -153,6 +166,7 @@ class RunReplay(QObject):
     def close(self) -> None:
         """The application is closing."""
         self.flow.stop()
+        self.questions.stop()
         self._hold.stop()
         self.changes.leave()
         self.desk.close()
@@ -170,17 +184,46 @@ class RunReplay(QObject):
             self._withdraw()
         elif what == "on_save":
             self.changes.toggle()
+        elif what == "what_if":
+            self.what_if.open()
+        elif what == "record":
+            self.show_record()
+        elif what == "questions":
+            self.questions.choose()
+        elif what == "debug":
+            self.debugging.start()
 
-    def replay(self, *, choose: bool = False) -> None:
-        """Replays the open run, asking what must be asked; ``choose``: whose code, too."""
+    def replay(self, *, choose: bool = False, extra: Extra | None = None) -> None:
+        """Replays the open run, asking what must be asked; ``choose``: whose code, too. ``extra`` None: as shown."""
         self.flow.stop()
         if not self.why_not():
             self._page.view.right.show_pane("code")
-        self._begin(aloud=True, choose=choose)
+        self._begin(aloud=True, choose=choose, extra=extra)
 
     def follow(self) -> None:
         """Replays again what was agreed to, because its code was edited."""
         self._begin(aloud=False)
+
+    def show_record(self) -> bool:
+        """Back from a hypothetical replay, or from what asks for one, to the record; whether there was a way back."""
+        if self.what_if.close():
+            return True
+        if self._recording is None or not self._recording.hypothetical:
+            return False
+        self.flow.stop()
+        self.desk.cancel()
+        record, self._recording = self._record, None
+        if record is not None:
+            self._take(record)
+        else:
+            self._show_intro()
+            self.elsewhere.show()
+        return True
+
+    def extra(self) -> Extra:
+        """What is asked of the next replay: the edits that are shown, and the questions."""
+        edits = self._recording.extra.edits if self._recording is not None else ()
+        return Extra(edits, self.questions.chosen())
 
     def cancel(self) -> None:
         """Ends what is under way; what was recorded stays."""
@@ -196,17 +239,20 @@ class RunReplay(QObject):
         if fresh and page.view.right.current_id == "code" and not self.why_not() and page.feed.complete:
             self._begin(aloud=False)
 
-    def _begin(self, *, aloud: bool, choose: bool = False) -> None:
+    def _begin(self, *, aloud: bool, choose: bool = False, extra: Extra | None = None) -> None:
         source, run = self._page.source(), self._page.context.focus.current.run
         if source is None or run is None or self.why_not():
             return
-        self.flow.begin(source, run, aloud=aloud, choose=choose)
+        self.flow.begin(
+            source, run, aloud=aloud, choose=choose, extra=self.extra() if extra is None else extra
+        )
 
     def _on_asking(self, words: str) -> None:
         if self._recording is None:
             self.pane.intro.show_words("clock", "waiting", "Replay", words, buttons=("cancel",))
 
     def _on_refused(self, why: PlayheadError | str) -> None:
+        self.what_if.refused(f"{why.message} {why.hint}".strip() if isinstance(why, PlayheadError) else why)
         if self._recording is not None:
             if isinstance(why, PlayheadError):
                 self._page.context.report(why)
@@ -220,12 +266,15 @@ class RunReplay(QObject):
         self._how = ready.how
         key = (self._page.context.focus.current.source, ready.ref)
         before = self._recording
-        made = self.desk.record(key, ready.spec, ready.project, ready.input, self._page.feed.history)
+        made = Recording(ready.spec, ready.project, ready.input, self._page.feed.history, ready.extra)
+        self.desk.record(key, made)
         self.changes.began(made)
-        if before is not None and before.trace.steps:
+        same = before is not None and before.extra.edits == ready.extra.edits
+        if same and before is not None and before.trace.steps:
             # What is shown stays until the new one comes to where the playhead is: no blank in between.
             self._next = made
-            self._hold.start()
+            if not ready.extra.debug:  # that waits for somebody
+                self._hold.start()
         else:
             self._take(made)
         for notice in ready.input.notices:
@@ -239,6 +288,10 @@ class RunReplay(QObject):
 
     def _take(self, recording: Recording) -> None:
         self._recording = recording
+        if not recording.hypothetical:
+            self._record = recording
+        self.what_if.show(recording)
+        self.pane.set_answers(recording.answers)
         project = recording.project
         doc = f"{project.code}\nby {project.python}{f' ({self._how})' if self._how else ''}"
         self.pane.bar.show_project(PurePath(project.code).name, doc)
@@ -275,8 +328,7 @@ class RunReplay(QObject):
         if recording not in (self._recording, self._next):
             return
         if recording.running:
-            done, total = len(recording.trace.steps), recording.input.steps
-            of = f" · {count(done)} of about {count(total)} steps" if total else ""
+            of = _far(recording)
             stuck = bool(recording.busy)
             tone = "retrying" if stuck else "running"
             self.pane.bar.show_words(
@@ -285,10 +337,11 @@ class RunReplay(QObject):
         if recording.loaded is not None and recording is self._recording:
             file, line = recording.loaded.workflows.get(recording.input.type, ("", 0))
             self.pane.set_entry(Place(file=file, line=line, function=recording.input.type))
+        self.debugging.show(recording)
 
     def _on_grown(self, recording: Recording) -> None:
         self.changes.grew(recording)
-        if recording is self._next and self._arrived(recording):
+        if recording is self._next and (self._arrived(recording) or recording.extra.debug):
             self._show_next()
         elif recording is self._recording:
             self.pane.grew()
@@ -303,6 +356,10 @@ class RunReplay(QObject):
         position, trace = self._page.context.focus.current.position, recording.trace
         return position is not None and bool(trace.steps) and trace.position(len(trace.steps) - 1) > position
 
+    def _on_answered(self, recording: Recording) -> None:
+        if recording is self._recording:
+            self.pane.show_answers()
+
     def _on_logged(self, message: tuple[Recording, list[Log]]) -> None:
         if message[0] is self._recording:
             self.pane.output.add(message[1])
@@ -311,6 +368,7 @@ class RunReplay(QObject):
         end = recording.trace.end
         if end is None or recording not in (self._recording, self._next):
             return
+        self.debugging.show(recording)
         broken = not recording.trace.steps and end.outcome in _BROKEN
         worthless = broken or end.outcome is Outcome.CANCELLED
         if recording is self._next and not (worthless and self._recording is not None):
@@ -318,10 +376,16 @@ class RunReplay(QObject):
             return
         if recording is self._next:
             self._keep_before(end)
+        elif broken and recording.hypothetical:
+            self._drop_hypothetical(end)
         elif broken:
             self._show_broken(end)
+        elif end.outcome is Outcome.CANCELLED and not recording.trace.steps:
+            self._recording = None
+            self._show_intro()
         else:
             self.pane.finished(end)
+            self.what_if.finished(recording)
         self.elsewhere.show()
         self.grown()
         self.changes.ended(recording)
@@ -340,6 +404,15 @@ class RunReplay(QObject):
             self.pane.finished(before.trace.end)
         if end.outcome is not Outcome.CANCELLED:
             self.pane.show_trouble(ending(end))
+
+    def _drop_hypothetical(self, end: End) -> None:
+        words = ending(end)
+        self.what_if.refused(f"{words.text} {words.hint}".strip())
+        self.show_record()
+        if self._record is not None:
+            self.pane.show_trouble(words)
+        else:
+            self._show_broken(end)
 
     def _show_broken(self, end: End) -> None:
         words = ending(end)
@@ -376,3 +449,13 @@ class RunReplay(QObject):
             on_result=lambda data: self.pane.card.set_data(ref, data),
             on_error=lambda error: self.pane.card.set_error(ref, error.message),
         )  # fmt: skip
+
+
+def _far(recording: Recording) -> str:
+    """How far a replay is, and about how long it will still take."""
+    progress = recording.progress
+    if progress is not None and progress.total:
+        left = f" · about {duration(int(progress.left_s * 1e9))} left" if progress.left_s is not None else ""
+        return f" · {count(progress.done)} of {count(progress.total)}{left}"
+    total = recording.input.steps
+    return f" · {count(len(recording.trace.steps))} of about {count(total)} steps" if total else ""

@@ -359,6 +359,9 @@ class RunPage(PageController):
             self.open_run(child)
 
     def back_to_list(self) -> None:
+        """To the list of runs; from what is hypothetical, to the record first."""
+        if self.replay.show_record():
+            return
         self.context.focus.change(page="runs")
 
     def copy_id(self) -> None:

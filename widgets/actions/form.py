@@ -11,6 +11,7 @@ from engine_bridge.actions.model import ActionSpec, Danger, ParamType
 from engine_bridge.format import safe_lines
 from widgets.actions.fields import ParamField
 from widgets.actions.notes import Note
+from widgets.actions.rehearsal import Rehearsal
 from widgets.shell.label import label
 
 _CHECK_MS = 400
@@ -19,14 +20,18 @@ _CHECK_MS = 400
 class ActionForm(QWidget):
     """Asks for an action's parameters. ``stage_requested`` and ``plan_requested`` carry the arguments, checked.
 
-    ``step_wanted`` asks for the step that is selected; it is given back through ``take_step``.
+    ``step_wanted`` asks for the step that is selected; it is given back through ``take_step``. ``rehearse_requested``
+    carries the arguments of a dry run, where ``rehearses``.
     """
 
     stage_requested = Signal(object)
     plan_requested = Signal(object)
     step_wanted = Signal(object)
+    rehearse_requested = Signal(object)
 
-    def __init__(self, spec: ActionSpec, *, plan_title: str = "Plan", stage: bool = True) -> None:
+    def __init__(
+        self, spec: ActionSpec, *, plan_title: str = "Plan", stage: bool = True, rehearses: bool = False
+    ) -> None:
         super().__init__()
         self.spec = spec
         self.fields = {param.name: ParamField(param) for param in spec.params}
@@ -37,6 +42,11 @@ class ActionForm(QWidget):
         self.plan_button.setDefault(True)
         if not stage:
             self.stage_button.hide()
+        self.rehearsal = Rehearsal()
+        self.rehearse_button = QPushButton("Dry Run")
+        self.rehearse_button.setToolTip("Shows what the run's code would do about it. Nothing is sent.")
+        self.rehearse_button.setVisible(rehearses)
+        self.rehearse_button.clicked.connect(lambda: self._send(self.rehearse_requested))
         self.stage_button.clicked.connect(lambda: self._send(self.stage_requested))
         self.plan_button.clicked.connect(lambda: self._send(self.plan_requested))
         self._timer = QTimer(self)
@@ -64,6 +74,7 @@ class ActionForm(QWidget):
             rows.addWidget(field)
         if not self.fields:
             rows.addWidget(label("It needs no parameters.", color="muted"))
+        rows.addWidget(self.rehearsal)
         rows.addStretch(1)
         area = QScrollArea()
         area.setWidget(inner)
@@ -72,7 +83,8 @@ class ActionForm(QWidget):
         buttons = QHBoxLayout()
         buttons.setContentsMargins(16, 8, 16, 12)
         buttons.addWidget(label("Nothing is sent before you confirm.", color="muted", size=11), 1)
-        buttons.addWidget(self.stage_button)
+        for button in (self.rehearse_button, self.stage_button):
+            buttons.addWidget(button)
         buttons.addWidget(self.plan_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

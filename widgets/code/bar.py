@@ -12,7 +12,7 @@ from widgets.theme import theme
 
 
 class ReplayBar(QWidget):
-    """``asked`` carries "again", "cancel", "project", "output", "on_save" or "forget"."""
+    """``asked`` carries "again", "cancel", "on_save", or what the menu offers."""
 
     asked = Signal(object)
 
@@ -33,7 +33,7 @@ class ReplayBar(QWidget):
         self.cancel = _button("Cancel", "End the replay; what was recorded stays")
         self.cancel.clicked.connect(lambda: self.asked.emit("cancel"))
         self.cancel.hide()
-        self.more = _button("More", "Project, output, consent")
+        self.more = _button("More", "What if, queries, debugger, project, output, consent")
         self.more.clicked.connect(self._open_menu)
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 4, 8, 4)
@@ -80,6 +80,9 @@ class ReplayBar(QWidget):
         """What else can be done."""
         menu = QMenu(self)
         for title, what in (
+            ("What if …", "what_if"),
+            ("Queries at the playhead …", "questions"),
+            ("Replay under a debugger", "debug"),
             ("Choose the project …", "project"),
             ("Show or hide what the code printed", "output"),
             ("Withdraw the consent for this project and source", "forget"),

@@ -27,8 +27,13 @@ class Ending:
 
 def short(place: Place) -> str:
     """ "orders.py:122"; "" where it is not known."""
-    name = PurePath(place.file).name
-    return f"{name}:{place.line}" if place.line else name
+    return short_at(place.file, place.line)
+
+
+def short_at(file: str, line: int) -> str:
+    """As ``short``."""
+    name = PurePath(file).name
+    return f"{name}:{line}" if line else name
 
 
 def now_words(now: Now) -> str:

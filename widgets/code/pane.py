@@ -14,6 +14,7 @@ from engine_bridge.model import PayloadRef
 from engine_bridge.replay.model import End, Frame, Picture, Place, TraceStep
 from engine_bridge.replay.trace import Trace
 from widgets import glyphs
+from widgets.code.answers import Answers
 from widgets.code.before import locals_before
 from widgets.code.cursor import (
     AT_STEP,
@@ -31,7 +32,7 @@ from widgets.code.index import TraceIndex
 from widgets.code.locals import named
 from widgets.code.marks import marks_of
 from widgets.code.parts import CodeParts, column_of
-from widgets.code.record import record_of
+from widgets.code.record import Edited, record_of
 from widgets.code.source import CodeSource
 from widgets.code.store import SourceStore
 from widgets.run.labels import Link
@@ -46,7 +47,8 @@ class CodePane(CodeParts):
 
     ``position_requested`` carries a position of the history; ``lines_requested`` the number of the step on the way to
     which every line is wanted; ``payload_requested`` a PayloadRef whose first bytes are; ``step_opened`` a step id;
-    ``asked`` "replay", "again", "cancel", "project", "on_save" or "forget"; ``noticed`` a word for the status bar.
+    ``asked`` "replay", "again", "cancel", "project", "on_save", "forget", "what_if", "record" (the hypothetical is
+    left), "questions" or "debug"; ``noticed`` a word for the status bar.
     """
 
     position_requested = Signal(object)
@@ -69,8 +71,13 @@ class CodePane(CodeParts):
         self._file = ""
         self._line = 0
         self._loose = False
+        self._pinned = False  # the step was chosen, not found by the playhead
         self._walk: tuple[int, bool] | None = None
+        self._answers = Answers()
+        self._edited: Edited | None = None
         self.sides: DivergenceView | None = None
+        self._sides_page: QWidget | None = None
+        self._over: QWidget | None = None
         self.store = SourceStore(self)
         self.store.loaded.connect(self._on_loaded)
         self.store.coloured.connect(self._on_coloured)
@@ -85,6 +92,10 @@ class CodePane(CodeParts):
         self.intro.asked.connect(self.asked)
         self.bar.asked.connect(self._on_bar)
         self.stale.asked.connect(self.asked)
+        self.hypothesis.step_chosen.connect(self.show_step)
+        self.hypothesis.left.connect(lambda: self.asked.emit("record"))
+        self.hypothesis.edit_requested.connect(lambda: self.asked.emit("what_if"))
+        self.choose_questions.activated.connect(lambda: self.asked.emit("questions"))
         self.band.asked.connect(self._on_band)
         self.files.file_chosen.connect(self._on_file)
         self.code.line_picked.connect(self.go_to_line)
@@ -111,7 +122,7 @@ class CodePane(CodeParts):
         """There is no recording; ``intro`` says what to do."""
         self._trace, self._walk, self._target = None, None, None
         self._rest.stop()
-        self.pages.setCurrentIndex(0)
+        self._show_base()
 
     def set_trace(
         self, trace: Trace, history: History | None, sources: dict[str, CodeSource] | None = None
@@ -121,14 +132,46 @@ class CodePane(CodeParts):
         self._trace, self._history = trace, history
         self._index = TraceIndex(trace)
         self._walk, self._target, self._file, self._line = None, None, "", 0
-        self._entry = Place()
+        self._entry, self._pinned = Place(), False
         self.files.clear()
         self.output.clear_all()
         self.band.show_note("failed", "failed", "", ())
-        self.pages.setCurrentIndex(1)
+        if self._over is self._sides_page:
+            self._over = None
+        self._show_base()
         self.grew()
         if trace.end is not None:
             self.finished(trace.end)
+
+    def set_answers(self, answers: Answers) -> None:
+        """What is asked at every event, and answered there."""
+        self._answers = answers
+        self.asking.setVisible(bool(answers.questions))
+        self.show_answers()
+
+    def show_answers(self) -> None:
+        """The answers at the playhead; more of them may have come."""
+        if not self._answers.questions:
+            return
+        self.answers.show_locals(*self._answers.at(self._held(self._position)))
+        rows = min(max(len(self.answers.locals_model.tree.rows), 1), 8)
+        self.answers.setFixedHeight(rows * 20 + 6)
+        where = f"event {count(self._position)}" if self._position is not None else "the newest event"
+        self.answers_head.set_text(f"QUERIES at {where}")
+
+    def _held(self, position: int | None) -> int | None:
+        """A position of the trace: what lies behind an edit is another event than the record has there."""
+        cut = self._edited.cut if self._edited is not None else None
+        return None if cut is not None and position is not None and position > cut else position
+
+    def set_hypothetical(self, edited: Edited | None) -> None:
+        """Whether what is shown is not the record."""
+        self._edited = edited
+
+    def show_step(self, index: int) -> None:
+        """Shows a step of the trace; the playhead goes along where it has a position of its own."""
+        if self._trace is not None and 0 <= index < len(self._trace.steps):
+            self._go(Cursor(index))
 
     def set_entry(self, place: Place) -> None:
         """Where the workflow begins: shown before its first step."""
@@ -140,14 +183,17 @@ class CodePane(CodeParts):
         """Steps were added to the trace."""
         self._index.take()
         self.files.set_files(self._index.files)
-        if self._trace is not None and self._cursor.line == AT_STEP:
-            self._cursor = Cursor(self._trace.at(self._position))
+        if self._trace is not None and self._cursor.line == AT_STEP and not self._pinned:
+            self._cursor = Cursor(self._trace.at(self._held(self._position)))
         self._show()
 
     def finished(self, end: End) -> None:
         """The replay is over: its end in the bar, and what is to be done in the band."""
         words = ending(end)
-        self.bar.show_words(words.glyph, words.tone, words.title)
+        if self._edited is None:
+            self.bar.show_words(words.glyph, words.tone, words.title)
+        else:
+            self.bar.show_words("fork", "signal", f"hypothetical: {count(end.steps)} steps replayed")
         text = f"{words.text}\n{words.hint}".strip() if words.text else ""
         links = ["place"] if words.place.line and words.text else []
         links += ["sides"] if end.divergence is not None else []
@@ -172,20 +218,20 @@ class CodePane(CodeParts):
         elif not trace.settle(history):
             return
         if self._cursor.line == AT_STEP:
-            self._cursor = Cursor(trace.at(self._position))
+            self._cursor = Cursor(trace.at(self._held(self._position)))
             self._show()
 
     def set_position(self, position: int | None) -> None:
         """Moves the playhead (None: LIVE): line, stack, locals and record at once."""
-        self._position = position
+        same, self._position = position == self._position, position
         trace = self._trace
-        if trace is None:
+        if trace is None or (same and self._target is None):
             return
         target, self._target = self._target, None
-        at = Cursor(trace.at(position))
+        at = Cursor(trace.at(self._held(position)))
         if target is not None and (target.step < 0 or trace.position(target.step) == position):
             at = target
-        self._cursor, self._frame = at, None
+        self._cursor, self._frame, self._pinned = at, None, False
         self._show()
 
     def set_on_save(self, on: bool) -> None:
@@ -195,6 +241,7 @@ class CodePane(CodeParts):
     def set_reveal(self, on: bool) -> None:
         """Shows or masks what looks like a secret."""
         self.locals.set_reveal(on)
+        self.answers.set_reveal(on)
         self.card.set_reveal(on)
 
     def lines_arrived(self, n: int) -> None:
@@ -215,6 +262,7 @@ class CodePane(CodeParts):
         hit = hit_of(trace, self._cursor)
         frame = self._frame if self._frame is not None else None if hit is not None else self._frame_of(index)
         self._show_card(index)
+        self.show_answers()
         step = trace.steps[index] if index >= 0 else _NOWHERE
         self.stack.show_step(stack_at(step, hit), self._index.names, frame)
         if hit is not None and self._frame is None:
@@ -262,7 +310,7 @@ class CodePane(CodeParts):
             self.card.show_words("Before the first step", "no step has been reached here")
             return
         step = trace.steps[index]
-        record = record_of(step, self._history, trace.end)
+        record = record_of(step, self._history, trace.end, self._edited)
         glyph = glyphs.state_glyph(record.state) if record.state != "muted" else "step"
         total = max(len(trace.steps), trace.end.steps if trace.end is not None else 0)
         self.card.show_step(step, index + 1, total, glyph, record.state, record.words)
@@ -357,7 +405,7 @@ class CodePane(CodeParts):
         )
         if found is None:
             return
-        if self.sides is None:
+        if self.sides is None or self._sides_page is None:
             self.sides = DivergenceView(self.store)
             self.sides.opened.connect(self.step_opened)
             page, back = QWidget(), Link("‹ Back to the code")
@@ -366,14 +414,25 @@ class CodePane(CodeParts):
             column.setContentsMargins(8, 6, 0, 0)
             column.addWidget(back)
             column.addWidget(self.sides, 1)
-            self.pages.addWidget(page)
+            self._sides_page = page
         self.sides.show_divergence(found, found.at, self._history)
-        self.pages.setCurrentIndex(2)
+        self.show_page(self._sides_page)
 
     def show_code(self) -> None:
         """Back from what stands in place of the code."""
-        if self._trace is not None:
-            self.pages.setCurrentIndex(1)
+        self._over = None
+        self._show_base()
+
+    def show_page(self, page: QWidget) -> None:
+        """Something else in place of the code, also when that changes; ``show_code`` leads back."""
+        if self.pages.indexOf(page) < 0:
+            self.pages.addWidget(page)
+        self._over = page
+        self.pages.setCurrentWidget(page)
+
+    def _show_base(self) -> None:
+        if self._over is None:
+            self.pages.setCurrentIndex(1 if self._trace is not None else 0)
 
     def show_place(self, place: Place) -> None:
         """Brings a line of the code in sight; the playhead stays where it is."""
@@ -415,8 +474,10 @@ class CodePane(CodeParts):
         if trace is None:
             return
         position = trace.position(at.step) if at.step >= 0 else self._position
-        if position == self._position or at.step < 0:
-            self._cursor, self._frame = at, None
+        would = self._edited is not None and at.step >= 0 and trace.steps[at.step].recorded is None
+        beyond = would or self._held(position) != position
+        if position == self._position or at.step < 0 or beyond:
+            self._cursor, self._frame, self._pinned = at, None, True
             self._show()
         else:
             self._target = at

@@ -9,13 +9,14 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayou
 from widgets.code.bar import Band, ReplayBar
 from widgets.code.card import StepCard
 from widgets.code.files import FileTabs
+from widgets.code.hypothesis import Hypothesis
 from widgets.code.intro import Intro
 from widgets.code.locals_view import LocalsView
 from widgets.code.output import Output
 from widgets.code.stack_view import StackView
 from widgets.code.stale import StaleBand
 from widgets.code.view import CodeView
-from widgets.run.labels import Text
+from widgets.run.labels import Link, Text
 from widgets.shell.label import Wrapped
 
 
@@ -24,7 +25,7 @@ class CodeParts(QWidget):
 
     def _build(self) -> None:
         self.intro, self.bar, self.band, self.output = Intro(), ReplayBar(), Band(), Output()
-        self.stale = StaleBand()
+        self.stale, self.hypothesis = StaleBand(), Hypothesis()
         self.files, self.code, self.stack = FileTabs(), CodeView(), StackView()
         self.card, self.locals = StepCard(), LocalsView()
         self.no_source = Wrapped()
@@ -39,6 +40,7 @@ class CodeParts(QWidget):
         self.pages.addWidget(content)
         column = column_of(content)
         column.addWidget(self.bar)
+        column.addWidget(self.hypothesis)
         column.addWidget(self.band)
         column.addWidget(self.stale)
         self.split = _splitter(Qt.Orientation.Horizontal)
@@ -60,6 +62,7 @@ class CodeParts(QWidget):
         self.upright.setStretchFactor(0, 1)
         side = column_of(right)
         side.addWidget(self.card)
+        side.addWidget(self._questions())
         head = QHBoxLayout()
         head.setContentsMargins(10, 2, 8, 2)
         head.addWidget(self.heading)
@@ -72,6 +75,23 @@ class CodeParts(QWidget):
         self.split.setSizes([430, 250])
         self.split.setStretchFactor(0, 3)
         self.split.setStretchFactor(1, 2)
+
+    def _questions(self) -> QWidget:
+        """What queries answer at the playhead; hidden while none is asked."""
+        self.answers, self.answers_head = LocalsView(), Text(tone="muted", size=11)
+        self.choose_questions = Link("Choose …", size=11)
+        self.answers.setAccessibleName("Answers of queries")
+        self.asking = QWidget()
+        column = column_of(self.asking)
+        head = QHBoxLayout()
+        head.setContentsMargins(10, 2, 8, 2)
+        head.addWidget(self.answers_head)
+        head.addStretch(1)
+        head.addWidget(self.choose_questions)
+        column.addLayout(head)
+        column.addWidget(self.answers)
+        self.asking.hide()
+        return self.asking
 
 
 def _splitter(orientation: Qt.Orientation) -> QSplitter:

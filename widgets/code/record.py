@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine_bridge.history import History
@@ -19,9 +20,21 @@ class Record:
     result: PayloadRef | None = None
 
 
-def record_of(step: TraceStep, history: History | None, end: End | None) -> Record:
-    """The recorded step beside what the code asked for."""
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """Of an edited history: ``cut`` is the last position that is recorded, ``words`` tell the edits by step."""
+
+    cut: int | None
+    words: Mapping[str, str]
+
+
+def record_of(
+    step: TraceStep, history: History | None, end: End | None, edited: Edited | None = None
+) -> Record:
+    """The recorded step beside what the code asked for; ``edited`` where it is a hypothetical one."""
     found = _step(step, history)
+    if edited is not None and (words := _hypothetical(step, found, edited)):
+        return Record("signal", f"hypothetical: {words}")
     if step.recorded is None:
         now = end.now if end is not None else None
         if now is not None and now.step_id == step.step_id:
@@ -33,6 +46,15 @@ def record_of(step: TraceStep, history: History | None, end: End | None) -> Reco
     state = found.status.value if same else "failed"
     words = f"{found.status.value} as recorded" if same else f"history has {step.recorded} here"
     return Record(state, words, found.output or found.error)
+
+
+def _hypothetical(step: TraceStep, found: Step | None, edited: Edited) -> str:
+    if step.step_id in edited.words:
+        return edited.words[step.step_id]
+    if step.recorded is None:
+        return "the code would do this"
+    beyond = edited.cut is not None and step.position is not None and step.position > edited.cut
+    return "it comes of the edit" if beyond or (step.step_id and found is None) else ""
 
 
 def _step(step: TraceStep, history: History | None) -> Step | None:

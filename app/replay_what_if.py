@@ -1,0 +1,177 @@
+"""What if: edits of the open run's history, and the hypothetical replay of what the code would do. GUI thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+from shiboken6 import isValid
+
+from app.replay_recording import Extra, Recording
+from engine_bridge.bridge import Capability
+from engine_bridge.errors import PlayheadError
+from engine_bridge.format import count
+from engine_bridge.replay.model import Edit, EditKind
+from widgets.code.record import Edited
+from widgets.code.what_if import WhatIfEditor
+from widgets.code.would import edit_words, rows, summary
+from widgets.timeline.state import Stamp
+
+if TYPE_CHECKING:
+    from app.replay_page import RunReplay
+    from widgets.actions.rehearsal import Rehearsal
+
+
+class WhatIf(QObject):
+    """The editor in the Code pane, and the marks of what is hypothetical. Nothing that it does is sent or written."""
+
+    def __init__(self, replay: RunReplay) -> None:
+        super().__init__(replay)
+        self._replay = replay
+        self._page = replay.page
+        self.editor: WhatIfEditor | None = None
+        self._asked: tuple[object, int | None] | None = None
+        self._titles: dict[Edit, str] = {}
+        self._rehearsal: tuple[tuple[Edit, ...], Rehearsal] | None = None
+        self._page.context.focus.subscribe(lambda new, old: self._load() if self.opened else None)
+
+    def why_not(self) -> str:
+        """Why there is no what-if here; "" when there is."""
+        source = self._page.source()
+        return self._replay.why_not() or ("" if source is None else source.can(Capability.WHAT_IF))
+
+    # -- the editor ---------------------------------------------------------------------------------------
+
+    @property
+    def opened(self) -> bool:
+        """Whether the editor is in sight."""
+        return self.editor is not None and self._replay.pane.pages.currentWidget() is self.editor
+
+    def open(self) -> None:
+        """Asks what could have happened at the event under the playhead."""
+        if why := self.why_not():
+            self._page.context.notify(f"What if: {why}.")
+            return
+        if self.editor is None:
+            self.editor = WhatIfEditor()
+            self.editor.run_requested.connect(self.run)
+            self.editor.closed.connect(self.close)
+        self._page.view.right.show_pane("code")
+        self._replay.pane.show_page(self.editor)
+        self._asked = None
+        self._load()
+        self.editor.begin()
+
+    def _load(self) -> None:
+        """Asks the source what can be edited at the playhead."""
+        source, focus = self._page.source(), self._page.context.focus.current
+        editor, run = self.editor, focus.run
+        if editor is None or source is None or source.session is None or run is None:
+            return
+        if self._asked == (run, focus.position):
+            return
+        self._asked = run, focus.position
+        where = (
+            f"What if, at event {count(focus.position)} …" if focus.position is not None else "What if, now …"
+        )
+        editor.show_loading(where)
+
+        def arrived(kinds: tuple[EditKind, ...]) -> None:
+            editor.show_kinds(where, kinds)
+
+        def failed(error: PlayheadError) -> None:
+            editor.show_kinds(where, ())
+            editor.show_note(f"{error.message} {error.hint}".strip(), failed=True)
+
+        self._page.jobs.run(
+            "what if", source.session, "edits", run, focus.position, on_result=arrived, on_error=failed
+        )
+
+    def close(self) -> bool:
+        """Closes the editor; whether it was open. Edits stay in it until another run is shown."""
+        if not self.opened:
+            return False
+        self._page.jobs.cancel("what if")
+        self._replay.pane.show_code()
+        return True
+
+    def forget(self) -> None:
+        """Another run is shown, or none."""
+        self.close()
+        self.refused("Another run is shown.")
+        self._titles = {}
+        if self.editor is not None:
+            self.editor.forget()
+        self._replay.pane.hypothesis.show_edits(())
+        self._replay.pane.set_hypothetical(None)
+
+    # -- the hypothetical replay --------------------------------------------------------------------------
+
+    def run(self, edits: tuple[Edit, ...]) -> None:
+        """Replays with edits, after the questions that any replay asks."""
+        if self.editor is not None:
+            self._titles.update(self.editor.titles())
+            self.editor.show_note("")
+        self.close()
+        self._replay.replay(extra=Extra(edits, self._replay.questions.chosen()))
+
+    def rehearse(self, edit: Edit, title: str, rehearsal: Rehearsal) -> None:
+        """A dry run of an action: what comes of it is shown where it was asked for, too."""
+        self._titles[edit] = edit_words(edit, title)
+        self._rehearsal = (edit,), rehearsal
+        self.run((edit,))
+
+    def refused(self, words: str) -> None:
+        """The replay could not begin."""
+        rehearsal, self._rehearsal = self._rehearsal, None
+        if rehearsal is not None and isValid(rehearsal[1]):
+            rehearsal[1].show_trouble(words or "No dry run: the code was not replayed.")
+
+    def show_step(self, index: int) -> None:
+        """Shows a step of the hypothetical replay."""
+        if self._replay.recording is not None and self._replay.recording.hypothetical:
+            self.show_code()
+            self._replay.pane.show_step(index)
+
+    def show_code(self) -> None:
+        """Brings the Code pane to the front."""
+        self._page.view.right.show_pane("code")
+
+    def show(self, recording: Recording) -> None:
+        """Marks what is on show: as hypothetical, or as the record."""
+        pane, edits = self._replay.pane, recording.extra.edits
+        words = {edit.step_id: self.words(edit) for edit in edits if edit.step_id}
+        pane.set_hypothetical(Edited(recording.input.cut, words) if recording.hypothetical else None)
+        pane.hypothesis.show_edits([self.words(edit) for edit in edits])
+        if edits:
+            pane.hypothesis.show_outcome((), "")
+
+    def finished(self, recording: Recording) -> None:
+        """The code did all it would: its commands beside the recorded ones, and the first of them in the code."""
+        if not recording.hypothetical:
+            return
+        found = rows(recording.trace, recording.input.was)
+        self._replay.pane.hypothesis.show_outcome(found, summary(recording.trace))
+        rehearsal, self._rehearsal = self._rehearsal, None
+        if rehearsal is not None and rehearsal[0] == recording.extra.edits and isValid(rehearsal[1]):
+            rehearsal[1].show_outcome(found, summary(recording.trace))
+        first = next((row.index for row in found if row.index >= 0 and not row.same), -1)
+        if first >= 0:
+            self._replay.pane.show_step(first)
+
+    def words(self, edit: Edit) -> str:
+        """An edit in a few words."""
+        return self._titles.get(edit) or edit_words(edit)
+
+    def stamps(self) -> list[Stamp]:
+        """The edits on the timeline, while they are on show."""
+        recording = self._replay.recording
+        if recording is None or not recording.hypothetical:
+            return []
+        cut, history = recording.input.cut, self._page.feed.history
+        row = history.row_of(cut) if cut is not None else len(history) - 1
+        if row < 0:
+            return []
+        at = history.event(row).time_ns
+        words = "hypothetical: " + "; ".join(map(self.words, recording.extra.edits))
+        return [Stamp(at, words, glyph="fork", tone="signal")] if at is not None else []
