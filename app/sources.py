@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
+from app.again import passes
 from app.context import Source
 from app.saved import Saved
 from app.target import Secret, Target
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # nothing of this is needed before a source is opened
 
 _TELL_S = 0.1
 _AGAIN_MS = 1_000
+_LONGEST_MS = 60_000
 
 
 class _Opening:
@@ -96,6 +98,7 @@ class Sources(QObject):
         self._openings: dict[str, _Opening] = {}
         self._threads: list[threading.Thread] = []
         self._numbers = itertools.count(1)
+        self._pauses: dict[str, int] = {}
         self._arrived.connect(self._on_arrived, Qt.ConnectionType.QueuedConnection)
         self._told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
 
@@ -190,9 +193,12 @@ class Sources(QObject):
             cancelled = isinstance(opening.error, CancelledError)
             error = None if cancelled else opening.error
             self._set(opening.key, state="failed" if error else "closed", error=error)
-            if isinstance(error, BusyError):
-                QTimer.singleShot(_AGAIN_MS, self, lambda: self._again(opening.key, error))
+            if error is not None and passes(error):
+                QTimer.singleShot(
+                    self._pause(opening.key, error), self, lambda: self._again(opening.key, error)
+                )
             return
+        self._pauses.pop(opening.key, None)
         self._set(
             opening.key,
             state="live",
@@ -202,8 +208,15 @@ class Sources(QObject):
             seen_ns=time.time_ns(),
         )
 
+    def _pause(self, key: str, error: PlayheadError) -> int:
+        """How long to wait before a source is tried again, in ms: a lock is short, a lost server may stay away."""
+        if isinstance(error, BusyError):
+            return _AGAIN_MS
+        self._pauses[key] = min(2 * self._pauses.get(key, _AGAIN_MS), _LONGEST_MS)
+        return self._pauses[key]
+
     def _again(self, key: str, error: PlayheadError) -> None:
-        """Tries to open what was locked, its error in sight meanwhile."""
+        """Tries to open what was locked or did not answer, its error in sight meanwhile."""
         source = self._sources.get(key)
         if source is not None and source.error is error:
             self._start(key, again=True)

@@ -35,6 +35,7 @@ _STATUSES: Final = {
     "Unauthenticated": UNAUTHENTICATED,
     "PermissionDenied": DENIED,
     "DeadlineExceeded": DEADLINE,
+    "ResourceExhausted": EXHAUSTED,
 }
 _NAMES: Final = re.compile(r"(?i)dns error|failed to lookup|name or service not known|nodename")
 
@@ -150,6 +151,10 @@ def calling(source: ServerSource, status: int, text: str, what: str = "") -> Pla
         )
     if status == INVALID:
         return QueryError(f"The server does not take this question: {said[:300]}", "Change the filter.")
+    if status == UNIMPLEMENTED and "unknown service" in text:
+        return ConnectError(
+            f"What answers at {where} is no Temporal server.", "It is another one: check the port.", said
+        )
     if status == UNIMPLEMENTED:
         return UnsupportedError(
             "This server cannot do that.", "It needs a newer version, or its configuration.", said

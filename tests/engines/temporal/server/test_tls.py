@@ -106,6 +106,21 @@ def test_a_key_goes_over_tls_or_stays(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "message", "said"),
+    [
+        (12, "unknown service temporal.api.workflowservice.v1.WorkflowService", "is no Temporal server"),
+        (8, "grpc: received message larger than max (5 vs. 4)", "larger than the server"),
+    ],
+)
+def test_other_servers_and_limits_say_what_they_are(
+    shop: Shop, ends: ExitStack, status: int, message: str, said: str
+) -> None:
+    server = Refusing(status, message)
+    ends.callback(server.close)
+    assert said in refusal(shop, f"temporal://127.0.0.1:{server.port}/shop").message
+
+
+@pytest.mark.parametrize(
     ("status", "message", "kind", "said"),
     [
         (16, "Request unauthorized.", AuthError, "does not accept these credentials"),

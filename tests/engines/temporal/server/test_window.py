@@ -16,7 +16,8 @@ from app.run_page import RunPage
 from app.runs_page import RunsPage
 from app.settings import Settings
 from app.window import MainWindow
-from engine_bridge.model import Run, Status
+from engine_bridge.model import Run, RunRef, Status
+from tests.engines.temporal.local import LocalServer, LocalWorker
 from tests.engines.temporal.shop import Shop
 
 PLAYHEAD = str(Path(sys.executable).with_name("playhead"))
@@ -24,7 +25,17 @@ LONG = 30_000
 
 
 @pytest.fixture
+def outage(qtbot: QtBot) -> Iterator[MainWindow]:
+    """A window on no server yet."""
+    yield from _window(qtbot)
+
+
+@pytest.fixture
 def window(qtbot: QtBot, shop: Shop) -> Iterator[MainWindow]:
+    yield from _window(qtbot)
+
+
+def _window(qtbot: QtBot) -> Iterator[MainWindow]:
     window = MainWindow(Settings())
     qtbot.addWidget(window)
     window.show()
@@ -104,6 +115,48 @@ def test_a_run_is_asked_what_the_user_asks_and_nothing_before(
     )
     window.run_command("query.list")
     says("None polls task queue nobody now")
+
+
+def test_a_server_that_comes_late_goes_and_comes_back_is_followed(
+    qtbot: QtBot, outage: MainWindow, tmp_path: Path
+) -> None:
+    window, server = outage, LocalServer(tmp_path)
+    key = window.sources.open(server.url)
+
+    def state() -> tuple[str, str]:
+        source = window.sources.get(key)
+        assert source is not None
+        return source.state, str(source.error or "")
+
+    def becomes(wanted: str) -> None:
+        qtbot.waitUntil(lambda: state()[0] == wanted, timeout=2 * LONG)
+
+    becomes("failed")
+    assert state()[1].startswith(f"No Temporal server answers at {server.address}")
+    server.start()
+    try:
+        becomes("live")
+        worker = LocalWorker(server)
+        ref = RunRef("workflow", "order-1", worker.ask("start", "fulfil_order", "order-1", "order-1", True))
+        window.focus.change(page="run", source=key, run=ref)
+        page = window.router.pages.get("run")
+        assert isinstance(page, RunPage)
+        qtbot.waitUntil(lambda: any(s.name == "timer" for s in page.feed.history.all_steps()), timeout=LONG)
+        server.stop()
+        qtbot.waitUntil(
+            lambda: any("Live updates stopped" in n for n in page.view.notices.notes), timeout=2 * LONG
+        )
+        becomes("stale")
+        server.start()
+        becomes("live")
+        worker.ask("signal", "order-1", "approve_order", "ann")
+        qtbot.waitUntil(
+            lambda: getattr(page.feed.history.run, "status", None) is Status.COMPLETED, timeout=2 * LONG
+        )
+        assert not any("Live updates" in note for note in page.view.notices.notes)
+        worker.close()
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize(
