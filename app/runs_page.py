@@ -18,7 +18,7 @@ from app.runs_page_fresh import Fresh
 from app.runs_page_live import Live
 from app.runs_page_scan import Scan
 from engine_bridge.actions.model import Target
-from engine_bridge.bridge import Capability, Changes, Page, Sort
+from engine_bridge.bridge import Capability, Changes, FieldType, Page, Sort
 from engine_bridge.errors import PlayheadError, QueryError
 from engine_bridge.focus import Focus
 from engine_bridge.format import count, plain
@@ -66,9 +66,7 @@ class RunsPage(PageController):
     def _connect(self) -> None:
         view = self.view
         self._show_chosen_columns()
-        view.columns_changed.connect(
-            lambda ids: self.context.settings.set(self._columns_setting, ",".join(ids))
-        )
+        view.columns_changed.connect(self._on_columns)
         view.types.chosen.connect(self._on_type)
         self.feed.opened.connect(self._on_opened)
         self.feed.read.connect(self._on_read)
@@ -93,6 +91,13 @@ class RunsPage(PageController):
 
     def _show_chosen_columns(self) -> None:
         self.view.show_columns(frozenset(str(self.context.settings.get(self._columns_setting)).split(",")))
+
+    def _on_columns(self, ids: list[str]) -> None:
+        """Keeps the choice; that of columns which this source has not stays for those that have them."""
+        here = {column.id for column in self.view.model.columns}
+        before = str(self.context.settings.get(self._columns_setting)).split(",")
+        elsewhere = [name for name in before if name and name not in here]
+        self.context.settings.set(self._columns_setting, ",".join([*ids, *elsewhere]))
 
     @property
     def widget(self) -> QWidget:
@@ -231,10 +236,11 @@ class RunsPage(PageController):
         """Columns and types are those of what the source has: entities, or other runs."""
         if source is None or source.info is None:
             return
-        entities = Capability.POPULATION in source.info.capabilities
-        if entities is not self.view.of_entities:
-            self.view.use_columns(entities=entities)
+        entities, before = Capability.POPULATION in source.info.capabilities, self.view.of_entities
+        known = next((field.values for field in source.fields if field.type is FieldType.JSON), ())
+        if self.view.use_columns(entities=entities, attributes=known):
             self._show_chosen_columns()
+        if entities is not before:
             self.sort = Sort()
         self.view.types.set_types(source.info.entity_types)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Protocol
 
+import msgspec
 from PySide6.QtCore import QObject, QPoint, SignalInstance
 from PySide6.QtWidgets import QApplication, QMenu
 
@@ -63,8 +64,9 @@ class Cells(QObject):
 
     def _field(self, column: Column) -> Field | None:
         source = self._page.source()
-        fields = source.fields if source else []
-        return next((f for f in fields if column.value is not None and f.name == column.field), None)
+        fields = {field.name: field for field in source.fields} if source and column.value else {}
+        found = fields.get(column.field) or fields.get(column.field.partition(".")[0])
+        return found and msgspec.structs.replace(found, name=column.field)
 
     def unfit(self) -> str:
         """Why the current cell cannot be filtered by, "" when it can."""

@@ -87,7 +87,7 @@ class FieldType(StrEnum):
 
 
 class Field(_Value, frozen=True):
-    """Something that can be filtered by, and perhaps sorted."""
+    """Something that can be filtered by, and perhaps sorted. ``values`` are some it has; of JSON its known paths."""
 
     name: str
     type: FieldType

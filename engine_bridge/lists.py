@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,6 +12,9 @@ from engine_bridge.errors import UsageError
 from engine_bridge.model import Failure, Run, Status, Step
 from engine_bridge.payloads import root
 
+_PATH: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)?")
+"""A path that a filter can write without quotes."""
+_PATHS: Final = 200
 _SORTABLE: Final = {
     "created": "created_ns",
     "started": "started_ns",
@@ -45,7 +49,7 @@ def fields(runs: Sequence[Run]) -> list[Field]:
         ),
         *(Field(name=n, type=FieldType.TIME, cost=Cost.INDEXED, sortable=True) for n in times),
         Field(name="duration", type=FieldType.DURATION, cost=Cost.INDEXED, sortable=True),
-        Field(name="attributes", type=FieldType.JSON, cost=Cost.INDEXED),
+        Field(name="attributes", type=FieldType.JSON, values=_paths(runs), cost=Cost.INDEXED),
     ]
 
 
@@ -70,6 +74,16 @@ def page(rows: Sequence[Any], cursor: bytes | None, forward: bool, limit: int) -
         before=str(start).encode() if start > 0 else None,
         after=str(end).encode() if end < len(rows) else None,
     )
+
+
+def _paths(runs: Sequence[Run]) -> tuple[str, ...]:
+    """The attributes that runs have, and the keys of those that hold some."""
+    found = set()
+    for run in runs:
+        for name, value in run.attributes.items():
+            keys = value if isinstance(value, dict) else {}
+            found |= {f"{name}.{key}" for key in keys} if keys else {name}
+    return tuple(sorted(path for path in found if _PATH.fullmatch(path))[:_PATHS])
 
 
 def facets(runs: Sequence[Run], buckets: int) -> Facets:

@@ -221,7 +221,7 @@ class FakeBridge(Bridge):
             Field(name="started", type=FieldType.TIME, sortable=True),
             Field(name="duration", type=FieldType.DURATION, sortable=True),
             Field(name="error", type=FieldType.TEXT, cost=Cost.DECODED),
-            Field(name="attributes", type=FieldType.JSON),
+            Field(name="attributes", type=FieldType.JSON, values=("tenant",)),
         ]
 
     def _matching(self, query: object) -> list[Run]:

@@ -144,6 +144,8 @@ def _fields(fields: Sequence[Field]) -> Iterator[tuple[str, str, str]]:
     for field in fields:
         doc = field.doc or field.title or f"a {field.type}"
         path = field.type is FieldType.JSON
+        for key in field.values if path else ():
+            yield f"{field.name}.{key}", f"{field.name}.{key}", "an attribute"
         yield field.name + ("." if path else ""), field.name + (".…" if path else ""), doc
 
 
@@ -155,7 +157,7 @@ def _operators(field: Field | None) -> Iterator[tuple[str, str, str]]:
 def _values(field: Field | None, prefix: str) -> Iterator[tuple[str, str, str]]:
     if field is None:
         return
-    for value in map(str, field.values):
+    for value in map(str, () if field.type is FieldType.JSON else field.values):
         yield value if _BARE.fullmatch(value) else quote(value), value, f"a {field.title or field.name}"
     if prefix.isdigit() and field.type in (FieldType.TIME, FieldType.DURATION):
         ago = " ago" if field.type is FieldType.TIME else ""

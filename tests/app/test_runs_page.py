@@ -354,6 +354,22 @@ def test_refresh_keeps_the_selection_and_the_place(shown: Shown) -> None:
     assert [ref.run for ref in shown.page.view.selected_refs()] == ["run-0294"]
 
 
+def test_attributes_are_columns_that_can_be_filtered_by(shown: Shown) -> None:
+    shown.open()
+    view = shown.page.view
+    view.show_columns(frozenset({"id", "attributes.tenant"}))
+    column = [column.id for column in view.model.columns].index("attributes.tenant")
+    assert view.model.columns[column].text(view.model.item(0), view.model.clock) == "acme"
+    view.table.setCurrentIndex(view.model.index(0, column))
+    shown.context.commands.run("runs.filter_by")
+    assert shown.context.focus.current.query == 'attributes.tenant == "acme"'
+    shown.wait(lambda: view.model.rowCount() == 150)
+    view.columns_changed.emit(["id"])
+    shown.page.context.settings.set("runs_columns", "id,attributes.elsewhere")
+    view.columns_changed.emit(["status", "id"])
+    assert shown.page.context.settings.get("runs_columns") == "status,id,attributes.elsewhere"
+
+
 def test_columns_can_be_chosen(shown: Shown) -> None:
     shown.open()
     shown.page.view.show_columns(frozenset({"status", "id", "queue"}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from engine_bridge.format import ago, duration, duration_exact, plain, short_time, timestamp
@@ -140,3 +140,29 @@ COLUMNS: Final[tuple[Column, ...]] = (
     _plain("parent", "parent", width=220, code=True),
     _plain("engine_status", "recorded status", width=140, code=True),
 )  # fmt: skip
+
+
+def attribute_columns(names: Sequence[str]) -> tuple[Column, ...]:
+    """Columns of searchable attributes, by their paths behind ``attributes.``; hidden until they are chosen."""
+    return tuple(_attribute(name) for name in names)
+
+
+def _attribute(path: str) -> Column:
+    parts = path.split(".")
+
+    def get(run: Run) -> Any:
+        found: Any = run.attributes
+        for part in parts:
+            found = found.get(part) if isinstance(found, dict) else None
+        return found
+
+    def text(run: Run, clock: Clock) -> str:
+        value = get(run)
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return "" if value is None else plain(shown)
+
+    name = f"attributes.{path}"
+    return Column(
+        id=name, title=path, text=text, width=120, least=72, hidden=True, field=name, value=get,
+        doc="A searchable attribute of the run",
+    )  # fmt: skip

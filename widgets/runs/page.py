@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
@@ -9,7 +11,7 @@ from engine_bridge.model import Run, RunRef
 from widgets import glyphs
 from widgets.runs.charts import Charts
 from widgets.runs.chips import StatusChips
-from widgets.runs.columns import COLUMNS
+from widgets.runs.columns import COLUMNS, attribute_columns
 from widgets.runs.filter_bar import FilterBar
 from widgets.runs.type_button import TypeButton
 from widgets.table.bars import NewAbove, ScanBar
@@ -29,6 +31,7 @@ class RunsView(QWidget):
         super().__init__(parent)
         self.setAccessibleName("Runs")
         self.model = PagedModel(COLUMNS, lambda run: run.ref, self)
+        self._of_entities = False
         self.filter_bar = FilterBar(self)
         self.chips = StatusChips(self)
         self.table = PagedView(self.model, self)
@@ -105,15 +108,24 @@ class RunsView(QWidget):
     @property
     def of_entities(self) -> bool:
         """Whether the table has the columns of entities."""
-        return self.model.columns is not COLUMNS
+        return self._of_entities
 
-    def use_columns(self, *, entities: bool) -> None:
-        """Takes the columns of entities or those of other runs; the rows go where they change."""
-        if entities is not self.of_entities:
+    def use_columns(self, *, entities: bool, attributes: Sequence[str] = ()) -> bool:
+        """Takes the columns of entities or those of other runs, with their attributes; whether they are others.
+
+        The rows go where they change.
+        """
+        wanted = (*COLUMNS, *attribute_columns(attributes))
+        if entities:
             from widgets.runs.entity_columns import ENTITY_COLUMNS
 
-            self.model.set_columns(ENTITY_COLUMNS if entities else COLUMNS)
-            self.table.lay_out_columns()
+            wanted = ENTITY_COLUMNS
+        self._of_entities = entities
+        if [column.id for column in wanted] == [column.id for column in self.model.columns]:
+            return False
+        self.model.set_columns(wanted)
+        self.table.lay_out_columns()
+        return True
 
     def choose_columns(self) -> None:
         """Opens the columns chooser."""

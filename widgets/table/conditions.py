@@ -12,7 +12,10 @@ _ORDERED: Final = (FieldType.TIME, FieldType.DURATION)
 
 
 def condition(field: Field, value: Any, op: str = "==") -> str:
-    """``field op value`` with the value written as the field's type wants it."""
+    """``field op value`` with the value written as the field's type wants it; a list's first element is in it."""
+    if isinstance(value, list):
+        one = compare(field.name, str(value[0]), "~") if value else compare(field.name, None, "==")
+        return one if op == "==" else not_(one)
     if field.type is FieldType.STATUS and value is not None:
         return f"{field.name} {op} {value}"
     return compare(field.name, _scalar(field, value), op)
@@ -38,6 +41,8 @@ def choices(field: Field, value: Any, current: str) -> list[tuple[str, str]]:
         if field.type is FieldType.DURATION:
             found = [("This long or longer", found[0][1]), ("This long or shorter", found[1][1])]
         return [(f"{title}:  {one}", and_(current, one)) for title, one in found]
+    if isinstance(value, list) and len(value) > 1:
+        return [pair for element in value for pair in choices(field, [element], current)]
     one = condition(field, value)
     offered = [(f"Filter by  {one}", one)]
     if current.strip():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from engine_bridge.bridge import Cost, Field, FieldType
@@ -10,9 +12,11 @@ from engine_bridge.engines.temporal.client import Client
 from engine_bridge.engines.temporal.server_runs import Lister
 from engine_bridge.engines.temporal.visibility_leaves import STATUSES
 from engine_bridge.errors import PlayheadError
-from engine_bridge.model import Status
+from engine_bridge.model import Run, Status
 
 _NEWEST: Final = 1_000
+_PATH: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+"""A name that a filter can write without quotes."""
 _VALUES: Final = 200
 _TYPES: Final = {
     1: "Text", 2: "Keyword", 3: "Int", 4: "Double", 5: "Bool", 6: "Datetime", 7: "KeywordList",
@@ -63,7 +67,8 @@ def search_attributes(client: Client, cancel: CancelToken) -> dict[str, str]:
 
 def read(lister: Lister, cancel: CancelToken) -> list[Field]:
     """The fields, with the values that the newest runs have."""
-    seen = _values(lister, cancel)
+    runs = lister.matching("", _NEWEST, cancel)
+    seen = _values(runs)
     named = ", ".join(f"{name} ({kind})" for name, kind in lister.known.custom.items())
     doc = "attributes.NAME: search attributes" + (
         f": {named}" if named else "; attributes.memo.KEY: the memo"
@@ -80,11 +85,17 @@ def read(lister: Lister, cancel: CancelToken) -> list[Field]:
         )
         for name, kind, title, cost, about in _FIELDS
     ]
-    return [*fields, Field(name="attributes", type=FieldType.JSON, title="Attributes", cost=_S, doc=doc)]
+    memo = {f"memo.{key}" for run in runs for key in run.attributes.get("memo", {}) if _PATH.fullmatch(key)}
+    paths = tuple(name for name in lister.known.custom if _PATH.fullmatch(name)) + tuple(
+        sorted(memo)[:_VALUES]
+    )
+    attributes = Field(
+        name="attributes", type=FieldType.JSON, title="Attributes", values=paths, cost=_S, doc=doc
+    )
+    return [*fields, attributes]
 
 
-def _values(lister: Lister, cancel: CancelToken) -> dict[str, tuple[str, ...]]:
-    runs = lister.matching("", _NEWEST, cancel)
+def _values(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
     found: dict[str, set[Any]] = {
         "type": {run.type for run in runs},
         "queue": {run.queue for run in runs},

@@ -59,6 +59,12 @@ def test_values_that_are_no_plain_word_are_quoted() -> None:
     assert offered('queue == "with', fields) == ['"with space"']
 
 
+def test_known_attributes_are_offered_with_their_paths() -> None:
+    fields = [Field(name="attributes", type=FieldType.JSON, values=("tenant", "memo.note"))]
+    assert offered("attr", fields) == ["attributes.tenant", "attributes.memo.note", "attributes."]
+    assert "tenant" not in offered("attributes.tenant == ", fields)
+
+
 def test_at_most_twenty_and_nothing_for_what_cannot_be_mended() -> None:
     many = [Field(name=f"f{i}", type=FieldType.TEXT) for i in range(50)]
     assert len(offered("", many)) == 20
