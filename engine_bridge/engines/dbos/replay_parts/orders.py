@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 Before = frozenset[tuple[int, int]]
 OTHERS = 6
-BUDGET_S = 4.0  # of CPU
+BUDGET_S = 8.0  # of CPU
 SIGN_S = 1.0
-IDLE = 1000  # of a pair that changed nothing
+IDLE = 100.0  # what is held against changes on top of one that had no effect
+EACH = 20  # for each pair that is changed
+FAR = 30  # for each part that is wrong
 _SAME, _DRIFTED, _DIVERGED, _ELSE = range(4)
 SUSPECT = (_DRIFTED, _DIVERGED)
 
@@ -117,10 +119,9 @@ class Search:
         self._alive = alive
         self._until = time.process_time() + budget
         self._told = time.monotonic()
-        self._number = 0
-        self._open: list[tuple[tuple[int, int], int, int, Tried, Iterator[tuple[int, int]]]] = []
+        self._serial = 0
+        self._open: list[tuple[float, int, Tried, float, tuple[int, int]]] = []
         self._seen: set[tuple[int, ...]] = set()
-        self._idle: set[tuple[int, int]] = set()
         self._signs: set[str] = set()
         self.decides = True
         """Whether the best order gives what the code does: false where that depends on an order that nobody knows."""
@@ -138,35 +139,33 @@ class Search:
             best = min(best, found, key=lambda tried: tried.score)
         return best
 
-    def _add(self, before: Before) -> Tried:
+    def _add(self, before: Before, spent: float = 0, parent: Tried | None = None) -> Tried:
         if time.monotonic() - self._told > SIGN_S:
             self._alive()
             self._told = time.monotonic()
         tried = self._attempt(before)
-        self._number += 1
+        if parent is not None and tried.sign == parent.sign:
+            spent += IDLE
         if tried.score[0] == _DRIFTED:
             self._signs.add(tried.sign)
         sequence = tuple(tried.orders.sequence)
         if sequence not in self._seen:
             self._seen.add(sequence)
-            entry = (tried.score, len(before), self._number, tried, iter(self._flips(tried)))
-            heapq.heappush(self._open, entry)
+            for flip, cost in self._flips(tried).items():
+                self._serial += 1
+                heapq.heappush(
+                    self._open, (spent + cost + _far(tried), self._serial, tried, spent + cost, flip)
+                )
         return tried
 
     def _next(self) -> Tried | None:
-        while self._open:
-            parent, flips = self._open[0][3:]
-            flip = next(flips, None)
-            if flip is not None:
-                tried = self._add(frozenset({*parent.before, flip}))
-                if tried.sign == parent.sign:
-                    self._idle.add(flip)
-                return tried
-            heapq.heappop(self._open)
-        return None
+        if not self._open:
+            return None
+        _, _, parent, spent, flip = heapq.heappop(self._open)
+        return self._add(frozenset({*parent.before, flip}), spent, parent)
 
-    def _flips(self, tried: Tried) -> list[tuple[int, int]]:
-        """Pairs to try the other way round: close to the failure, close in the record, those without effect last."""
+    def _flips(self, tried: Tried) -> dict[tuple[int, int], float]:
+        """Pairs to try the other way round, with what speaks against each: far from the failure, far in the record."""
         found: dict[tuple[int, int], float] = {}
         decisions = tried.orders.open
         for number, (turn, others) in enumerate(decisions):
@@ -174,6 +173,12 @@ class Search:
             for place, other in enumerate(others):
                 pair = other, turn
                 if pair not in tried.before and (turn, other) not in tried.before:
-                    cost = self._gap(turn, other) / 10 + 10 * late + place + IDLE * (pair in self._idle)
+                    cost = EACH + self._gap(turn, other) / 10 + 10 * late + place
                     found[pair] = min(cost, found.get(pair, cost))
-        return sorted(found, key=found.__getitem__)
+        return found
+
+
+def _far(tried: Tried) -> float:
+    """How much is wrong with one order, next to the costs of changing it."""
+    rank, measure = tried.score
+    return 100_000 * rank + FAR * measure

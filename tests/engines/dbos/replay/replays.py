@@ -108,7 +108,7 @@ def replay(inputs: Sequence[ReplayInput], app: Path, **more: Any) -> All:
     options, seconds = more.pop("options", {}), more.pop("seconds", 90)
     project = Project(
         code=str(app), python=more.pop("python", sys.executable), modules=more.pop("modules", (str(app),)),
-        paths=more.pop("paths", (str(app.parent),)), options=options,
+        paths=more.pop("paths", (str(app.parent), str(APPS))), options=options,
     )  # fmt: skip
     told = All()
     from engine_bridge.engines.dbos.replay_input import SPEC

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import threading
 import time
@@ -12,10 +11,9 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
+import shapes_classes
 from dbos import (
     DBOS,
-    DBOSConfiguredInstance,
-    Debouncer,
     SetEnqueueOptions,
     SetWorkflowID,
     SetWorkflowTimeout,
@@ -369,38 +367,6 @@ def in_threads(other: bool = False) -> int:
     return int(add(found[0], 1))
 
 
-@DBOS.dbos_class()
-class Shelf(DBOSConfiguredInstance):
-    def __init__(self, name: str) -> None:
-        super().__init__(config_name=name)
-        self.name = name
-
-    @DBOS.workflow()
-    def count(self, shelf: int) -> str:
-        return f"{self.name}:{self.look(shelf)}:{DBOS.start_workflow(self.part, shelf).get_result()}"
-
-    @DBOS.step()
-    def look(self, shelf: int) -> int:
-        return shelf + 1
-
-    @DBOS.workflow()
-    def part(self, shelf: int) -> int:
-        return shelf
-
-    @classmethod
-    @DBOS.workflow()
-    def of_class(cls, value: int) -> str:
-        return f"{cls.__name__}{add(value, 1)}"
-
-    @staticmethod
-    @DBOS.workflow()
-    def of_nobody(value: int) -> int:
-        return int(add(value, 2))
-
-
-SHELF = Shelf("left")
-
-
 # At the same time -----------------------------------------------------------------------------------------------
 
 
@@ -512,65 +478,10 @@ async def later_fails(name: str) -> None:
     raise Declined(name, "async")
 
 
-PENDING = ("waits", "asleep", "waits_for_child", "waits_in_child", "stuck", "stuck_async", "stuck_in_body", "swallows",
-           "async_waits", "async_waits_for_child", "async_sleeps")  # fmt: skip
-CLOSED = ("inline_steps", "sleeps", "children", "failed_children", "first_of", "asks_dbos",
-          "compensates", "sealed_error", "sealed_end", "declined", "transacts", "in_threads", "gathers", "branches",
-          "first_done", "as_completed", "races", "gives_up", "async_children", "async_threads", "async_fails",
-          "patched_async")  # fmt: skip
-
-
-def begin(name: str, *args: Any, run: str = "") -> Any:
-    with SetWorkflowID(run or name):
-        return DBOS.start_workflow(globals()[name], *args)
-
-
-def end(handles: list[Any]) -> None:
-    for handle in handles:
-        try:
-            handle.get_result(polling_interval_sec=0.02)
-        except Exception as error:  # noqa: BLE001 - many fail by design
-            print(handle.workflow_id, type(error).__name__, flush=True)
-
-
-def execute() -> None:
-    for name in PENDING:
-        begin(name)
-    begin("waits_for_event", "nobody")
-    handles = [begin(name) for name in CLOSED]
-    handles += [begin("steps", 1), begin("loops", 12), begin("tells"), begin("gets")]
-    handles += [begin("portable", date(2026, 3, 4), 2.5, run="portable-ok")]
-    handles += [begin("portable", date(2026, 3, 4), -1.0, run="portable-bad")]
-    for name, func in (("count", SHELF.count), ("of_class", Shelf.of_class), ("of_nobody", Shelf.of_nobody)):
-        with SetWorkflowID(name):
-            handles.append(DBOS.start_workflow(func, 3))
-    handles += [begin("sends", "gets"), begin("gets_event", "tells")]
-    with SetWorkflowTimeout(0.25):
-        handles.append(begin("cancelled"))
-    handles.append(Debouncer.create(debounced).debounce("key", 0.05, 1))
-    DBOS.create_schedule(
-        schedule_name="s", workflow_fn=scheduled, schedule="0 0 1 1 *", context={"region": "eu"}
-    )
-    handles.append(DBOS.trigger_schedule("s"))
-    with SetWorkflowID("enqueued"), SetEnqueueOptions(delay_seconds=3600):
-        DBOS.enqueue_workflow("work", steps, 1)
-    end(handles)
-    end([begin("reads_stream", "tells"), begin("async_reads", "tells")])
-    with SetWorkflowID("fork"):
-        end([DBOS.fork_workflow("children", 4)])
-
-
 def main() -> None:
-    DBOS(config={
-        "name": "shapes", "system_database_url": f"sqlite:///{FOLDER}/shapes.sqlite", "application_version": "one",
-        "executor_id": "tester", "log_level": "CRITICAL", "notification_listener_polling_interval_sec": 0.02,
-        "enable_patching": True,
-    })  # fmt: skip
-    DBOS.launch()
-    DBOS.register_queue("work", polling_interval_sec=0.02)
-    execute()
-    # Those that wait are left as they are.
-    os._exit(0)
+    from shapes_run import run
+
+    run(globals() | vars(shapes_classes), FOLDER)
 
 
 if __name__ == "__main__":
