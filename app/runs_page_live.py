@@ -16,6 +16,7 @@ from widgets.table.view import PagedView
 
 POLL_MS: Final = 500
 _SLOWEST_MS: Final = 10_000
+_SHARE: Final = 5  # at most one part in so many of the time is spent on asking
 _TICK_MS: Final = 1_000
 
 
@@ -34,6 +35,7 @@ class Live(QObject):
         self._now_ns = now_ns or time.time_ns
         self._session: Session | None = None
         self._mark: bytes | None = None
+        self._asked_s = 0.0
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self.poll)
@@ -81,6 +83,7 @@ class Live(QObject):
             return
         if source.can(Capability.CHANGES) or self._jobs.running("changes"):
             return
+        self._asked_s = time.monotonic()
         self._jobs.run(
             "changes",
             self._session,
@@ -97,7 +100,8 @@ class Live(QObject):
 
     def _on_changes(self, changes: Changes) -> None:
         first, self._mark = self._mark is None, changes.mark
-        self._timer.setInterval(POLL_MS)
+        cost_ms = int((time.monotonic() - self._asked_s) * 1000)
+        self._timer.setInterval(min(max(POLL_MS, _SHARE * cost_ms), _SLOWEST_MS))
         if changes.reset:
             self._page.refresh()
         elif changes.moved and not first:

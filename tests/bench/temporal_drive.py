@@ -1,7 +1,7 @@
 """The real window on one source of Temporal, in a process of its own: what its moves take. One line of JSON.
 
     python -m tests.bench.temporal_window URL open WORKFLOW/RUN [WORD …]
-    python -m tests.bench.temporal_window URL list [FILTER …]
+    python -m tests.bench.temporal_window URL list HOST:PORT [FILTER …]
 
 Times are wall ms, from the move to the end of the paint that shows its result; ``stall`` is the longest turn of the
 event loop on the way, by the GUI thread's CPU, and by wall. Memory is the proportional set size of the process and its
@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,8 @@ from engine_bridge.model import RunRef
 from tests.bench.bench_stalls import fail
 from tests.bench.stall_meter import StallMeter
 from tests.bench.temporal_memory import tree_mb
+from tests.bench.temporal_place import told
+from tests.engines.temporal.local import NAMESPACE
 
 _STREAMS: Final = ("tail", "live", "changes")
 _LIMIT_S: Final = 120.0
@@ -171,7 +174,7 @@ class Bench:
         self.app.processEvents()
 
 
-def opening(bench: Bench, ref: str, words: list[str]) -> dict[str, Any]:
+def opening(bench: Bench, ref: str, *words: str) -> dict[str, Any]:
     source = bench.open_source()
     run = bench.open_run(ref)
     memory = tree_mb(os.getpid())
@@ -181,16 +184,63 @@ def opening(bench: Bench, ref: str, words: list[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def listing(bench: Bench, address: str, *filters: str) -> dict[str, Any]:
+    """Moves in the list, and with a server's address how long a run that begins takes to be told of."""
+    page = bench.page("runs")
+    model, bar = page.view.model, page.view.table.verticalScrollBar()
+    moves: list[dict[str, Any]] = []
+
+    def move(what: str, act: Callable[[], object], **wanted: Callable[[], bool]) -> None:
+        moves.append({"what": what, **bench.clock.measure(act, **wanted)})
+
+    def read(row: int) -> bool:
+        return model.rowCount() > row and model.item(row) is not None
+
+    moves.append({"what": "source to its runs", **bench.open_source()})
+    move("until all is told", lambda: None, calm=bench.calm)
+    move("next page", lambda: page.view.table.scrollTo(model.index(220, 0)), read=lambda: read(220))
+    move(
+        "far down",
+        lambda: bar.setValue(bar.maximum()),
+        read=lambda: read(model.rowCount() - 1),
+        calm=bench.calm,
+    )
+    for text in (*filters, ""):
+        before = page.node
+        move(
+            f"filter {text}" if text else "no filter", lambda text=text: page.apply_filter(text),
+            listed=lambda before=before: page.node is not before and read(0), calm=bench.calm,
+        )  # fmt: skip
+    if address != "-":
+        moves.append({"what": "a run that begins", **begun(bench, address)})
+    return {"moves": moves, "empty_mb": bench.empty_mb, "mb": tree_mb(os.getpid())}
+
+
+def begun(bench: Bench, address: str) -> dict[str, Any]:
+    """Starts a run from a process of its own: how long after its start the list shows it."""
+    model, name, started = bench.page("runs").view.model, f"new-{time.time_ns()}", []
+
+    def start() -> None:
+        answer = told("tests.bench.temporal_worker", address, NAMESPACE, "one", name)
+        started.append(answer["started_ns"] / 1e6)
+
+    def shown() -> bool:
+        newest = model.item(0)
+        if newest is not None and newest.id == name:
+            seen.append(time.time() * 1000)
+        return bool(seen and started)
+
+    seen: list[float] = []
+    found = bench.clock.measure(threading.Thread(target=start).start, shown=shown)
+    return {**found, "shown": round(seen[0] - started[0], 1)}
+
+
 def main() -> None:
-    url, _, *rest = sys.argv[1:]
+    url, what, *rest = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         for name in ("config", "data", "cache", "state"):
             os.environ[f"XDG_{name.upper()}_HOME"] = str(Path(folder) / name)
         bench = Bench(url)
-        found = opening(bench, rest[0], rest[1:])
+        found = (opening if what == "open" else listing)(bench, *rest)
         bench.end()
     print(json.dumps(found), flush=True)
-
-
-if __name__ == "__main__":
-    main()

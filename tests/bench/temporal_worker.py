@@ -3,11 +3,14 @@
     python -m tests.bench.temporal_worker HOST:PORT NAMESPACE long EVENTS
     python -m tests.bench.temporal_worker HOST:PORT NAMESPACE many RUNS [SECONDS]
     python -m tests.bench.temporal_worker HOST:PORT NAMESPACE export RUN FILE
+    python -m tests.bench.temporal_worker HOST:PORT NAMESPACE lists QUERY …
+    python -m tests.bench.temporal_worker HOST:PORT NAMESPACE one ID
 
 ``long`` makes one completed run of about so many events: activities, a hundred at a time, and a timer a round.
 ``many`` makes short runs of a dozen types and two tenants: of each twenty 16 go on, one was terminated, two completed
 and one failed; it stops after SECONDS. ``export`` writes the long run to FILE as the SDK does, and tells what the raw
-calls and the SDK's parser take, ms. The answer is a line of JSON: what was made. It leaves by ``os._exit``, because
+calls and the SDK's parser take, ms. ``lists`` times the raw calls, ms: two pages of 200 and the count of each QUERY, in
+the server's own order. ``one`` starts a run and tells when (ns). The answer is a line of JSON: what was made. It leaves by ``os._exit``, because
 the client may abort while the interpreter finalises.
 """
 
@@ -153,11 +156,52 @@ async def export(client: Client, run: str, path: Path) -> dict[str, Any]:
     }
 
 
+async def lists(client: Client, queries: list[str]) -> dict[str, Any]:
+    """The least of five rounds, per query: first page, next page, count; "" asks for all, counted by status too."""
+    found: dict[str, Any] = {}
+    for query in queries:
+        rounds = [await _list(client, query) for _ in range(5)]
+        found[query] = {name: min(one[name] for one in rounds) for name in rounds[0]}
+    return found
+
+
+async def _list(client: Client, query: str) -> dict[str, float]:
+    took: dict[str, float] = {}
+
+    async def timed(name: str, call: Any, request: Any) -> Any:
+        begun = time.perf_counter()
+        answer = await call(request)
+        took[name] = round((time.perf_counter() - begun) * 1000, 1)
+        return answer
+
+    at, name = client.workflow_service, client.namespace
+    request = service.ListWorkflowExecutionsRequest(namespace=name, page_size=200, query=query)
+    answer = await timed("first", at.list_workflow_executions, request)
+    if answer.next_page_token:
+        request.next_page_token = answer.next_page_token
+        await timed("next", at.list_workflow_executions, request)
+    counted = service.CountWorkflowExecutionsRequest(namespace=name, query=query)
+    await timed("count", at.count_workflow_executions, counted)
+    counted.query = f"{query} GROUP BY ExecutionStatus".strip()
+    await timed("by_status", at.count_workflow_executions, counted)
+    return took
+
+
+async def one(client: Client, id: str) -> dict[str, Any]:
+    await client.start_workflow("type-new", id=id, task_queue="nobody")
+    return {"started_ns": time.time_ns()}
+
+
 async def main(address: str, namespace: str, what: str, *more: str) -> None:
     client = await Client.connect(address, namespace=namespace, identity="bench-worker")
     begun = time.perf_counter()
-    if what == "export":
-        print(json.dumps(await export(client, more[0], Path(more[1]))), flush=True)
+    if what in ("export", "lists", "one"):
+        asked: dict[str, Any] = {
+            "export": lambda: export(client, more[0], Path(more[1])),
+            "lists": lambda: lists(client, list(more)),
+            "one": lambda: one(client, more[0]),
+        }
+        print(json.dumps(await asked[what]()), flush=True)
         return
     size, seconds = int(more[0]), float((more[1:] or ("600",))[0])
     async with Worker(

@@ -9,14 +9,18 @@ import msgspec
 
 from engine_bridge.bridge import Changes
 from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.temporal.server_merge import CLOSED, OPEN
+from engine_bridge.engines.temporal.server_places import listing
 from engine_bridge.engines.temporal.server_runs import Lister
 from engine_bridge.engines.temporal.visibility_leaves import moment
+from engine_bridge.errors import PlayheadError
 from engine_bridge.model import Run, RunRef
 
 LIMIT: Final = 500
 """Rows that one answer carries at most, beside the visible ones."""
 _SLACK_NS: Final = 5_000_000_000
 """Visibility may be written a little after the fact, out of order."""
+_TOP: Final = 10
 _VISIBLE_NS: Final = 5_000_000_000
 
 
@@ -72,8 +76,21 @@ def _look(lister: Lister, visible: tuple[RunRef, ...], cancel: CancelToken) -> d
 
 
 def _recent(lister: Lister, at: int, cancel: CancelToken) -> list[Run]:
-    then = moment(at)
-    return lister.matching(f"(StartTime > {then} or CloseTime > {then})", LIMIT, cancel)
+    """What began or closed after a time. Mostly that is little, and at the top of the server's own lists."""
+    clauses = (OPEN, CLOSED)
+    requests = [listing(lister.client, clause, _TOP) for clause in clauses]
+    answers = lister.client.call_all("list_workflow_executions", requests, cancel)
+    found: list[Run] = []
+    for clause, answer in zip(clauses, answers, strict=True):
+        if isinstance(answer, PlayheadError):
+            raise answer
+        runs = lister.runs(answer.executions, cancel)
+        times = [(run.created_ns if clause is OPEN else run.ended_ns) or 0 for run in runs]
+        if times != sorted(times, reverse=True) or (len(runs) == _TOP and times[-1] > at):
+            then = moment(at)
+            return lister.matching(f"(StartTime > {then} or CloseTime > {then})", LIMIT, cancel)
+        found += [run for run, time in zip(runs, times, strict=True) if time > at]
+    return found
 
 
 def _recently(run: Run, now_ns: int) -> bool:

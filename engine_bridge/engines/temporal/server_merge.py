@@ -16,8 +16,8 @@ from engine_bridge.engines.temporal.server_places import Key, Place, key_of, lis
 from engine_bridge.engines.temporal.visibility import joined
 from engine_bridge.engines.temporal.visibility_leaves import moment
 
-_OPEN: Final = "CloseTime is null"
-_CLOSED: Final = "CloseTime is not null"
+OPEN: Final = "CloseTime is null"
+CLOSED: Final = "CloseTime is not null"
 _SPARE: Final = 20
 """Rows asked for beyond those wanted: those of the last moment may not be all there."""
 _DEAR: Final = 4
@@ -55,9 +55,7 @@ class Merge:
 
     def _open(self, start: Place | None) -> tuple[list[Any], int] | None:
         """Open runs, and the time after which these are all (0: they are all)."""
-        request = listing(
-            self._client, joined((_OPEN, self._below(start), self._clause)), self._want + _SPARE
-        )
+        request = listing(self._client, joined((OPEN, self._below(start), self._clause)), self._want + _SPARE)
         rows: list[Any] = []
         for answer in pages(self._client, "list_workflow_executions", request, self._cancel):
             rows += answer.executions
@@ -80,7 +78,7 @@ class Merge:
         read, until = 0, ""
         while read <= self._want * _DEAR:
             above = f"StartTime > {moment(floor)}" if floor else ""
-            clause = joined((_CLOSED, above, until, self._below(start), self._clause))
+            clause = joined((CLOSED, above, until, self._below(start), self._clause))
             answer = self._client.call(
                 "list_workflow_executions",
                 listing(self._client, clause, self._want + _SPARE),

@@ -55,9 +55,8 @@ def grow(path: Path) -> None:
         (old,) = client.execute(
             "SELECT run_id FROM executions_visibility WHERE workflow_id = 'agent-1' LIMIT 1"
         ).fetchone()
-        _copy(
-            client, "executions_visibility", old, run_id=str(run_id), start_time="2200-01-01 00:00:00.5+00:00"
-        )
+        times = {"start_time": "2200-01-01 00:00:00.5+00:00", "close_time": "2200-01-01 00:00:00.6+00:00"}
+        _copy(client, "executions_visibility", old, run_id=str(run_id), **times)
         _copy(client, "executions", uuid.UUID(old).bytes, run_id=run_id.bytes)
 
 
