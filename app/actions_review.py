@@ -57,6 +57,7 @@ class Review(QObject):
         """Nothing shows it any more."""
         self._jobs.cancel_all()
         view, self.view, self.plan = self.view, None, None
+        self.show_on_page()
         if view is not None:
             view.stop()
             self._desk.window.sheet.drop(view)
@@ -78,6 +79,7 @@ class Review(QObject):
             return
         staged = self._desk.drafts.staged(self._key)
         self.plan = None
+        self.show_on_page()
         self._jobs.cancel_all()
         view.show_planning(len(staged))
         self._show_blocked()
@@ -92,11 +94,18 @@ class Review(QObject):
             return
         environment = source.info.environment.value
         self.plan = Plan(id=str(uuid.uuid4()), source=source.url, environment=environment, items=tuple(items))
+        self.show_on_page()
         self.view.show_plan(self.plan, self.needed)
         destroys = any(item.danger is Danger.DESTROYS for item in self.plan.runnable)
         self.view.export_button.setVisible(destroys)
         self.view.undo_button.setEnabled(self._desk.drafts.can_undo(self._key))
         self._show_blocked()
+
+    def show_on_page(self) -> None:
+        """The page shows what the plan will do to what it shows."""
+        page = self._desk.page()
+        if page is not None:
+            page.show_plan(self.plan.items if self.plan is not None else ())
 
     def _on_error(self, error: PlayheadError) -> None:
         if self.view is not None:

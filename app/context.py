@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.actions_specs import Offered
     from app.settings import Settings
     from app.sources import Sources
-    from engine_bridge.actions.model import Target
+    from engine_bridge.actions.model import PlanItem, Target
     from engine_bridge.query.ast import Node
     from engine_bridge.session import Session
     from widgets.journal.entries import Entry
@@ -133,6 +133,9 @@ class PageController(QObject):
 
     def show_actions(self, offered: Offered) -> None:
         """What can be done to the targets, and what is staged on them."""
+
+    def show_plan(self, items: tuple[PlanItem, ...]) -> None:
+        """What the plan under review will do; nothing when none is."""
 
     def close(self) -> None:
         """Stops timers, tails and calls; the application is closing."""

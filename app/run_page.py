@@ -22,7 +22,7 @@ from app.run_page_next import NextSteps
 from app.run_page_payloads import Payloads
 from app.run_page_play import Player
 from app.run_page_queries import Queries
-from engine_bridge.actions.model import Target
+from engine_bridge.actions.model import PlanItem, Target
 from engine_bridge.bridge import Capability, Relation, Relations
 from engine_bridge.errors import NotFoundError, PlayheadError
 from engine_bridge.focus import Focus
@@ -190,6 +190,9 @@ class RunPage(PageController):
     def show_actions(self, offered: Offered) -> None:
         self.actions.show_offered(offered)
         self.next_steps.show_offered(offered)
+
+    def show_plan(self, items: tuple[PlanItem, ...]) -> None:
+        self.actions.show_plan(items)
 
     def show_trail(self, entries: tuple[Entry, ...]) -> None:
         self.actions.show_trail(entries)

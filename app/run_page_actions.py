@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMenu
 
 from app.actions_specs import Offered
-from engine_bridge.actions.model import ActionSpec, ParamType, Staged, Target
+from engine_bridge.actions.model import ActionSpec, ParamType, PlanItem, Staged, Target
 from engine_bridge.model import Run
 from widgets.actions.buttons import ActionButtons
 from widgets.actions.menu import add_actions
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from app.run_page import RunPage
 
 FIRST: Final = ("signal", "cancel", "fork", "reset", "resume", "terminate")
+_MARKS: Final = {"again": "retrying", "applied": "signal", "left": "cancelled"}
 _COLUMNS: Final = ("when", "who", "action", "outcome", "reason")
 
 
@@ -33,6 +35,7 @@ class RunActions(QObject):
         self._state: object = None
         self._offered = Offered()
         self._trail: tuple[Entry, ...] = ()
+        self._plan: tuple[PlanItem, ...] = ()
         self.buttons = ActionButtons()
         self.operators = EntryTable("What operators did to this run", _COLUMNS)
         view = page.view
@@ -69,6 +72,11 @@ class RunActions(QObject):
         self._page.view.header.show_staged(tuple(titles.get(s.action, s.action) for s in offered.staged))
         self._show_stamps()
 
+    def show_plan(self, items: tuple[PlanItem, ...]) -> None:
+        """What is planned: on the timeline stands where this run's history is cut, and what comes again."""
+        self._plan = items
+        self._show_stamps()
+
     def show_trail(self, entries: tuple[Entry, ...]) -> None:
         """What operators did to this run, newest first."""
         self._trail = entries
@@ -80,7 +88,34 @@ class RunActions(QObject):
         done = (Stamp(entry.time_ns, _words(entry)) for entry in self._trail)
         staged = ((self._start_of(one), one.action) for one in self._offered.staged)
         planned = (Stamp(at, f"staged: {name}", staged=True) for at, name in staged if at is not None)
-        self._page.view.timeline.set_stamps((*done, *planned))
+        cut = self._cut()
+        marks = () if cut is None else tuple(self._marks(cut))
+        self._page.view.timeline.set_stamps((*done, *(planned if cut is None else ()), *marks))
+        self._page.view.timeline.set_dropped(
+            None if cut is None or cut.cut is None else self._time_of(cut.cut)
+        )
+
+    def _cut(self) -> PlanItem | None:
+        """The plan that drops a part of this run's history, if one does."""
+        run = self._page.feed.history.run
+        mine = (item for item in self._plan if run is not None and item.staged.target.ref == run.ref)
+        return next((item for item in mine if item.cut is not None and not item.refused), None)
+
+    def _marks(self, item: PlanItem) -> Iterator[Stamp]:
+        """Where the history is cut, and what lies behind it that comes again."""
+        for mark in item.marks:
+            at = self._time_of(mark.position)
+            if at is not None:
+                yield Stamp(at, mark.words, glyph=_MARKS[mark.kind])
+        at = self._time_of(item.cut) if item.cut is not None else None
+        if at is not None:
+            yield Stamp(at, f"{item.staged.action}: kept up to here", staged=True)
+
+    def _time_of(self, position: int) -> int | None:
+        """When an event happened, None for one that is not at hand."""
+        history = self._page.feed.history
+        row = history.row_of(position)
+        return int(history.events["time_ns"][row]) if row >= 0 else None
 
     def _start_of(self, staged: Staged) -> int | None:
         """When the step began that a staged action starts at, None when it names none."""

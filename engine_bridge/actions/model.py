@@ -120,6 +120,15 @@ class Precondition(_Value, frozen=True):
     value: Any
 
 
+class Mark(_Value, frozen=True):
+    """What becomes of one recorded event or step when a plan is executed: it is ``again`` executed, ``applied`` once
+    more, or ``left`` out. ``words`` name it."""
+
+    position: int
+    kind: Literal["again", "applied", "left"]
+    words: str
+
+
 class PlanItem(_Value, frozen=True):
     """What one staged action will do to its target.
 
@@ -128,7 +137,8 @@ class PlanItem(_Value, frozen=True):
     ``inverse`` undoes it, or ``irreversible`` says why nothing can. ``race`` names what remains unprotected where
     the engine has no compare-and-swap. ``reason_required``: the source wants to know why, whatever its environment;
     ``typed`` is what must be typed, likewise.
-    ``copy_as`` maps "SQL", "CLI", "Python" to quoted text.
+    ``copy_as`` maps "SQL", "CLI", "Python" to quoted text. ``cut`` is the position from which on the run's history is
+    dropped, None where all of it stays; ``marks`` say of what lies there what comes again.
     """
 
     staged: Staged
@@ -148,6 +158,8 @@ class PlanItem(_Value, frozen=True):
     reason_required: bool = False
     typed: str = ""
     copy_as: dict[str, str] = {}
+    cut: int | None = None
+    marks: tuple[Mark, ...] = ()
 
 
 class Plan(_Value, frozen=True):
@@ -272,6 +284,11 @@ class Actor(ABC):
         """Frees everything; may be called twice."""
 
 
+def _aim(staged: Staged) -> tuple[str, str, str | None, str]:
+    target = staged.target
+    return target.kind, target.id, target.step_id, staged.action
+
+
 class Draft:
     """Staged actions of one source, with undo. GUI thread or command line."""
 
@@ -294,7 +311,7 @@ class Draft:
 
     def remove(self, staged: Staged) -> None:
         """Takes an action off, as staged or as its plan has it: with other arguments, where the plan resolved them."""
-        kept = tuple(s for s in self.staged if (s.target, s.action) != (staged.target, staged.action))
+        kept = tuple(s for s in self.staged if _aim(s) != _aim(staged))
         if kept != self.staged:
             self._steps.append(kept)
 

@@ -17,6 +17,7 @@ from app.context import Context
 from app.keys import Shortcuts
 from app.run_page import RunPage
 from app.run_page_feed import RunFeed
+from engine_bridge.actions.model import Mark, PlanItem, Staged, Target
 from engine_bridge.errors import BusyError, NotFoundError, PermissionDeniedError
 from engine_bridge.focus import Focus
 from engine_bridge.history import Restart
@@ -142,6 +143,23 @@ def test_selecting_in_any_view_selects_in_all(desk: Desk) -> None:
     desk.press(Qt.Key.Key_N)
     assert desk.focus.step_id is None
     assert desk.facts()["id"] == "run-0001"
+
+
+def test_a_plan_that_drops_a_part_of_the_history_stands_on_the_timeline(desk: Desk) -> None:
+    desk.open("run-0001")
+    state, history = desk.view.timeline.state, desk.page.feed.history
+    times = history.events["time_ns"].tolist()
+    mine = Staged(target=Target(kind="run", id="run-0001", ref=ref("run-0001")), action="reset")
+    other = Staged(target=Target(kind="run", id="run-0002", ref=ref("run-0002")), action="reset")
+    marks = (Mark(position=3, kind="again", words="charge_card: executed again"),)
+    plan = PlanItem(staged=mine, title="Reset", cut=2, marks=marks)
+    desk.page.show_plan((PlanItem(staged=other, title="Reset", cut=1), plan))
+    assert state.dropped_ns == times[history.row_of(2)]
+    told = [(stamp.words, stamp.time_ns) for stamp in state.stamps]
+    assert (marks[0].words, times[history.row_of(3)]) in told and len(told) == 2
+    assert not desk.view.timeline.grab().isNull()
+    desk.page.show_plan(())
+    assert state.dropped_ns is None and not state.stamps
 
 
 def test_a_click_on_an_event_moves_playhead_and_selection(desk: Desk) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QBrush, QColor, QPainter, QPen
 
 from widgets import glyphs
 from widgets.timeline.palette import font, paints
@@ -18,6 +18,7 @@ _FOOT: Final = 10
 
 def paint_stamps(painter: QPainter, state: TimelineState, plot: QRect) -> None:
     """The stamps in sight; painter at the canvas' origin."""
+    _dropped(painter, state, plot)
     ratio = painter.device().devicePixelRatioF()
     for stamp in (*state.findings[:_MOST], *state.stamps[:_MOST]):
         color = paints().tokens[stamp.tone or "playhead"]
@@ -35,6 +36,19 @@ def paint_stamps(painter: QPainter, state: TimelineState, plot: QRect) -> None:
         painter.drawPixmap(corner, glyphs.pixmap(name, color.name(), _SIZE, ratio))
         if stamp.staged:
             _words(painter, stamp, foot, plot)
+
+
+def _dropped(painter: QPainter, state: TimelineState, plot: QRect) -> None:
+    """Hatches what a staged action drops."""
+    if state.dropped_ns is None:
+        return
+    left = max(0.0, state.scale.x_of(state.dropped_ns))
+    color = QColor(paints().tokens["playhead"])
+    color.setAlpha(70)
+    painter.fillRect(
+        QRectF(plot.x() + left, plot.y(), max(0.0, plot.width() - left), plot.height()),
+        QBrush(color, Qt.BrushStyle.BDiagPattern),
+    )
 
 
 def _words(painter: QPainter, stamp: Stamp, foot: QPointF, plot: QRect) -> None:

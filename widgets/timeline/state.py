@@ -69,6 +69,7 @@ class TimelineState:
         self.range_px: tuple[float, float] | None = None
         self.stamps: tuple[Stamp, ...] = ()
         self.findings: tuple[Stamp, ...] = ()
+        self.dropped_ns: int | None = None  # from here on a staged action drops what is recorded
         self.clock_ns: int | None = None
         self._laid_out: object = None
         self._steps: dict[tuple[int, int, int, int], Step] = {}

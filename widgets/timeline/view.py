@@ -137,6 +137,12 @@ class TimelineView(QWidget):
             self.state.stamps = stamps
             self.canvas.update()
 
+    def set_dropped(self, since_ns: int | None) -> None:
+        """From when on a staged action drops what is recorded; None when none does."""
+        if since_ns != self.state.dropped_ns:
+            self.state.dropped_ns = since_ns
+            self.canvas.update()
+
     def set_findings(self, findings: tuple[Stamp, ...]) -> None:
         """Where a replay of the run parts from its history."""
         if findings != self.state.findings:

@@ -12,7 +12,7 @@ import msgspec
 
 from engine_bridge.actions import quoting
 from engine_bridge.actions.command import act, join
-from engine_bridge.actions.model import ActionSpec, Change, Danger, Param, PlanItem, Staged, derived_id
+from engine_bridge.actions.model import ActionSpec, Change, Danger, Mark, Param, PlanItem, Staged, derived_id
 from engine_bridge.engines.temporal.actions_facts import Facts, RunFacts, observed
 from engine_bridge.engines.temporal.actions_read import Reads
 from engine_bridge.engines.temporal.client_url import API_KEY, ServerSource
@@ -109,6 +109,8 @@ class Draft(msgspec.Struct, kw_only=True):
     dedupes: bool = False
     danger: Danger = Danger.CHANGES
     typed: str = ""
+    cut: int | None = None
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,8 @@ def finish(look: Look, draft: Draft) -> PlanItem:
         danger=draft.danger,
         typed=draft.typed,
         copy_as=_copies(look, draft),
+        cut=draft.cut,
+        marks=draft.marks,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine_bridge.actions import args as arguments
-from engine_bridge.actions.model import Change, Param, ParamType
+from engine_bridge.actions.model import Change, Mark, Param, ParamType
 from engine_bridge.engines.temporal.actions_facts import EVENTS, RUN, STATUS
 from engine_bridge.engines.temporal.actions_read import execution
 from engine_bridge.engines.temporal.events import RawEvent
@@ -26,6 +26,7 @@ _FAILURES: Final = (
 _ALL_ELIGIBLE: Final = 3
 _SIGNAL, _UPDATE = 1, 2
 _SHOWN: Final = 12
+_MARKED: Final = 200
 
 
 def params(look: Look) -> tuple[Param, ...]:
@@ -117,6 +118,8 @@ def plan(look: Look) -> Draft:
         "Playhead never repeats it by itself.",
         side_effects=_again(preview),
         warnings=(*no_worker(run), *_warnings(preview)),
+        cut=preview.point.id,
+        marks=marks(preview, excluded),
     )  # fmt: skip
 
 
@@ -209,6 +212,26 @@ def changes(preview: Preview, excluded: Sequence[int]) -> tuple[Change, ...]:
     return (*found, *_done_again(preview))
 
 
+def marks(preview: Preview, excluded: Sequence[int]) -> tuple[Mark, ...]:
+    """What is applied and executed again, event by event, in their order."""
+    found = []
+    for one in (*preview.of("WorkflowExecutionSignaled"), *_updates(preview)):
+        kind = _UPDATE if "Update" in one.type else _SIGNAL
+        change = _again_applied("update" if kind == _UPDATE else "signal", one, kind in excluded)
+        found.append(
+            Mark(position=one.id, kind="left" if kind in excluded else "applied", words=_told(change))
+        )
+    found += [
+        Mark(position=one.id, kind="again", words=_told(_again_begun(one, preview)))
+        for one in (*_ended_behind(preview), *_begun(preview))
+    ]
+    return tuple(sorted(found, key=lambda mark: mark.position)[:_MARKED])
+
+
+def _told(change: Change) -> str:
+    return f"{change.what}: {change.after}"
+
+
 def _done_again(preview: Preview) -> list[Change]:
     """What begins again: a line each for what has effects, timers in one."""
     begun = _begun(preview)
@@ -267,7 +290,7 @@ def _again_begun(event: RawEvent, preview: Preview) -> Change:
     kind, key = _BEGINS.get(event.type, ("local activity", ""))
     name = event.attributes.get(key, "")
     name = name.get("name", "") if isinstance(name, dict) else name
-    again = "started again" if kind == "child" else "executed again"
+    again = "started again" if kind in ("child", "timer") else "executed again"
     what = f"{kind} {plain(str(name), 80)}".strip()
     return Change(what=what, before=f"event {event.id}, {_end_of(event, preview)}", after=again)
 
@@ -301,14 +324,19 @@ def _warnings(preview: Preview) -> tuple[str, ...]:
         found.append(
             "Children begun after that point are begun again: one of the same id that still runs is in the way."
         )
-    kept = {one.id for one in preview.kept if one.type in _BEGINS}
-    ends = preview.of("ActivityTaskCompleted", "ActivityTaskFailed")
-    open_ = [one for one in ends if int(one.attributes.get("scheduledEventId") or 0) in kept]
+    open_ = _ended_behind(preview)
     if open_:
         found.append(
             f"{len(open_)} activities that began before that point and ended after it are executed again too."
         )
     return tuple(found)
+
+
+def _ended_behind(preview: Preview) -> list[RawEvent]:
+    """The activities that began before the point and ended after it, by their beginnings."""
+    ends = preview.of("ActivityTaskCompleted", "ActivityTaskFailed")
+    begun = {int(one.attributes.get("scheduledEventId") or 0) for one in ends}
+    return [one for one in preview.kept if one.type in _BEGINS and one.id in begun]
 
 
 def _excluded(look: Look) -> list[int]:

@@ -105,6 +105,10 @@ def test_a_reset_shows_what_it_keeps_applies_and_does_again(operator: Operator) 
     assert words["signal approve_order"] == "applied again"
     assert words["kept"].startswith("events 1 to ")
     assert "2 activities are executed again" in item.side_effects[0]
+    assert item.cut == item.staged.args["event"]
+    marked = {mark.words: mark.kind for mark in item.marks}
+    assert marked["activity charge_card: executed again"] == "again"
+    assert marked["signal approve_order: applied again"] == "applied"
     receipt = operator.execute(item)
     assert receipt.outcome.verdict is Verdict.APPLIED and receipt.outcome.new_ref is not None
     assert operator.run(run).status is Status.TERMINATED
@@ -149,6 +153,7 @@ def test_what_was_under_way_at_the_point_of_a_reset_is_done_again_as_was_said(op
     operator.until(lambda: operator.run(run).status is Status.COMPLETED)
     item = operator.plan(run, "reset", event=point)
     assert any("1 activities that began before that point" in one for one in item.warnings)
+    assert [mark.words for mark in item.marks] == ["activity await_bank: executed again"]
     new = Target(kind="run", id=run.id, ref=operator.execute(item).outcome.new_ref)
     operator.until(lambda: any(a.status is StepStatus.RUNNING for a in operator.history(new).all_steps()))
     steps = {
