@@ -11,7 +11,7 @@ from PySide6.QtCore import Signal
 from widgets.journal.entries import COLUMNS, Entry, cells
 from widgets.run.list_table import Cell, ListTable
 
-_WIDTHS = {"when": 120, "who": 90, "source": 120, "target": 170, "action": 90, "outcome": 170, "reason": 200}
+_WIDTHS = {"when": 120, "who": 90, "source": 120, "target": 170, "action": 150, "outcome": 170, "reason": 200}
 _CODE = ("when", "target")
 
 

@@ -125,12 +125,17 @@ class _Delegate(QStyledItemDelegate):
 
 
 class ListTable(QTableView):
-    """``chosen`` carries the row that became current; ``opened`` that of Enter or a double click."""
+    """``chosen`` carries the row that became current; ``opened`` that of Enter or a double click.
+
+    ``widths`` are those of all columns but the last; ``firm`` columns keep theirs where room is short.
+    """
 
     chosen = Signal(int)
     opened = Signal(int)
 
-    def __init__(self, name: str, titles: tuple[str, ...], widths: tuple[int, ...]) -> None:
+    def __init__(
+        self, name: str, titles: tuple[str, ...], widths: tuple[int, ...], firm: tuple[int, ...] = ()
+    ) -> None:
         super().__init__()
         self.list_model = ListModel(titles)
         self._delegate = _Delegate(self.list_model)
@@ -143,7 +148,7 @@ class ListTable(QTableView):
         header.setStretchLastSection(True)
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self._widths = widths
+        self._widths, self._firm = widths, firm
         self._placeholder = ""
         self.setShowGrid(False)
         self.setTabKeyNavigation(False)
@@ -169,10 +174,12 @@ class ListTable(QTableView):
                 p.drawText(self.viewport().rect().adjusted(16, 0, -16, 0), int(flags), self._placeholder)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Columns keep their shares; the last gets what is left."""
-        share = min(1.0, self.viewport().width() / (sum(self._widths) + _LAST))
+        """Columns keep their shares, firm ones their widths; the last gets what is left."""
+        kept = sum(self._widths[column] for column in self._firm)
+        rest = sum(self._widths) - kept + _LAST
+        share = min(1.0, max(0, self.viewport().width() - kept) / rest)
         for column, width in enumerate(self._widths):
-            self.setColumnWidth(column, max(40, int(width * share)))
+            self.setColumnWidth(column, width if column in self._firm else max(40, int(width * share)))
         super().resizeEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -30,7 +30,7 @@ class RelationsPane(QWidget):
         self._message = Text(_EMPTY, tone="muted")
         self._message.setContentsMargins(12, 12, 12, 12)
         titles = ("role", "status", "run", "type", "started", "note")
-        self.table = ListTable("Relations", titles, (96, 112, 190, 150, 112))
+        self.table = ListTable("Relations", titles, (92, 104, 190, 130, 104), firm=(0, 1))
         self.table.opened.connect(self._on_opened)
         self.table.chosen.connect(self._on_chosen)
         self.more = QPushButton("Load more")
