@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QPlainTextEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -26,6 +27,7 @@ from PySide6.QtWidgets import (
 
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import plain
+from engine_bridge.replay import options
 from engine_bridge.replay.interpreter import Interpreter
 from engine_bridge.replay.model import Project, RunnerSpec
 from engine_bridge.replay.modules import Modules
@@ -38,6 +40,7 @@ from widgets.shell.label import label
 _SETTLE_MS: Final = 250
 _OFFERED: Final = 8
 _WIDE: Final = 620
+_OPTIONS_HIGH: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,17 @@ class ProjectDialog(QDialog):
         self._settle.setInterval(_SETTLE_MS)
         self._settle.timeout.connect(self._look)
         self._build()
-        self.resize(_WIDE, 380)
+        self.resize(_WIDE, 440)
         self.code.setText(project.code if project is not None else "")
 
     def _build(self) -> None:
         self.code, self.python, self.modules = QLineEdit(), QComboBox(), QListWidget()
+        self.options = QPlainTextEdit()
+        self.options.setAccessibleName("Options of the project, NAME=VALUE, one a line")
+        self.options.setPlaceholderText("NAME=VALUE, one a line: " + ", ".join(self._spec.options))
+        self.options.setTabChangesFocus(True)
+        self.options.setMaximumHeight(_OPTIONS_HIGH)
+        self.options.textChanged.connect(self._show_ready)
         self.code.setAccessibleName("File or folder of the workflows' code")
         self.code.setPlaceholderText("/path/to/project or /path/to/workflows.py")
         self.code.textChanged.connect(lambda _: self._settle.start())
@@ -108,6 +117,8 @@ class ProjectDialog(QDialog):
         grid.addWidget(label("Modules"), 3, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.modules, 3, 1)
         grid.addWidget(self.modules_how, 4, 1)
+        grid.addWidget(label("Options"), 5, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self.options, 5, 1)
         grid.setRowStretch(3, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 18, 20, 16)
@@ -180,6 +191,8 @@ class ProjectDialog(QDialog):
             self.modules.addItem(item)
         self.modules.blockSignals(False)
         self.modules_how.setText(found.modules.how if found.modules is not None else "")
+        if before is not None and not self.options.toPlainText():
+            self.options.setPlainText(options.text(before.options))
         self._show_ready()
 
     def _same_code(self, project: Project) -> bool:
@@ -195,8 +208,8 @@ class ProjectDialog(QDialog):
         known = next((p for p in self._found.pythons if str(p.python) == python), None)
         self.how.setText(_how(known) if known is not None else "chosen by you" if python else "")
         ready = self._found.project is not None and bool(python) and bool(self._picked())
-        self.use.setEnabled(ready)
-        error = self._found.error
+        error = self._found.error or self._wrong_options()
+        self.use.setEnabled(ready and error is None)
         if error is not None:
             self.note.set_note("failed", "failed", f"{error.message} {error.hint}".strip())
         elif self._found.project is not None and not self._picked():
@@ -206,10 +219,23 @@ class ProjectDialog(QDialog):
         else:
             self.note.set_note("info", "muted", "Nothing has been run yet: you are asked before that.")
 
+    def _given_options(self) -> dict[str, Any]:
+        return options.parse(
+            self.options.toPlainText().splitlines(), self._spec, Path(self.code.text().strip())
+        )
+
+    def _wrong_options(self) -> PlayheadError | None:
+        try:
+            self._given_options()
+        except PlayheadError as error:
+            return error
+        return None
+
     def accept(self) -> None:
         project = self._found.project
         if project is None or not self.use.isEnabled():
             return
+        project = msgspec.structs.replace(project, options=self._given_options())
         self.use.setEnabled(False)
         picked, python = self._picked(), self.python.currentText().strip()
         self._looker.run(lambda: _made(project, picked, python), self._on_made)

@@ -42,10 +42,16 @@ class Running:
     what_if: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     debug: int = 0
+    options: tuple[str, ...] = ()
 
     def given(self) -> list[str]:
         """The options that were given, as they are typed."""
-        names = {"modules": "--module", "strict_drift": "--strict-drift", "what_if": "--what-if"}
+        names = {
+            "modules": "--module",
+            "strict_drift": "--strict-drift",
+            "what_if": "--what-if",
+            "options": "--option",
+        }
         return [names.get(key, f"--{key}") for key, value in vars(self).items() if value]
 
 
@@ -72,6 +78,13 @@ def _running_options(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             metavar="M",
             help="A module to import, or a .py file. May be repeated.",
+        ),
+        click.option(
+            "--option",
+            "options",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="An option of the project, such as data_converter=MODULE:ATTRIBUTE (docs/replay.md). May be repeated.",
         ),
         click.option(
             "--sample", type=click.IntRange(1), metavar="N", help="The newest N runs of each workflow type."

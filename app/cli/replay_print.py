@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.cli.output import line, table
@@ -38,6 +39,8 @@ def print_report(report: GateReport, strict_drift: bool) -> None:
             line(f"{_TITLES[section]}:")
             rows = [_row(group, report) for group in groups]
             table(_HEADS.get(section, _BROKEN), rows, right=frozenset({0}))
+            if section is Section.FAILED:
+                _print_hints(report, groups)
     line("")
     if report.error and report.detail:
         for text in report.detail.splitlines()[-_TOLD:]:
@@ -45,6 +48,13 @@ def print_report(report: GateReport, strict_drift: bool) -> None:
     line(verdict(report, strict_drift))
     for lack in report.runner.lacks:
         line(f"Not denied here: {lack}")
+
+
+def _print_hints(report: GateReport, groups: Sequence[Group]) -> None:
+    """What would let these runs be replayed, each hint once."""
+    for hint in dict.fromkeys(report.results[group.runs[0]].hint for group in groups):
+        if hint:
+            line(f"  {hint}")
 
 
 def _head(report: GateReport) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from app import gate_setup
 from app.cli import replay_one
@@ -19,7 +20,7 @@ from app.gate_setup import Found, Place, Ready, Wanted
 from app.opening import Opened
 from app.replay_state import source_key
 from engine_bridge.errors import UsageError
-from engine_bridge.replay import gate_runs, junit
+from engine_bridge.replay import gate_runs, junit, options
 from engine_bridge.replay.gate_report import to_json
 from engine_bridge.replay.gate_runs import Chosen
 from engine_bridge.replay.model import Project
@@ -62,7 +63,11 @@ def _ready(place: Opened, what: Asked) -> Ready:
     wanted = Wanted(code, what.running.python, what.running.modules)
     source = Place(place.session, place.info, place.fields, source_key(place.target.url))
     spec = call(place, "replayer")
-    project = gate_setup.checked(_project(gate_setup.find(source, wanted, spec), wanted))
+    project = _project(gate_setup.find(source, wanted, spec), wanted)
+    if what.running.options:
+        given = options.parse(what.running.options, spec, Path(project.code))
+        project = msgspec.structs.replace(project, options={**project.options, **given})
+    project = gate_setup.checked(project)
     return Ready(source, spec, project, tuple(_runs(place, what)))
 
 

@@ -224,7 +224,8 @@ class Was(_Value, frozen=True):
 class RunnerSpec(_Value, frozen=True):
     """What an engine brings: ``runner`` names its source file (a resource of its package), appended to the core.
 
-    ``library`` and ``supported`` say which library of the user's environment it drives ("dbos", ">=3,<4").
+    ``library`` and ``supported`` say which library of the user's environment it drives ("dbos", ">=3,<4"). ``options``
+    are the names of a project's options that it knows, the likeliest first.
     """
 
     engine: str
@@ -232,6 +233,7 @@ class RunnerSpec(_Value, frozen=True):
     runner: str  # "package.module:file.py", found with importlib.resources
     library: str
     supported: str = ""
+    options: tuple[str, ...] = ()
 
 
 class ReplayInput(_Value, frozen=True):

@@ -25,6 +25,7 @@ SPEC: Final = RunnerSpec(
     runner="engine_bridge.engines.dbos.replay_parts:" + "+".join(f"{part}.py" for part in _PARTS),
     library="dbos",
     supported=">=3,<4",
+    options=("setup", "serializer"),
 )
 _OWN: Final = {
     "workflow_status": "workflow_uuid",

@@ -19,8 +19,8 @@ from engine_bridge.model import RunRef
 from engine_bridge.replay.model import ReplayInput, RunnerSpec
 
 _PARTS: Final = (
-    "recorded", "commands", "matching", "contents", "drifts", "sites", "waits", "jobs", "walk", "around", "ending",
-    "asking", "instance", "found", "engine",
+    "recorded", "commands", "matching", "contents", "readable", "drifts", "sites", "waits", "jobs", "walk", "around",
+    "ending", "asking", "instance", "found", "engine",
 )  # fmt: skip
 SPEC: Final = RunnerSpec(
     engine="temporal",
@@ -28,7 +28,11 @@ SPEC: Final = RunnerSpec(
     runner="engine_bridge.engines.temporal.replay_parts:" + "+".join(f"{part}.py" for part in _PARTS),
     library="temporalio",
     supported=">=1.8,<2",
-)
+    options=(
+        "data_converter", "interceptors", "plugins", "workflow_failure_exception_types", "config", "worker_script",
+        "sandbox",
+    ),
+)  # fmt: skip
 _PYTHON: Final = "temporal-python"
 _EVENTS_FIELD: Final = b"\x0a"  # field 1, length-delimited: History.events
 _COMMANDS: Final = frozenset(

@@ -22,7 +22,7 @@ class Contents:
         if codec is None:
             return
         for event in events:
-            raw = [payload for one in _lists(event.about) for payload in one]
+            raw = [payload for one in lists(event.about) for payload in one]
             if not raw:
                 continue
             try:
@@ -41,7 +41,7 @@ class Contents:
         return [known.get(p.SerializeToString(), p) for p in payloads] if known else list(payloads)
 
 
-def _lists(about: Any) -> list[Any]:
+def lists(about: Any) -> list[Any]:
     """Fields that hold what the code gave: inputs and results."""
     found = []
     for name in ("input", "result"):

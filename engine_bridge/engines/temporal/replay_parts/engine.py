@@ -18,6 +18,7 @@ from engine_bridge.engines.temporal.replay_parts.contents import Contents
 from engine_bridge.engines.temporal.replay_parts.ending import Ending
 from engine_bridge.engines.temporal.replay_parts.found import imported, settings, workflows_in
 from engine_bridge.engines.temporal.replay_parts.instance import Current, recording
+from engine_bridge.engines.temporal.replay_parts.readable import unreadable
 from engine_bridge.engines.temporal.replay_parts.recorded import Recorded
 from engine_bridge.engines.temporal.replay_parts.walk import Walk
 from engine_bridge.replay.runners.debugger import PASSED
@@ -216,6 +217,10 @@ class TemporalEngine(Engine):
             player = await self._player(recorded.type, kind)
         except Exception as error:  # noqa: BLE001 - the sandbox imports the user's code here
             return _not_made(error, recorder)
+        failed = await unreadable(recorded.events, self._settings)
+        if failed is not None:
+            self._last = self._current.walk = None
+            return failed
         await contents.decode(self._codec(), [] if self._bare else recorded.behind(1))
         try:
             problem = await self._watched(player, history)

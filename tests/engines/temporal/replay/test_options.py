@@ -45,7 +45,11 @@ def _encode(events: Any) -> None:
 def test_a_codec_is_named() -> None:
     item = changed(input_of("order"), "order", _encode)
     plain = replay([item], ORDER)["order"].end
-    assert plain.outcome is not Outcome.SAME
+    assert plain.outcome is Outcome.FAILED
+    assert "encoded (binary/backwards), and no codec that can decode them is named" in plain.error
+    assert "data_converter=module:attribute" in plain.hint
+    other = replay([item], ORDER, options={"data_converter": f"{PROJECT}:breaking"})["order"].end
+    assert other.outcome is Outcome.FAILED and "cannot decode them: ValueError: another key" in other.error
     for option in (f"{PROJECT}:converter", f"{PROJECT}:make_converter"):
         end = replay([item], ORDER, options={"data_converter": option})["order"].end
         assert end.outcome is Outcome.SAME, end

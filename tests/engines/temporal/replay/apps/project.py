@@ -35,6 +35,16 @@ def turned(payload: Payload) -> Payload:
 converter = dataclasses.replace(temporalio.converter.default(), payload_codec=Backwards())
 
 
+class Breaking(Backwards):
+    """As with another key."""
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        raise ValueError("another key")
+
+
+breaking = dataclasses.replace(temporalio.converter.default(), payload_codec=Breaking())
+
+
 def make_converter() -> temporalio.converter.DataConverter:
     return converter
 
