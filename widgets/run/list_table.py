@@ -146,6 +146,9 @@ class ListTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(ROW)
         header = self.horizontalHeader()
         header.setStretchLastSection(True)
+        header.resizeSection(
+            len(titles) - 1, header.minimumSectionSize()
+        )  # else it never gets narrower than 100 px
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._widths, self._firm = widths, firm
