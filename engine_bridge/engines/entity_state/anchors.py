@@ -19,15 +19,18 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state import runs
 from engine_bridge.engines.entity_state.filters import Where
 from engine_bridge.engines.entity_state.keyset import TOP, Cursor, Key
+from engine_bridge.engines.entity_state.runs_read import Wheres, cursor_of, rows
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import Bound
-from engine_bridge.engines.entity_state.store_connect import Reader
+from engine_bridge.engines.entity_state.store_connect import LongReadError, Reader
 
+_MOST: Final = 300_000
+"""Entities that are sorted here at most."""
 _NEAR: Final = 100
 """So few entities ahead are simply read."""
-_TRIED: Final = 3
-_SLOW_S: Final = 0.04
-"""Where each of the first hops takes so long, an index does not serve them."""
+_TRIED_S: Final = 0.3
+_SLOW_S: Final = 0.02
+"""Where hops take so long, by the time that all took together, an index does not serve them."""
 
 
 def read(store: Store, query: Any, sort: Sort, every: int, cancel: CancelToken) -> list[bytes]:
@@ -35,20 +38,25 @@ def read(store: Store, query: Any, sort: Sort, every: int, cancel: CancelToken) 
 
     So has a list of several workflows in an order that no index serves.
     """
-    asked = runs.wheres(store, query, store.now_ns(cancel))
+    asked, key = runs.wheres(store, query, store.now_ns(cancel)), Key(sort, store.dialect)
     if any(where.residual is not None for _, where in asked):
         return [TOP]
-    key = Key(sort, store.dialect)
+    try:
+        return _hopped(store, key, asked, every, cancel)
+    except LongReadError:
+        return [TOP, *_sorted_here(store, key, *asked[0], every, cancel)] if len(asked) == 1 else [TOP]
+
+
+def _hopped(store: Store, key: Key, asked: Wheres, every: int, cancel: CancelToken) -> list[bytes]:
     hopper = _Hopper(store, key, asked, cancel)
-    anchors, at, took = [TOP], None, list[float]()
+    anchors, at, began = [TOP], None, time.monotonic()
     while True:
-        began = time.monotonic()
         at = hopper.next(at, every)
         if at is None:
             return anchors
         anchors.append(key.encode(at))
-        took.append(time.monotonic() - began)
-        if len(took) == _TRIED and min(took) > _SLOW_S:
+        took = time.monotonic() - began
+        if took > _TRIED_S and took > _SLOW_S * (len(anchors) - 1):
             # No index serves this order: each hop sorts everything again.
             return [TOP, *_sorted_once(store, key, *asked[0], every, cancel)] if len(asked) == 1 else [TOP]
         cancel.progress(len(anchors) * every, None, "measuring the list")
@@ -65,36 +73,58 @@ def _sorted_once(
     columns = [bound.id.label("id"), shown.label("sort_key"), rank.label("rank")]
     inner = sa.select(*columns).select_from(bound.table).where(*bound.scope, *where.conditions).subquery()
     chosen = sa.select(inner.c.id, inner.c.sort_key).where(inner.c.rank > 1, (inner.c.rank - 1) % every == 0)
-    for id, stored in store.all(chosen.order_by(inner.c.rank), cancel):
+    with store.brief(cancel) as read:
+        ordered = read.all(chosen.order_by(inner.c.rank))
+    for id, stored in ordered:
+        yield key.encode(Cursor(stored, key.common(bound, stored), bound.rank, id, after=False))
+
+
+def _sorted_here(
+    store: Store, key: Key, bound: Bound, where: Where, every: int, cancel: CancelToken
+) -> Iterator[bytes]:
+    """The same where one long read would keep a commit waiting: read in spans, sorted here; none of too many."""
+    value = key.value(bound)
+    chosen = sa.select(bound.id, sa.null() if value is None else value).select_from(bound.table)
+    chosen = chosen.where(*bound.scope, *where.conditions)
+    found: list[tuple[Any, Any]] = []
+    for span in store.spans(bound.place, cancel):
+        found += map(tuple, store.all(chosen.where(*span), cancel))
+        cancel.progress(len(found), None, "measuring the list")
+        if len(found) > _MOST:
+            return
+    found.sort(key=lambda row: row[0], reverse=key.descending)
+    rank = cmp_to_key(key.before(forward=True))
+    found.sort(key=lambda row: rank((key.common(bound, row[1]), bound.rank)))
+    for id, stored in found[every::every]:
         yield key.encode(Cursor(stored, key.common(bound, stored), bound.rank, id, after=False))
 
 
 class _Hopper:
     """Finds places ahead; workflows take part by how many entities they have, until they have no more."""
 
-    def __init__(self, store: Store, key: Key, asked: runs.Wheres, cancel: CancelToken) -> None:
+    def __init__(self, store: Store, key: Key, asked: Wheres, cancel: CancelToken) -> None:
         self._store, self._key, self._cancel = store, key, cancel
         self._sizes = {bound: self._size(bound, where) if len(asked) > 1 else 1 for bound, where in asked}
         self._asked = [(bound, where) for bound, where in asked if self._sizes[bound]]
 
     def _size(self, bound: Bound, where: Where) -> int:
-        statement = sa.select(sa.func.count()).select_from(bound.table)
-        found: int = self._store.all(statement.where(*bound.scope, *where.conditions), self._cancel)[0][0]
-        return found
+        counted = sa.select(sa.func.count()).select_from(bound.table).where(*bound.scope, *where.conditions)
+        spans = self._store.spans(bound.place, self._cancel)
+        return sum(self._store.all(counted.where(*span), self._cancel)[0][0] for span in spans)
 
     def next(self, at: Cursor | None, left: int) -> Cursor | None:
         """The cursor before the entity that has ``left`` others between itself and ``at``; None at the end."""
         while left > _NEAR and len(self._asked) > 1:
-            with self._store.reader(self._cancel) as read:
+            with self._store.brief(self._cancel) as read:
                 found = self._leap(read, at, left)
             if found is None:
                 return None
             at, left = found[0], left - found[1]
-        with self._store.reader(self._cancel) as read:
+        with self._store.brief(self._cancel) as read:
             if len(self._asked) == 1:
                 return self._ahead(read, *self._asked[0], at, left)
-            near = runs.rows(read, self._asked, self._key, at, True, left + 1, 0)
-        return runs.cursor_of(self._key, near[left], after=False) if len(near) > left else None
+            near = rows(read, self._asked, self._key, at, True, left + 1, 0)
+        return cursor_of(self._key, near[left], after=False) if len(near) > left else None
 
     def _leap(self, read: Reader, at: Cursor | None, left: int) -> tuple[Cursor, int] | None:
         """A cursor with at most ``left`` entities before it, and their number; None beyond the end."""
@@ -112,10 +142,10 @@ class _Hopper:
         return (nearest, passed) if passed else self._one(read, at)
 
     def _one(self, read: Reader, at: Cursor | None) -> tuple[Cursor, int] | None:
-        near = runs.rows(read, self._asked, self._key, at, True, _NEAR + 1, 0)
+        near = rows(read, self._asked, self._key, at, True, _NEAR + 1, 0)
         if len(near) <= _NEAR:
             return None
-        return runs.cursor_of(self._key, near[_NEAR], after=False), _NEAR
+        return cursor_of(self._key, near[_NEAR], after=False), _NEAR
 
     def _compare(self, one: Cursor, other: Cursor) -> int:
         return self._key.before(forward=True)((one.common, one.rank), (other.common, other.rank))
@@ -128,10 +158,10 @@ class _Hopper:
                 skip,
             )  # fmt: skip
             make = partial(self._hop, bound, where, conditions, order, skip + 1)
-            rows = read.fetch(name, make, self._key.given(bound, at))
-            passed = rows[0][2] if rows else 0
+            found = read.fetch(name, make, self._key.given(bound, at))
+            passed = found[0][2] if found else 0
             if passed > skip:
-                id, value, _ = rows[0]
+                id, value, _ = found[0]
                 decode = self._key.decoder(bound)
                 value = decode(value) if decode is not None and value is not None else value
                 return Cursor(value, self._key.common(bound, value), bound.rank, id, after=False)

@@ -18,8 +18,10 @@ from engine_bridge.engines.entity_state.filters import Where
 from engine_bridge.engines.entity_state.keyset import Key
 from engine_bridge.engines.entity_state.row_parts import owned
 from engine_bridge.engines.entity_state.runs_enrich import HISTORY, enrich
+from engine_bridge.engines.entity_state.runs_read import Wheres, again, rows, sliced
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import NO_STATUS, Bound
+from engine_bridge.engines.entity_state.store_connect import LongReadError
 from engine_bridge.engines.entity_state.store_tables import BoundTable, as_text
 from engine_bridge.model import Run, Status
 
@@ -115,18 +117,24 @@ def _count(store: Store, bound: Bound, where: Where, tally: _Tally, cancel: Canc
                 tally.add(decode(parts), info.neutral, bound.type, count)
 
 
-def _sample(store: Store, asked: runs.Wheres, tally: _Tally, now_ns: int, cancel: CancelToken) -> None:
+def _sample(store: Store, asked: Wheres, tally: _Tally, now_ns: int, cancel: CancelToken) -> None:
     closed = [
         (bound, where.also(bound.where_role(lambda info: info.neutral in _CLOSED))) for bound, where in asked
     ]
+    key = Key(Sort(), store.dialect)
+    try:
+        with store.brief(cancel) as reader:
+            found = rows(reader, closed, key, None, True, POINTS, now_ns)
+    except LongReadError:
+        found = sliced(store, closed, key, None, True, POINTS, now_ns, cancel)
     with store.reader(cancel) as reader:
-        found = runs.rows(reader, closed, Key(Sort(), store.dialect), None, True, POINTS, now_ns)
+        found = again(reader, found, now_ns)
         enrich(reader, found, HISTORY)
     for entity in found:
         tally.point(runs_rows.run(entity))
 
 
-def _scanned(store: Store, asked: runs.Wheres, tally: _Tally, now_ns: int, cancel: CancelToken) -> Facets:
+def _scanned(store: Store, asked: Wheres, tally: _Tally, now_ns: int, cancel: CancelToken) -> Facets:
     total, deadline = runs.count_all(store, asked, cancel), time.monotonic() + SCAN_S
     for found, searched in runs.matching(store, asked, now_ns, cancel, HISTORY):
         for run in map(runs_rows.run, found):
@@ -135,7 +143,7 @@ def _scanned(store: Store, asked: runs.Wheres, tally: _Tally, now_ns: int, cance
             tally.point(run)
         cancel.progress(min(searched, total), total, "counting entities")
         if time.monotonic() > deadline and searched < total:
-            return tally.facets(exact=False, note=f"of the newest {searched:,} entities of {total:,}")
+            return tally.facets(exact=False, note=f"of {searched:,} entities of {total:,}")
     return tally.facets(exact=True, note="")
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.entity_state import runs
+from engine_bridge.engines.entity_state.runs_read import Wheres
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import Bound
 from engine_bridge.engines.entity_state.store_time import Instant, to_ns
@@ -22,6 +22,12 @@ _WIDTHS: Final = (
     *(n * 86_400 * _S for n in (1, 2, 7, 14, 28, 91, 182, 364)),
 )  # fmt: skip
 
+_HOURS: Final = 13
+_MINUTES: Final = 16
+_SECONDS: Final = 19
+_REST: Final = {_HOURS: ":00:00", _MINUTES: ":00", _SECONDS: ""}
+"""What a text of a time lacks that was cut after so many characters."""
+
 Decode = Callable[[Sequence[Any]], int | None]
 
 
@@ -33,7 +39,7 @@ def width_of(low: int, high: int, buckets: int) -> int:
     return _WIDTHS[-1] * (1 + (high - low) // (_WIDTHS[-1] * max(1, buckets)))
 
 
-def extent(store: Store, asked: runs.Wheres, cancel: CancelToken) -> tuple[int, int]:
+def extent(store: Store, asked: Wheres, cancel: CancelToken) -> tuple[int, int]:
     """The earliest and latest time of creation in milliseconds, of all entities of the workflows; (0, 0) without."""
     ends: list[int] = []
     for bound, _ in asked:
@@ -61,7 +67,7 @@ def buckets_of(bound: Bound, width_ms: int, dialect: str) -> Iterator[tuple[list
         # Grouped as stored: numbers of any kind.
         yield [created.label("bucket")], lambda parts: None if parts[0] is None else parts[0] // MS
     else:
-        yield _prefix(created), _decoder(created.type)
+        yield _prefix(created, width_ms), _decoder(created.type)
 
 
 def _scaled(bucket: Any, width_ms: int) -> int | None:
@@ -78,11 +84,15 @@ def _epoch(created: sa.Column[Any], width_ms: int) -> Any:
     return sa.func.floor(sa.extract("epoch", moment) * 1000 / width_ms)
 
 
-def _prefix(created: sa.Column[Any]) -> list[Any]:
-    """A text of a time to the second, and its zone: fractions do not part buckets."""
-    text = sa.type_coerce(created, sa.Text())
-    zone = sa.case((sa.func.substr(text, -6, 1).in_(("+", "-")), sa.func.substr(text, -6)), else_="")
-    return [sa.func.substr(text, 1, 19).label("bucket"), zone.label("zone")]
+def _prefix(created: sa.Column[Any], width_ms: int) -> list[Any]:
+    """A text of a time, as far as it parts buckets of a width, and its zone, which is whole minutes from UTC."""
+    text, kind = sa.type_coerce(created, sa.Text()), created.type
+    zoned = sa.func.substr(text, -6, 1).in_(("+", "-"))
+    fine = _MINUTES if width_ms % (60 * _S) == 0 else _SECONDS
+    hours = width_ms % (3_600 * _S) == 0 and getattr(kind, "unit", "") in ("timestamptz", "naive_utc")
+    length: Any = sa.case((zoned, fine), else_=_HOURS) if hours else fine
+    zone = sa.case((zoned, sa.func.substr(text, -6)), else_="")
+    return [sa.func.substr(text, 1, length).label("bucket"), zone.label("zone")]
 
 
 def _decoder(kind: Any) -> Decode:
@@ -90,7 +100,8 @@ def _decoder(kind: Any) -> Decode:
         text, zone = parts
         if text is None:
             return None
-        ns = to_ns(f"{text}{zone if len(str(text)) == 19 else ''}", kind.unit)
+        rest = _REST.get(len(str(text)))
+        ns = to_ns(text if rest is None else f"{text}{rest}{zone}", kind.unit)
         return None if ns is None else ns // MS
 
     return decode

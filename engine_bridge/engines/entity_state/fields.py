@@ -90,7 +90,8 @@ def _sampled(store: Store, bound: Bound, cancel: CancelToken) -> list[tuple[str,
     for name, column in (("tenant", bound.tenant), ("claimed_by", bound.claimed_by)):
         if column is not None:
             columns[name] = as_text(column)
-    order = bound.id if bound.created_at is None else bound.created_at
+    created = bound.created_at
+    order = bound.id if created is None or not bound.served(created) else created
     chosen = (column.label(name) for name, column in columns.items())
     newest = (
         sa.select(*chosen).select_from(bound.table).where(*bound.scope).order_by(order.desc()).limit(_NEWEST)

@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.sql.operators import custom_op
 
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state.population_checks import Checked
 from engine_bridge.engines.entity_state.population_counts import Scope
-from engine_bridge.engines.entity_state.row_parts import labelled, of_entity
+from engine_bridge.engines.entity_state.row_parts import by_scan, labelled, numbered, of_entity
 from engine_bridge.engines.entity_state.store import Store
-from engine_bridge.engines.entity_state.store_tables import BoundTable, family
+from engine_bridge.engines.entity_state.store_tables import BoundTable
 from engine_bridge.format import count
 from engine_bridge.populations import Flow
 
@@ -83,7 +82,7 @@ class _Moves:
     def count(self) -> tuple[Counter[_Key], int | None]:
         """The counts, and above which order they were counted (None: all rows)."""
         order = self._history.order
-        if not _rising(self._history):
+        if not numbered(self._history.order):
             return self._grouped([]), None
         newest = self._value(sa.func.max(order))
         if newest is None:
@@ -134,8 +133,8 @@ class _Moves:
 
     def _spans(self, where: list[Any]) -> Iterator[list[Any]]:
         history, store = self._history, self._store
-        if _rising(history):
-            rows = [_by_scan(store.dialect, rule) for rule in history.scope]
+        if numbered(history.order):
+            rows = [by_scan(store.dialect, rule) for rule in history.scope]
             return ([*rows, *span] for span in store.spans(history.order, self._cancel, within=where))
         spans = store.spans(history.entity_id, self._cancel, within=history.rows)
         return ([*history.scope, *where, *span] for span in spans)
@@ -145,25 +144,8 @@ def _above(history: BoundTable, order: int | None) -> list[Any]:
     return [] if order is None else [history.order > order]
 
 
-def _rising(history: BoundTable) -> bool:
-    """Whether the order numbers the rows of the whole table as they were written: its integer primary key."""
-    keys = [column.name for column in history.table.primary_key]
-    return keys == [history.order.name] and family(history.order) == "integer"
-
-
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def _by_scan(dialect: str, rule: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    """A condition that SQLite does not look up in an index: going over the whole table is several times faster."""
-    if dialect != "sqlite" or not isinstance(rule, sa.BinaryExpression):
-        return rule
-    return sa.BinaryExpression(
-        sa.UnaryExpression(rule.left, operator=custom_op("+"), type_=rule.left.type),
-        rule.right,
-        rule.operator,
-    )
 
 
 def _flows(counts: Counter[_Key]) -> tuple[Flow, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cmp_to_key, partial
 from typing import Any, Final
 
 import msgspec
@@ -15,10 +14,11 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state import filters, payloads, runs_rows
 from engine_bridge.engines.entity_state.keyset import Cursor, Key
 from engine_bridge.engines.entity_state.runs_enrich import ALL, enrich
+from engine_bridge.engines.entity_state.runs_read import Wheres, again, cursor_of, of_ids, rows, sliced
 from engine_bridge.engines.entity_state.runs_rows import Entity
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import KIND, Bound
-from engine_bridge.engines.entity_state.store_connect import Reader
+from engine_bridge.engines.entity_state.store_connect import LongReadError
 from engine_bridge.errors import NotFoundError, PermissionDeniedError
 from engine_bridge.model import Run, RunRef
 
@@ -26,8 +26,6 @@ SCAN_ROWS: Final = 1_000
 """Rows that one step of a scan reads: one short transaction each."""
 SCAN_S: Final = 2.0
 """How long one page may scan before it is handed over as far as it got."""
-
-Wheres = list[tuple[Bound, filters.Where]]
 
 
 def wheres(store: Store, query: Any, now_ns: int) -> Wheres:
@@ -52,13 +50,20 @@ def page(
     asked = wheres(store, query, now_ns)
     if any(where.residual is not None for _, where in asked):
         return _Scan(store, asked, key, start, forward, now_ns).page(limit, cancel)
-    with store.reader(cancel) as read:
-        found = rows(read, asked, key, start, forward, limit + 1, now_ns)
-        if not found and start is None:
-            refuse_hidden(bound for bound, _ in asked)
-        more, found = len(found) > limit, found[:limit]
-        beyond = start is not None and bool(rows(read, asked, key, start, not forward, 1, now_ns))
-        enrich(read, found)
+    try:
+        with store.brief(cancel) as read:
+            found = rows(read, asked, key, start, forward, limit + 1, now_ns)
+            beyond = start is not None and bool(rows(read, asked, key, start, not forward, 1, now_ns))
+            enrich(read, found[:limit])
+    except LongReadError:
+        found = sliced(store, asked, key, start, forward, limit + 1, now_ns, cancel)
+        beyond = start is not None and bool(sliced(store, asked, key, start, not forward, 1, now_ns, cancel))
+        with store.reader(cancel) as read:
+            found = again(read, found, now_ns)
+            enrich(read, found[:limit])
+    if not found and start is None:
+        refuse_hidden(bound for bound, _ in asked)
+    more, found = len(found) > limit, found[:limit]
     shown = found if forward else found[::-1]
     return _page(key, shown, more if forward else beyond, beyond if forward else more)
 
@@ -83,75 +88,6 @@ def _page(key: Key, entities: list[Entity], below: bool, above: bool) -> Page:
     )
 
 
-def cursor_of(key: Key, entity: Entity, *, after: bool) -> Cursor:
-    """The gap on one side of an entity of ``rows``."""
-    common = key.common(entity.bound, entity.key)
-    return Cursor(entity.key, common, entity.bound.rank, entity.id, after)
-
-
-def rows(
-    read: Reader, asked: Wheres, key: Key, start: Cursor | None, forward: bool, limit: int, now_ns: int
-) -> list[Entity]:
-    """Entities beyond a cursor in the order of reading, without what stands beside them."""
-    found = [_rows_of(read, bound, where, key, start, forward, limit, now_ns) for bound, where in asked]
-    if len(found) == 1:
-        return found[0]
-    rank = cmp_to_key(key.before(forward))
-    # Stable: within a workflow the database's own order stays.
-    merged = sorted((entity for some in found for entity in some), key=lambda one: rank(_place(key, one)))
-    return merged[:limit]
-
-
-def _place(key: Key, entity: Entity) -> tuple[Any, int]:
-    return key.common(entity.bound, entity.key), entity.bound.rank
-
-
-def _rows_of(
-    read: Reader,
-    bound: Bound,
-    where: filters.Where,
-    key: Key,
-    start: Cursor | None,
-    forward: bool,
-    limit: int,
-    now_ns: int,
-) -> list[Entity]:
-    found: list[Any] = []
-    given = key.given(bound, start)
-    for number in range(key.parts(bound, start, forward=forward)):
-        most = limit - len(found)
-        name = where.key and (
-            "page", bound.type, where.key, key.field, key.descending, key.shape(bound, start), forward, number, most,
-        )  # fmt: skip
-        found += read.fetch(name, partial(_select, bound, where, key, start, forward, number, most), given)
-        if len(found) >= limit:
-            break
-    made = runs_rows.entities(bound, found, now_ns)
-    decode = key.decoder(bound)
-    if decode is not None:
-        for entity in made:
-            entity.key = None if entity.key is None else decode(entity.key)
-    return made
-
-
-def _select(
-    bound: Bound,
-    where: filters.Where,
-    key: Key,
-    start: Cursor | None,
-    forward: bool,
-    number: int,
-    limit: int,
-) -> sa.Select[Any]:
-    conditions, order = key.ranges(bound, start, forward=forward)[number]
-    value = key.value(bound)
-    columns = [*runs_rows.listed(bound), (sa.null() if value is None else value).label("sort_key")]
-    statement = sa.select(*columns).select_from(bound.table)
-    statement = statement.where(*bound.scope, *where.conditions, *conditions)
-    # In the statement's text: SQLite plans better when it knows how little is asked for.
-    return statement.order_by(*order).limit(sa.literal(limit, sa.Integer(), literal_execute=True))
-
-
 class _Scan:
     """A page of a filter that the decoded entity decides: chunks are read and tested, until it is full or late."""
 
@@ -172,9 +108,16 @@ class _Scan:
 
     def chunk(self, at: Cursor | None, cancel: CancelToken) -> tuple[list[Entity], list[Entity]]:
         """(looked at, matching) entities beyond a cursor."""
-        with self._store.reader(cancel) as read:
-            found = rows(read, self._asked, self._key, at, self._forward, SCAN_ROWS, self._now_ns)
-            enrich(read, found, self._needs)
+        store, asked, key, forward = self._store, self._asked, self._key, self._forward
+        try:
+            with store.brief(cancel) as read:
+                found = rows(read, asked, key, at, forward, SCAN_ROWS, self._now_ns)
+                enrich(read, found, self._needs)
+        except LongReadError:
+            found = sliced(store, asked, key, at, forward, SCAN_ROWS, self._now_ns, cancel)
+            with store.reader(cancel) as read:
+                found = again(read, found, self._now_ns)
+                enrich(read, found, self._needs)
         return found, [entity for entity in found if self._matches[entity.bound](runs_rows.run(entity))]
 
     def page(self, limit: int, cancel: CancelToken) -> Page:
@@ -239,8 +182,12 @@ def matching(
     cancel: CancelToken,
     needs: frozenset[str] = frozenset(),
 ) -> Iterator[tuple[list[Entity], int]]:
-    """All entities of a filter that has to be scanned, newest first: (matching, looked at so far) by chunks."""
-    key = Key(Sort(), store.dialect)
+    """All entities of a filter that has to be scanned: (matching, looked at so far) by chunks.
+
+    Newest first where an index serves that; else each chunk would sort the whole table, and ids decide.
+    """
+    newest = all(bound.created_at is None or bound.served(bound.created_at) for bound, _ in asked)
+    key = Key(Sort() if newest else Sort(field="id"), store.dialect)
     scan = _Scan(store, asked, key, None, True, now_ns, needs)
     at: Cursor | None = None
     searched = 0
@@ -278,12 +225,7 @@ def by_refs(store: Store, refs: Sequence[RunRef], cancel: CancelToken) -> list[R
     found: list[Entity] = []
     with store.reader(cancel) as read:
         for bound, keys in wanted.items():
-            for at in range(0, len(keys), 500):
-                some = bound.id.in_(keys[at : at + 500])
-                statement = (
-                    sa.select(*runs_rows.listed(bound)).select_from(bound.table).where(some, *bound.scope)
-                )
-                found += [runs_rows.entity(bound, row, now_ns) for row in read.all(statement)]
+            found += of_ids(read, bound, keys, now_ns)
         enrich(read, found, ALL)
     return [runs_rows.run(entity) for entity in found]
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from engine_bridge.bridge import Hit
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.entity_state.row_parts import labelled, owned
+from engine_bridge.engines.entity_state.row_parts import by_scan, labelled, numbered, owned
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import Bound
 from engine_bridge.engines.entity_state.store_tables import BoundTable
@@ -68,7 +68,7 @@ def _parts(store: Store, scope: str) -> Iterator[_Part]:
             yield _Part(bound, bound.table, bound.id, bound.id, texts, bound.scope)
         for name, tables, columns in _BESIDE:
             if scope in (name, "all"):
-                yield from _beside(bound, tables, columns)
+                yield from _beside(store, bound, tables, columns)
 
 
 _BESIDE: Final = (
@@ -78,7 +78,7 @@ _BESIDE: Final = (
 )
 
 
-def _beside(bound: Bound, tables: Sequence[str], columns: Sequence[str]) -> Iterator[_Part]:
+def _beside(store: Store, bound: Bound, tables: Sequence[str], columns: Sequence[str]) -> Iterator[_Part]:
     for name in tables:
         table: BoundTable | None = getattr(bound, name)
         if table is None:
@@ -90,7 +90,11 @@ def _beside(bound: Bound, tables: Sequence[str], columns: Sequence[str]) -> Iter
         if "actor" in columns and table.actor is not None and "actor" not in table.names:
             texts = (*texts, (f"actor in the {name}", table.actor))
         if texts:
-            yield _Part(bound, table.table, table.entity_id, order, texts, owned(bound, table))
+            # Rows in the order of their numbers are found without sorting, unless an index on something else is taken.
+            rules = [
+                by_scan(store.dialect, rule) if numbered(order) else rule for rule in owned(bound, table)
+            ]
+            yield _Part(bound, table.table, table.entity_id, order, texts, rules)
 
 
 def _walk(store: Store, part: _Part, text: str, cancel: CancelToken) -> Iterator[Hit]:

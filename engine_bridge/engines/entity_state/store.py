@@ -129,6 +129,12 @@ class Store:
         with self._connections.reader(cancel) as read:
             yield read
 
+    @contextmanager
+    def brief(self, cancel: CancelToken) -> Iterator[Reader]:
+        """A reader that gives up where an application's commit would wait for long. Raises LongReadError too."""
+        with self._connections.brief(cancel) as read:
+            yield read
+
     def all(self, statement: sa.Executable, cancel: CancelToken, params: dict[str, Any] | None = None) -> Any:
         """All rows of one statement, in a transaction of its own."""
         with self.reader(cancel) as read:

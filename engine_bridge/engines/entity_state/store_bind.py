@@ -209,7 +209,7 @@ class _Binder:
             return None
         part = BoundTable(table, entity_id, fields, map.discriminator)
         part.scoped(self.bound.source_tenant)
-        part.tie(self.bound.id)
+        part.tie(self.bound.id, sqlite=self._tables.sqlite)
         if section == "history":
             self._history(part, map)
         return part

@@ -8,6 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from engine_bridge.engines.entity_state.mapping import WorkflowMap
+from engine_bridge.engines.entity_state.store_reflect import indexes
 from engine_bridge.engines.entity_state.store_states import Statuses, StatusInfo, Ways, union
 from engine_bridge.engines.entity_state.store_tables import BoundTable, Expression, as_text, to_key
 from engine_bridge.errors import NotFoundError, UnsupportedError
@@ -90,6 +91,10 @@ class Bound:
         row: sa.ColumnClause[int] = sa.column("rowid", sa.BigInteger)
         row.table = self.table
         return row
+
+    def served(self, column: sa.Column[Any]) -> bool:
+        """Whether an index gives its entities in the order of a column."""
+        return any(columns[0] == column.name for columns, _ in indexes(self.table))
 
     def ref(self, entity_id: Any) -> RunRef:
         """The name of an entity."""

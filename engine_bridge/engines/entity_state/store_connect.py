@@ -27,6 +27,15 @@ _SNAPSHOT: Final = sa.text("SELECT txid_current_snapshot()::text")
 _CLOCK: Final = sa.text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
 
 
+_STEPS: Final = 2_000_000
+"""What one read may take of SQLite's virtual machine while a commit waits for it: 20 to 40 ms."""
+_TICK: Final = 20_000
+
+
+class LongReadError(Exception):
+    """A brief read was not brief: what it asked for is to be asked in parts."""
+
+
 class Reader:
     """One read transaction. Belongs to the thread that opened it; its errors are PlayheadErrors."""
 
@@ -151,6 +160,31 @@ class Connections:
         finally:
             with suppress(sa.exc.SQLAlchemyError):
                 connection.close()
+
+    @contextmanager
+    def brief(self, cancel: CancelToken) -> Iterator[Reader]:
+        """A reader that gives up before an application's commit waits for long. Raises LongReadError then."""
+        with self.reader(cancel) as read:
+            if self.file is None or not self.file.blocking:
+                yield read
+                return
+            left = _STEPS // _TICK
+
+            def late() -> bool:
+                nonlocal left
+                left -= 1
+                return left < 0
+
+            driver: Any = read.connection.connection.driver_connection
+            driver.set_progress_handler(late, _TICK)
+            try:
+                yield read
+            except PlayheadError:
+                if left < 0 and not cancel.cancelled:
+                    raise LongReadError from None
+                raise
+            finally:
+                driver.set_progress_handler(None, 0)
 
     def _begin(self, engine: sa.Engine, cancel: CancelToken) -> sa.Connection:
         connection = None

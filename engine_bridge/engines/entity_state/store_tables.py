@@ -132,13 +132,16 @@ class BoundTable:
         if tenant and column is not None:
             self.scope = (*self.rows, as_text(column) == tenant)
 
-    def tie(self, entity_id: sa.Column[Any]) -> None:
+    def tie(self, entity_id: sa.Column[Any], *, sqlite: bool) -> None:
         """Sets ``link``."""
         own = self.entity_id
         if family(own) == family(entity_id) and not (_is_enum(own) or _is_enum(entity_id)):
             self.link = own == entity_id
         elif family(own) == "text":
             self.link = own == sa.cast(entity_id, sa.Text)
+            if sqlite and family(entity_id) == "integer":
+                # Said both ways round: whichever table is gone over, the other's index serves.
+                self.link = sa.and_(self.link, entity_id == sa.cast(own, sa.BigInteger))
         else:
             self.link = sa.cast(own, sa.Text) == as_text(entity_id)
 

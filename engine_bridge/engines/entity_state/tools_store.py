@@ -158,11 +158,12 @@ def count(
 def _count(store: Store, bound: Bound, tenant: str, cancel: CancelToken) -> Counted:
     owner = sa.literal(tenant) if bound.tenant is None else as_text(bound.tenant)
     rows = sa.select(owner.label("tenant"), bound.status.label("status")).select_from(bound.table)
-    inner = rows.where(*bound.scope).subquery()
-    by = (inner.c.tenant, inner.c.status)
     found: dict[tuple[str, str], Counter[str]] = {(bound.type, tenant): Counter()}
-    for name, status, n in store.all(sa.select(*by, sa.func.count()).group_by(*by), cancel):
-        found.setdefault((bound.type, name or ""), Counter())[str(status)] += n
+    for span in store.spans(bound.place, cancel):
+        inner = rows.where(*bound.scope, *span).subquery()
+        by = (inner.c.tenant, inner.c.status)
+        for name, status, n in store.all(sa.select(*by, sa.func.count()).group_by(*by), cancel):
+            found.setdefault((bound.type, name or ""), Counter())[str(status)] += n
     return {key: dict(by_status) for key, by_status in found.items()}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from engine_bridge.bridge import Bridge, Capability, Page, Sort
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.entity_state import anchors
+from engine_bridge.engines.entity_state import anchors, store_connect
 from engine_bridge.engines.entity_state.filters import Where
 from engine_bridge.model import Run
 from engine_bridge.query import parse
@@ -112,7 +112,7 @@ def test_an_order_that_no_index_serves_is_sorted_once(
     bridge: Bridge, field: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(anchors, "_SLOW_S", -1.0)
-    monkeypatch.setattr(anchors, "_TRIED", 1)
+    monkeypatch.setattr(anchors, "_TRIED_S", -1.0)
     query = parse("type == invoice", bridge.fields(NEVER))
     for down in (True, False):
         sort = Sort(field=field, descending=down)
@@ -121,6 +121,10 @@ def test_an_order_that_no_index_serves_is_sorted_once(
         starts = [bridge.runs(query, sort, at, "forward", 1, NEVER).items[0].id for at in found]
         assert starts == whole[::4]
         assert bridge.anchors(None, sort, 4, NEVER) == found[:1]
+    # A file without a write-ahead log: nothing that takes long is asked in one read.
+    monkeypatch.setattr(store_connect, "_STEPS", 0)
+    monkeypatch.setattr(store_connect, "_TICK", 1)
+    assert bridge.anchors(query, sort, 4, NEVER) == found
 
 
 def test_scanning_says_how_far_it_got(bridge: Bridge) -> None:
