@@ -25,7 +25,8 @@ check: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-# Every benchmark at a moderate size, in about two minutes: JSON lines with ratios. They need nothing but the repository.
+# Every benchmark at a moderate size, in about four minutes: JSON lines with ratios. They need nothing but the repository;
+# what compares with a web page says so when Chromium is missing (apt-get install chromium chromium-driver).
 bench: setup
 	@for bench in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$bench .py) || exit 1; done
 
@@ -42,7 +43,11 @@ bench-long: setup
 	$(BIN)/python -m tests.bench.bench_payload 1 10 50 && \
 	$(BIN)/python -m tests.bench.bench_entity --steps 1000 --rounds 9 && \
 	$(BIN)/python -m tests.bench.bench_population --entities 1000000 && \
-	$(BIN)/python -m tests.bench.bench_history
+	$(BIN)/python -m tests.bench.bench_history && \
+	$(BIN)/python -m tests.bench.bench_temporal_open --events 51200 --rounds 3 && \
+	$(BIN)/python -m tests.bench.bench_temporal_list --runs 100000 && \
+	$(BIN)/python -m tests.bench.bench_temporal_gate 500 --rounds 3 && \
+	$(BIN)/python -m tests.bench.bench_replay_temporal
 
 screenshots: setup
 	@$(BIN)/python -m docs.screenshots

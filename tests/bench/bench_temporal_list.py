@@ -90,8 +90,9 @@ def lists(what: str, asked: Asked, raw: dict[str, Any]) -> None:
         node, beside = parse(text, asked.fields) if text else None, raw.get(clause, {})
         cold, first, page = timed(lambda node=node: asked.page(node))
         say(
-            "temporal_list", what=f"{what}: first page", clause=name, rows=len(page.items), first_look_ms=cold, ms=first,
-            raw_ms=beside.get("first"), ratio=_ratio(first, beside.get("first")), searched=page.searched, of=page.of,
+            "temporal_list", what=f"{what}: first page", clause=name, rows=len(page.items), first_look_ms=cold,
+            ms=first, raw_ms=beside.get("first"), ratio=_ratio(first, beside.get("first")), searched=page.searched,
+            of=page.of,
         )  # fmt: skip
         if page.after is not None and page.searched is None:
             _, ms, following = timed(lambda node=node, after=page.after: asked.page(node, after))

@@ -199,12 +199,14 @@ def listing(bench: Bench, address: str, *filters: str) -> dict[str, Any]:
     moves.append({"what": "source to its runs", **bench.open_source()})
     move("until all is told", lambda: None, calm=bench.calm)
     move("next page", lambda: page.view.table.scrollTo(model.index(220, 0)), read=lambda: read(220))
+    last = model.rowCount() - 1
     move(
-        "far down",
+        "as far down as it goes",
         lambda: bar.setValue(bar.maximum()),
-        read=lambda: read(model.rowCount() - 1),
+        read=lambda: read(last),
         calm=bench.calm,
     )
+    moves[-1]["row"] = last
     for text in (*filters, ""):
         before = page.node
         move(

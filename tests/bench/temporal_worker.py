@@ -10,8 +10,8 @@
 ``many`` makes short runs of a dozen types and two tenants: of each twenty 16 go on, one was terminated, two completed
 and one failed; it stops after SECONDS. ``export`` writes the long run to FILE as the SDK does, and tells what the raw
 calls and the SDK's parser take, ms. ``lists`` times the raw calls, ms: two pages of 200 and the count of each QUERY, in
-the server's own order. ``one`` starts a run and tells when (ns). The answer is a line of JSON: what was made. It leaves by ``os._exit``, because
-the client may abort while the interpreter finalises.
+the server's own order. ``one`` starts a run and tells when (ns). The answer is a line of JSON: what was made. It leaves
+by ``os._exit``, because the client may abort while the interpreter finalises.
 """
 
 from __future__ import annotations
