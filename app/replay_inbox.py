@@ -10,7 +10,7 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 _EVERY_MS: Final = 30
-_AT_ONCE: Final = 400  # messages in one turn: about two milliseconds
+_AT_ONCE: Final = 250  # messages in one turn: about two milliseconds
 
 
 class Inbox(QObject):

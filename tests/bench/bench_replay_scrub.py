@@ -28,7 +28,7 @@ from PySide6.QtCore import QCoreApplication, QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from app.garbage import Collector
-from app.replay import Recording
+from app.replay_recording import Recording
 from app.run_page import RunPage
 from engine_bridge.bridge import Capability, SourceInfo
 from engine_bridge.cancel import CancelToken
@@ -36,7 +36,6 @@ from engine_bridge.history import Batch
 from engine_bridge.model import RunRef
 from engine_bridge.replay.model import End, Frame, Outcome, Project, ReplayInput, RunnerSpec, TraceStep
 from engine_bridge.replay.protocol import Bye, Ended, Step, decoder, encoder
-from engine_bridge.replay.trace import Trace
 from tests.app.context import add_source, make_context
 from tests.bench.histories import make_batches
 from tests.bench.stall_meter import BUDGET_MS, StallMeter
@@ -164,7 +163,7 @@ class Bench:
         spec = RunnerSpec(engine="bench", title="Bench", runner="bench:none.py", library="bench")
         project = Project(code=self.file, python="")
         asked = ReplayInput(run_id=_RUN, type="fulfil", data=b"", steps=len(sent))
-        made = Recording(spec, project, asked, Trace(_RUN), history, len(history))
+        made = Recording(spec, project, asked, history)
         desk._recording = made
 
         def read() -> None:

@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Container, Iterator, Mapping
 
 from engine_bridge.replay.trace import Trace
+
+
+class _Counts(Mapping[int, int]):
+    """How many steps stand on each line: counted when asked, since a file may have many lines."""
+
+    def __init__(self, at: dict[int, list[int]]) -> None:
+        self._at = at
+
+    def __getitem__(self, line: int) -> int:
+        return len(self._at[line])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._at)
+
+    def __len__(self) -> int:
+        return len(self._at)
 
 
 class TraceIndex:
@@ -16,8 +33,7 @@ class TraceIndex:
         self._at: dict[str, dict[int, list[int]]] = {}
         self.drifts: dict[str, dict[int, str]] = {}
         self.names: dict[str, str] = {}
-        self._lines: dict[str, tuple[int, frozenset[int]]] = {}
-        self._hits: dict[str, tuple[object, dict[int, int]]] = {}
+        self._hits: dict[str, dict[int, int]] = {}
 
     def take(self) -> None:
         """Reads the steps that came since the last time."""
@@ -39,25 +55,24 @@ class TraceIndex:
         """The user's files, in the order they were met."""
         return list(self._at)
 
-    def lines(self, file: str) -> frozenset[int]:
-        """Lines on which a step stands."""
-        known = self._lines.get(file)
-        if known is None or known[0] != self._taken:
-            known = self._lines[file] = (self._taken, frozenset(self._at.get(file, ())))
-        return known[1]
+    @property
+    def state(self) -> object:
+        """Another value whenever counts may be others."""
+        return self._taken, self._trace.end is None
 
-    def hits(self, file: str) -> dict[int, int]:
-        """How often each line ran where the runner counted, else how many steps stand on it."""
+    def lines(self, file: str) -> Container[int]:
+        """Lines on which a step stands; it grows with the trace."""
+        return self._at.get(file, ())
+
+    def hits(self, file: str) -> Mapping[int, int]:
+        """How often each line ran where the runner counted, else how many steps stand on it; it follows the trace."""
         end = self._trace.end
-        state = (self._taken, end is None)
-        known = self._hits.get(file)
-        if known is None or known[0] != state:
-            counted = end.coverage.get(file) if end is not None else None
-            found = {line: len(steps) for line, steps in self._at.get(file, {}).items()}
-            if counted is not None:
-                found = {int(line): times for line, times in counted.items()}
-            known = self._hits[file] = (state, found)
-        return known[1]
+        counted = end.coverage.get(file) if end is not None else None
+        if counted is None:
+            return _Counts(self._at.get(file, {}))
+        if file not in self._hits:
+            self._hits[file] = {int(line): times for line, times in counted.items()}
+        return self._hits[file]
 
     def next_at(self, file: str, line: int, after: int, direction: int = 1) -> int:
         """The next step (or the one before) that stands on a line, around the end; -1 when none does."""

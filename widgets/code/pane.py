@@ -352,7 +352,7 @@ class CodePane(CodeParts):
             self.no_source.setText(words)
         self.sources.setCurrentIndex(1 if words else 0)
         here = file == self._file
-        self.code.set_hits(self._index.hits(file), self._index.lines(file))
+        self.code.set_hits(self._index.hits(file), self._index.lines(file), (file, self._index.state))
         self.code.set_marks(marks_of(self._trace, self._index, file))
         self.code.set_current(self._line if here else 0, loose=self._loose)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
+import time
 import tokenize
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ from widgets.code.highlight import Span, spans
 
 LARGEST: Final = 16 << 20  # bytes of a source file that is shown
 LONGEST: Final = 2_000  # characters of a line; the rest is cut
+_REST: Final = 100  # lines between two pauses
+_LONGEST_REST_S: Final = 0.02
 _TELL: Final = 2_000  # lines between two words about how far the colours are
 
 
@@ -51,7 +54,12 @@ class CodeSource:
     def colour(self, tell: Callable[[], None], wanted: Callable[[], bool]) -> None:
         """Finds the colours; ``tell`` is called now and then, and it ends when ``wanted`` says no. Any one thread."""
         # Whole entries are put in, so that a view may read them meanwhile.
+        began = time.perf_counter()
         for number, (line, found) in enumerate(spans("\n".join(self._lines), self.file)):
+            if number % _REST == _REST - 1:
+                # As long a pause: a window that is painted and a replay that is read want the interpreter, too.
+                time.sleep(min(_LONGEST_REST_S, time.perf_counter() - began))
+                began = time.perf_counter()
             self.colours[line] = [(a, b, token) for a, b, token in found if a < LONGEST]
             if number % _TELL == _TELL - 1:
                 if not wanted():

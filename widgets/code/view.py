@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from typing import Final
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
@@ -36,8 +37,9 @@ class CodeView(TextView):
         super().__init__()
         self._current = 0
         self._loose = False
-        self._hits: dict[int, int] = {}
-        self._steps: frozenset[int] = frozenset()
+        self._hits: Mapping[int, int] = {}
+        self._steps: Container[int] = ()
+        self._counted: object = None
         self._marks: dict[int, tuple[str, str]] = {}
         self._bold = font(12, code=True, bold=True)
         self.setAccessibleName("Source code")
@@ -49,7 +51,7 @@ class CodeView(TextView):
         return self._current
 
     @property
-    def hits(self) -> dict[int, int]:
+    def hits(self) -> Mapping[int, int]:
         return self._hits
 
     @property
@@ -76,11 +78,12 @@ class CodeView(TextView):
         if not bar.value() + margin <= line < bar.value() + page - margin:
             bar.setValue(line - page // 3)
 
-    def set_hits(self, hits: dict[int, int], steps: frozenset[int]) -> None:
-        """How often each line ran, and the lines on which steps stand."""
-        # The same objects come again and again while the playhead moves: comparing them would cost a millisecond.
-        if hits is not self._hits or steps is not self._steps:
-            self._hits, self._steps = hits, steps
+    def set_hits(self, hits: Mapping[int, int], steps: Container[int], state: object) -> None:
+        """How often each line ran, and the lines on which steps stand; ``state`` is another one when they changed."""
+        # The same ones come again and again while the playhead moves: comparing them would cost a millisecond.
+        self._hits, self._steps = hits, steps
+        if state != self._counted:
+            self._counted = state
             self.viewport().update()
 
     def set_marks(self, marks: dict[int, tuple[str, str]]) -> None:
