@@ -28,6 +28,11 @@ class Asking:
         self._last: dict[int, tuple[Any, str]] = {}
         self._over = False
 
+    def answered(self, started: int) -> bool:
+        """Whether the history has the answer to a workflow task."""
+        task = self._recorded.tasks.get(started)
+        return task is not None and task.completed > 0
+
     def behind(self, instance: Any, activation: Any) -> None:
         """Asks all of them, of an instance of the SDK that has just answered a workflow task."""
         done = activation.history_length

@@ -17,6 +17,7 @@ from engine_bridge.engines.temporal.replay_parts.walk import Walk
 from engine_bridge.replay.runners.channel import Stop
 from engine_bridge.replay.runners.loop import Recorder
 
+LOCAL_COMMANDS = ("schedule_local_activity", "request_cancel_local_activity")
 _REFUSED = "Playhead stopped the replay here"
 
 
@@ -95,6 +96,8 @@ class Instance:
             completion = self._inner.activate(activation)
             leaves = any(job.HasField("remove_from_cache") for job in activation.jobs)
             if current.asking is not None and not leaves and not completion.HasField("failed"):
+                if not current.asking.answered(activation.history_length):
+                    _without_local(completion)
                 current.asking.behind(self._inner, activation)
             return completion
         finally:
@@ -106,6 +109,8 @@ class Instance:
             self._quietly(lambda: self._prepare(walk, activation))
             completion = self._run(walk, activation)
             self._quietly(lambda: walk.finish(completion, self._hook(walk), self._real))
+            if not walk.answers[-1].recorded:
+                self._quietly(lambda: _without_local(completion))
         except Stop as stop:
             walk.stop = stop
         except Exception:
@@ -206,6 +211,17 @@ def _real_instance(inner: Any) -> Any:
     inside = getattr(inner, "globals_and_locals", None)
     box = inside.get("__temporal_in_sandbox") if type(inside) is dict else None
     return getattr(box, "instance", inner)
+
+
+def _without_local(completion: Any) -> None:
+    """Where the history ends nobody will run local activities, which some versions of core wait for."""
+    if not completion.HasField("successful"):
+        return
+    commands = completion.successful.commands
+    kept = [one for one in commands if one.WhichOneof("variant") not in LOCAL_COMMANDS]
+    if len(kept) < len(commands):
+        del commands[:]
+        commands.extend(kept)
 
 
 def _completion(activation: Any) -> Any:
