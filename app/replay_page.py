@@ -444,6 +444,13 @@ class RunReplay(QObject):
         source = self._page.source()
         if source is None or source.session is None or source.can(Capability.PAYLOADS):
             return
+        if ref.encoded and not source.can(Capability.DECODE):
+            self._page.jobs.run(
+                "code payload", source.session, "decode_payloads", (ref.key,),
+                on_result=lambda found: self.pane.card.set_decoding(ref, found[0]),
+                on_error=lambda error: self.pane.card.set_error(ref, error.message),
+            )  # fmt: skip
+            return
         self._page.jobs.run(
             "code payload", source.session, "payload", ref.key, 0, PREVIEW,
             on_result=lambda data: self.pane.card.set_data(ref, data),

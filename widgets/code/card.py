@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from engine_bridge.bridge import Decoding
 from engine_bridge.format import count, plain
 from engine_bridge.model import PayloadRef
 from engine_bridge.replay.model import TraceStep
@@ -25,6 +26,7 @@ class StepCard(QWidget):
         super().__init__()
         self._ref: PayloadRef | None = None
         self._data = b""
+        self._encoding: str | None = None
         self._reveal = False
         self._name = Link(code=True, least=80)
         self._name.activated.connect(self.opened)
@@ -87,15 +89,25 @@ class StepCard(QWidget):
         """Names the recorded result; whether its bytes are wanted."""
         if ref is not None and ref == self._ref:
             return False
-        self._ref, self._data = ref, b""
+        self._ref, self._data, self._encoding = ref, b"", None if ref is None else ref.encoding
         self._result.setVisible(ref is not None)
         self._result.set_text(f"{plain(ref.label, 40)} …" if ref is not None else "")
         return ref is not None
 
     def set_data(self, ref: PayloadRef, data: bytes) -> None:
         """The result's first bytes; those of another one are dropped."""
+        self._set(ref, data, ref.encoding)
+
+    def set_decoding(self, ref: PayloadRef, found: Decoding) -> None:
+        """What an encoded result decodes to, or why it does not."""
+        if found.data is None:
+            self.set_error(ref, found.error)
+        else:
+            self._set(ref, found.data, found.encoding)
+
+    def _set(self, ref: PayloadRef, data: bytes, encoding: str | None) -> None:
         if ref == self._ref:
-            self._data = data[:PREVIEW]
+            self._data, self._encoding = data[:PREVIEW], encoding
             self._show_result()
 
     def set_error(self, ref: PayloadRef, words: str) -> None:
@@ -111,7 +123,7 @@ class StepCard(QWidget):
     def _show_result(self) -> None:
         if self._ref is None:
             return
-        shown = prepare(self._data, self._ref.encoding, reveal=self._reveal)
+        shown = prepare(self._data, self._encoding, reveal=self._reveal)
         text = " ".join(shown.text.line(i).strip() for i in range(min(12, shown.text.count)))
         words = text or f"{shown.format}, {len(self._data)} bytes"
         self._result.set_text(f"{plain(self._ref.label, 40)} {plain(words, 400)}")
