@@ -118,7 +118,8 @@ class DetailPane(QWidget):
 
     def forget(self) -> None:
         """Another history comes: payloads are read again, even under the same names, and masked."""
-        self._sections = []
+        self._set_sections([])
+        self.failure.set_failure(None)
         self.payload.set_reveal(False)
         self.payload.set_ref(None)
 

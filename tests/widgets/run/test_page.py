@@ -67,6 +67,17 @@ def test_selecting_a_step_shows_its_failure(view: RunView, qtbot: QtBot) -> None
     qtbot.waitUntil(lambda: not view.detail.failure.view._background.busy)
 
 
+def test_a_failure_goes_with_its_run(view: RunView) -> None:
+    failed, history = fake_history(1)
+    view.show_run(failed, history, step_id="4")
+    assert view.detail.sections.isVisible() and view.detail.failure.text
+    run, others = fake_history(2)
+    others.run = msgspec.structs.replace(run, failure=None, input=None, output=None, error_payload=None)
+    view.show_run(others.run, others)
+    assert view.detail.subject == "run" and not view.detail.sections.isVisible()
+    assert view.detail.failure.text == "" and not view.detail.sections.count()
+
+
 def test_the_events_of_the_selected_step_are_marked(view: RunView) -> None:
     view.show_run(*long_history(2_000), step_id="400")
     model = view.events.model
