@@ -64,8 +64,10 @@ class Exports(QObject):
         name = plain(str(refs[0]), 80).replace("/", "_") if len(refs) == 1 else f"{len(refs)} runs"
         dialog = self.dialog = QFileDialog(self._desk.window, "Export runs")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters([f"Playhead bundle (*{_SUFFIX})"])
+        own = source.info.native if raw and len(refs) == 1 and source.info is not None else ""
+        dialog.setNameFilters([f"Playhead bundle (*{_SUFFIX})", *([own] if own else [])])
         dialog.setDefaultSuffix(_SUFFIX[1:])
+        dialog.filterSelected.connect(lambda chosen: dialog.setDefaultSuffix(_suffix(chosen)))
         dialog.selectFile(f"{name}{_SUFFIX}")
         dialog.fileSelected.connect(lambda path: self.write(source, refs, Path(path), raw=raw))
         dialog.open()
@@ -78,6 +80,7 @@ class Exports(QObject):
         def work() -> Any:
             from app.journal import journal
             from app.opening import source_id
+            from engine_bridge import native
             from engine_bridge.bundle import export
 
             if session is None or info is None:
@@ -91,10 +94,15 @@ class Exports(QObject):
                         action="export raw",
                         reason=f"to {path.name}",
                     )
+            if raw and path.suffix and path.suffix == native.suffix(info):
+                return native.write(session, refs[0], path, token)
             return export(session, info, refs, path, raw=raw, cancel=token)
 
-        def done(found: Exported | None) -> None:
-            if found is not None:
+        def done(found: Exported | int | None) -> None:
+            if isinstance(found, int):
+                words = f"Exported 1 run to {plain(path.name, 60)} ({size(found)}), as its engine does."
+                self._desk.window.notify(words)
+            elif found is not None:
                 self._desk.window.notify(_words(found, path))
             if raw:
                 self._desk.journal_moved.emit()
@@ -104,6 +112,11 @@ class Exports(QObject):
 
     def stop(self) -> None:
         self._token.cancel()
+
+
+def _suffix(chosen: str) -> str:
+    """The suffix that a name filter of the dialog asks for."""
+    return chosen.rpartition("*.")[2].rstrip(")")
 
 
 def _words(found: Exported, path: Path) -> str:

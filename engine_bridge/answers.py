@@ -65,6 +65,7 @@ class SourceInfo(_Value, frozen=True):
     entity_types: tuple[str, ...] = ()  # workflow types with a population
     tenant: str = ""  # whose rows are seen, where the source has tenants
     stack_query: str = ""  # the query by which every run tells where its code stands
+    native: str = ""  # the engine's own export of a run, as a file dialog names it: "History (*.json)"
     only: RunRef | None = None  # the run that is all there is, when it was opened for that
 
 

@@ -197,6 +197,10 @@ class Bridge(ABC):
         """All that the runner needs of one run. Nothing is decoded or executed here."""
         raise self._unsupported(Capability.REPLAY)
 
+    def native(self, ref: RunRef, cancel: CancelToken) -> bytes:
+        """A run as its engine exports it (``SourceInfo.native``), as stored: nothing is decoded or masked."""
+        raise UnsupportedError("This source has no export of its own.", "Export a bundle.")
+
     def edits(self, ref: RunRef, position: int | None, cancel: CancelToken) -> tuple[EditKind, ...]:
         """What can be changed at an event or added behind it (None: added at the end of an open run)."""
         raise self._unsupported(Capability.WHAT_IF)

@@ -12,11 +12,12 @@ from app.cli.output import json_line, line
 from app.cli.session import find_run, opened
 from app.cli.working import work
 from app.journal import journal
-from app.opening import source_id
+from app.opening import Opened, source_id
 from engine_bridge import format as fmt
+from engine_bridge import native
 from engine_bridge.bundle import SUFFIX, export
 from engine_bridge.errors import RejectedError, UsageError
-from engine_bridge.model import Run
+from engine_bridge.model import Run, RunRef
 
 
 @click.command("export")
@@ -50,8 +51,14 @@ def export_(
     """Export RUNs of SOURCE to a file: histories, payloads, relations. Open it like any source.
 
     Secrets are masked on the decoded form; a pickle with secrets and binary data cannot be, so they are left out
-    and counted.
+    and counted. With --raw one RUN can be written as its engine exports it instead: name the file so.
     """
+    own = path.suffix != SUFFIX
+    if own and (not raw or len(set(runs)) > 1):
+        raise UsageError(
+            f"{fmt.plain(path.name)} is no bundle: the export of an engine holds one run, unmasked.",
+            f"Name the file x{SUFFIX}; or one RUN, and --raw.",
+        )
     if path.exists() and not replace:
         raise UsageError(f"{fmt.plain(str(path))} exists.", "Choose another file, or add --replace.")
     if raw:
@@ -69,6 +76,9 @@ def export_(
                     reason=reason,
                 )
         refs = [run.ref for run in found]
+        if own:
+            _native(place, refs[0], path, as_json)
+            return
         done = work(lambda token: export(place.session, place.info, refs, path, raw=raw, cancel=token))
     if as_json:
         counts = {"runs": done.runs, "payloads": done.payloads, "left_out": done.left_out}
@@ -77,6 +87,19 @@ def export_(
     line(f"Wrote {path}: {done.runs} runs, {done.payloads} payloads, {fmt.size(done.size)}.")
     for why, count in sorted(done.left_out.items()):
         line(f"  {count} payloads left out: {why}")
+
+
+def _native(place: Opened, ref: RunRef, path: Path, as_json: bool) -> None:
+    """Writes a run as its engine exports it. Raises UsageError for another suffix than the engine's."""
+    suffix = native.suffix(place.info)
+    if path.suffix != suffix:
+        known = f"x{SUFFIX}" + (f", or x{suffix}: {place.info.native}" if suffix else "")
+        raise UsageError(f"{fmt.plain(path.name)} is of no kind that is written.", f"Name the file {known}.")
+    size = work(lambda token: native.write(place.session, ref, path, token))
+    if as_json:
+        json_line({"file": str(path), "size": size, "raw": True, "runs": 1})
+    else:
+        line(f"Wrote {path}: 1 run as its engine exports it, {fmt.size(size)}.")
 
 
 def _confirm_raw(yes: bool) -> None:

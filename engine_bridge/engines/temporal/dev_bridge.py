@@ -26,7 +26,7 @@ from engine_bridge.bridge import (
     SourceInfo,
 )
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.temporal import codec, dev_spaces, dev_url, server_fields
+from engine_bridge.engines.temporal import codec, dev_spaces, dev_url, native, server_fields
 from engine_bridge.engines.temporal.dev_client import DevClient
 from engine_bridge.engines.temporal.dev_resources import KINDS
 from engine_bridge.engines.temporal.dev_runs import SORTABLE, DevLister
@@ -103,6 +103,7 @@ class DevBridge(ServerBridge):
             read_only=True,
             order=ORDER,
             capabilities=_OFFERED,
+            native=native.TITLE,
             missing=_MISSING,
             notices=tuple(one for one in said if one),
             resource_kinds=KINDS,
@@ -171,6 +172,9 @@ class DevBridge(ServerBridge):
         client = self._listed.client
         records, missing = client.records(ref, cancel)
         return replay_input.made(ref, records, cancel, namespace=client.space.name, missing=missing)
+
+    def native(self, ref: RunRef, cancel: CancelToken) -> bytes:
+        return native.history_json(*self._listed.client.records(ref, cancel), cancel)
 
     def actions(self, target: Target, cancel: CancelToken) -> list[ActionSpec]:
         return Bridge.actions(self, target, cancel)

@@ -22,7 +22,7 @@ from engine_bridge.bridge import (
     SourceInfo,
 )
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.temporal import codec, payloads, url
+from engine_bridge.engines.temporal import codec, native, payloads, url
 from engine_bridge.engines.temporal.events_read import event_of
 from engine_bridge.engines.temporal.file_bridge_index import Index, Stamp
 from engine_bridge.engines.temporal.file_bridge_related import related
@@ -102,6 +102,7 @@ class FileBridge(WhatIf):
             version=dialects.pop() if len(runs) == 1 and dialects else f"{len(runs):,} histories",
             order=ORDER,
             capabilities=_CAPABILITIES,
+            native=native.TITLE,
             missing=_MISSING,
             notices=(*self._notices(), *codec.notices(self._codec)),
             only=next(iter(runs)) if len(runs) == 1 else None,
@@ -266,6 +267,10 @@ class FileBridge(WhatIf):
         return replay_input.made(
             ref, list(one.heads.record), cancel, missing=one.missing + one.lost, notices=notices
         )
+
+    def native(self, ref: RunRef, cancel: CancelToken) -> bytes:
+        one = self._index.loaded(ref)
+        return native.history_json(list(one.heads.record), one.missing + one.lost, cancel)
 
     def failures(
         self, query: Node | None, text: str, cursor: bytes | None, limit: int, cancel: CancelToken

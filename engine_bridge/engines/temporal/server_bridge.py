@@ -24,7 +24,7 @@ from engine_bridge.bridge import (
     SourceInfo,
 )
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.temporal import client_url, codec, payloads, server_fields
+from engine_bridge.engines.temporal import client_url, codec, native, payloads, server_fields
 from engine_bridge.engines.temporal.client import Client
 from engine_bridge.engines.temporal.group_event import decode_event
 from engine_bridge.engines.temporal.group_step import decode_step
@@ -95,6 +95,7 @@ class ServerBridge(WhatIf):
             notices=notices + namespace + codec.notices(self._codec),
             resource_kinds=server_resources.KINDS,
             stack_query=server_queries.STACK,
+            native=native.TITLE,
         )
 
     def close(self) -> None:
@@ -185,6 +186,11 @@ class ServerBridge(WhatIf):
 
         records = server_history.records(self._client, ref, cancel)
         return replay_input.made(ref, records, cancel, namespace=self._source.namespace)
+
+    def native(self, ref: RunRef, cancel: CancelToken) -> bytes:
+        from engine_bridge.engines.temporal import server_history
+
+        return native.history_json(server_history.records(self._client, ref, cancel), 0, cancel)
 
     def related(self, ref: RunRef, cursor: bytes | None, limit: int, cancel: CancelToken) -> Relations:
         from engine_bridge.engines.temporal import server_related

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,3 +86,19 @@ def test_a_dropped_folder_is_one_source(qtbot: QtBot, window: MainWindow, tmp_pa
     qtbot.waitUntil(lambda: bool(window.sources.all()) and window.sources.all()[0].state == "live")
     (source,) = window.sources.all()
     assert source.info is not None and source.info.version == "18 histories"
+
+
+def test_a_run_is_written_as_its_engine_exports_it(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    path, out = tmp_path / "kitchen.json", tmp_path / "out.json"
+    path.write_bytes(h.dialect("cli.json"))
+    drop(window, path)
+    qtbot.waitUntil(lambda: window.router.scope == "run" and bool(window.desk.exports.refs()), timeout=30_000)
+    window.run_command("action.export_raw")
+    window.desk.exports.raw_dialog.box.click()
+    window.desk.exports.raw_dialog.export_button.click()
+    dialog = window.desk.exports.dialog
+    assert dialog.nameFilters() == ["Playhead bundle (*.playhead)", "Temporal history (*.json)"]
+    dialog.fileSelected.emit(str(out))
+    qtbot.waitUntil(lambda: "Exported 1 run to out.json" in window.status_bar.note.text, timeout=30_000)
+    dialog.reject()
+    assert len(json.loads(out.read_bytes())["events"]) == 62

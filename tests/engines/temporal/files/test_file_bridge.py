@@ -40,6 +40,15 @@ def opened() -> Iterator[Opener]:
         bridge.close()
 
 
+def steps_of(bridge: FileBridge) -> list[tuple[Any, ...]]:
+    """The steps of the only run."""
+    history = History(bridge.decode_event, bridge.decode_step)
+    (ref,) = (run.ref for run in runs(bridge).values())
+    for batch in bridge.history(ref, NEVER):
+        history.append(batch)
+    return [(step.id, step.name, step.status, step.start_ns) for step in history.all_steps()]
+
+
 def runs(bridge: FileBridge) -> dict[str, Run]:
     return {run.ref.run: run for run in bridge.runs(None, Sort(), None, "forward", 500, NEVER).items}
 
@@ -186,6 +195,24 @@ def test_a_file_that_is_written_anew_is_read_again_by_who_looks_at_its_run(
         next(iter(bridge.tail(info.only, 20, NEVER)))
     with pytest.raises(ConnectError, match="There is no file"):
         bridge.changes(b"other", (), NEVER)
+
+
+@pytest.mark.parametrize("name", ["cli.json", "ui_raw.json"])
+def test_a_run_is_exported_as_the_engine_does(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Command line and bridge; what comes out reads like what went in."""
+    file, out = tmp_path / name, tmp_path / "out.json"
+    file.write_bytes(h.dialect(name))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    words = ["export", str(file), "kitchen", "-o", str(out)]
+    refused = CliRunner().invoke(cli, words)
+    assert isinstance(refused.exception, UsageError) and "--raw" in str(refused.exception)
+    done = CliRunner().invoke(cli, [*words, "--raw", "--yes", "--json"], catch_exceptions=False)
+    assert json.loads(done.output)["size"] == out.stat().st_size
+    assert out.stat().st_mode & 0o77 == 0 and json.loads(out.read_bytes())["events"][0]["eventId"] == "1"
+    steps = steps_of(opened(file))
+    assert steps_of(opened(out)) == steps and len(steps) == 12
 
 
 def test_text_is_found_in_payloads_failures_and_names(opened: Opener, tmp_path: Path) -> None:
