@@ -14,7 +14,7 @@ from engine_bridge.engines.dbos.replay_parts.walk import Walk
 from engine_bridge.replay.runners.channel import Stop
 from engine_bridge.replay.runners.pictures import picture
 
-_CHOSEN: tuple[str, ...] = ("now", "divergence")
+_CHOSEN: tuple[str, ...] = ("now", "divergence", "error", "hint")
 
 
 class Ending:

@@ -16,7 +16,6 @@ from engine_bridge.engines.dbos.replay_parts.compared import Compared
 from engine_bridge.engines.dbos.replay_parts.sites import ORIGIN
 from engine_bridge.engines.dbos.replay_parts.state import State
 from engine_bridge.engines.dbos.replay_parts.turns import Call
-from engine_bridge.replay.runners.channel import Stop
 
 _WRITERS = (
     "_record_operation_result_txn", "_record_operation_error", "init_workflow", "init_child_workflow", "init_workflows",
@@ -28,6 +27,10 @@ _THREADS = ("queue_thread", "background_jobs_thread", "dynamic_scheduler_loop", 
 _LISTENERS = ("run_notification_listener", "run_notifier")
 _TO_THREAD_ORIGINAL = asyncio.to_thread
 NAP_S = 1.0
+_BESIDE = "DBOS runs it there as a plain function and records nothing of it, so what it gave is not known."
+_BESIDE_HINT = (
+    "Call steps in the workflow itself: one after the other, or gathered in an asynchronous workflow."
+)
 
 
 def quiet() -> None:
@@ -128,9 +131,20 @@ class Hooks:
 
         def decorate(*values: Any, **named: Any) -> Any:
             decorator = original(*values, **named)
-            return lambda func: decorator(unrunnable(func, lambda: self._state.walk is not None))
+            return lambda func: decorator(unrunnable(func, self._refuse))
 
         return decorate
+
+    def _refuse(self, func: Any) -> None:
+        walk = self._state.walk
+        if walk is None:
+            return
+        if walk.stop is not None:
+            raise walk.again()
+        at = self._state.recorder.place(sys._getframe(2))
+        where = f" at line {at['line']}" if at else ""
+        error = f"The step {func.__name__} is called beside the workflow{where}, in a thread of its own or the like."
+        raise walk.halt(0, "failed", error=f"{error} {_BESIDE}", hint=_BESIDE_HINT)
 
     def _to_thread(self, func: Any, /, *args: Any, **named: Any) -> Any:
         turns, frame, call = self._state.turns, sys._getframe(1), None
@@ -140,9 +154,8 @@ class Hooks:
         if kind == "engine" or frame.f_globals is globals():
             call = Call()
             name = getattr(func, "__name__", "")
-            if name == "check_workflow_result":
-                call.place = self._state.sites.line(frame)
-            elif name in ("record_get_result", "debounce"):
+            call.place = self._state.sites.line(frame)
+            if name in ("record_get_result", "debounce"):
                 call.site = self._state.sites.here(frame, 0)
         counted = call is None and self._state.counts_lines
         return turns.run(call, functools.partial(self._in_worker, counted, func), args, named)
@@ -230,21 +243,17 @@ def everywhere(name: str, replacement: Any) -> None:
             setattr(module, name, replacement)
 
 
-def unrunnable(func: Any, is_replaying: Callable[[], bool]) -> Any:
+def unrunnable(func: Any, refuse: Callable[[Any], None]) -> Any:
     """A step whose body does not run while a run is replayed."""
-
-    def refuse() -> None:
-        if is_replaying():
-            raise Stop("stopped")
 
     @functools.wraps(func)
     async def later(*values: Any, **named: Any) -> Any:
-        refuse()
+        refuse(func)
         return await func(*values, **named)
 
     @functools.wraps(func)
     def body(*values: Any, **named: Any) -> Any:
-        refuse()
+        refuse(func)
         return func(*values, **named)
 
     return later if inspect.iscoroutinefunction(func) else body

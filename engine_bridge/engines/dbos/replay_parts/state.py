@@ -71,7 +71,9 @@ class State:
         if call is not None and turns is not None and turns.is_elsewhere():
             call.takes = True
         site = self.sites.here(frame, fid)
-        walk.take(fid, call.site if call is not None and call.takes and not site["place"] else site)
+        if call is not None and call.takes and not site["place"]:
+            site = call.site if call.site["place"] else {**site, "place": call.place}
+        walk.take(fid, site)
         if turns is not None and fid in walk.recorded.steps:
             turns.take(fid)
         is_patch = frame.f_code.co_name in _PATCHES and walk.stop is None

@@ -41,7 +41,7 @@ class Call:
         self.taken = 0
         self.place: dict[str, Any] = {}
         self.passed = False
-        self.site: dict[str, Any] = {"place": {}}
+        self.site: dict[str, Any] = {"place": {}, "stack": []}
         self.gone = False
         self.takes = False
 
