@@ -221,9 +221,10 @@ class ReplayDesk(QObject):
             made.loaded, made.phase = message, "Replaying …"
         elif isinstance(message, Busy):
             made.busy = message.stack
-            made.phase = f"The code has not come back for {message.seconds:.0f} s{_at(message.stack)} …"
+            if message.stack:  # without one it is the engine that is at work
+                made.phase = f"The code has not come back for {message.seconds:.0f} s{_at(message.stack)} …"
         elif isinstance(message, Progress):
-            made.progress = message
+            made.progress, made.busy, made.phase = message, (), "Replaying …"
         elif isinstance(message, Debug):
             made.debug = message
             made.phase = "Importing your code …" if message.attached else "Waiting for a debugger …"

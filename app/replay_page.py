@@ -328,11 +328,11 @@ class RunReplay(QObject):
         if recording not in (self._recording, self._next):
             return
         if recording.running:
-            of = _far(recording)
+            of, share = _far(recording)
             stuck = bool(recording.busy)
             tone = "retrying" if stuck else "running"
             self.pane.bar.show_words(
-                "warning" if stuck else "running", tone, f"{recording.phase}{of}", running=True
+                "warning" if stuck else "running", tone, f"{recording.phase}{of}", running=True, share=share
             )
         if recording.loaded is not None and recording is self._recording:
             file, line = recording.loaded.workflows.get(recording.input.type, ("", 0))
@@ -458,11 +458,15 @@ class RunReplay(QObject):
         )  # fmt: skip
 
 
-def _far(recording: Recording) -> str:
-    """How far a replay is, and about how long it will still take."""
+def _far(recording: Recording) -> tuple[str, float | None]:
+    """How far a replay is and about how long it will still take, in words and as a share."""
     progress = recording.progress
     if progress is not None and progress.total:
-        left = f" · about {duration(int(progress.left_s * 1e9))} left" if progress.left_s is not None else ""
-        return f" · {count(progress.done)} of {count(progress.total)}{left}"
-    total = recording.input.steps
-    return f" · {count(len(recording.trace.steps))} of about {count(total)} steps" if total else ""
+        share = min(1.0, progress.done / progress.total)
+        left = progress.left_s if progress.left_s is not None and progress.left_s >= 1 else None
+        more = f" · about {duration(round(left) * 1_000_000_000)} left" if left is not None else ""
+        return f" {share:.0%}{more}", share
+    total, done = recording.input.steps, len(recording.trace.steps)
+    return (
+        (f" · {count(done)} of about {count(total)} steps", min(1.0, done / total)) if total else ("", None)
+    )

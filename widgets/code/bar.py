@@ -18,6 +18,7 @@ class ReplayBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._share: float | None = None
         self._glyph = Glyph("clock", "waiting", 16)
         self._title = Text(least=80)
         self._title.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -51,8 +52,12 @@ class ReplayBar(QWidget):
         """The whole line as words."""
         return " ".join(part.text for part in (self._title, self._stale) if part.text)
 
-    def show_words(self, glyph: str, tone: str, title: str, *, running: bool = False) -> None:
-        """How it goes, or went."""
+    def show_words(
+        self, glyph: str, tone: str, title: str, *, running: bool = False, share: float | None = None
+    ) -> None:
+        """How it goes, or went; ``share`` is how much of it is done, where that is known."""
+        self._share = share
+        self.update()
         self._glyph.set_glyph(glyph, tone)
         self._title.set_text(title)
         self.again.setVisible(not running)
@@ -94,6 +99,10 @@ class ReplayBar(QWidget):
         with QPainter(self) as p:
             p.setPen(theme().color("line"))
             p.drawLine(0, self.height() - 1, self.width(), self.height() - 1)
+            if self._share is not None:
+                p.fillRect(
+                    0, self.height() - 3, round(self.width() * self._share), 3, theme().color("running")
+                )
 
 
 class Band(QWidget):

@@ -153,11 +153,22 @@ class CodePane(CodeParts):
         """The answers at the playhead; more of them may have come."""
         if not self._answers.questions:
             return
-        self.answers.show_locals(*self._answers.at(self._held(self._position)))
+        at = None if self._would() else self._held(self._position)
+        self.answers.show_locals(*self._answers.at(at))
         rows = min(max(len(self.answers.locals_model.tree.rows), 1), 8)
         self.answers.setFixedHeight(rows * 20 + 6)
-        where = f"event {count(self._position)}" if self._position is not None else "the newest event"
-        self.answers_head.set_text(f"QUERIES at {where}")
+        self.answers_head.set_text(f"QUERIES {self._where()}")
+
+    def _would(self, at: Cursor | None = None) -> bool:
+        """Whether a step is one that the code would do."""
+        step, trace = (at or self._cursor).step, self._trace
+        shown = self._edited is not None and trace is not None and 0 <= step < len(trace.steps)
+        return shown and trace is not None and trace.steps[step].recorded is None
+
+    def _where(self) -> str:
+        if self._would():
+            return "as they would be"
+        return f"at event {count(self._position)}" if self._position is not None else "at the newest event"
 
     def _held(self, position: int | None) -> int | None:
         """A position of the trace: what lies behind an edit is another event than the record has there."""
@@ -325,11 +336,11 @@ class CodePane(CodeParts):
     def _show_locals(self, now: dict[str, Picture], before: dict[str, Picture] | None, function: str) -> None:
         self.locals.show_locals(now, before)
         changes = self.locals.locals_model.tree.changes
-        where = f"event {count(self._position)}" if self._position is not None else "the newest event"
+        where = self._where()
         if self._cursor.line != AT_STEP and self._trace is not None:
             lines = len(self._trace.lines.get(self._cursor.step + 1, ()))
-            where = f"line {self._cursor.line + 1} of {lines} after this step"
-        parts = (f"LOCALS at {where}", function, f"{changes} changed" if changes else "")
+            where = f"at line {self._cursor.line + 1} of {lines} after this step"
+        parts = (f"LOCALS {where}", function, f"{changes} changed" if changes else "")
         self.heading.set_text(" · ".join(part for part in parts if part))
 
     # -- source -------------------------------------------------------------------------------------------
@@ -474,8 +485,7 @@ class CodePane(CodeParts):
         if trace is None:
             return
         position = trace.position(at.step) if at.step >= 0 else self._position
-        would = self._edited is not None and at.step >= 0 and trace.steps[at.step].recorded is None
-        beyond = would or self._held(position) != position
+        beyond = self._would(at) or self._held(position) != position
         if position == self._position or at.step < 0 or beyond:
             self._cursor, self._frame, self._pinned = at, None, True
             self._show()
