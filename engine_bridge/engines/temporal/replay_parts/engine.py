@@ -15,6 +15,7 @@ from typing import Any
 
 from engine_bridge.engines.temporal.replay_parts.asking import Asking
 from engine_bridge.engines.temporal.replay_parts.contents import Contents
+from engine_bridge.engines.temporal.replay_parts.dropped import Dropped
 from engine_bridge.engines.temporal.replay_parts.ending import Ending
 from engine_bridge.engines.temporal.replay_parts.found import imported, settings, workflows_in
 from engine_bridge.engines.temporal.replay_parts.instance import Current, recording
@@ -102,6 +103,7 @@ class TemporalEngine(Engine):
     def load(self, job: dict[str, Any], recorder: Recorder) -> dict[str, tuple[str, int]]:
         options = job.get("options") or {}
         self._current = Current(recorder)
+        Dropped(recorder.channel).install()
         self._players: dict[str, Player] = {}
         self._last: tuple[str, Walk, type] | None = None
         self._loop = asyncio.new_event_loop()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine_bridge.engines.temporal.replay_parts.asking import Asking
+from engine_bridge.engines.temporal.replay_parts.dropped import without_handler
 from engine_bridge.engines.temporal.replay_parts.sites import ORIGINS, Sites
 from engine_bridge.engines.temporal.replay_parts.walk import Walk
 from engine_bridge.replay.runners.channel import Stop
@@ -195,6 +196,10 @@ class Instance:
         try:
             if self._sites is not None:
                 self._quietly(lambda: walk.leave(self._hook(walk), self._real))
+                if without_handler(self._real):
+                    self._current.recorder.channel.send(
+                        "log", text=without_handler(self._real), level="warning"
+                    )
             return self._inner.activate(activation)
         except Exception:
             if walk.stop is None:

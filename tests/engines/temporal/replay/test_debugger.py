@@ -21,7 +21,9 @@ def _line(text: str) -> int:
     return next(n for n, line in enumerate(ORDER.read_text("utf-8").splitlines(), 1) if text in line)
 
 
-@pytest.mark.parametrize("sandbox", [True, False], ids=["sandboxed", "unsandboxed"])
+@pytest.mark.parametrize(
+    "sandbox", [True, pytest.param(False, marks=pytest.mark.long)], ids=["sandboxed", "unsandboxed"]
+)
 def test_breakpoints_in_a_workflow(sandbox: bool) -> None:
     told: queue.SimpleQueue[AnyMessage] = queue.SimpleQueue()
     project = Project(

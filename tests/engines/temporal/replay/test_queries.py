@@ -81,7 +81,9 @@ class Asked:
         return bye
 
 
-@pytest.mark.parametrize("sandbox", [True, False], ids=["sandboxed", "unsandboxed"])
+@pytest.mark.parametrize(
+    "sandbox", [True, pytest.param(False, marks=pytest.mark.long)], ids=["sandboxed", "unsandboxed"]
+)
 def test_an_answer_is_told_where_it_changed(tmp_path: Path, sandbox: bool) -> None:
     questions = Question(name="where"), Question(name="echo", args='[1, "x"]'), Question(name="refuses")
     more = (Question(name=name) for name in ("nobody", "writes", "__stack_trace"))

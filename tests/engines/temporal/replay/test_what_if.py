@@ -78,7 +78,7 @@ def replayed() -> list[tuple[Case, Told]]:
             msgspec.structs.replace(edited(input_of(case.run), [case.edit]), run_id=str(n))
             for n, case in enumerate(cases)
         ]
-        told: All = replay(inputs, APPS / f"{app}.py")
+        told: All = replay(inputs, APPS / f"{app}.py", options={"sandbox": False})
         found += [(case, told[str(n)]) for n, case in enumerate(cases)]
     return found
 
@@ -103,9 +103,11 @@ def test_several_edits_come_in_one_workflow_task() -> None:
     item = edited(
         input_of("waiting-gather"), [_edit("fired", 5), _edit("fired", 6), _edit("signal", None, "nobody")]
     )
-    told = replay([item], APPS / "shapes.py")[item.run_id]
+    every = replay([item], APPS / "shapes.py")
+    told = every[item.run_id]
     (_, task) = [step for step in told.steps if step.kind == "workflow task"]
     assert task.name == "signal nobody, timer fired"
+    assert "no handler for signal nobody" in every.printed
     assert len(item.data) > len(input_of("waiting-gather").data)
     assert told.end.outcome is Outcome.STOPPED
 
