@@ -17,6 +17,12 @@ from engine_bridge.actions.params import form, show
 from engine_bridge.payloads.masking import mask, mask_text
 
 
+def _called(target: Target) -> str:
+    """A target as it can be typed again, and what people call it where that is another."""
+    text = target_text(target)
+    return text if target.name in text else f"{text} ({fmt.plain(target.name, 120)})"
+
+
 def print_actions(target: Target, specs: Sequence[ActionSpec], as_json: bool) -> None:
     """What can be done to a target, and why the rest cannot."""
     if as_json:
@@ -129,9 +135,9 @@ def _print_item(item: PlanItem) -> None:
 
 def _facts(item: PlanItem) -> list[tuple[str, Sequence[str]]]:
     inverse = item.inverse
-    undo = f"{inverse.action} {target_text(inverse.target)}" if inverse else ""
+    undo = f"{inverse.action} {_called(inverse.target)}" if inverse else ""
     return [
-        ("target", (target_text(item.staged.target),)),
+        ("target", (_called(item.staged.target),)),
         ("with", [f"{name} = {show(mask(value))}" for name, value in item.staged.args.items()]),
         ("sends", item.calls),
         ("changes", [f"{c.what}: {c.before} -> {c.after}" for c in item.changes]),
@@ -184,7 +190,7 @@ def _print_receipt(item: PlanItem, receipt: Receipt) -> None:
     if outcome.pending:
         line(f"  awaited      {outcome.pending}")
     if receipt.inverse is not None:
-        line(f"  undo         {receipt.inverse.action} {target_text(receipt.inverse.target)}")
+        line(f"  undo         {receipt.inverse.action} {_called(receipt.inverse.target)}")
     line(f"  request      {receipt.request_id}, {fmt.duration(receipt.took_ns)}")
 
 

@@ -62,8 +62,7 @@ def options_set(trace: Trace) -> Outcome | None:
         return applied("the server took the request, and answered the options of the code")
     after = plan_options.as_json(wanted)
     if any(
-        plan_options.shown(plan_options.at(one.options, path))
-        != plan_options.shown(plan_options.at(after, path))
+        not plan_options.same(plan_options.at(one.options, path), plan_options.at(after, path))
         for path in wanted
     ):
         return None

@@ -8,12 +8,14 @@ from engine_bridge.actions import args as arguments
 from engine_bridge.actions.model import Change, Param, ParamType, Staged
 from engine_bridge.engines.temporal.actions_facts import ACTIVITY, RUN, SINCE, STATUS
 from engine_bridge.engines.temporal.actions_read import execution
+from engine_bridge.engines.temporal.events_values import duration_ns
 from engine_bridge.engines.temporal.group_facts import PendingActivity
 from engine_bridge.engines.temporal.plan_activity import NO_EVENT, chosen
 from engine_bridge.engines.temporal.plan_activity import params as step_params
 from engine_bridge.engines.temporal.plan_base import Draft, Look, Signer, run_words
 from engine_bridge.errors import RejectedError, UsageError
-from engine_bridge.query.literals import duration
+from engine_bridge.format import duration
+from engine_bridge.query import literals
 
 RESTORE: Final = "restore"
 
@@ -93,9 +95,17 @@ def at(options: dict[str, Any] | None, path: str) -> Any:
     return value
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two values of protobuf JSON mean the same: what is not set is nought."""
+    return (one or "0s") == (other or "0s")
+
+
 def shown(value: Any) -> str:
     """A value of protobuf JSON in words."""
-    return "none" if value in (None, "", "0s") else str(value)
+    if value in (None, "", "0s"):
+        return "none"
+    ns = duration_ns(value)
+    return str(value) if ns is None else duration(ns)
 
 
 def given(args: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +127,7 @@ def given(args: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ns(name: str, text: str) -> int:
-    value = int(text) if text.isdigit() else duration(text.replace(" ", ""))
+    value = int(text) if text.isdigit() else literals.duration(text.replace(" ", ""))
     if value is None or value < 0:
         raise UsageError(f"{name} is {text!r}, which is no duration.", "Write 90s or 1h30m.")
     return value
@@ -190,7 +200,7 @@ def _changes(one: PendingActivity, wanted: dict[str, Any]) -> tuple[Change, ...]
     return tuple(
         Change(what=names[path], before=shown(at(one.options, path)), after=shown(at(after, path)))
         for path in wanted
-        if shown(at(one.options, path)) != shown(at(after, path))
+        if not same(at(one.options, path), at(after, path))
     )
 
 

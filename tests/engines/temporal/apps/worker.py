@@ -1,7 +1,7 @@
 """A worker of the shop and its clerk, in a process of its own: one JSON command a line in, one JSON answer a line out.
 
-``python -m tests.engines.temporal.apps.worker HOST:PORT NAMESPACE [encrypted]``; it ends when its input does. It leaves by
-``os._exit``, because the client may abort while the interpreter finalises.
+``python -m tests.engines.temporal.apps.worker HOST:PORT NAMESPACE [encrypted]``; it ends when its input does. It leaves
+by ``os._exit``, because the client may abort while the interpreter finalises.
 """
 
 from __future__ import annotations
