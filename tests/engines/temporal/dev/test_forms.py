@@ -17,6 +17,7 @@ from engine_bridge.engines.temporal.dev_bridge import DevBridge
 from engine_bridge.errors import UsageError
 from engine_bridge.history import History
 from engine_bridge.model import Run, RunRef
+from engine_bridge.replay.model import Edit
 from tests.engines.temporal.dev import databases
 from tests.engines.temporal.dev.databases import NEVER
 from tests.engines.temporal.local import NAMESPACE
@@ -143,3 +144,27 @@ def test_a_replay_gets_the_history_as_it_is_stored(bridge: DevBridge, file: Path
     databases.run_sql(file, "DELETE FROM history_node WHERE node_id > 10")
     with pytest.raises(UsageError, match="missing"):
         bridge.replay_input(run.ref, NEVER)
+
+
+def test_what_if_is_the_same_of_a_server_its_database_and_an_export(
+    temporal_shop: Shop, server: Bridge, database: DevBridge, tmp_path: Path
+) -> None:
+    """And nothing of it is written: the server's run is as long as before."""
+    from temporalio.api.history.v1 import History as Message
+
+    ref = databases.runs(database)["order-0001"].ref
+    path = export(temporal_shop, ref, tmp_path / "order.json")
+    file = load_engine("temporal").bridge(f"temporal+file://{path}", None)
+    file.open(NEVER)
+    before = server.replay_input(ref, NEVER).data
+    kind = next(kind for kind in server.edits(ref, 12, NEVER) if kind.kind == "signal")
+    edit = Edit(kind="signal", position=kind.position, name="approve", value="true")
+    made = [bridge.what_if(ref, (edit,), NEVER) for bridge in (server, database, file)]
+    first, *others = (list(Message.FromString(item.data.partition(b"\n")[2]).events) for item in made)
+    assert first[-1].event_id == len(first) < len(Message.FromString(before.partition(b"\n")[2]).events)
+    for events in others:
+        assert [(e.event_id, e.event_type) for e in events] == [(e.event_id, e.event_type) for e in first]
+        assert events[-3:] == first[-3:], "what was added"
+    assert {(item.cut, item.was, item.steps) for item in made} == {(made[0].cut, made[0].was, made[0].steps)}
+    assert server.replay_input(ref, NEVER).data == before
+    file.close()
