@@ -50,7 +50,7 @@ bench-long: setup
 	$(BIN)/python -m tests.bench.bench_replay_temporal
 
 screenshots: setup
-	@$(BIN)/python -m docs.screenshots
+	@$(BIN)/python -m docs.screenshots && $(BIN)/python -m docs.screenshots_temporal
 
 # Rewrites requirements.lock from pyproject.toml; versions and hashes only, no addresses.
 lock: setup
