@@ -1,4 +1,4 @@
-"""``make screenshots``: the pictures of Temporal, drawn by the real window over a real server with the tests' worker."""
+"""``make screenshots``: the pictures of Temporal, drawn by the window over a real server with the tests' worker."""
 
 from __future__ import annotations
 
