@@ -29,7 +29,7 @@ def temporal_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield _made[0]
         return
     # So slow that a batch can be watched and stopped.
-    server = LocalServer(tmp_path_factory.mktemp("temporal"), "--dynamic-config-value", "worker.batcherRPS=5")
+    server = LocalServer(tmp_path_factory.mktemp("temporal"), "--dynamic-config-value", "worker.batcherRPS=2")
     server.start()
     with ExitStack() as ends:
         ends.callback(server.stop)

@@ -64,7 +64,7 @@ class Operator:
     def events(self, target: Target, name: str = "") -> list[Event]:
         return [e for e in self.history(target).all_events() if name in ("", e.name)]
 
-    def until(self, true: Callable[[], object], seconds: float = 15) -> None:
+    def until(self, true: Callable[[], object], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < deadline, "it did not come to pass"
