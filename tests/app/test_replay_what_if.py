@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMainWindow
@@ -16,12 +17,14 @@ from app.context import Source
 from app.keys import Shortcuts
 from app.replay_questions import QuestionsDialog
 from app.run_page import RunPage
+from engine_bridge.actions.model import Staged, Target
 from engine_bridge.bridge import Sort, load_engine
 from engine_bridge.replay.model import Outcome, Project
 from engine_bridge.replay.project import save_project
 from tests.app.context import add_source, make_context
 from tests.app.test_replay import LIMIT, Desk
 from tests.engines.temporal.replay.replays import APPS, DATA
+from widgets.actions.rehearsal import Rehearsal
 
 UPDATE = "    @workflow.update\n"
 QUERY = "    @workflow.query\n    def where(self) -> str:\n        return self.status\n\n"
@@ -105,6 +108,25 @@ def test_an_edited_result_shows_what_the_code_would_do_and_one_key_leads_back(de
     desk.context.commands.run("code.replay")
     assert replayed(desk) is Outcome.SAME
     assert replay.recording is replay.record and "replayed" in desk.pane.bar.text
+
+
+def test_a_dry_run_shows_the_commands_where_it_was_asked_for(desk: Desk, qtbot: QtBot) -> None:
+    """As the form of an action does it: what is staged becomes an edit, of which nothing is sent."""
+    replay, rehearsal = desk.page.replay, Rehearsal()
+    qtbot.addWidget(rehearsal)
+    session, run = desk.page.source().session, desk.context.focus.current.run
+    target = Target(kind="step", id="31", ref=run, step_id="31")
+    staged = Staged(target=target, action="fail_activity", args={"step": "31", "message": "no money"})
+    edit = session.call("edit_of", staged).result(LIMIT / 1000)
+    replay.what_if.rehearse(edit, "Fail the activity", rehearsal)
+    assert replayed(desk) is Outcome.STOPPED
+    first = rehearsal.table.rows[0]
+    assert first.now == "failure of the run" and first.place.startswith("order.py:")
+    assert rehearsal.text.endswith("Then it would be over.")
+    assert desk.pane.hypothesis.text.startswith("HYPOTHETICAL: Fail the activity: no money")
+    replay.what_if.rehearse(msgspec.structs.replace(edit, position=9_999), "Fail the activity", rehearsal)
+    desk.wait(lambda: "9999" in rehearsal.text or "9 999" in rehearsal.text)
+    assert replay.recording is not None, "what was shown is still there"
 
 
 def test_queries_are_answered_at_the_playhead_and_a_debugger_is_waited_for(desk: Desk) -> None:

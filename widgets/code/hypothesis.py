@@ -33,7 +33,8 @@ class WouldTable(ListTable):
         self.list_model.set_rows(0, lambda row: ())
         self.list_model.set_rows(len(self.rows), lambda row: _cells(self.rows[row]))
         self.setColumnHidden(0, all(row.then == NONE for row in rows))
-        self.setFixedHeight(ROW * (min(max(len(self.rows), 1), _ROWS) + 1) + 6)
+        self.setMinimumHeight(2 * ROW + 6)
+        self.setMaximumHeight(ROW * (min(max(len(self.rows), 1), _ROWS) + 1) + 6)
 
 
 class Hypothesis(QWidget):

@@ -39,6 +39,7 @@ from widgets.run.labels import Link
 
 _NOWHERE: Final = TraceStep(n=0, name="")
 _EMPTY: Final = CodeSource("")
+_GLYPHS: Final = {"muted": "step", "signal": "fork"}
 _RESULT_MS: Final = 120  # the playhead must rest so long before the record's result is read
 
 
@@ -156,7 +157,7 @@ class CodePane(CodeParts):
         at = None if self._would() else self._held(self._position)
         self.answers.show_locals(*self._answers.at(at))
         rows = min(max(len(self.answers.locals_model.tree.rows), 1), 8)
-        self.answers.setFixedHeight(rows * 20 + 6)
+        self.answers.setMaximumHeight(rows * 20 + 6)
         self.answers_head.set_text(f"QUERIES {self._where()}")
 
     def _would(self, at: Cursor | None = None) -> bool:
@@ -322,7 +323,7 @@ class CodePane(CodeParts):
             return
         step = trace.steps[index]
         record = record_of(step, self._history, trace.end, self._edited)
-        glyph = glyphs.state_glyph(record.state) if record.state != "muted" else "step"
+        glyph = _GLYPHS.get(record.state) or glyphs.state_glyph(record.state)
         total = max(len(trace.steps), trace.end.steps if trace.end is not None else 0)
         self.card.show_step(step, index + 1, total, glyph, record.state, record.words)
         if self.card.set_result(record.result):

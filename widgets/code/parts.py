@@ -55,7 +55,7 @@ class CodeParts(QWidget):
         self.sources = QStackedWidget()
         self.sources.addWidget(self.code)
         self.sources.addWidget(self.no_source)
-        for widget, least in ((self.sources, 110), (self.stack, 44), (self.output, 80)):
+        for widget, least in ((self.sources, 66), (self.stack, 24), (self.output, 60)):
             self.upright.addWidget(widget)
             widget.setMinimumHeight(least)
         self.upright.setSizes([480, 84, 140])
@@ -81,6 +81,8 @@ class CodeParts(QWidget):
         self.answers, self.answers_head = LocalsView(), Text(tone="muted", size=11)
         self.choose_questions = Link("Choose …", size=11)
         self.answers.setAccessibleName("Answers of queries")
+        for view in (self.answers, self.locals):
+            view.setMinimumHeight(42)
         self.asking = QWidget()
         column = column_of(self.asking)
         head = QHBoxLayout()

@@ -33,6 +33,7 @@ from widgets.actions.plan_card import PlanCard
 from widgets.actions.receipts import ReceiptsView
 from widgets.actions.review import ReviewView
 from widgets.actions.sheet import ActionSheet
+from widgets.code.would import Would
 
 HOSTILE = "<b>x</b>\n\u202eevil\x1b[31m" + "y" * 500
 EVERY = ActionSpec(
@@ -60,6 +61,27 @@ def item(**more: object) -> PlanItem:
 
 def labels(widget: object) -> str:
     return "\n".join(label.text() for label in widget.findChildren(QLabel))
+
+
+def test_a_form_is_rehearsed_where_the_source_can(qtbot: QtBot) -> None:
+    plain, form = ActionForm(EVERY), ActionForm(EVERY, rehearses=True)
+    for one in (plain, form):
+        qtbot.addWidget(one)
+        one.resize(500, 600)
+        one.show()
+    assert not plain.rehearse_button.isVisible() and not form.rehearsal.isVisible()
+    with qtbot.waitSignal(form.rehearse_requested) as asked:
+        form.rehearse_button.click()
+    assert asked.args == [form.args()]
+    form.rehearsal.show_outcome((Would("–", "charge", "orders.py:12", 3),), "Then it would wait.")
+    assert (
+        form.rehearsal.isVisible() and form.rehearsal.text == "–\tcharge\torders.py:12\nThen it would wait."
+    )
+    with qtbot.waitSignal(form.rehearsal.step_chosen) as chosen:
+        form.rehearsal.table.chosen.emit(0)
+    assert chosen.args == [3]
+    form.rehearsal.show_trouble("The code cannot be imported.")
+    assert form.rehearsal.text == "The code cannot be imported."
 
 
 def test_a_form_gives_every_type_its_value(qtbot: QtBot) -> None:
