@@ -102,7 +102,7 @@ class DbosEngine(Engine):
         self.instance.enable_patching = True
         for name in _IDLE:
             if hasattr(kind, name):
-                setattr(kind, name, classmethod(_no_work))
+                setattr(kind, name, _idle(getattr(kind, name)))
 
     def load(self, job: dict[str, Any], recorder: Recorder) -> dict[str, tuple[str, int]]:
         options = job.get("options") or {}
@@ -253,6 +253,8 @@ class DbosEngine(Engine):
         elif recorded.inputs is None:
             text = "The run's input is not in the database any more."
             hint = "What it recorded can be looked at, but not replayed."
+        elif "is not available" in text and self.serializer is None:
+            hint = "The application has a serialiser of its own: name it as the project's option serializer."
         elif walk.outcome is not None:
             hint = "The run's input does not load with this code: its classes may have been moved or renamed."
         elif recorded.row.get("class_name"):
@@ -290,8 +292,14 @@ def _undecided(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "drift": [], "notes": [note]}
 
 
-def _no_work(*values: Any, **named: Any) -> None:
-    return None
+def _idle(original: Any) -> Any:
+    """What an application does about itself: nothing here, but for workflows, to which it is a step."""
+
+    def call(*values: Any, **named: Any) -> Any:
+        context = sys.modules["dbos._context"].get_local_dbos_context()
+        return original(*values, **named) if context is not None and context.is_workflow() else None
+
+    return staticmethod(call)
 
 
 def named(path: str) -> Any:

@@ -112,6 +112,9 @@ def test_reasons_when_a_run_cannot_begin(custom_file: Path, order_file: Path, tm
     end = replay([count], CUSTOM, options={"serializer": "custom:Reversed"})["count"].end
     assert end.outcome is Outcome.FAILED and "Shelf/left" in end.error
     assert "made when the module is imported" in end.hint
+    end = replay([count], CUSTOM, options={"setup": "custom:make"})["count"].end
+    assert end.outcome is Outcome.FAILED and "Serialization reversed is not available" in end.error
+    assert end.hint.startswith("The application has a serialiser of its own")
     gone = changed(order_file, tmp_path, "DELETE FROM workflow_input WHERE workflow_uuid = 'old'")
     (unknown,) = inputs_of(order_file, ["order"])
     told = replay([*inputs_of(gone, ["old"]), posing(unknown, "unknown", "nowhere")], ORDER)

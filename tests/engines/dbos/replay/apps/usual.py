@@ -184,6 +184,41 @@ def governs() -> Any:
 
 
 @DBOS.workflow()
+def administers() -> Any:
+    """Schedules, delays, attributes, lists, and runs that go away: each of them is a step."""
+    DBOS.create_schedule(schedule_name="yearly", workflow_fn=ticks, schedule="0 0 1 1 *", context=1)
+    DBOS.pause_schedule("yearly")
+    names = [schedule["schedule_name"] for schedule in DBOS.list_schedules()]
+    DBOS.resume_schedule("yearly")
+    found = DBOS.get_schedule("yearly")
+    DBOS.delete_schedule("yearly")
+    with SetEnqueueOptions(delay_seconds=3600):
+        late = DBOS.enqueue_workflow("narrow", task, 1)
+    DBOS.set_workflow_delay(late.workflow_id, delay_seconds=0.01)
+    DBOS.update_workflow_attributes(late.workflow_id, {"late": True})
+    late.get_result()
+    count = len(DBOS.list_workflows(name="task")) + len(DBOS.list_queued_workflows())
+    DBOS.delete_workflow(late.workflow_id)
+    reserved = DBOS.reserve_step()
+    return [
+        names,
+        found is not None,
+        count > 0,
+        double(1),
+        reserved.run({"name": "reserved"}, double_plainly, 2),
+    ]
+
+
+def double_plainly(number: int) -> int:
+    return number * 2
+
+
+@DBOS.workflow()
+def ticks(at: datetime, context: Any) -> None:
+    double(context)
+
+
+@DBOS.workflow()
 def limits() -> Any:
     """A child that is too slow is cancelled, which its parent is told."""
     with SetWorkflowTimeout(0.3):
@@ -192,6 +227,15 @@ def limits() -> Any:
         handle.get_result()
     except Exception as e:  # noqa: BLE001 - whatever it is, it is compared
         return [type(e).__name__, double(2)]
+
+
+@DBOS.workflow()
+def has_time() -> Any:
+    """Its own limit is that of its children too."""
+    handles = [DBOS.start_workflow(task, 1), DBOS.enqueue_workflow("narrow", task, 2)]
+    with SetWorkflowTimeout(None):
+        handles.append(DBOS.start_workflow(task, 3))
+    return [task(4), *[handle.get_result() for handle in handles]]
 
 
 @DBOS.workflow()
@@ -330,9 +374,9 @@ def end(handle: Any) -> None:
 
 def execute() -> None:
     with DBOSContextSetAuth("ada", ["admin", "clerk"]), SetWorkflowTimeout(600):
-        handles = [begin(values)]
-    funcs = (chance_of_its_own, retries, fans_out, refused_twin, governs, limits, names_children, tells, in_threads,
-             steps_in_threads, gives_errors_back)  # fmt: skip
+        handles = [begin(values), begin(has_time)]
+    funcs = (chance_of_its_own, retries, fans_out, refused_twin, governs, administers, limits, names_children, tells,
+             in_threads, steps_in_threads, gives_errors_back)  # fmt: skip
     handles += [begin(func) for func in funcs]
     handles += [begin(counts_down, 3), begin(patched, 3), begin(SHOPS["north"].visit, "south", run="visit")]
     for handle in handles:

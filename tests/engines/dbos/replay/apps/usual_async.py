@@ -201,6 +201,18 @@ async def waits_durably() -> Any:
 
 
 @DBOS.workflow()
+async def reserves() -> Any:
+    """Ids that are drawn before their steps run, in another order."""
+    reserved = [DBOS.reserve_step() for _ in range(3)]
+
+    async def one(number: int) -> Any:
+        await asyncio.sleep(0.02 * (3 - number))
+        return await reserved[number].run_async({"name": f"step {number}"}, work_inline, number)
+
+    return await asyncio.gather(*[one(n) for n in range(3)], work("beside"))
+
+
+@DBOS.workflow()
 async def patched() -> Any:
     found = [await DBOS.patch_async("first")]
     await DBOS.deprecate_patch_async("second")
@@ -227,7 +239,7 @@ async def cancelled() -> Any:
 
 
 ALL = (gathers_errors, times_out, groups, limited, forgets, forgets_before_its_end, leases, fans_out, mixes,
-       waits_durably, patched)  # fmt: skip
+       waits_durably, reserves, patched)  # fmt: skip
 
 
 async def begin(func: Callable[..., Any], *args: Any) -> Any:
