@@ -129,6 +129,12 @@ class Bench:
 
     def open_run(self, run: str) -> dict[str, Any]:
         """From the click on a run in the list, by its workflow's id, a slash and its run's id."""
+        focus = self.window.focus
+        there = Focus(page="run", source=focus.current.source, run=RunRef("workflow", *run.split("/")))
+        return self.shown(lambda: focus.set(there))
+
+    def shown(self, move: Callable[[], object]) -> dict[str, Any]:
+        """A move that opens a run, until its timeline is painted, in part and whole."""
         page = self.page("run")
         timeline = page.view.timeline
         painted = [False, False]
@@ -143,11 +149,7 @@ class Bench:
             self.clock.look()
 
         Paints(timeline.canvas, look)
-        focus = self.window.focus
-        there = Focus(page="run", source=focus.current.source, run=RunRef("workflow", *run.split("/")))
-        found = self.clock.measure(
-            lambda: focus.set(there), first=first, complete=lambda: painted[1], calm=self.calm
-        )
+        found = self.clock.measure(move, first=first, complete=lambda: painted[1], calm=self.calm)
         return {**found, "events": len(page.feed.history), "steps": page.feed.history.n_steps}
 
     def find(self, word: str) -> dict[str, Any]:
@@ -175,13 +177,18 @@ class Bench:
 
 
 def opening(bench: Bench, ref: str, *words: str) -> dict[str, Any]:
-    source = bench.open_source()
-    run = bench.open_run(ref)
+    """A source and a run of it; a file of one history opens on its run."""
+    if "://" in bench.url:
+        found = {"source": bench.open_source(), "run": bench.open_run(ref)}
+    else:
+        found = {"run": bench.shown(lambda: bench.window.open(bench.url))}
     memory = tree_mb(os.getpid())
     return {
-        "source": source, "run": run, "find": {word: bench.find(word) for word in words},
-        "empty_mb": bench.empty_mb, "mb": memory,
-    }  # fmt: skip
+        **found,
+        "find": {word: bench.find(word) for word in words},
+        "empty_mb": bench.empty_mb,
+        "mb": memory,
+    }
 
 
 def listing(bench: Bench, address: str, *filters: str) -> dict[str, Any]:
