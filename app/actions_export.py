@@ -61,7 +61,7 @@ class Exports(QObject):
         source, refs = self._desk.source(), self.refs()
         if source is None or not refs:
             return
-        name = plain(str(refs[0]), 80).replace("/", "_") if len(refs) == 1 else f"{len(refs)} runs"
+        name = plain(refs[0].name, 80).replace("/", "_") if len(refs) == 1 else f"{len(refs)} runs"
         dialog = self.dialog = QFileDialog(self._desk.window, "Export runs")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         own = source.info.native if raw and len(refs) == 1 and source.info is not None else ""

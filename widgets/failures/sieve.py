@@ -17,7 +17,7 @@ Span = tuple[int, int]
 
 FIELDS: Final[dict[str, Callable[[FailureRow], Any]]] = {
     "type": lambda row: row.run_type or None,
-    "run": lambda row: str(row.ref),
+    "run": lambda row: row.ref.name,
     "step": lambda row: row.step_name or row.step_id,
     "error": lambda row: root(row.failure)[0].type or None,
     "status": lambda row: row.attributes.get("status"),
