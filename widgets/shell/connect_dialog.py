@@ -13,9 +13,11 @@ from PySide6.QtWidgets import (
     QDialog,
     QFormLayout,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -32,6 +34,8 @@ _ENVIRONMENTS: Final = (
     ("Production", Environment.PRODUCTION),
 )
 _URL: Final = "URL or path"
+_USUAL: Final = "Password"
+_ELSEWHERE: Final = "empty: from the keyring, PGPASSFILE or the environment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,15 @@ class ConnectDialog(QDialog):
         self.environment = self._combo("Environment")
         for title, _ in _ENVIRONMENTS:
             self.environment.addItem(title)
-        self.password = self._line("Password", "empty: from the keyring, PGPASSFILE or the environment")
+        self.password = self._line(_USUAL)
         self.password.setEchoMode(QLineEdit.EchoMode.Password)
-        self.remember = QCheckBox("Remember the password in this system's keyring")
+        self.remember = QCheckBox("Remember it in this system's keyring")
         self.keyring_note = label(
-            "This system has no keyring: a password is asked for each time.", color="muted", wrap=True
+            "This system has no keyring: it is asked for each time.", color="muted", wrap=True
         )
+        # A row of a form is as wide as it can be only for what expands; words in less of it would be cut.
+        self.keyring_note.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._keyring = False
         self.message = label(color="muted", wrap=True)
         self.message.setMinimumHeight(36)
         self.bar = QProgressBar()
@@ -111,7 +118,7 @@ class ConnectDialog(QDialog):
         form.setVerticalSpacing(12)
         form.setHorizontalSpacing(16)
         form.addRow("Kind", self.kind)
-        form.addRow("Password", self.password)
+        form.addRow(_USUAL, self.password)
         form.addRow("", self.remember)
         form.addRow("", self.keyring_note)
         form.addRow("Name", self.name)
@@ -144,8 +151,30 @@ class ConnectDialog(QDialog):
             self.kind.addItem(plain(form.title))
 
     def set_keyring(self, available: bool) -> None:
-        self.remember.setVisible(available)
-        self.keyring_note.setVisible(not available)
+        self._keyring = available
+        self._show_secret()
+
+    def _show_secret(self) -> None:
+        """The row of the secret under the name that its engine gives it; none where a source has none."""
+        form = self._current()
+        field = None if form is None else next((one for one in form.fields if one.secret), None)
+        wanted, title = form is None or field is not None, _USUAL if field is None else plain(field.title)
+        self._form.setRowVisible(self.password, wanted)
+        self._form.setRowVisible(self.remember, wanted and self._keyring)
+        self._form.setRowVisible(self.keyring_note, wanted and not self._keyring)
+        words = self._form.labelForField(self.password)
+        if isinstance(words, QLabel):
+            words.setText(title)
+        self.password.setAccessibleName(title)
+        self.password.setPlaceholderText(field.placeholder if field and field.placeholder else _ELSEWHERE)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as its words need at this width."""
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+            self.resize(self.width(), layout.totalHeightForWidth(self.width()))
 
     def _on_kind(self) -> None:
         for line in self._lines.values():
@@ -154,13 +183,12 @@ class ConnectDialog(QDialog):
         form = self._current()
         if form is None:
             self._add("url", "URL", self._line(_URL, "scheme://user@host/name, or a file's path"))
-            return
-        for field in form.fields:
+        for field in form.fields if form is not None else ():
             if not field.secret:
                 line = self._line(plain(field.title), field.placeholder)
                 line.setText(field.default)
                 self._add(field.name, plain(field.title), line)
-        self.adjustSize()
+        self._show_secret()
 
     def _add(self, name: str, title: str, line: QLineEdit) -> None:
         self._lines[name] = line
@@ -219,7 +247,7 @@ class ConnectDialog(QDialog):
 
     def _say(self, text: str, color: str) -> None:
         self.message.setText(safe_lines(text))
-        self.adjustSize()
         self.message.setProperty("color", color)
         self.message.style().unpolish(self.message)
         self.message.style().polish(self.message)
+        self._fit()

@@ -142,7 +142,12 @@ ENGINE = Engine(
                 ConnectField("host", "Host", "localhost"),
                 ConnectField("port", "Port", "7233"),
                 ConnectField("namespace", "Namespace", "default"),
-                ConnectField("api_key", "API key", secret=True),
+                ConnectField(
+                    "api_key",
+                    "API key",
+                    secret=True,
+                    placeholder="empty: from the keyring, TEMPORAL_API_KEY, or none",
+                ),
                 ConnectField("tls", "TLS", "false", placeholder="true or false"),
                 ConnectField("ca", "CA certificate", placeholder="empty: this machine's authorities"),
                 ConnectField("cert", "Client certificate", placeholder="/etc/ssl/client.pem"),
