@@ -139,9 +139,12 @@ def active_axis(origin_ns: int, moments: Ints) -> Axis:
 
 def _squeezed_width(gaps: Floats, share: float, least: float) -> float:
     """The width at which a long gap takes ``share`` of the squeezed total, by iteration."""
-    width = float(gaps.max())
+    ordered = np.sort(gaps)
+    sums = np.concatenate(([0.0], np.cumsum(ordered)))
+    width = float(ordered[-1])
     for _ in range(60):
-        width = max(share * float(np.minimum(gaps, width).sum()), least)
+        longer = int(np.searchsorted(ordered, width, side="right"))
+        width = max(share * (float(sums[longer]) + width * (len(ordered) - longer)), least)
     return width
 
 

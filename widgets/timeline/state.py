@@ -73,6 +73,7 @@ class TimelineState:
         self.clock_ns: int | None = None
         self._laid_out: object = None
         self._steps: dict[tuple[int, int, int, int], Step] = {}
+        self._axis: tuple[tuple[object, ...], Axis] | None = None  # the active axis, and of what
 
     @property
     def history(self) -> History | None:
@@ -234,8 +235,12 @@ class TimelineState:
 
     def _active_axis(self) -> Axis:
         origin = self.main.origin_ns
-        moments = [track.moments(self.now_of(i)) for i, track in enumerate(self.tracks)]
-        return active_axis(origin, np.concatenate(moments) - origin)
+        nows = [self.now_of(i) for i in range(len(self.tracks))]
+        of = (origin, *((t.history, t.history.epoch, t.history.version) for t in self.tracks), *nows)
+        if self._axis is None or self._axis[0] != of:
+            moments = [track.moments(now) for track, now in zip(self.tracks, nows, strict=True)]
+            self._axis = (of, active_axis(origin, np.concatenate(moments) - origin))
+        return self._axis[1]
 
     @property
     def idle_share(self) -> float:

@@ -31,6 +31,7 @@ _PATHS: Final = (
     "outcome.failure.applicationFailureInfo.details",
 )
 _MAPS: Final = ("header.fields", "memo.fields", "upsertedMemo.fields", "acceptedRequest.input.header.fields")
+_PARTS: Final = {path: tuple(path.split(".")) for path in (*_PATHS, *_MAPS)}
 _INLINE: Final = "\0payload"  # no workflow id begins so
 _LABELS: Final = {
     "acceptedRequest.input.args": "input",
@@ -135,9 +136,7 @@ def all_of(ref: RunRef, event: RawEvent) -> tuple[PayloadRef, ...]:
 
 def _each(ref: RunRef, event: RawEvent) -> Iterator[PayloadRef]:
     for path in _PATHS:
-        value: Any = event.attributes
-        for part in path.split("."):
-            value = mapping(value).get(part)
+        value = _inside(event, path)
         if value is None or (event.type == "MarkerRecorded" and path == "details"):
             continue
         label = _LABELS.get(path, "details" if path.endswith("etails") else path)
@@ -157,9 +156,15 @@ def _each(ref: RunRef, event: RawEvent) -> Iterator[PayloadRef]:
         if name in said and payloads.payload(said[name]).opaque:
             yield inline(said[name], name)
     for path in _MAPS:
-        value = event.attributes
-        for part in path.split("."):
-            value = mapping(value).get(part)
-        for name, one in sorted(mapping(value).items()):
+        for name, one in sorted(mapping(_inside(event, path)).items()):
             what = "memo" if "emo" in path else "header"
             yield named(payloads.payload(one), key(ref, event.id, f"{path}/{name}/0"), f"{what} {name}")
+
+
+def _inside(event: RawEvent, path: str) -> Any:
+    value: Any = event.attributes
+    for part in _PARTS[path]:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part)
+    return value
