@@ -51,6 +51,8 @@ def parse(url: str) -> DevSource:
         namespace = unquote(value)
     if not path:
         raise UsageError("This URL names no file.", _HINT)
+    if path.startswith("//"):
+        path = f"/{path.lstrip('/')}"  # as SQLAlchemy writes absolute paths, and other engines here
     return DevSource(Path(unquote(path)).expanduser(), namespace, codec_url.of(url))
 
 

@@ -126,6 +126,7 @@ def test_urls_name_a_file_and_a_namespace(tmp_path: Path, monkeypatch: pytest.Mo
     source = dev_url.parse("temporal+sqlite:///srv/a%20b.db?namespace=team%2Fone")
     assert (str(source.path), source.namespace) == ("/srv/a b.db", "team/one")
     assert dev_url.parse(source.location) == source
+    assert dev_url.parse("temporal+sqlite:////srv/a%20b.db?namespace=team%2Fone") == source
     engine = load_engine("temporal")
     assert engine.absolute("temporal+sqlite://x.db") == f"temporal+sqlite://{tmp_path}/x.db"
     (form,) = [form for form in engine.forms if form.scheme == "temporal+sqlite"]
