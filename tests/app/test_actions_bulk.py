@@ -184,9 +184,11 @@ def test_a_queue_is_paused_and_resumed(acting: Open) -> None:
     a.desk.review.execute()
     a.until(lambda: a.store.paused("orders"))
     a.until(lambda: not a.desk.executions.running)
+    assert [row.text.split(" · ")[0] for row in a.desk.executions.view.rows] == ["Applied"]
     a.run("action.revert")
     a.planned()
     a.until(lambda: a.desk.review.blocked() == "")
     a.desk.review.execute()
     a.until(lambda: not a.store.paused("orders"))
     a.until(lambda: not a.desk.executions.running)
+    assert [row.text.split(" · ")[0] for row in a.desk.executions.view.rows] == ["Applied"]

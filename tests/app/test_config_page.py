@@ -233,6 +233,8 @@ def test_an_error_can_be_tried_again(made: Shown, qtbot) -> None:
     bridge.lint = lint
     made.view.empty.findChild(QPushButton).click()
     qtbot.waitUntil(lambda: made.view.shows_config)
+    assert made.view.graph.isVisible() and not made.view.empty.isVisible()
+    assert made.view.lint.table.findings
 
 
 def test_the_impact_page_is_reached_with_the_type(shown: Shown) -> None:

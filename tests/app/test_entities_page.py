@@ -231,6 +231,8 @@ def test_a_status_that_only_the_data_know_can_be_filtered_by(shown: Shown) -> No
     fields[at] = msgspec.structs.replace(fields[at], type=FieldType.STATUS)
     shown.context.focus.change(page="entities", source="fake", query="state == by_hand")
     shown.wait(lambda: shown.ids() == ["u-00007"])
+    assert shown.view.model.index(0, 2).data() == "by_hand" and shown.view.table.isVisible()
+    assert shown.view.graph.look.chosen == {"by_hand"}
 
 
 def test_rows_and_figures_follow_the_source(shown: Shown) -> None:

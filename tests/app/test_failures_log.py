@@ -193,6 +193,7 @@ def test_a_resolved_failure_is_seen_as_such(log: Log, qtbot) -> None:
     log.bridge.pending = [make_run(1)]
     qtbot.waitUntil(lambda: log.cells("state")[0] == "resolved")
     qtbot.waitUntil(lambda: log.page.view.bar.words == ["open  19", "resolved  21"], timeout=10_000)
+    assert log.cells("state")[0] == "resolved" and log.page.view.table.isVisible()
 
 
 def test_rows_are_copied_as_shown(log: Log) -> None:

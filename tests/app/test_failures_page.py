@@ -126,5 +126,7 @@ def test_a_source_without_failures_says_so(qtbot) -> None:
     show(context, page, qtbot)
     context.focus.change(page="failures", source="fake")
     qtbot.waitUntil(lambda: page.view.empty.message.startswith("Nothing has failed"))
+    assert page.view.empty.isVisible() and not page.view.table.isVisible()
+    assert not page.view.model.rowCount()
     page.close()
     context.sources.close_all()

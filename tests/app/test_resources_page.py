@@ -103,14 +103,17 @@ def test_a_refresh_keeps_rows_and_selection_and_shows_warnings(shown: Shown, qtb
 def test_a_kind_without_rows_says_so(shown: Shown, qtbot) -> None:
     shown.context.commands.run("resources.next_kind")
     qtbot.waitUntil(lambda: shown.page.view.empty.message.startswith("No versions"))
+    assert shown.page.view.empty.isVisible() and not shown.page.view.table.isVisible()
     shown.context.commands.run("resources.previous_kind")
     qtbot.waitUntil(lambda: shown.page.view.model.rowCount() == 3)
+    assert shown.page.view.table.isVisible() and not shown.page.view.empty.isVisible()
 
 
 def test_what_cannot_be_read_says_what_to_do(shown: Shown, qtbot) -> None:
     shown.bridge.denied = True
     shown.page.refresh()
     qtbot.waitUntil(lambda: "Ask for SELECT" in shown.page.view.empty.message)
+    assert shown.page.view.empty.isVisible() and not shown.page.view.table.isVisible()
 
 
 def test_nothing_is_read_while_another_page_is_shown(shown: Shown) -> None:

@@ -230,8 +230,11 @@ def test_a_rewritten_history_is_read_again_with_a_notice(desk: Desk) -> None:
 
 def test_positions_that_do_not_rise_count_as_rewritten(desk: Desk) -> None:
     desk.open(RUNNING)
+    rows = desk.view.events.model.rowCount()
     desk.bridge.news.put(event_batch(2, "out of order"))
     desk.wait(lambda: desk.bridge.histories == 2)
+    desk.wait(lambda: desk.view.loaded)
+    assert desk.view.events.model.rowCount() == rows
 
 
 def test_a_lost_connection_is_told_and_comes_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,6 +350,8 @@ def test_a_payload_that_cannot_be_read_says_why(desk: Desk, monkeypatch: pytest.
     monkeypatch.setattr(desk.bridge, "payload", refuse)
     desk.open(DONE, step_id="1")
     desk.wait(lambda: desk.view.detail.payload.message.startswith("No SELECT on operation_outputs."))
+    assert "Ask for the grant." in desk.view.detail.payload.message
+    assert desk.view.detail.payload.isVisible()
 
 
 def test_ctrl_f_finds_in_events_and_escape_leads_back(desk: Desk) -> None:

@@ -164,6 +164,7 @@ def test_an_empty_source_says_so(qtbot) -> None:
     show(context, page, qtbot)
     context.focus.change(page="runs", source="fake")
     qtbot.waitUntil(lambda: page.view.empty.message.startswith("This source has no runs yet"))
+    assert page.view.empty.isVisible() and not page.view.table.isVisible()
     page.close()
     context.sources.close_all()
 
@@ -245,6 +246,7 @@ def test_the_first_run_of_an_empty_source_appears_by_itself(qtbot) -> None:
     qtbot.waitUntil(lambda: not page.view.showing_rows)
     bridge.pending = [make_run(1)]
     qtbot.waitUntil(lambda: page.view.showing_rows and page.view.model.rowCount() == 1)
+    assert page.view.table.isVisible() and page.view.model.item(0) == make_run(1)
     page.close()
     context.sources.close_all()
 
@@ -261,7 +263,9 @@ def test_nothing_is_polled_while_another_page_is_shown(shown: Shown, qtbot) -> N
 def test_counts_follow_what_happens(shown: Shown) -> None:
     shown.open()
     shown.bridge.pending = [make_run(301)]
+    before = shown.page.view.chips.text_of("completed")
     shown.wait(lambda: shown.page.view.chips.text_of("failed").split() == ["failed", "51"])
+    assert shown.page.view.chips.text_of("completed") == before
 
 
 def test_sorting_by_a_column_asks_the_source(shown: Shown) -> None:

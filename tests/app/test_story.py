@@ -143,6 +143,7 @@ def test_playhead_graph_back_failures_and_resources_by_keyboard(story: Story) ->
     story.key(Qt.Key.Key_3, CONTROL)
     resources = story.page(ResourcesPage)
     story.see(lambda: resources.view.model.rowCount() >= 3)
+    assert resources.view.table.isVisible() and story.window.router.scope == "resources"
 
 
 def test_runs_appear_while_one_looks_and_nothing_is_written(story: Story, orders_file: Path) -> None:

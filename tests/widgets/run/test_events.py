@@ -39,6 +39,7 @@ def test_the_model_keeps_qts_rules(qtmodeltester: object) -> None:
     model = EventModel()
     model.set_history(fake_history(1)[1])
     qtmodeltester.check(model)
+    assert model.rowCount() == 10
 
 
 def test_a_row_says_what_happened(pane: EventsPane) -> None:

@@ -211,6 +211,7 @@ def test_more_relations_are_asked_for(view: RunView, qtbot: QtBot) -> None:
     view.show_run(*fake_history(0))
     view.set_relations((Relation(role="child", run=None, ref=ref("c")),), more=True)
     view.left.show_pane("relations")
+    assert view.relations.more.isVisible() and view.relations.more.text()
     with qtbot.waitSignal(view.more_relations_requested):
         qtbot.mouseClick(view.relations.more, Qt.MouseButton.LeftButton)
 
