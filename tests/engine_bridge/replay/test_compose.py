@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engine_bridge.engines.dbos import replay_input as dbos_replay
+from engine_bridge.engines.temporal import replay_input as temporal_replay
 from engine_bridge.errors import UsageError
 from engine_bridge.replay.compose import PARTS, compose
 from engine_bridge.replay.model import RunnerSpec
@@ -106,3 +109,12 @@ def test_a_part_that_is_missing_is_said(package: Make) -> None:
 def test_every_part_is_composed() -> None:
     folder = Path(sys.modules["engine_bridge.replay"].__path__[0]) / "runners"
     assert {path.stem for path in folder.glob("*.py")} == {*PARTS, "__init__"}
+
+
+@pytest.mark.parametrize("spec", [dbos_replay.SPEC, temporal_replay.SPEC], ids=lambda spec: spec.title)
+def test_no_two_parts_of_an_engines_runner_define_one_name(spec: RunnerSpec) -> None:
+    """Cheap, so that a new part is told at once; every part of the engine's folder is among those that are joined."""
+    compile(compose(spec), "runner", "exec")
+    package, _, files = spec.runner.partition(":")
+    folder = Path(importlib.import_module(package).__path__[0])
+    assert {path.name for path in folder.glob("*.py")} == {*files.split("+"), "__init__.py"}
