@@ -21,6 +21,8 @@ from engine_bridge.errors import NotFoundError
 MOVE_S: Final = 6.0
 TAKE_S: Final = 3.0
 """How long a worker's first answer is watched for, where one polls the run's task queue."""
+GONE_S: Final = 30.0
+"""How long a deletion is waited for: the server takes it at once, and does it in the background."""
 _POLL_S: Final = 0.05
 
 
@@ -36,7 +38,7 @@ class Case:
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What was read back. ``expected`` seconds are worth waiting for what is pending."""
+    """What was read back. ``expected`` seconds are worth waiting for what is pending, or does not show yet."""
 
     outcome: Outcome
     changes: tuple[Change, ...] = ()
@@ -49,7 +51,7 @@ def until_moved(look: Callable[[], Found], cancel: CancelToken) -> Found:
     while True:
         found = look()
         waited = time.monotonic() - began
-        unmoved = _nothing_shows(found.outcome) and waited < MOVE_S
+        unmoved = _nothing_shows(found.outcome) and waited < max(MOVE_S, found.expected)
         awaited = bool(found.outcome.pending) and waited < found.expected
         if cancel.cancelled or not (unmoved or awaited):
             return found
@@ -72,7 +74,8 @@ def look(case: Case) -> Found:
     outcome = act_traces.of(trace)
     if outcome is None:
         said = "The server took the request, and nothing of it shows yet."
-        return Found(Outcome(verdict=Verdict.UNKNOWN, evidence=(said,)))
+        late = case.item.staged.action == "delete" and case.answer is not None
+        return Found(Outcome(verdict=Verdict.UNKNOWN, evidence=(said,)), expected=GONE_S if late else 0.0)
     changes = (*act_traces.answers(trace), *_moved(case.before, now))
     return Found(outcome, changes, _expected(case, outcome))
 
