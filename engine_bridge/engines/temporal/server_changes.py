@@ -54,9 +54,8 @@ def since(lister: Lister, mark: bytes | None, visible: tuple[RunRef, ...], cance
     print_ = _print(visible, rows) if looked else old.visible
     seen = {run.ref.run: run.engine_status for run in recent if _recently(run, now_ns)}
     new_mark = _encoded(_Mark(now_ns, seen, print_, now_ns if looked else old.visible_at, shown))
-    # Rows that come into sight show what lists say; more is only known once they were looked at.
-    more = any(run.now and not run.status.closed for run in rows.values())
-    moved = bool(fresh) or (looked and (more if shown != old.shown else print_ != old.visible))
+    # Rows that come into sight show what was read with their page, which may be long ago.
+    moved = bool(fresh) or (looked and (shown != old.shown or print_ != old.visible))
     if not moved:
         return Changes(mark=new_mark, moved=False)
     changed = {run.ref: run for run in fresh} | rows

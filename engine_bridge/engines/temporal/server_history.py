@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
@@ -35,7 +35,7 @@ _POLL_S: Final = 40.0
 _PAGE: Final = 1_000
 _SHELVED: Final = 16
 _PAGE_S: Final = 30.0
-_FOREVER_S: Final = 1e9
+_GONE_S: Final = 10.0
 
 
 def bytes_of(answer: Any) -> bytes:
@@ -246,13 +246,19 @@ def _follow(client: Client, reading: Reading, ref: RunRef, cancel: CancelToken) 
         header = None if found is None else found.run(reading.grouper, client)
         yield reading.grouper.batch(header, engine_now_ns=client.now_ns())
         if reading.ended:
-            # Nothing is appended to a closed run; whoever looks at it ends the call.
-            cancel.wait(_FOREVER_S)
-            cancel.raise_if_cancelled()
+            _until_gone(client, ref, cancel)
         heads = reading.page(cancel, wait=True)
         reading.grouper.add(heads)
         if len(heads) and reading.grouper.last_ns is not None:
             client.observed(reading.grouper.last_ns)
+
+
+def _until_gone(client: Client, ref: RunRef, cancel: CancelToken) -> NoReturn:
+    """Nothing is appended to a closed run; whoever looks at it ends the call, or its deletion does (NotFoundError)."""
+    while True:
+        cancel.wait(_GONE_S)
+        cancel.raise_if_cancelled()
+        describe.read(client, ref, cancel)
 
 
 def raw_payloads(client: Client, shelf: Shelf, key: str, cancel: CancelToken) -> list[Any]:

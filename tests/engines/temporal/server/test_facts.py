@@ -7,7 +7,7 @@ import pytest
 
 from engine_bridge.bridge import Bridge, Sort
 from engine_bridge.errors import ConnectError, NotFoundError, RejectedError, UsageError
-from engine_bridge.model import Blocked, Provenance, Status, StepKind, StepStatus
+from engine_bridge.model import Blocked, Provenance, RunRef, Status, StepKind, StepStatus
 from engine_bridge.queries import TRACE
 from engine_bridge.query import parse
 from tests.engines.temporal.local import NAMESPACE
@@ -43,8 +43,10 @@ def test_a_retrying_activity_shows_its_attempt_failure_and_next_try(bridge: Brid
 def test_a_list_tells_what_the_open_runs_in_sight_wait_for(bridge: Bridge) -> None:
     refs = tuple(newest(bridge, name).ref for name in ("export-stuck", "nobody-works"))
     mark = bridge.changes(None, (), NEVER).mark
-    changed = bridge.changes(mark, refs, NEVER).changed
-    lines = {run.id: run.now for run in changed}
+    gone = RunRef("workflow", "deleted", "01a1f8b7-7692-71a2-8067-832cc13de82f")
+    changes = bridge.changes(mark, (*refs, gone), NEVER)
+    assert changes.moved and changes.removed == (gone,)
+    lines = {run.id: run.now for run in changes.changed}
     assert lines["nobody-works"] == "waiting for a worker: none polls task queue nobody"
     assert lines["export-stuck"].startswith("waiting for activity export_ledger, attempt")
     listed = bridge.runs(
