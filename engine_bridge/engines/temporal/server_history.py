@@ -33,6 +33,7 @@ ORDER: Final = (
 _RPC: Final = "get_workflow_execution_history"
 _POLL_S: Final = 40.0
 _PAGE: Final = 1_000
+_FIRST: Final = 20  # write batches; there is something to look at while the others are read
 _SHELVED: Final = 16
 _PAGE_S: Final = 30.0
 _GONE_S: Final = 10.0
@@ -129,7 +130,7 @@ class Reading:
         return GetWorkflowExecutionHistoryRequest(
             namespace=self._client.source.namespace,
             execution=WorkflowExecution(workflow_id=self._ref.group, run_id=self._ref.run),
-            maximum_page_size=_PAGE,
+            maximum_page_size=_PAGE if self._token else _FIRST,
             next_page_token=self._token,
             wait_new_event=True,
         )

@@ -119,6 +119,8 @@ def test_a_tail_goes_on_through_signal_worker_death_server_restart_and_child_dea
             tail.call.result(60)
         tail.follow()
         workers[0].ask("signal", "order-1", "approve_order", "ann")
+        # The server says so of a run before it gives the last events of it.
+        tail.wait_for(lambda h: tail.names()[-1] == "WorkflowExecutionCompleted")
         tail.wait_for(lambda h: h.run is not None and h.run.status is Status.COMPLETED)
         assert not tail.restarts
         again = whole(session, tail.ref)
