@@ -24,22 +24,40 @@ COMMANDED = frozenset(
     }
 )  # fmt: skip
 MOVED = 3e-4
+NOTHING: dict[str, Any] = {}
 PATCH, LOCAL = "core_patch", "core_local_activity"
 
 
 class Happened:
-    """One event: its canonical type, its attributes (protobuf), and a name of what it is about."""
+    """One event: its canonical type, its attributes (protobuf), and a name of what it is about.
+
+    Lean: a history may have 50,000 of them, and most are never looked at again.
+    """
+
+    __slots__ = ("_about", "_event", "id", "key", "marked", "name", "type")
 
     def __init__(self, event: Any, type_: str) -> None:
-        which = event.WhichOneof("attributes")
+        self._event = event
+        self._about: Any = None
         self.id: int = event.event_id
         self.type = type_
-        self.time_ns: int = event.event_time.seconds * 1_000_000_000 + event.event_time.nanos
-        self.about: Any = getattr(event, which) if which else None
-        self.marked: dict[str, Any] = _marked(self.about) if type_ == "MarkerRecorded" else {}
+        self.marked: dict[str, Any] = _marked(self.about) if type_ == "MarkerRecorded" else NOTHING
         self.name = _name(self)
         self.key = type_, self.name
         """What a command must have in common with it."""
+
+    @property
+    def about(self) -> Any:
+        """Its attributes."""
+        if self._about is None:
+            which = self._event.WhichOneof("attributes")
+            self._about = getattr(self._event, which) if which else None
+        return self._about
+
+    @property
+    def time_ns(self) -> int:
+        time = self._event.event_time
+        return int(time.seconds * 1_000_000_000 + time.nanos)
 
     @property
     def is_patch(self) -> bool:
@@ -64,7 +82,10 @@ def _marked(about: Any) -> dict[str, Any]:
 
 
 def _name(event: Happened) -> str:
-    about, type_ = event.about, event.type
+    type_ = event.type
+    if type_ not in NAMED_EVENTS:
+        return ""
+    about = event.about
     if type_ == "ActivityTaskScheduled":
         return str(about.activity_type.name)
     if type_ == "StartChildWorkflowExecutionInitiated":
@@ -76,6 +97,14 @@ def _name(event: Happened) -> str:
     if type_ == "MarkerRecorded":
         return str(event.marked.get("id") or event.marked.get("activity_type") or about.marker_name)
     return ""
+
+
+NAMED_EVENTS = frozenset(
+    {
+        "ActivityTaskScheduled", "StartChildWorkflowExecutionInitiated", "SignalExternalWorkflowExecutionInitiated",
+        "NexusOperationScheduled", "MarkerRecorded",
+    }
+)  # fmt: skip
 
 
 class Task:
