@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from app.run_page import RunPage
 
 _BROKEN: Final = (Outcome.FAILED, Outcome.CRASHED, Outcome.HUNG)
-_HOLD_MS: Final = (
-    600  # a replay that replaces another is shown when it comes to the playhead, or after this time
-)
+_HOLD_MS: Final = 4_000  # a replay that replaces another is shown at the playhead, or after this time
 
 
 class RunReplay(QObject):
@@ -211,8 +209,9 @@ class RunReplay(QObject):
         if self._recording is None or not self._recording.hypothetical:
             return False
         self.flow.stop()
+        self._hold.stop()
         self.desk.cancel()
-        record, self._recording = self._record, None
+        record, self._recording, self._next = self._record, None, None
         if record is not None:
             self._take(record)
         else:
