@@ -21,9 +21,9 @@ from typing import Any
 
 from engine_bridge.bridge import Sort, load_engine
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.dbos.sqlite_file import sqlite_module
 from engine_bridge.engines.dbos.tables import COLUMNS
 from engine_bridge.query import parse
+from engine_bridge.sqlite_file import sqlite_module
 from tests.bench.make_big_db import write
 
 NEVER = CancelToken()

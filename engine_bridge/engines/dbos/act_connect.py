@@ -18,10 +18,9 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.dbos.driver_errors import missing_file
-from engine_bridge.engines.dbos.sqlite_file import sqlite_module
 from engine_bridge.engines.dbos.url import FileSource, ServerSource
 from engine_bridge.errors import CancelledError
+from engine_bridge.sqlite_file import missing_file, sqlite_module
 
 LOCK_MS: Final = 250
 COMMIT_MS: Final = 30_000

@@ -22,10 +22,10 @@ from sqlalchemy.pool import QueuePool
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos import driver_errors, probe
 from engine_bridge.engines.dbos.prepared import Prepared, Statements
-from engine_bridge.engines.dbos.sqlite_file import SqliteFile
 from engine_bridge.engines.dbos.tables import Tables
 from engine_bridge.engines.dbos.url import FileSource, ServerSource, parse
 from engine_bridge.errors import BusyError, CancelledError, ConnectError, PlayheadError
+from engine_bridge.sqlite_file import SqliteFile
 
 Rows = Sequence[Any]
 """Rows of SQLAlchemy: tuples with names."""
@@ -147,7 +147,7 @@ class Database:
     @property
     def notices(self) -> tuple[str, ...]:
         """What the user must know about how it was opened."""
-        return () if self._file is None else self._file.notices
+        return (self._file.notice,) if self._file is not None and self._file.notice else ()
 
     def open(self, cancel: CancelToken) -> None:
         """Connects and looks at the schema. Raises PlayheadError."""

@@ -27,8 +27,8 @@ from engine_bridge.actions.model import (
 from engine_bridge.bridge import Bridge, load_engine
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos import act_outcome
-from engine_bridge.engines.dbos.sqlite_file import sqlite_module
 from engine_bridge.model import RunRef
+from engine_bridge.sqlite_file import sqlite_module
 from tests.engines.dbos.databases import bridge_url
 
 NEVER = CancelToken()

@@ -18,9 +18,9 @@ from engine_bridge.engines.dbos.history_tale import Tale, tell
 from engine_bridge.engines.dbos.infer_context import Context
 from engine_bridge.engines.dbos.infer_read import read_context
 from engine_bridge.engines.dbos.rows import STATUSES
-from engine_bridge.engines.dbos.sqlite_file import sqlite_module
 from engine_bridge.history import History
 from engine_bridge.model import Event, Run, Status, Step
+from engine_bridge.sqlite_file import sqlite_module
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "dbos"
 CANCEL = CancelToken()

@@ -13,11 +13,11 @@ from engine_bridge.codes import STEP_STATUSES
 from engine_bridge.engines.dbos.connect import Database
 from engine_bridge.engines.dbos.history import read_history
 from engine_bridge.engines.dbos.history_rows import run_ref
-from engine_bridge.engines.dbos.sqlite_file import sqlite_module
 from engine_bridge.errors import CancelledError, NotFoundError
 from engine_bridge.history import History
 from engine_bridge.model import EventKind, Provenance, Status, StepKind, StepStatus
 from engine_bridge.playback import state_at
+from engine_bridge.sqlite_file import sqlite_module
 from tests.engines.dbos.story_data import CANCEL, ms, of_step, opened, read_at, steps, unpack, words, write
 
 

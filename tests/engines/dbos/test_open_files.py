@@ -389,7 +389,7 @@ def test_the_copy_says_when_there_is_no_room(
     if not full.exists():
         return
     folder = Path(tempfile.mkdtemp(dir=orders_file.parent))
-    (folder / "copy.sqlite").symlink_to(full)
+    (folder / "copy").symlink_to(full)
     monkeypatch.setattr(tempfile, "mkdtemp", lambda **_: str(folder))
     monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)
     with pytest.raises(ConnectError, match="No copy"):
