@@ -102,6 +102,15 @@ def _running_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="FILE",
             help="Write JUnit XML to FILE.",
         ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _one_run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that look at one run in detail."""
+    options = (
         click.option(
             "--what-if",
             multiple=True,
@@ -141,6 +150,7 @@ def _running_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="What to replay against: a file or folder; for configs also REV:path in git, and several times.",
 )
 @_running_options
+@_one_run_options
 @json_option
 def replay(
     source: str, runs: tuple[str, ...], filter_text: str, code: tuple[str, ...], as_json: bool, **running: Any
