@@ -6,6 +6,7 @@ once a closed run has ended before the oldest run that is wanted, no closed run 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,61 +45,60 @@ class Merge:
     def older(self, start: Place | None) -> Merged | None:
         """The newest runs below a place (None: of all); None when merging does not pay, or the lists are in other
         orders."""
-        found = self._open(start)
-        if found is None:
-            return None
-        rows, floor = found
-        return self._with_closed(start, rows, floor)
+        rows: list[Any] = []
+        request = self._listing(self._below(start))
+        for answer in pages(self._client, "list_workflow_executions", request, self._cancel):
+            rows += answer.executions
+            opened = [info for info in rows if not info.HasField("close_time")]
+            times = [key_of(info)[0] for info in opened]
+            if opened != rows[: len(opened)] or times != sorted(times, reverse=True):
+                return None
+            if not answer.next_page_token:
+                return Merged(self._beyond(start, {key_of(info): info for info in rows}), last=True)
+            if len(opened) < len(rows):
+                return self._with_closed(start, rows, 0, rows[len(opened) :])
+            # More runs may have started at the last moment of a list that goes on.
+            whole = [info for info in rows if key_of(info)[0] > times[-1]]
+            if len(self._beyond(start, {key_of(info): info for info in whole})) >= self._want:
+                return self._with_closed(start, whole, times[-1], ())
+            if len(rows) > self._want * _DEAR:
+                return None
+        return None
+
+    def _listing(self, *clauses: str) -> Any:
+        return listing(self._client, joined((*clauses, self._clause)), self._want + _SPARE)
 
     def _below(self, start: Place | None) -> str:
         return "" if start is None else f"StartTime <= {moment(start.key[0])}"
 
-    def _open(self, start: Place | None) -> tuple[list[Any], int] | None:
-        """Open runs, and the time after which these are all (0: they are all)."""
-        request = listing(self._client, joined((OPEN, self._below(start), self._clause)), self._want + _SPARE)
-        rows: list[Any] = []
-        for answer in pages(self._client, "list_workflow_executions", request, self._cancel):
-            rows += answer.executions
-            times = [key_of(info)[0] for info in rows]
-            if times != sorted(times, reverse=True):
-                return None
-            below = [info for info in rows if start is None or start.has(key_of(info), newer=False)]
-            if not answer.next_page_token:
-                return below, 0
-            if len(rows) > self._want * _DEAR:
-                return None
-            whole = [info for info in below if key_of(info)[0] > times[-1]]
-            if len(whole) >= self._want:
-                return whole, times[-1]
-        return None
-
-    def _with_closed(self, start: Place | None, rows: list[Any], floor: int) -> Merged | None:
-        """With the closed runs that started after ``floor``, of as many as are wanted."""
-        found = {key_of(info): info for info in rows}
-        read, until = 0, ""
+    def _with_closed(
+        self, start: Place | None, rows: list[Any], floor: int, closed: Sequence[Any]
+    ) -> Merged | None:
+        """With the closed runs that started after ``floor``, of as many as are wanted; ``closed`` are those at hand."""
+        found, read = {key_of(info): info for info in rows}, 0
         while read <= self._want * _DEAR:
-            above = f"StartTime > {moment(floor)}" if floor else ""
-            clause = joined((CLOSED, above, until, self._below(start), self._clause))
-            answer = self._client.call(
-                "list_workflow_executions",
-                listing(self._client, clause, self._want + _SPARE),
-                self._cancel,
-            )
-            ends = [values.time_ns(info, "close_time") or 0 for info in answer.executions]
-            known, read = len(found), read + len(ends)
-            found |= {key_of(info): info for info in answer.executions}
+            ends = [values.time_ns(info, "close_time") or 0 for info in closed]
             if ends != sorted(ends, reverse=True):
                 return None
-            ordered = self._beyond(start, found)
+            until = ""
+            if ends:
+                ordered = self._beyond(start, found)
+                edge = key_of(ordered[self._want - 1])[0] if len(ordered) >= self._want else 0
+                if ends[-1] < edge:
+                    return Merged([info for info in ordered if key_of(info)[0] >= edge], last=False)
+                # Whatever is still wanted started after the last of those wanted so far.
+                floor, until = max(floor, edge - 1), f"CloseTime <= {moment(ends[-1])}"
+            above = f"StartTime > {moment(floor)}" if floor else ""
+            request = self._listing(CLOSED, above, until, self._below(start))
+            answer = self._client.call("list_workflow_executions", request, self._cancel)
+            closed, known = answer.executions, len(found)
+            read += len(closed)
+            found |= {key_of(info): info for info in closed}
             if not answer.next_page_token:
+                ordered = self._beyond(start, found)
                 return Merged([info for info in ordered if key_of(info)[0] > floor], last=not floor)
-            edge = key_of(ordered[self._want - 1])[0] if len(ordered) >= self._want else 0
-            if ends[-1] < edge:
-                return Merged([info for info in ordered if key_of(info)[0] >= edge], last=False)
             if len(found) == known:
                 return None
-            # Whatever is still wanted started after the last of those wanted so far.
-            floor, until = max(floor, edge - 1), f"CloseTime <= {moment(ends[-1])}"
         return None
 
     def _beyond(self, start: Place | None, found: dict[Key, Any]) -> list[Any]:
