@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine_bridge.errors import BusyError, PlayheadError
+from engine_bridge.own_file import try_lock
 
 if TYPE_CHECKING:
     from app.demo_world import World
@@ -54,7 +55,7 @@ class Workspace:
             handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise unusable(self.folder, error) from error
-        if not _try_lock(handle):
+        if not try_lock(handle):
             os.close(handle)
             return False
         self._lock = handle
@@ -154,15 +155,3 @@ def busy(folder: Path) -> BusyError:
     return BusyError(
         f"Another Playhead is preparing the demo in {folder}.", "Wait for it, or choose --workspace."
     )
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

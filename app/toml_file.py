@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import resources
+from engine_bridge import own_file
 from engine_bridge.errors import PlayheadError
 
 Table = dict[str, Any]
-_LOCK_S = 3.0
 
 
 def config_path(name: str) -> Path:
@@ -54,62 +52,19 @@ def update(path: Path, change: Callable[[Table], None], *, durable: bool = True)
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path):
+        with own_file.locked(path):
             try:
                 content = read(path)
             except PlayheadError:
                 path.replace(path.with_suffix(path.suffix + ".bad"))
                 content = {}
             change(content)
-            _replace(path, dumps(content), durable)
+            own_file.replace(path, dumps(content), durable=durable)
     except OSError as error:
         raise PlayheadError(
             f"{path} cannot be written.", "Check the folder's permissions and space.", str(error)
         ) from None
     return content
-
-
-def _replace(path: Path, text: str, durable: bool) -> None:
-    import tempfile
-
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Holds the file's lock, which the system frees when its holder dies."""
-    with path.with_suffix(path.suffix + ".lock").open("ab") as lock:
-        deadline = time.monotonic() + _LOCK_S
-        while not _try_lock(lock.fileno()):
-            if time.monotonic() > deadline:
-                raise OSError(f"{lock.name} is held by another process")
-            time.sleep(0.005)
-        yield
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def dumps(content: Table) -> str:

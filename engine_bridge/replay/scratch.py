@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import IO, Final
 
-from engine_bridge.replay.store import try_lock
+from engine_bridge.own_file import try_lock
 
 PREFIX: Final = "playhead-replay-"
 _LOCK: Final = "owner.lock"

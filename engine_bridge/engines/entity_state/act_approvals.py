@@ -4,13 +4,12 @@ folder."""
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from engine_bridge import own_file
 from engine_bridge.errors import PlayheadError
 
 _FILE = "approved-endpoints.json"
@@ -51,14 +50,12 @@ def approved(sha256: str, endpoint: str) -> bool:
 
 def approve(sha256: str, endpoint: str, who: str) -> None:
     """Remembers an approval. Raises PlayheadError where the folder cannot be written."""
-    known = _read() | {sha256: {"endpoint": endpoint, "who": who, "at": int(time.time())}}
     place = folder()
     try:
         place.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=place)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(known, file, indent=1)
-        Path(name).replace(place / _FILE)
+        with own_file.locked(place / _FILE):
+            known = _read() | {sha256: {"endpoint": endpoint, "who": who, "at": int(time.time())}}
+            own_file.replace(place / _FILE, json.dumps(known, indent=1))
     except OSError as error:
         raise PlayheadError(
             "The approval cannot be kept.", f"Make {place} writable.", type(error).__name__
