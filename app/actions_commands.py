@@ -101,9 +101,26 @@ def _plan(desk: Desk) -> list[Command]:
     ]
     return [
         make("action.submit", "Plan or Execute What the Sheet Shows", desk.submit, ("Ctrl+Return",)),
+        Command(
+            "action.rehearse",
+            "Dry Run of What the Form Holds",
+            lambda: desk.forms.rehearse(),
+            ("Ctrl+Shift+Return",),
+            lambda: no_rehearsal(desk),
+            menu="Actions",
+            icon="fork",
+        ),
         make("action.execute", "Execute the Plan", lambda: desk.review.execute(), icon="send"),
         *copies,
     ]
+
+
+def no_rehearsal(desk: Desk) -> str:
+    """Why there is no dry run now; "" when there is one."""
+    page = desk.sheet_page()
+    if page is None or page is not desk.forms.view:
+        return "no form of an action is open"
+    return desk.forms.no_rehearsal()
 
 
 def _execution(desk: Desk) -> list[Command]:

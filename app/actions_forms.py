@@ -106,6 +106,20 @@ class Forms(QObject):
         if self.view is not None:
             self.view.submit()
 
+    def no_rehearsal(self) -> str:
+        """Why the form has no dry run; "" when it has one."""
+        offered = self.view is not None and not self.view.rehearse_button.isHidden()
+        return (
+            ""
+            if offered
+            else "only signals, updates and the like, of the run on show, where its code can be replayed"
+        )
+
+    def rehearse(self) -> None:
+        """As the form's Dry Run button."""
+        if self.view is not None and not self.no_rehearsal():
+            self.view.rehearse_button.click()
+
     def stop(self) -> None:
         """Drops the form."""
         form, self.view = self.view, None

@@ -70,6 +70,15 @@ class Elsewhere(QObject):
         if recording is not None and index >= 0:
             position = recording.trace.position(index)
             menu.addAction("Show its line of code").triggered.connect(lambda: self._show_step(position))
+        history = self._page.feed.history
+        row = history.step_row(step) if step is not None else -1
+        if row >= 0 and not self._replay.what_if.why_not():
+            first = int(history.steps["first"][row])
+            menu.addAction("What if …").triggered.connect(lambda: self._edit_step(first))
+
+    def _edit_step(self, position: int) -> None:
+        self._page.go_to(position)
+        self._replay.what_if.open()
 
     def _show_step(self, position: int) -> None:
         self._page.view.right.show_pane("code")
