@@ -29,7 +29,7 @@ from widgets.code.pane import CodePane
 DATA = ROOT / "tests" / "data" / "dbos"
 DONE, WAITING = "order-00006", "order-00022"
 RECV = '            decision = DBOS.recv("approval"'
-LIMIT = 15_000
+LIMIT = 60_000
 
 
 @dataclass

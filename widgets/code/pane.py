@@ -31,11 +31,11 @@ from widgets.code.ends import Ending, ending
 from widgets.code.index import TraceIndex
 from widgets.code.locals import named
 from widgets.code.marks import marks_of
-from widgets.code.parts import CodeParts, column_of
+from widgets.code.parts import CodeParts
 from widgets.code.record import Edited, record_of
+from widgets.code.sides import SidesPage
 from widgets.code.source import CodeSource
 from widgets.code.store import SourceStore
-from widgets.run.labels import Link
 
 _NOWHERE: Final = TraceStep(n=0, name="")
 _EMPTY: Final = CodeSource("")
@@ -76,8 +76,7 @@ class CodePane(CodeParts):
         self._walk: tuple[int, bool] | None = None
         self._answers = Answers()
         self._edited: Edited | None = None
-        self.sides: DivergenceView | None = None
-        self._sides_page: QWidget | None = None
+        self._sides: SidesPage | None = None
         self._over: QWidget | None = None
         self.store = SourceStore(self)
         self.store.loaded.connect(self._on_loaded)
@@ -137,7 +136,7 @@ class CodePane(CodeParts):
         self.files.clear()
         self.output.clear_all()
         self.band.show_note("failed", "failed", "", ())
-        if self._over is self._sides_page:
+        if self._over is self._sides:
             self._over = None
         self._show_base()
         self.grew()
@@ -417,18 +416,17 @@ class CodePane(CodeParts):
         )
         if found is None:
             return
-        if self.sides is None or self._sides_page is None:
-            self.sides = DivergenceView(self.store)
-            self.sides.opened.connect(self.step_opened)
-            page, back = QWidget(), Link("‹ Back to the code")
-            back.activated.connect(self.show_code)
-            column = column_of(page)
-            column.setContentsMargins(8, 6, 0, 0)
-            column.addWidget(back)
-            column.addWidget(self.sides, 1)
-            self._sides_page = page
-        self.sides.show_divergence(found, found.at, self._history)
-        self.show_page(self._sides_page)
+        if self._sides is None:
+            self._sides = SidesPage(self.store)
+            self._sides.view.opened.connect(self.step_opened)
+            self._sides.left.connect(self.show_code)
+        self._sides.view.show_divergence(found, found.at, self._history)
+        self.show_page(self._sides)
+
+    @property
+    def sides(self) -> DivergenceView | None:
+        """History and code beside each other, once that was asked for."""
+        return self._sides.view if self._sides is not None else None
 
     def show_code(self) -> None:
         """Back from what stands in place of the code."""
