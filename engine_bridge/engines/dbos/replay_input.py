@@ -90,12 +90,20 @@ def _rows(
         return []
     names = db.tables.found[table]
     columns = [_column(db, table, name) for name in names]
-    # In the order in which they were written: of concurrent steps no time tells which one went on first.
-    place: sa.ColumnClause[Any] = sa.literal_column("rowid" if db.dialect == "sqlite" else "ctid")
     wanted = db.tables.col(table, column).in_(ids) if ids is not None else sa.true()
     limit = _QUEUES if ids is None else None
-    found = reader.all(sa.select(*columns).where(wanted).order_by(place).limit(limit))
+    found = reader.all(sa.select(*columns).where(wanted).order_by(*_written(db, table)).limit(limit))
     return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def _written(db: Database, table: str) -> list[sa.ColumnElement[Any]]:
+    """The order in which rows were written: of concurrent steps no time tells which one went on first."""
+    if db.dialect == "sqlite":
+        return [sa.literal_column("rowid")]
+    # Not ctid: each connection fills pages of its own. Rows that were copied have one transaction in common.
+    times = [name for name in ("completed_at_epoch_ms", "function_id") if db.tables.has(table, name)]
+    transaction: sa.ColumnElement[Any] = sa.literal_column("xmin::text::bigint")
+    return [transaction, *(db.tables.col(table, name) for name in times)]
 
 
 def _column(db: Database, table: str, name: str) -> sa.ColumnElement[Any]:

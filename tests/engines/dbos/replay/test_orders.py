@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 
 from engine_bridge.engines.dbos.replay_parts import orders
 from engine_bridge.engines.dbos.replay_parts.orders import Before, Orders, Search, Tried
-from engine_bridge.replay.model import Outcome, ReplayInput
+from engine_bridge.replay.model import End, Outcome, ReplayInput
+from tests.engines.dbos.databases import bridge_url, make_database
 from tests.engines.dbos.replay.conftest import SHAPES
 from tests.engines.dbos.replay.replays import APPS, Edits, execute, inputs_of, replay
 
@@ -30,12 +32,21 @@ def at_once(item: ReplayInput, *order: int) -> ReplayInput:
     return msgspec.structs.replace(item, data=msgspec.json.encode(record))
 
 
-def trees(folder: Path, count: int, seconds: float) -> dict[str, Any]:
+ALL = "SELECT workflow_uuid FROM "
+
+
+def trees(url: str, count: int, seconds: float) -> dict[str, End]:
     """Alarms of so many random trees, which are executed first, all at the same time."""
-    execute(TREES, str(folder), str(count), seconds=seconds)
-    with closing(sqlite3.connect(folder / "trees.sqlite")) as connection:
-        runs = [row[0] for row in connection.execute("SELECT workflow_uuid FROM workflow_status")]
-    told = replay(inputs_of(folder / "trees.sqlite", runs), TREES, record="places", seconds=seconds)
+    execute(TREES, url, str(count), seconds=seconds)
+    source: str | Path = Path(url.removeprefix("sqlite:///"))
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(source)) as file:
+            runs = [row[0] for row in file.execute(f"{ALL}workflow_status")]
+    else:
+        source = bridge_url(url)
+        with psycopg.connect(url) as server:
+            runs = [row[0] for row in server.execute(f"{ALL}dbos.workflow_status")]
+    told = replay(inputs_of(source, runs), TREES, record="places", seconds=seconds)
     assert len(runs) > 2 * count
     ends = {run: told[run].end for run in runs}
     return {run: end for run, end in ends.items() if end.outcome is not Outcome.SAME or end.drift}
@@ -43,12 +54,17 @@ def trees(folder: Path, count: int, seconds: float) -> dict[str, Any]:
 
 def test_branches_of_any_shape_come_out_as_recorded(tmp_path: Path) -> None:
     """Gathered branches take the ids of their steps as they come: dbos does not record who came first."""
-    assert trees(tmp_path, 40, 90) == {}
+    assert trees(f"sqlite:///{tmp_path}/trees.sqlite", 40, 300) == {}
 
 
 @pytest.mark.long
 def test_branches_of_any_shape_under_load(tmp_path: Path) -> None:
-    assert trees(tmp_path, 400, 900) == {}
+    assert trees(f"sqlite:///{tmp_path}/trees.sqlite", 400, 900) == {}
+
+
+@pytest.mark.long
+def test_branches_of_any_shape_on_a_server_whose_connections_write_at_the_same_time(server: Any) -> None:
+    assert trees(make_database(server, "trees"), 100, 900) == {}
 
 
 def test_another_order_of_one_moment_is_found_and_told_from_the_start(shapes_file: Path) -> None:

@@ -1,4 +1,4 @@
-"""Asynchronous workflows that branch as chance has it: ``python trees.py FOLDER COUNT``."""
+"""Asynchronous workflows that branch as chance has it: ``python trees.py URL COUNT``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from dbos import DBOS, SetWorkflowID
 
-FOLDER = sys.argv[1] if len(sys.argv) > 1 and __name__ == "__main__" else "."
+URL = sys.argv[1] if len(sys.argv) > 1 and __name__ == "__main__" else "sqlite:///none"
 
 
 @DBOS.step()
@@ -87,7 +87,7 @@ async def tree(seed: int) -> Any:
 
 
 def main() -> None:
-    DBOS(config={"name": "trees", "system_database_url": f"sqlite:///{FOLDER}/trees.sqlite", "log_level": "CRITICAL",
+    DBOS(config={"name": "trees", "system_database_url": URL, "log_level": "CRITICAL",
                  "application_version": "one", "executor_id": "tester"})  # fmt: skip
     DBOS.launch()
     handles = []
