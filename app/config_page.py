@@ -88,11 +88,6 @@ class ConfigPage(PageController):
         elif self.report is not None and new.type != old.type:
             self._show()
 
-    def _on_source(self, key: str) -> None:
-        focus = self.context.focus.current
-        if key == focus.source and focus.page == self.name:
-            self.focus_changed(focus, focus)
-
     def refresh(self) -> None:
         self._load(self.source(), keep=self.report is not None)
 

@@ -109,6 +109,12 @@ class PageController(QObject):
     def focus_changed(self, new: Focus, old: Focus) -> None:
         """Shows what the focus names; cancels what belonged to an old one."""
 
+    def _on_source(self, key: str) -> None:
+        """For ``sources.changed``: the focused source opened, failed or closed while the page is shown."""
+        focus = self.context.focus.current
+        if key == focus.source and focus.page == self.name:
+            self.focus_changed(focus, focus)
+
     def commands(self) -> list[Command]:
         """The page's commands, registered once at start."""
         return []

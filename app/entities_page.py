@@ -114,11 +114,6 @@ class EntitiesPage(PageController):
         focus = self.context.focus.current
         return focus.source, source.session if source else None, self.type, focus.query
 
-    def _on_source(self, key: str) -> None:
-        focus = self.context.focus.current
-        if key == focus.source and focus.page == self.name:
-            self.focus_changed(focus, focus)
-
     def refresh(self) -> None:
         self._load(self.source(), keep=True)
 

@@ -100,11 +100,6 @@ class FailuresPage(PageController):
             self._load(source)
         self.live.start()
 
-    def _on_source(self, key: str) -> None:
-        focus = self.context.focus.current
-        if key == focus.source and focus.page == self.name:
-            self.focus_changed(focus, focus)
-
     def refresh(self) -> None:
         self._load(self.source(), keep=True)
 

@@ -76,11 +76,6 @@ class ImpactPage(PageController):
         elif new.type != old.type:
             self._show_type(new.type)
 
-    def _on_source(self, key: str) -> None:
-        focus = self.context.focus.current
-        if key == focus.source and focus.page == self.name:
-            self.focus_changed(focus, focus)
-
     def refresh(self) -> None:
         if self.report is not None:
             self.compare()

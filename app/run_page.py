@@ -179,11 +179,6 @@ class RunPage(PageController):
         else:
             self.view.show_loading("Opening the source …")
 
-    def _on_source(self, key: str) -> None:
-        focus = self.context.focus.current
-        if key == focus.source and focus.page == self.name:
-            self.focus_changed(focus, focus)
-
     def _on_setting(self, name: str, _: Any) -> None:
         if name == "zone":
             self.view.set_zone(self.context.settings.zone())

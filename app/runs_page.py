@@ -115,11 +115,6 @@ class RunsPage(PageController):
         if old.page != self.name and not self.view.filter_bar.line.hasFocus():
             self.view.table.setFocus()
 
-    def _on_source(self, key: str) -> None:
-        focus = self.context.focus.current
-        if key == focus.source and focus.page == self.name:
-            self.focus_changed(focus, focus)
-
     def refresh(self) -> None:
         self._load(self.source(), keep=True)
 
