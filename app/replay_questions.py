@@ -138,7 +138,11 @@ class Questions(QObject):
         loaded = recording.loaded if recording is not None else None
         if loaded is None:
             return self._replay.why_not() or "replay first: the code says which queries it answers"
-        return "" if loaded.queries else "the workflows of this code answer no queries"
+        return (
+            ""
+            if any("query" in kinds for kinds in loaded.handlers.values())
+            else "the workflows of this code answer no queries"
+        )
 
     def choose(self) -> None:
         """Asks what to ask; what is chosen is answered by another replay."""
@@ -147,7 +151,7 @@ class Questions(QObject):
             return
         recording = self._replay.recording
         loaded = recording.loaded if recording is not None else None
-        names = loaded.queries.get(self._type(), ()) if loaded is not None else ()
+        names = loaded.handlers.get(self._type(), {}).get("query", ()) if loaded is not None else ()
         dialog = self.dialog = QuestionsDialog(self._replay.page.view.window(), names, self.chosen())
         dialog.chosen.connect(self._on_chosen)
         dialog.finished.connect(self._on_finished)

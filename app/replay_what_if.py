@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from PySide6.QtCore import QObject
 from shiboken6 import isValid
 
@@ -77,7 +78,7 @@ class WhatIf(QObject):
         editor.show_loading(where)
 
         def arrived(kinds: tuple[EditKind, ...]) -> None:
-            editor.show_kinds(where, kinds)
+            editor.show_kinds(where, [self._named(kind) for kind in kinds])
 
         def failed(error: PlayheadError) -> None:
             editor.show_kinds(where, ())
@@ -86,6 +87,14 @@ class WhatIf(QObject):
         self._page.jobs.run(
             "what if", source.session, "edits", run, focus.position, on_result=arrived, on_error=failed
         )
+
+    def _named(self, kind: EditKind) -> EditKind:
+        """A kind with the names that the code declares, too, where it has been loaded."""
+        recording, run = self._replay.recording, self._page.feed.history.run
+        loaded = recording.loaded if recording is not None else None
+        known = loaded.handlers.get(run.type, {}) if loaded is not None and run is not None else {}
+        names = tuple(dict.fromkeys((*kind.names, *known.get(kind.kind, ()))))
+        return msgspec.structs.replace(kind, names=names) if names != kind.names else kind
 
     def close(self) -> bool:
         """Closes the editor; whether it was open. Edits stay in it until another run is shown."""

@@ -75,11 +75,14 @@ class Hello(Message, frozen=True, tag="hello", omit_defaults=True):
 
 
 class Loaded(Message, frozen=True, tag="loaded", omit_defaults=True):
-    """The user's modules are imported; ``workflows`` by name with file and line, ``queries`` that they answer."""
+    """The user's modules are imported; ``workflows`` by name with file and line.
+
+    ``handlers`` are the names that each of them takes from outside, by "query" or the kind of an Edit (signal, update).
+    """
 
     workflows: dict[str, tuple[str, int]]
     took_ms: float = 0.0
-    queries: dict[str, tuple[str, ...]] = {}
+    handlers: dict[str, dict[str, tuple[str, ...]]] = {}
 
 
 class Begin(Message, frozen=True, tag="begin", omit_defaults=True):

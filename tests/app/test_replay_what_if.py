@@ -147,6 +147,13 @@ def test_queries_are_answered_at_the_playhead_and_a_debugger_is_waited_for(desk:
         desk.wait(lambda position=position: desk.pane.answers_head.text == f"QUERIES at event {position}")
         told += [str(row.value) for row in desk.pane.answers.locals_model.tree.rows]
     assert told == ["new", "charged", "new"]
+    desk.press(Qt.Key.Key_W)
+    editor = replay.what_if.editor
+    assert editor is not None
+    desk.wait(lambda: editor.kind.findText("An update arrives behind event 12") >= 0)
+    editor.kind.setCurrentIndex(editor.kind.findText("An update arrives behind event 12"))
+    assert editor.name.findText("move") >= 0, "the code declares it"
+    desk.press(Qt.Key.Key_Escape)
     desk.press(Qt.Key.Key_D, Qt.KeyboardModifier.ShiftModifier)
     desk.wait(lambda: replay.debugging.view is not None and replay.debugging.view.isVisible())
     view, before = replay.debugging.view, desk.pane.trace

@@ -54,8 +54,8 @@ class Engine:
         """
         raise RuntimeError("a runner needs an engine")
 
-    def queries(self) -> dict[str, tuple[str, ...]]:
-        """Names of the queries that each workflow answers, once the modules are loaded."""
+    def handlers(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Names of queries, signals … that each workflow declares, by kind, once the modules are loaded."""
         return {}
 
     def ask(self, item: dict[str, Any], questions: list[dict[str, Any]], recorder: Recorder) -> None:
@@ -333,7 +333,7 @@ def work(
     recorder.leave()
     recorder.channel.send(
         "loaded", workflows=workflows, took_ms=round((time.perf_counter() - began) * 1000, 1),
-        queries=engine.queries(),
+        handlers=engine.handlers(),
     )  # fmt: skip
     if recorder.record == "full":
         recorder.lines.start()

@@ -133,13 +133,16 @@ class TemporalEngine(Engine):
         self._kinds = {name: kind for name, kind in known if name}
         self._dynamic = next((kind for name, kind in known if not name), None)
 
-    def queries(self) -> dict[str, tuple[str, ...]]:
+    def handlers(self) -> dict[str, dict[str, tuple[str, ...]]]:
         from temporalio import workflow
 
-        known = {
-            name: workflow._Definition.must_from_class(kind).queries for name, kind in self._kinds.items()
-        }
-        return {name: tuple(sorted(filter(None, found))) for name, found in known.items()}
+        found = {}
+        for name, kind in self._kinds.items():
+            known = workflow._Definition.must_from_class(kind)
+            fields = {"query": "queries", "signal": "signals", "update": "updates"}
+            names = {what: getattr(known, field, None) or () for what, field in fields.items()}
+            found[name] = {what: tuple(sorted(filter(None, some))) for what, some in names.items()}
+        return found
 
     def replay(self, item: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
         with open(item["input"], "rb") as file:
