@@ -99,7 +99,9 @@ class Moves(QObject):
         what = (
             plain(targets[0].ref.run, 60) if len(targets) == 1 and targets[0].ref else _entities(len(targets))
         )
-        self.bar.open_overlay(f"Move {what} to …", self.choices(targets))
+        self.bar.open_overlay(
+            f"Move {what} to …", self.choices(targets), nothing="No status it can be moved to is called so."
+        )
 
     def choices(self, targets: tuple[Target, ...]) -> list[Choice]:
         """Every status that entities can be moved to: those that a step leads to first."""

@@ -111,6 +111,10 @@ def test_moves_are_staged_reviewed_and_applied_from_the_keyboard(shown: Shown) -
     window, page = shown.window, shown.page
     shown.only("pending_documents")
     chosen = [run.id for run in page.view.table.selected_items()]
+    shown.qtbot.keyClick(window, Qt.Key.Key_M)
+    shown.qtbot.keyClicks(page.moves.bar.line, "zzz")
+    assert page.moves.bar.nothing.isVisible() and "No status" in page.moves.bar.nothing.text()
+    shown.qtbot.keyClick(page.moves.bar.line, Qt.Key.Key_Escape)
     shown.stage("pending_approval")
     assert page.view.graph.staged_words == ["2: pending_documents → pending_approval"]
     assert [page.view.table.staged[ref] for ref in page.view.selected_refs()] == ["pending_approval"] * 2

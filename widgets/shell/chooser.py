@@ -33,6 +33,7 @@ from PySide6.QtWidgets import (
 from engine_bridge.format import plain
 from widgets import glyphs
 from widgets.shell.fuzzy import ranked
+from widgets.shell.label import label
 from widgets.theme import font, theme
 
 Index = QModelIndex | QPersistentModelIndex
@@ -193,6 +194,10 @@ class Chooser(QFrame):
         layout.setSpacing(8)
         layout.addWidget(self.line)
         layout.addWidget(self.list)
+        self.nothing = label(color="muted")
+        self.nothing.setContentsMargins(12, 0, 0, 0)
+        self.nothing.setFixedHeight(_ROW)
+        layout.addWidget(self.nothing)
         self.setObjectName("overlay")
         self.setAutoFillBackground(True)
         self.hide()
@@ -202,8 +207,11 @@ class Chooser(QFrame):
         """What the list shows now, best first."""
         return list(self._model.rows)
 
-    def open_overlay(self, placeholder: str, choices: Sequence[Choice], text: str = "") -> None:
-        """Shows the overlay with focus in its line."""
+    def open_overlay(
+        self, placeholder: str, choices: Sequence[Choice], text: str = "", nothing: str = ""
+    ) -> None:
+        """Shows the overlay with focus in its line. ``nothing`` is told where none fits, for good."""
+        self.nothing.setText(nothing)
         self._before = self.window().focusWidget()
         self.line.setPlaceholderText(placeholder)
         self.line.setAccessibleName(placeholder)
@@ -244,6 +252,9 @@ class Chooser(QFrame):
             text, [c for c in self._choices if not c.pinned], lambda c: f"{c.title} {c.group}"
         )
         self._model.set_rows(rows[:_LIMIT])
+        silent = bool(rows) or not self.nothing.text()
+        self.list.setVisible(silent)
+        self.nothing.setVisible(not silent)
         at = rows.index(keep) if keep in rows[:_LIMIT] else 0
         self.list.setCurrentIndex(self._model.index(at, 0))
         self._place()
