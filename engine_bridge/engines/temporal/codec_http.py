@@ -113,6 +113,8 @@ class CodecServer:
             connection.connect()
             sockets.append(connection.sock)
             cancel.raise_if_cancelled()
+            if late.is_set():  # before there was a socket to cut off
+                raise TimeoutError
             connection.sock.settimeout(self._whole_s)
             connection.request("POST", parts.path + action, body, headers)
             with connection.getresponse() as answer:

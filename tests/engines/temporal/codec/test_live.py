@@ -16,7 +16,7 @@ from engine_bridge.bridge import load_engine
 from engine_bridge.cancel import CancelToken
 from engine_bridge.decoding import Overlay, hides, settled
 from engine_bridge.history import History
-from engine_bridge.model import PayloadRef
+from engine_bridge.model import Event, PayloadRef
 from engine_bridge.payloads import decode
 from tests.app.cli.conftest import Answer, playhead
 from tests.engines.temporal.act.acting import REASON, plan_of
@@ -82,9 +82,8 @@ def test_a_run_is_read_decoded(form: str, secret_shop: SecretShop, codec: CodecP
 def test_what_a_run_waits_for_is_told_decoded(form: str, secret_shop: SecretShop, codec: CodecPlace) -> None:
     bridge = opened(secret_shop, secret_shop.urls(codec.url)[form])
     [found] = bridge.find("stuck", 5, NEVER)
-    deadline = time.monotonic() + 60
-    while "LedgerLocked" not in (run := bridge.run(found.ref, NEVER)).now and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: "LedgerLocked" in bridge.run(found.ref, NEVER).now)
+    run = bridge.run(found.ref, NEVER)
     assert "Encoded failure (encrypted)" in run.now
     overlay = Overlay()
     overlay.run(run)
@@ -121,6 +120,21 @@ def execution(secret_shop: SecretShop, codec: CodecPlace, tmp_path: Any) -> Iter
     journal.close()
 
 
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def events(bridge: Any, workflow_id: str) -> list[Event]:
+    [run] = bridge.find(workflow_id, 5, NEVER)
+    history = History(bridge.decode_event, bridge.decode_step)
+    for batch in bridge.history(run.ref, NEVER):
+        history.append(batch)
+    return history.all_events()
+
+
 def planned(bridge: Any, action: str, **args: Any) -> PlanItem:
     [run] = bridge.find("waits", 5, NEVER)
     target = Target(kind="run", id="waits", ref=run.ref)
@@ -132,6 +146,7 @@ def planned(bridge: Any, action: str, **args: Any) -> PlanItem:
 def test_what_is_sent_is_encoded_so_that_the_worker_reads_it(
     secret_shop: SecretShop, server: Any, execution: Execution, codec: CodecPlace
 ) -> None:
+    until(lambda: any(event.name == "TimerStarted" for event in events(server, "waits")))
     address = planned(server, "update", name="change_address", args=["there"])
     assert any("encoded by the codec server 127.0.0.1" in change.after for change in address.changes)
     receipt = execution.run(address, NEVER)
