@@ -92,6 +92,8 @@ def _said(answer: Answer) -> str:
 def verdict(one: OneReplay) -> list[str]:
     """How it ended, a line each."""
     end = one.end
+    if end.outcome is Outcome.CANCELLED:
+        return [_OUTCOMES[end.outcome]]
     found = [_OUTCOMES[end.outcome]] if end.outcome in _OUTCOMES else []
     if end.outcome is Outcome.STOPPED and end.now is not None:
         found.append(now_words(end.now))

@@ -20,22 +20,26 @@ def work(task: Callable[[CancelToken], T], stopping: str = _STOPPING) -> T:
     token = CancelToken(progress)
     done: list[T] = []
     failed: list[BaseException] = []
+    over = threading.Event()  # a join that Ctrl+C interrupts takes the thread for ended (CPython 3.9 to 3.12)
 
     def run() -> None:
         try:
             done.append(task(token))
         except BaseException as error:  # noqa: BLE001  raised again in the thread that waits
             failed.append(error)
+        finally:
+            over.set()
 
     thread = threading.Thread(target=run, name="playhead-work")
     thread.start()
-    while thread.is_alive():
+    while not over.is_set():
         try:
-            thread.join(0.2)
+            over.wait(0.2)
         except KeyboardInterrupt:
             progress.clear()
             note(stopping)
             token.cancel()
+    thread.join()
     progress.clear()
     if failed:
         raise failed[0]
