@@ -106,7 +106,9 @@ class _Other(QWidget):
         self.title.set_text(f"{plain(result.called, 80)}: {_told(result) or words}{where}")
         lines = [f"It {one.what}{_at(one.at)}." for one in result.blocked]
         self.text.setText(
-            "\n".join([*lines, *filter(None, (result.error, result.hint)), *drift_lines(result)])
+            "\n".join(
+                [*lines, *filter(None, (result.error, result.hint)), *drift_lines(result), *result.notes]
+            )
         )
         self.text.setVisible(bool(self.text.text()))
         self._show(place, _mark(result))

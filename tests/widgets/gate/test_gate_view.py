@@ -99,11 +99,28 @@ def test_the_report_opens_at_its_gravest_section(view: GateView, place: Place, q
 def test_tabs_count_runs_and_an_empty_one_says_what_that_means(view: GateView, place: Place) -> None:
     view.show_report(made(place))
     titles = [view.panes.tabText(n) for n in range(view.panes.count())]
-    assert titles == ["Diverged  2", "Blocked  1", "Not replayed", "Drift  1", "Noted", "Waiting  1", "All runs  5"]
+    assert titles == [
+        "Diverged  2",
+        "Blocked  1",
+        "Not replayed",
+        "Drift  1",
+        "Noted",
+        "Waiting  1",
+        "All runs  5",
+    ]
     view.panes.show_pane(Section.FAILED)
     assert texts(view.runs) == [] and not view.below.isVisibleTo(view), "the table says that there is none"
     view.panes.show_pane(Section.DRIFT)
     assert texts(view.tables[Section.DRIFT]) == ["1\tresult of charge\torders.py:12\t1\t2\tfulfil"]
+
+
+def test_what_the_record_does_not_decide_is_noted_and_is_no_alarm(view: GateView) -> None:
+    noted = Result(number=0, run_id="r-0", type="race", outcome=Outcome.SAME, notes=("Not decided.",))
+    view.show_report(GateReport(code="/shop", interpreter="python", results=(noted,), groups=group([noted])))
+    assert view.verdict.text == "All 1 run go on as recorded."
+    assert view.panes.current_id == Section.NOTED
+    assert texts(view.tables[Section.NOTED]) == ["1\tnote\t–\tNot decided.\trace"]
+    assert view.finding.other.text.text() == "Not decided."
 
 
 def test_a_run_is_opened_by_enter_and_by_its_link(view: GateView, place: Place, qtbot: QtBot) -> None:
