@@ -20,9 +20,11 @@ def work(task: Callable[[CancelToken], T], stopping: str = _STOPPING) -> T:
     token = CancelToken(progress)
     done: list[T] = []
     failed: list[BaseException] = []
+    begun = threading.Event()
     over = threading.Event()  # a join that Ctrl+C interrupts takes the thread for ended (CPython 3.9 to 3.12)
 
     def run() -> None:
+        begun.wait()
         try:
             done.append(task(token))
         except BaseException as error:  # noqa: BLE001  raised again in the thread that waits
@@ -34,6 +36,7 @@ def work(task: Callable[[CancelToken], T], stopping: str = _STOPPING) -> T:
     thread.start()
     while not over.is_set():
         try:
+            begun.set()
             over.wait(0.2)
         except KeyboardInterrupt:
             progress.clear()
