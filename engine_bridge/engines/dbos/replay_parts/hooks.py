@@ -131,7 +131,12 @@ class Hooks:
 
         def decorate(*values: Any, **named: Any) -> Any:
             decorator = original(*values, **named)
-            return lambda func: decorator(unrunnable(func, self._refuse))
+
+            def keep(func: Any) -> Any:
+                self._state.steps[f"<temp>.{named.get('name') or func.__qualname__}"] = func
+                return decorator(unrunnable(func, self._refuse))
+
+            return keep
 
         return decorate
 

@@ -26,6 +26,8 @@ class State:
         self.walk: Walk | None = None
         self.turns: Turns | None = None
         self.counts_lines = True
+        self.steps: dict[str, Any] = {}
+        """Functions of steps by what dbos registers them as."""
         self.recorder = recorder
         self.sites = sites
         self.drifts = drifts
@@ -113,7 +115,8 @@ class State:
             if goes_on:
                 return walk.halt(fid, "stopped", now=walk.frontier(fid, asked))
             registry = sys.modules["dbos._dbos"]._dbos_global_registry.workflow_info_map
-            return walk.halt(fid, "diverged", divergence=part(walk, fid, asked, registry))
+            known = {**registry, **self.steps}
+            return walk.halt(fid, "diverged", divergence=part(walk, fid, asked, known))
 
         if walk.recorded.name(fid) is not None:
             walk.orders.part(fid)

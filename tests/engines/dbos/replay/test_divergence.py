@@ -53,7 +53,7 @@ EDITS = [
          "early end", "14", "notify", "SUCCESS", "return label", "the history goes on with notify"),
     Edit("exception", "order", ("    bills = invoice", "    label = label + 1\n    bills = invoice"), "error", "9",
          "invoice", 'ERROR: TypeError: can only concatenate str (not "int") to str', "label = label + 1"),
-    Edit("other-branch", "order", ("if express:", "if not express:"), "other step", "4", "print_label", "note",
+    Edit("other-branch", "order", ("if express:", "if not express:"), "other step", "4", "print_label", "log.note",
          'note("slow")', "another branch"),
     Edit("changed-child", "order", ("bills = invoice(number)", "bills = bill(number)"), "other step", "9", "invoice",
          "bill", "bills = bill(number)"),
@@ -89,6 +89,8 @@ EDITS = [
          "extra step", "17", "charge", "fraud_check", "fraud_check(price)", "charge is still called"),
     Edit("extra-in-helper", "helped", ("    helper_of_order(number)", "    extended_helper(number)"), "extra step", "2",
          "print_label", "audit", 'audit("in a helper")', "print_label is still called"),
+    Edit("extra-before-named", "helped", ('    note("done")', '    audit("x")\n    note("done")'), "extra step", "3",
+         "log.note", "audit", 'audit("x")', "log.note is still called"),
     Edit("missing-in-helper", "helped", ("    helper_of_order(number)", "    shortened_helper(number)"), "missing step",
          "1", "reserve", "print_label", "print_label(number)", "at step 2"),
 ]  # fmt: skip

@@ -35,7 +35,7 @@ def print_label(number: int) -> str:
     return f"label {number}"
 
 
-@DBOS.step()
+@DBOS.step(name="log.note")
 def note(text: str) -> None:
     return None
 
