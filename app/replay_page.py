@@ -51,7 +51,7 @@ class RunReplay(QObject):
         self._hold = QTimer(self)
         self._hold.setSingleShot(True)
         self._hold.setInterval(_HOLD_MS)
-        self._hold.timeout.connect(self._show_next)
+        self._hold.timeout.connect(self._on_held)
         self._connect()
 
     def _connect(self) -> None:
@@ -278,6 +278,13 @@ class RunReplay(QObject):
             self._take(made)
         for notice in ready.input.notices:
             self._page.context.notify(notice)
+
+    def _on_held(self) -> None:
+        """It takes its time: it is shown as far as it is, if it is anywhere; code that is broken never is."""
+        if self._next is not None and not self._next.trace.steps:
+            self._hold.start()
+        else:
+            self._show_next()
 
     def _show_next(self) -> None:
         recording, self._next = self._next, None
