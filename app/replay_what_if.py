@@ -39,7 +39,10 @@ class WhatIf(QObject):
     def why_not(self) -> str:
         """Why there is no what-if here; "" when there is."""
         source = self._page.source()
-        return self._replay.why_not() or ("" if source is None else source.can(Capability.WHAT_IF))
+        info = source.info if source is not None else None
+        if (why := self._replay.why_not()) or info is None or Capability.WHAT_IF in info.capabilities:
+            return why
+        return info.missing.get(Capability.WHAT_IF.value, "histories of this engine cannot be edited")
 
     # -- the editor ---------------------------------------------------------------------------------------
 
