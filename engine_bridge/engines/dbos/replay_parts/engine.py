@@ -37,6 +37,7 @@ from engine_bridge.replay.runners.loop import Engine, Recorder, serve
 
 PATIENCE_S = 2.0
 LOOK_EVERY_S = 0.25
+HASTE = 2
 _IDLE = ("launch", "destroy", "reset_system_database", "listen_queues", "apply_schedules",
          "create_schedule", "alert_handler")  # fmt: skip
 _PARTS = ("_dbos", "_core", "_sys_db", "_context", "_serialization", "_utils", "_datasource", "_datasource_sqlite",
@@ -168,8 +169,7 @@ class DbosEngine(Engine):
         tries = self._failed.get(failed, 0)
         search = Search(attempt, recorded.gap, BUDGET_S / 4**tries, lambda: recorder.begin(item))
         best = search.run()
-        if best.score[0] in SUSPECT:
-            self._failed[failed] = tries + 1
+        self._failed[failed] = min(tries + 1, HASTE) if best.score[0] in SUSPECT else 0
         recorder.begin(item)
         _, values = self._once(record, recorder, Orders(best.before))
         return values if search.decides else _undecided(values)
