@@ -21,7 +21,7 @@ from tests.engines.temporal.local import LocalServer, LocalWorker
 from tests.engines.temporal.shop import Shop
 
 PLAYHEAD = str(Path(sys.executable).with_name("playhead"))
-LONG = 30_000
+LONG = 60_000
 
 
 @pytest.fixture
