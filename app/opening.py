@@ -195,7 +195,8 @@ def open_session(
 ) -> Opened:
     """Opens a target and reads its fields; ``on_call`` gets each call, so that another thread can cancel it.
 
-    With ``to_look`` what decodes its records is imported meanwhile. Raises what the bridge raised; the session is then closed.
+    With ``to_look`` what decodes its records is imported meanwhile. Raises what the bridge raised; the session is
+    then closed.
     """
     engine, url = engine_of(target.url)
     secret = target.secret.reveal() if target.secret else secrets.find(password_url(target.url))

@@ -84,7 +84,8 @@ def report(what: str, rounds: list[dict[str, Any]], beside: dict[str, Any]) -> N
         )  # fmt: skip
     say(
         "temporal_open", what=f"{what}: {'click' if source else 'drop'} to timeline", events=run["events"],
-        first_ms=run["first"], complete_ms=run["complete"], stall_cpu_ms=run["stall_cpu_ms"], stall_wall_ms=run["stall_wall_ms"],
+        first_ms=run["first"], complete_ms=run["complete"], stall_cpu_ms=run["stall_cpu_ms"],
+        stall_wall_ms=run["stall_wall_ms"],
         stall_in=run["in"], mb=found["mb"], empty_window_mb=found["empty_mb"], load=load(),
         **_ratios(run["complete"], found["mb"], beside),
     )  # fmt: skip

@@ -43,4 +43,6 @@ def test_one_of_unknown_length_tells_none(tmp_path: Path) -> None:
 def test_progress_in_words() -> None:
     assert left_words(None) == "" and left_words(0.2) == "about 1 s left"
     assert left_words(89) == "about 89 s left" and left_words(200) == "about 3 min left"
-    assert words(Progress("r", 12_000, 51_200, 14.2)) == f"{count(12_000)} of {count(51_200)}, about 14 s left"
+    assert (
+        words(Progress("r", 12_000, 51_200, 14.2)) == f"{count(12_000)} of {count(51_200)}, about 14 s left"
+    )
