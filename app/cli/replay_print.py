@@ -106,9 +106,9 @@ def verdict(report: GateReport, strict_drift: bool) -> str:
     if not report.results:
         return "No run was chosen: nothing was replayed."
     totals = report.totals()
-    broken = sum(1 for result in report.results if result.bad)
+    bad = report.bad_words()
     drifted = f" {many(totals['drift'])} drifted." if totals["drift"] else ""
-    if broken:
-        return f"{count(broken)} of {many(len(report.results))} would break with this code.{drifted}"
+    if bad:
+        return f"{bad}{drifted}"
     failed = " Drift counts as a failure here." if strict_drift and totals["drift"] else ""
     return f"All {many(len(report.results))} go on as recorded.{drifted}{failed}"

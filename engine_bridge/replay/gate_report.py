@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from engine_bridge.format import count
 from engine_bridge.payloads.masking import mask_text
 from engine_bridge.replay.model import (
     Blocked,
@@ -125,6 +126,18 @@ class GateReport(_Value, frozen=True):
     detail: str = ""
     took_s: float = 0.0
     processes: int = 0
+
+    def bad_words(self) -> str:
+        """How many runs the code would break, and of how many that could not be found out; "" when all go on."""
+        bad = [result.outcome for result in self.results if result.bad]
+        broken = sum(outcome in (Outcome.DIVERGED, Outcome.BLOCKED) for outcome in bad)
+        of = f"of {count(len(self.results))} run{'' if len(self.results) == 1 else 's'}"
+        if not bad:
+            return ""
+        if not broken:
+            return f"{count(len(bad))} {of} could not be replayed."
+        more = f"; {count(len(bad) - broken)} could not be replayed" if len(bad) > broken else ""
+        return f"{count(broken)} {of} would break with this code{more}."
 
     def totals(self) -> dict[str, int]:
         """Runs by outcome, every outcome named; ``drift`` counts runs that drifted, whatever their outcome."""

@@ -118,11 +118,11 @@ def verdict(report: GateReport) -> tuple[str, str, str]:
         return "failed", "failed", "The code could not be loaded: nothing was found out."
     told = f"{count(runs)} run" if runs == 1 else f"{count(runs)} runs"
     cut = "" if report.complete else "Cancelled before the end. "
-    broken = sum(1 for result in report.results if result.bad)
+    bad = report.bad_words()
     drifted = report.totals()["drift"]
     drift = f" {count(drifted)} drifted." if drifted else ""
-    if broken:
-        return "failed", "failed", f"{cut}{count(broken)} of {told} would break with this code.{drift}"
+    if bad:
+        return "failed", "failed", f"{cut}{bad}{drift}"
     if not report.complete:
         return "cancelled", "cancelled", f"{cut}{told} went on as recorded.{drift}"
     if drifted:

@@ -152,7 +152,8 @@ def test_all_runs_say_how_each_fared(view: GateView, place: Place) -> None:
     ("outcomes", "words"),
     [
         ((Outcome.SAME, Outcome.STOPPED), "All 2 runs go on as recorded."),
-        ((Outcome.SAME, Outcome.CRASHED), "1 of 2 runs would break with this code."),
+        ((Outcome.SAME, Outcome.CRASHED), "1 of 2 runs could not be replayed."),
+        ((Outcome.BLOCKED, Outcome.HUNG), "1 of 2 runs would break with this code; 1 could not be replayed."),
     ],
 )
 def test_the_verdict_in_one_sentence(outcomes: tuple[Outcome, ...], words: str) -> None:
