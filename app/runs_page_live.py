@@ -16,7 +16,7 @@ from widgets.table.view import PagedView
 
 POLL_MS: Final = 500
 _SLOWEST_MS: Final = 10_000
-_SHARE: Final = 5  # at most one part in so many of the time is spent on asking
+_SHARE: Final = 2  # at most every other moment is spent on asking
 _TICK_MS: Final = 1_000
 
 

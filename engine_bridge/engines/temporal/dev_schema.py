@@ -23,6 +23,7 @@ PROTO: Final = ("proto3", "encoding_type_proto3")
 
 _NEEDED: Final[dict[str, str]] = {
     "namespaces": "id name data",
+    "shards": "shard_id",
     "executions": "shard_id namespace_id workflow_id run_id next_event_id data data_encoding state",
     "history_node": "shard_id tree_id branch_id node_id txn_id data data_encoding",
     "executions_visibility": (

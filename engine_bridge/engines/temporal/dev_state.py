@@ -45,6 +45,10 @@ class State:
         return self.shard, self.namespace, self.workflow_id, uuid.UUID(self.run_id).bytes
 
 
+_ANY_SHARD: Final = "shard_id IN (SELECT shard_id FROM shards)"
+"""Keys begin with the shard: without one a table is read whole for one row of it."""
+
+
 def find(store: Store, namespace: str, workflow_id: str, run_id: str, cancel: CancelToken) -> State:
     """The state of a run; with an empty run id that of the newest of its workflow id. Raises NotFoundError."""
     space = uuid.UUID(namespace).bytes
@@ -52,7 +56,7 @@ def find(store: Store, namespace: str, workflow_id: str, run_id: str, cancel: Ca
     rows = (
         store.rows(
             "SELECT shard_id, next_event_id, data, state FROM executions "
-            "WHERE namespace_id = ? AND workflow_id = ? AND run_id = ?",
+            f"WHERE {_ANY_SHARD} AND namespace_id = ? AND workflow_id = ? AND run_id = ?",
             (space, workflow_id, run),
             cancel=cancel,
         )
@@ -90,7 +94,7 @@ def _bytes(run_id: str) -> bytes | None:
 
 def _current(store: Store, space: bytes, workflow_id: str, cancel: CancelToken) -> bytes | None:
     rows = store.rows(
-        "SELECT run_id FROM current_executions WHERE namespace_id = ? AND workflow_id = ?",
+        f"SELECT run_id FROM current_executions WHERE {_ANY_SHARD} AND namespace_id = ? AND workflow_id = ?",
         (space, workflow_id),
         cancel=cancel,
     )
