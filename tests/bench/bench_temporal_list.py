@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from engine_bridge.bridge import Page, Sort, load_engine
@@ -84,24 +85,28 @@ def timed(call: Callable[[], Any], rounds: int = _ROUNDS) -> tuple[float, float,
     return took[0], min(took), answer
 
 
+def answer(session: Session, method: str, *args: Any) -> Any:
+    return session.call(method, *args).result()
+
+
 def lists(what: str, asked: Asked, raw: dict[str, Any]) -> None:
     """Pages and counts of each kind of clause."""
     for name, (text, clause) in CLAUSES.items():
         node, beside = parse(text, asked.fields) if text else None, raw.get(clause, {})
-        cold, first, page = timed(lambda node=node: asked.page(node))
+        cold, first, page = timed(partial(asked.page, node))
         say(
             "temporal_list", what=f"{what}: first page", clause=name, rows=len(page.items), first_look_ms=cold,
             ms=first, raw_ms=beside.get("first"), ratio=_ratio(first, beside.get("first")), searched=page.searched,
             of=page.of,
         )  # fmt: skip
         if page.after is not None and page.searched is None:
-            _, ms, following = timed(lambda node=node, after=page.after: asked.page(node, after))
+            _, ms, following = timed(partial(asked.page, node, page.after))
             say(
                 "temporal_list", what=f"{what}: next page", clause=name, rows=len(following.items), ms=ms,
                 raw_ms=beside.get("next"), ratio=_ratio(ms, beside.get("next")),
             )  # fmt: skip
         if page.searched is None:
-            _, ms, number = timed(lambda node=node: asked.session.call("count", node).result())
+            _, ms, number = timed(partial(answer, asked.session, "count", node))
             say(
                 "temporal_list", what=f"{what}: count", clause=name, runs=number, ms=ms, raw_ms=beside.get("count"),
                 ratio=_ratio(ms, beside.get("count")),
@@ -118,7 +123,7 @@ def whole(what: str, asked: Asked, raw: dict[str, Any]) -> None:
     for name in ("all", "status"):
         text, clause = CLAUSES[name]
         node = parse(text, asked.fields) if text else None
-        cold, ms, found = timed(lambda node=node: session.call("facets", node, 120).result(), 3)
+        cold, ms, found = timed(partial(answer, session, "facets", node, 120), 3)
         say(
             "temporal_list", what=f"{what}: facets", clause=name, first_look_ms=cold, ms=ms, total=found.total,
             types=len(found.by_type), buckets=len(found.buckets), raw_by_status_ms=raw.get(clause, {}).get("by_status"),
