@@ -13,7 +13,10 @@ _TASK_STARTED: Final = 2
 
 
 def pending_of(answer: Any) -> Pending:
-    """The pending parts of a DescribeWorkflowExecutionResponse."""
+    """The pending parts of a DescribeWorkflowExecutionResponse. A closed run waits for nothing; the server still tells
+    what it left behind."""
+    if answer.workflow_execution_info.HasField("close_time"):
+        return Pending()
     pause = answer.workflow_extended_info.pause_info
     return Pending(
         activities=tuple(_activity(one) for one in answer.pending_activities),
