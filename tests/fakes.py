@@ -205,7 +205,13 @@ class FakeBridge(Bridge):
             order="positions are counted",
             capabilities=frozenset(Capability)
             - {Capability.ACTIONS, Capability.REPLAY, Capability.DEFINITION}
-            - {Capability.CONFIG, Capability.POPULATION, Capability.WHAT_IF},
+            - {
+                Capability.CONFIG,
+                Capability.POPULATION,
+                Capability.WHAT_IF,
+                Capability.DECODE,
+                Capability.QUERIES,
+            },
             resource_kinds=("queues", "versions"),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -77,6 +77,11 @@ def open_run(desk: Desk, source: Source) -> Desk:
     return desk
 
 
+def escape(desk: Desk, left: Callable[[], bool]) -> None:
+    """A busy offscreen platform may lose a key while another widget takes over the keyboard."""
+    desk.wait(lambda: desk.press(Qt.Key.Key_Escape) or left())
+
+
 def replayed(desk: Desk) -> Outcome:
     desk.wait(lambda: desk.page.replay.recording is not None and not desk.page.replay.busy)
     return desk.ended()
@@ -102,8 +107,8 @@ def test_an_edited_result_shows_what_the_code_would_do_and_one_key_leads_back(de
     stamps = [stamp.words for stamp in desk.page.view.timeline.state.findings]
     assert stamps == ["hypothetical: Activity charge_card returns: 99"]
     assert "would" not in desk.page.view.blocked.text
-    desk.press(Qt.Key.Key_Escape)
-    assert replay.recording is None and desk.context.focus.current.page == "run"
+    escape(desk, lambda: replay.recording is None)
+    assert desk.context.focus.current.page == "run"
     assert not desk.pane.hypothesis.isVisible() and not desk.page.view.timeline.state.findings
     desk.context.commands.run("code.replay")
     assert replayed(desk) is Outcome.SAME
@@ -153,7 +158,7 @@ def test_queries_are_answered_at_the_playhead_and_a_debugger_is_waited_for(desk:
     desk.wait(lambda: editor.kind.findText("An update arrives behind event 12") >= 0)
     editor.kind.setCurrentIndex(editor.kind.findText("An update arrives behind event 12"))
     assert editor.name.findText("move") >= 0, "the code declares it"
-    desk.press(Qt.Key.Key_Escape)
+    escape(desk, lambda: not replay.what_if.opened)
     desk.press(Qt.Key.Key_D, Qt.KeyboardModifier.ShiftModifier)
     desk.wait(lambda: replay.debugging.view is not None and replay.debugging.view.isVisible())
     view, before = replay.debugging.view, desk.pane.trace

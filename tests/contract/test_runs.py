@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from engine_bridge.bridge import Bridge, Capability, Sort
 from engine_bridge.cancel import CancelToken
-from engine_bridge.errors import CancelledError, NotFoundError, PlayheadError
+from engine_bridge.errors import (
+    CancelledError,
+    ConnectError,
+    NotFoundError,
+    PlayheadError,
+    RejectedError,
+    UnsupportedError,
+    UsageError,
+)
 from engine_bridge.model import Run, RunRef, Status
 from engine_bridge.query import parse
 from engine_bridge.query.ast import Node
@@ -63,6 +73,25 @@ def test_opening_tells_what_this_is(opened: Opened) -> None:
     info = opened.info
     assert info.engine and info.title and info.order and info.read_only
     assert Capability.RUNS in info.capabilities
+
+
+def test_what_is_offered_is_there(opened: Opened) -> None:
+    """A view is shown for each capability: one that does nothing must not be offered."""
+    bridge, (run, *_) = opened.bridge, opened.bridge.runs(None, Sort(), None, "forward", 1, NEVER).items
+    calls: dict[Capability, Callable[[], object]] = {
+        Capability.DECODE: lambda: bridge.decode_payloads((), NEVER),
+        Capability.QUERIES: lambda: bridge.queries(run.ref, NEVER),
+        Capability.REPLAY: lambda: bridge.replayer(NEVER),
+        Capability.WHAT_IF: lambda: bridge.edits(run.ref, None, NEVER),
+        Capability.POPULATION: lambda: bridge.population(run.type, None, NEVER),
+    }
+    there = set()
+    for capability, call in calls.items():
+        with suppress(UnsupportedError):
+            with suppress(ConnectError, RejectedError, UsageError):
+                call()
+            there.add(capability)
+    assert opened.info.capabilities & calls.keys() <= there
 
 
 def test_paging_forward_and_backward_equals_one_big_page(opened: Opened) -> None:

@@ -7,7 +7,7 @@ All modules read through ``Database`` (connect.py) and name payloads by payloads
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine_bridge.bridge import (
     Bridge,
@@ -32,13 +32,13 @@ from engine_bridge.history import Batch, Restart
 from engine_bridge.model import Run, RunRef
 from engine_bridge.query.ast import Node
 
-_OFFERED = frozenset(Capability) - {
-    Capability.ACTIONS,
-    Capability.CONFIG,
-    Capability.DEFINITION,
-    Capability.POPULATION,
-    Capability.WHAT_IF,
-}
+_OFFERED: Final = frozenset(
+    {
+        Capability.RUNS, Capability.SORT, Capability.ANCHORS, Capability.FACETS, Capability.CHANGES, Capability.TAIL,
+        Capability.PAYLOADS, Capability.FAILURES, Capability.SEARCH, Capability.RELATIONS, Capability.RESOURCES,
+        Capability.REPLAY,
+    }
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from engine_bridge.actions.model import ActionSpec, PlanItem, Staged, Target

@@ -33,7 +33,13 @@ if TYPE_CHECKING:
     from engine_bridge.configs import ImpactReport, LintReport, ReplayReport, Simulation
     from engine_bridge.populations import Population, Resolution
 
-_OFFERED: Final = frozenset(Capability) - {Capability.DEFINITION, Capability.REPLAY, Capability.WHAT_IF}
+_OFFERED: Final = frozenset(
+    {
+        Capability.RUNS, Capability.SORT, Capability.ANCHORS, Capability.FACETS, Capability.CHANGES, Capability.TAIL,
+        Capability.PAYLOADS, Capability.FAILURES, Capability.SEARCH, Capability.RELATIONS, Capability.RESOURCES,
+        Capability.ACTIONS, Capability.POPULATION, Capability.CONFIG,
+    }
+)  # fmt: skip
 NO_TENANT: Final = (
     "Row-level security is active and no tenant is set: rows of {tables} cannot be seen, however many there are. "
     "Add tenant=… to the URL."
