@@ -182,14 +182,18 @@ class ParamField(QWidget):
         parse = _PARSE.get(self.param.type)
         return text if parse is None else parse(text)
 
-    def check(self, *, show: bool) -> bool:
-        """Whether its value fits; with ``show`` what is wrong is written under it, and where is selected."""
+    def check(self, *, show: bool, point: bool = False) -> bool:
+        """Whether its value fits; with ``show`` what is wrong is written under it, with ``point`` its place selected.
+
+        Pointing moves the cursor: never while somebody writes.
+        """
         try:
             self.value()
         except InvalidError as error:
             if show:
                 self.error.setText(safe_lines(str(error)))
                 self.error.show()
+            if point:
                 self._point_at(error.at)
             return False
         self.error.hide()

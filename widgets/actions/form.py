@@ -100,6 +100,7 @@ class ActionForm(QWidget):
         wrong = [field for field in self.fields.values() if not field.check(show=True)]
         if wrong:
             wrong[0].editor.setFocus()
+            wrong[0].check(show=True, point=True)
             return None
         found = {name: field.value() for name, field in self.fields.items()}
         return {name: value for name, value in found.items() if value is not None}

@@ -132,6 +132,22 @@ def test_what_does_not_fit_is_said_and_nothing_is_sent(qtbot: QtBot) -> None:
     form.stop()
 
 
+def test_json_is_judged_while_it_is_written_but_the_cursor_stays(qtbot: QtBot) -> None:
+    form = ActionForm(EVERY)
+    qtbot.addWidget(form)
+    form.show()
+    field = form.fields["json"]
+    field.editor.clear()
+    qtbot.keyClicks(field.editor, '["ann"')
+    qtbot.waitUntil(lambda: "expecting" in field.error.text(), timeout=60_000)
+    qtbot.keyClicks(field.editor, "]")
+    assert field.text == '["ann"]'
+    field.set_text('["ann')
+    form.submit()
+    assert field.editor.textCursor().selectedText() == '"' and "unterminated" in field.error.text()
+    form.stop()
+
+
 def test_a_card_says_all_that_a_plan_says(qtbot: QtBot) -> None:
     card = PlanCard(
         item(
