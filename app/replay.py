@@ -111,8 +111,8 @@ class ReplayDesk(QObject):
         self._kept[key] = recording
 
     def record(self, key: Any, made: Recording) -> None:
-        """Replays a run; what ran before is cancelled. ``key`` is what the recording is kept by, if it is a record."""
-        self.cancel()
+        """Replays a run; what ran before is abandoned. ``key`` is what the recording is kept by, if it is a record."""
+        self._abandon()
         self._number += 1
         self._recording = made
         if not made.hypothetical:
@@ -161,13 +161,17 @@ class ReplayDesk(QObject):
 
     def leave(self) -> None:
         """Another run is looked at: nothing that is under way is wanted any more."""
+        self._abandon()
+        self._recording = None
+
+    def _abandon(self) -> None:
+        # What it still tells is dropped: half of a recording, that never ends, is not to be shown again.
         recording = self._recording
         if recording is not None and recording.running:
             self._number += 1
             recording.running = False
             self._kept = {key: kept for key, kept in self._kept.items() if kept is not recording}
         self.cancel()
-        self._recording = None
 
     def close(self) -> None:
         """Ends every process; the application is closing."""

@@ -217,6 +217,7 @@ class RunReplay(QObject):
         else:
             self._show_intro()
             self.elsewhere.show()
+            self._begin_quietly()
         return True
 
     def extra(self) -> Extra:
@@ -267,9 +268,11 @@ class RunReplay(QObject):
         before = self._recording
         made = Recording(ready.spec, ready.project, ready.input, self._page.feed.history, ready.extra)
         self.desk.record(key, made)
+        if self._record is not None and self._record.trace.end is None:
+            self._record = None  # it was abandoned for this one
         self.changes.began(made)
         same = before is not None and before.extra.edits == ready.extra.edits
-        if same and before is not None and before.trace.steps:
+        if same and before is not None and before.trace.steps and before.trace.end is not None:
             # What is shown stays until the new one comes to where the playhead is: no blank in between.
             self._next = made
             if not ready.extra.debug:  # that waits for somebody
@@ -403,10 +406,8 @@ class RunReplay(QObject):
         before = self._recording
         if before is None:
             return
-        self.desk.keep(
-            (self._page.context.focus.current.source, self._page.context.focus.current.run), before
-        )
         if before.trace.end is not None:
+            self.desk.keep(self._key(), before)
             self.pane.finished(before.trace.end)
         if end.outcome is not Outcome.CANCELLED:
             self.pane.show_trouble(ending(end))

@@ -31,27 +31,9 @@ def shell_commands(window: MainWindow) -> list[Command]:
 def _file(window: MainWindow) -> list[Command]:
     actions = window.actions_of_sources
 
-    def focused() -> str:
-        return "" if window.router.source() else "no source is chosen"
-
-    def opened() -> str:
-        source = window.router.source()
-        return "" if source and source.state not in ("closed", "failed") else "no open source is chosen"
-
-    def closed() -> str:
-        source = window.router.source()
-        return "" if source and source.state in ("closed", "failed") else "no closed source is chosen"
-
-    def unsaved() -> str:
-        source = window.router.source()
-        return focused() or ("it is saved already" if source and source.saved else "")
-
     def open_sample(sample: Sample) -> None:
         actions.open(str(sample.path), title=sample.title)
 
-    one = actions.focused
-    names = ("development", "test", "production")
-    environments = zip(names, map(actions.set_environment, Environment), strict=True)
     return [
         Command("source.connect", "Connect …", actions.connect, ("Ctrl+N",), menu="File", icon="database"),
         Command("source.open", "Open File …", actions.choose_file, ("Ctrl+O",), menu="File", icon="file"),
@@ -70,6 +52,33 @@ def _file(window: MainWindow) -> list[Command]:
         Command(
             "demo.kill", "Kill the Demo's Workers", actions.kill_demo, when=actions.no_worker, menu="File"
         ),
+        *_sources(window),
+        Command("app.quit", "Quit", lambda: _quit(window), ("Ctrl+Q",), menu="File"),
+    ]
+
+
+def _sources(window: MainWindow) -> list[Command]:
+    actions = window.actions_of_sources
+
+    def focused() -> str:
+        return "" if window.router.source() else "no source is chosen"
+
+    def opened() -> str:
+        source = window.router.source()
+        return "" if source and source.state not in ("closed", "failed") else "no open source is chosen"
+
+    def closed() -> str:
+        source = window.router.source()
+        return "" if source and source.state in ("closed", "failed") else "no closed source is chosen"
+
+    def unsaved() -> str:
+        source = window.router.source()
+        return focused() or ("it is saved already" if source and source.saved else "")
+
+    one = actions.focused
+    names = ("development", "test", "production")
+    environments = zip(names, map(actions.set_environment, Environment), strict=True)
+    return [
         Command("source.reopen", "Open Source Again", one(actions.retry), when=closed, menu="File"),
         Command("source.password", "Enter Password …", one(actions.ask_password), when=closed, menu="File"),
         Command("source.codec", "Codec Server …", one(actions.codec), when=actions.no_codec, menu="File"),
@@ -97,7 +106,6 @@ def _file(window: MainWindow) -> list[Command]:
         Command(
             "source.remove", "Remove Source", one(actions.remove), when=focused, menu="File", icon="trash"
         ),
-        Command("app.quit", "Quit", lambda: _quit(window), ("Ctrl+Q",), menu="File"),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,10 +16,11 @@ from app import replay_state
 from app.context import Source
 from app.keys import Shortcuts
 from app.replay_questions import QuestionsDialog
+from app.replay_recording import Extra, Recording
 from app.run_page import RunPage
 from engine_bridge.actions.model import Staged, Target
 from engine_bridge.bridge import Sort, load_engine
-from engine_bridge.replay.model import Outcome, Project
+from engine_bridge.replay.model import Edit, Outcome, Project
 from engine_bridge.replay.project import save_project
 from tests.app.context import add_source, make_context
 from tests.app.test_replay import LIMIT, Desk
@@ -77,11 +78,6 @@ def open_run(desk: Desk, source: Source) -> Desk:
     return desk
 
 
-def escape(desk: Desk, left: Callable[[], bool]) -> None:
-    """A busy offscreen platform may lose a key while another widget takes over the keyboard."""
-    desk.wait(lambda: desk.press(Qt.Key.Key_Escape) or left())
-
-
 def replayed(desk: Desk) -> Outcome:
     desk.wait(lambda: desk.page.replay.recording is not None and not desk.page.replay.busy)
     return desk.ended()
@@ -107,12 +103,27 @@ def test_an_edited_result_shows_what_the_code_would_do_and_one_key_leads_back(de
     stamps = [stamp.words for stamp in desk.page.view.timeline.state.findings]
     assert stamps == ["hypothetical: Activity charge_card returns: 99"]
     assert "would" not in desk.page.view.blocked.text
-    escape(desk, lambda: replay.recording is None)
+    desk.press(Qt.Key.Key_Escape)
     assert desk.context.focus.current.page == "run"
     assert not desk.pane.hypothesis.isVisible() and not desk.page.view.timeline.state.findings
-    desk.context.commands.run("code.replay")
     assert replayed(desk) is Outcome.SAME
     assert replay.recording is replay.record and "replayed" in desk.pane.bar.text
+
+
+def test_a_recording_that_another_replaces_is_over_and_never_shown_again(desk: Desk) -> None:
+    replay = desk.page.replay
+    desk.context.commands.run("run.show_code")
+    desk.wait(lambda: replay.recording is not None)
+    first, inner = replay.recording, replay.desk
+    assert first is not None
+    again = Recording(first.spec, first.project, first.input, first.history, Extra((Edit("x"),)))
+    desk.wait(lambda: not replay.busy)
+    renewed = Recording(first.spec, first.project, first.input, first.history)
+    inner.record("key", renewed)
+    inner.record("key", again)
+    assert not renewed.running and renewed.trace.end is None and inner.kept("key") is None
+    desk.wait(lambda: not inner.running)
+    assert renewed.trace.end is None and again.trace.end is not None
 
 
 def test_a_dry_run_shows_the_commands_where_it_was_asked_for(desk: Desk, qtbot: QtBot) -> None:
@@ -158,7 +169,8 @@ def test_queries_are_answered_at_the_playhead_and_a_debugger_is_waited_for(desk:
     desk.wait(lambda: editor.kind.findText("An update arrives behind event 12") >= 0)
     editor.kind.setCurrentIndex(editor.kind.findText("An update arrives behind event 12"))
     assert editor.name.findText("move") >= 0, "the code declares it"
-    escape(desk, lambda: not replay.what_if.opened)
+    desk.press(Qt.Key.Key_Escape)
+    assert not replay.what_if.opened
     desk.press(Qt.Key.Key_D, Qt.KeyboardModifier.ShiftModifier)
     desk.wait(lambda: replay.debugging.view is not None and replay.debugging.view.isVisible())
     view, before = replay.debugging.view, desk.pane.trace

@@ -15,7 +15,7 @@ import msgspec
 from engine_bridge.bridge import Bridge, load_engine
 from engine_bridge.cancel import CancelToken
 from engine_bridge.model import RunRef
-from engine_bridge.replay.model import End, LineHit, Place, Project, ReplayInput, TraceStep
+from engine_bridge.replay.model import End, Frame, LineHit, Place, Project, ReplayInput, TraceStep
 from engine_bridge.replay.protocol import AnyMessage, Begin, Bye, Ended, Lines, Log, Step
 from engine_bridge.replay.supervisor import Limits, Replay
 
@@ -75,7 +75,7 @@ class All:
             self.bye = message
 
 
-def text_at(place: Place) -> str:
+def text_at(place: Place | Frame) -> str:
     """The line of code at a place, "" when there is none."""
     return Path(place.file).read_text("utf-8").splitlines()[place.line - 1].strip() if place.line else ""
 

@@ -57,6 +57,9 @@ def test_the_playhead_drives_the_code(sample: tuple[ReplayInput, History]) -> No
 def test_what_the_older_code_wrote_is_drift(sample: tuple[ReplayInput, History]) -> None:
     told = replay([sample[0]], SAMPLES / "loan" / "workflow.py")["loan"]
     assert [(d.what, d.step_id) for d in told.end.drift] == [("result", "121")]
+    gated = replay([sample[0]], SAMPLES / "loan" / "workflow.py", record="places")["loan"]
+    assert [(d.what, d.step_id) for d in gated.end.drift] == [("result", "121")]
+    assert gated.steps[-1].step_id == "121" and text_at(gated.steps[-1].stack[0]).startswith("return f")
 
 
 def test_the_edited_code_is_stopped(sample: tuple[ReplayInput, History]) -> None:
