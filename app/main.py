@@ -91,6 +91,9 @@ def make_window() -> tuple[QApplication, MainWindow, Settings]:
     settings = Settings()
     from PySide6.QtWidgets import QApplication
 
+    from widgets.qt_types import leave_sources
+
+    leave_sources()
     from app import appearance
     from app.window import MainWindow
 

@@ -17,11 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -36,7 +34,7 @@ from engine_bridge.focus import Focus
 from engine_bridge.model import Run, RunRef
 from tests.bench import bench_entity_list, long_run
 from tests.bench.make_big_db import write
-from tests.bench.stall_meter import BUDGET_MS, ROOT, StallMeter
+from tests.bench.stall_meter import BUDGET_MS, ROOT, StallMeter, fail
 
 if TYPE_CHECKING:
     from app.window import MainWindow
@@ -211,12 +209,6 @@ def other_pages(drive: Drive) -> None:
         dialog.close()
     drive.measure("light theme", lambda: window.run_command("view.theme_light"))
     drive.measure("dark theme", lambda: window.run_command("view.theme_dark"))
-
-
-def fail(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """A figure of something that went wrong is worth nothing."""
-    traceback.print_exception(kind, error, trace)
-    os._exit(1)
 
 
 def bench(path: Path, url: str, about: dict[str, Any], calls: int) -> float:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Final
 
 from PySide6.QtCore import QObject, Qt, QTimer
@@ -112,3 +114,9 @@ def _where(frame: FrameType | None) -> str:
 
 def _commonest(calls: list[str], most: int) -> str:
     return " | ".join(f"{share}x {call}" for call, share in Counter(calls).most_common(most))
+
+
+def fail(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A figure of something that went wrong is worth nothing."""
+    traceback.print_exception(kind, error, trace)
+    os._exit(1)

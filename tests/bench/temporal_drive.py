@@ -30,8 +30,7 @@ from app.main import start
 from app.pages import PAGES
 from engine_bridge.focus import Focus
 from engine_bridge.model import RunRef
-from tests.bench.bench_stalls import fail
-from tests.bench.stall_meter import StallMeter
+from tests.bench.stall_meter import StallMeter, fail
 from tests.bench.temporal_memory import tree_mb
 from tests.bench.temporal_place import told
 from tests.engines.temporal.local import NAMESPACE
