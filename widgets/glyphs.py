@@ -81,7 +81,7 @@ EVENT: Final[dict[str, tuple[str, str]]] = {
     EventKind.STATUS_CHANGED: ("status", "running"),
     EventKind.OPERATOR: ("operator", "playhead"),
     EventKind.TASK: ("step", "muted"),
-    EventKind.OTHER: ("unknown", "muted"),
+    EventKind.OTHER: ("info", "muted"),
 }
 
 ACTION: Final = {

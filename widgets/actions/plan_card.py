@@ -115,11 +115,12 @@ def _notes(item: PlanItem) -> list[Note]:
     if item.refused:
         return found
     if item.inverse is not None:
-        found.append(Note("back", "completed", f"Can be undone, by: {item.inverse.action}."))
+        by = plain(item.inverse.action, 60).replace("_", " ")
+        found.append(Note("back", "completed", f"Can be undone, by: {by}."))
     elif item.irreversible:
         found.append(Note("lock", "muted", f"Cannot be undone: {item.irreversible}"))
     if item.preconditions:
-        facts = ", ".join(f"{plain(p.what, 60)} = {plain(str(p.value), 60)}" for p in item.preconditions)
+        facts = ", ".join(f"{plain(p.what, 60)} = {_value(p.value)}" for p in item.preconditions)
         found.append(Note("evidence", "muted", f"Only if still: {facts}", color="muted"))
     if item.race:
         found.append(Note("swap", "muted", item.race, color="muted"))
@@ -130,6 +131,11 @@ def _notes(item: PlanItem) -> list[Note]:
             )
         )
     return found
+
+
+def _value(value: object) -> str:
+    words = ("no", "yes")[value] if isinstance(value, bool) else str(value)
+    return plain(words, 60)
 
 
 def refused_words(items: tuple[PlanItem, ...]) -> str:

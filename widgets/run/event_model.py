@@ -247,7 +247,9 @@ def words_of(event: Event) -> str:
         return event.name
     if event.kind in (EventKind.OTHER, EventKind.OPERATOR, EventKind.TASK) and event.name:
         words = _CAPITAL.sub(" ", event.name).lower() if event.name.isalpha() else event.name
-        return f"task {words.rpartition(' ')[2]}" if event.kind is EventKind.TASK else words
+        if event.kind is EventKind.TASK:
+            return f"task {words.rpartition(' ')[2]}"
+        return words.replace("workflow execution", "run").replace("workflow ", "")
     return event.kind.value
 
 

@@ -23,6 +23,7 @@ from widgets.theme import ROW
 
 _WIDTHS = (56, 112, 186, 150)
 _DAY_WIDTH = 160
+_KIND_WIDTH = 132  # the least, of "task completed"
 _SHORT_WIDTH, _SHORT_DAY_WIDTH = 78, 126  # of an entity's times, for their detail says most
 
 
@@ -101,7 +102,7 @@ class EventTable(QTableView):
         if self.events.of_entity:
             number, time = 40, _SHORT_DAY_WIDTH if self.events.with_day else _SHORT_WIDTH
         rest = self.viewport().width() - number - time
-        kind = min(kind, max(100, rest // 3))
+        kind = min(kind, max(_KIND_WIDTH, rest // 3))
         step = max(60, min(260, (rest - kind) * 2 // 5))
         for column, width in enumerate((number, time, kind, step)):
             self.setColumnWidth(column, width)

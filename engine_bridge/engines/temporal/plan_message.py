@@ -205,10 +205,8 @@ def query(look: Look) -> Draft:
         cli=("workflow", "query", *run_words(run), "--name", name, *_inputs(values)),
         python=(handle(run), call),
         params=query_params(look),
-        irreversible="There is nothing to undo: a query leaves no event.",
-        side_effects=("It runs the user's code in a live worker.",),
+        side_effects=("It runs the user's code in a live worker. The history does not change.",),
         warnings=no_worker(run),
-        dedupes=True,
     )
     return codec_plan.told(look, draft, sends=bool(values))
 

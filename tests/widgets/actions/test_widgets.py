@@ -19,6 +19,7 @@ from engine_bridge.actions.model import (
     ParamType,
     Plan,
     PlanItem,
+    Precondition,
     Receipt,
     Staged,
     Target,
@@ -179,6 +180,13 @@ def test_a_card_says_all_that_a_plan_says(qtbot: QtBot) -> None:
     assert card.findChild(Changes).lines == ["- status a", "+ status b", "  kept s"]
     assert card.copy("SQL") and QGuiApplication.clipboard().text() == "UPDATE x"
     assert not card.copy("CLI")
+
+
+def test_a_card_says_how_to_undo_and_when_it_is_sent_in_words(qtbot: QtBot) -> None:
+    undone = msgspec.structs.replace(STAGED, action="unpause_step")
+    card = PlanCard(item(inverse=undone, preconditions=(Precondition(what="paused", value=False),)))
+    qtbot.addWidget(card)
+    assert "by: unpause step." in labels(card) and "Only if still: paused = no" in labels(card)
 
 
 def test_a_refused_card_says_why_and_nothing_of_undoing(qtbot: QtBot) -> None:
