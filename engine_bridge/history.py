@@ -7,7 +7,7 @@ replace a step's row. Events are append-only and sorted by position. A History b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ from engine_bridge.codes import NO_TIME, NONE, code, time_code
 from engine_bridge.model import Event, Run, Step, StepKind
 
 Ints = NDArray[np.int64]
+Holding = Callable[[Sequence[Any], Sequence[str], bool], list[int]]
+"""How an engine looks for words in its records: records, words, quick; see :meth:`History.holding`."""
 
 EVENT_COLUMNS: Final[dict[str, Any]] = {
     "position": np.int64,  # in the run's order, from 1, strictly rising
@@ -124,11 +126,11 @@ class History:
         self,
         event_decoder: Callable[[Any], Event] = decode_event,
         step_decoder: Callable[[Any], Step] = decode_step,
-        event_text: Callable[[Any], bytes] | None = None,
+        events_holding: Holding | None = None,
     ) -> None:
         self._event_decoder = event_decoder
         self._step_decoder = step_decoder
-        self._event_text = event_text
+        self._events_holding = events_holding
         self.epoch = 0
         self.clear()
 
@@ -232,13 +234,17 @@ class History:
         return self._event_decoder(self._event_records[row])
 
     @property
-    def has_text(self) -> bool:
-        """Whether :meth:`text` tells anything."""
-        return self._event_text is not None
+    def knows_words(self) -> bool:
+        """Whether :meth:`holding` finds anything."""
+        return self._events_holding is not None
 
-    def text(self, row: int) -> bytes:
-        """What the event of a row was recorded with, UTF-8 in lower case, undecoded: to look for words in it."""
-        return b"" if self._event_text is None else self._event_text(self._event_records[row])
+    def holding(self, rows: Sequence[int], words: Sequence[str], *, quick: bool = False) -> list[int]:
+        """Which of some rows were recorded with every word, in any case, payloads in clear: looked for in the records
+        as they are. ``quick`` misses events that spell a word otherwise, and is far quicker."""
+        if self._events_holding is None:
+            return []
+        records = [self._event_records[row] for row in rows]
+        return [rows[at] for at in self._events_holding(records, words, quick)]
 
     def step(self, row: int) -> Step:
         """The step of a row. Raises IndexError."""
@@ -252,7 +258,7 @@ class History:
 
     def snapshot(self) -> History:
         """A copy that another thread may read while this one grows."""
-        copy = History(self._event_decoder, self._step_decoder, self._event_text)
+        copy = History(self._event_decoder, self._step_decoder, self._events_holding)
         copy.run, copy.notes, copy.total = self.run, self.notes, self.total
         copy.engine_now_ns, copy.version = self.engine_now_ns, self.version
         copy.names, copy._put = list(self.names), list(self._put)

@@ -176,7 +176,7 @@ class Session:
         if engine is None:
             return History()
         decoders = (engine.decode_event or decode_event, engine.decode_step or decode_step)
-        return History(*decoders, engine.event_text)
+        return History(*decoders, engine.events_holding)
 
     def call(self, method: str, *args: Any, on_progress: Progress | None = None) -> Call:
         """Starts a bridge method; the cancel token is appended to ``args``."""

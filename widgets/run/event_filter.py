@@ -11,17 +11,19 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine_bridge.history import History
+from engine_bridge.model import Event
 from widgets.run.event_model import decoded, detail_of
 
 _SLICE_S = 0.006
 _STEP = 64
-_QUICK = 256
+_BLOCK = 256
 
 
 class EventFilter(QObject):
     """``found`` carries rows (rising within each): first those whose step's name says it all, which takes no decoding;
-    then those whose record holds the words, where the engine can tell; then, decoding one event after the other, those
-    of which only the shown words say it. ``finished`` comes after the last."""
+    then those whose record holds the words, as they are spelled and then in any way, where the engine can tell; then,
+    decoding one event after the other, those of which only the shown words say it. ``finished`` comes after the last.
+    """
 
     found = Signal(object)
     finished = Signal()
@@ -44,9 +46,14 @@ class EventFilter(QObject):
         """Looks for events that hold every word of ``text``, in any case, from the first on."""
         self._history, self._words = history, text.casefold().split()
         self._hit = _by_name(history, self._words)
-        wanted = [word.encode() for word in self._words]
-        self._looks = [_Look(partial(_recorded, wanted), _QUICK)] if history.has_text else []
-        self._looks.append(_Look(self._shown, _STEP))
+        self._looks = [_Look(self._shown, _STEP)]
+        if history.knows_words:
+            recorded = partial(History.holding, history, words=text.split())
+            self._looks = [
+                _Look(partial(recorded, quick=True), _BLOCK),
+                _Look(recorded, _BLOCK),
+                *self._looks,
+            ]
         if self._hit.any():
             self.found.emit(np.flatnonzero(self._hit))
         self._timer.start()
@@ -72,7 +79,7 @@ class EventFilter(QObject):
         look = next((one for one in self._looks if one.next < total), None)
         rows: list[int] = []
         while look is not None and look.next < total and time.perf_counter() < end:
-            rows += look.on(history, self._hit, total)
+            rows += look.on(self._hit, total)
         self._hit[rows] = True
         done = all(one.next >= total for one in self._looks)
         if done:
@@ -82,8 +89,11 @@ class EventFilter(QObject):
         if done:
             self.finished.emit()
 
-    def _shown(self, history: History, row: int) -> bool:
-        event = decoded(history, row)
+    def _shown(self, rows: list[int]) -> list[int]:
+        history = self._history
+        return [] if history is None else [row for row in rows if self._says(decoded(history, row))]
+
+    def _says(self, event: Event) -> bool:
         text = f"{event.kind.value} {event.name} {event.step_name or ''} {detail_of(event)}".casefold()
         return all(word in text for word in self._words)
 
@@ -91,21 +101,15 @@ class EventFilter(QObject):
 class _Look:
     """One way of looking, and how far it has come; ``step`` rows at a time."""
 
-    def __init__(self, matches: Callable[[History, int], bool], step: int) -> None:
+    def __init__(self, matches: Callable[[list[int]], list[int]], step: int) -> None:
         self._matches = matches
         self._step = step
         self.next = 0
 
-    def on(self, history: History, hit: NDArray[np.bool_], total: int) -> list[int]:
+    def on(self, hit: NDArray[np.bool_], total: int) -> list[int]:
         """The rows of the next step that match and were not found before."""
         begin, self.next = self.next, min(self.next + self._step, total)
-        known = hit[begin : self.next].tolist()
-        return [row for row, old in enumerate(known, begin) if not old and self._matches(history, row)]
-
-
-def _recorded(words: list[bytes], history: History, row: int) -> bool:
-    text = history.text(row)
-    return all(word in text for word in words)
+        return self._matches((np.flatnonzero(~hit[begin : self.next]) + begin).tolist())
 
 
 def _by_name(history: History, words: list[str]) -> NDArray[np.bool_]:

@@ -10,7 +10,6 @@ import msgspec
 
 from engine_bridge.engines.temporal.events import RawEvent, attributes_key, type_name
 from engine_bridge.engines.temporal.events_values import id_of, mapping, time_ns
-from engine_bridge.engines.temporal.payloads import bytes_of
 
 _HALF: Final = re.compile(
     r"(?<!\\)\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
@@ -18,7 +17,6 @@ _HALF: Final = re.compile(
 )
 """Halves of surrogate pairs: JSON can write them, but they are no characters."""
 _ID: Final = re.compile(r'"(?:eventId|event_id)"\s*:\s*"?(\d{1,18})')
-_DATA: Final = re.compile(rb'"data":\s*"([^"\\]*)"')
 _OWN = frozenset({"eventId", "eventTime", "eventType"})
 _SHOWN_BY_UI = frozenset({"attributes", "classification", "category", "id", "name", "timestamp"})
 
@@ -49,23 +47,6 @@ def event_of(record: Any) -> RawEvent:
 
     event: RawEvent = event_of_message(bytes(record))
     return event
-
-
-def text_of(record: Any) -> bytes:
-    """What a record holds, in lower case, payloads in clear; b"" of those that are translated or were never bytes."""
-    if isinstance(record, tuple):
-        record = record[0]
-    if isinstance(record, msgspec.Raw):
-        return clear(bytes(record)).lower()
-    return record.lower() if isinstance(record, bytes) else b""
-
-
-def clear(data: bytes) -> bytes:
-    """An event's JSON with its payloads in clear; no JSON any more, but text to look through."""
-    pieces = _DATA.split(data)
-    for i in range(1, len(pieces), 2):
-        pieces[i] = bytes_of(pieces[i].decode("ascii", "replace")) or b""
-    return data if len(pieces) == 1 else b"\n".join(pieces)
 
 
 def whole_characters(data: Any) -> str:

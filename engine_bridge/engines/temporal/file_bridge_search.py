@@ -17,7 +17,8 @@ import msgspec
 from engine_bridge.bridge import Hit
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal.events import RawEvent
-from engine_bridge.engines.temporal.events_read import clear, event_of
+from engine_bridge.engines.temporal.events_read import event_of
+from engine_bridge.engines.temporal.events_text import clear
 from engine_bridge.engines.temporal.file_bridge_index import Index
 from engine_bridge.engines.temporal.group import Grouper
 from engine_bridge.engines.temporal.group_event import event_from
@@ -119,9 +120,9 @@ class Search:
 
 def in_event(run: Run, record: Any, wanted: str, scope: str) -> Iterator[Hit]:
     """Where the event of a record of a batch holds a text (case folded)."""
-    raw, step_name, ref = record
+    raw, step_name, ref, *step_id = record
     source = event_of(raw)
-    event = event_from(source, step_name, ref)
+    event = event_from(source, step_name, ref, *step_id)
     for where, said in _texts(source, event, scope):
         excerpt = excerpt_of(said, wanted)
         if excerpt is not None:

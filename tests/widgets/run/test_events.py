@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 
 import numpy as np
@@ -221,14 +221,23 @@ def test_what_a_record_holds_is_found_before_events_are_decoded(qtbot: QtBot) ->
         decoded.append(record)
         return decode_event(record)
 
-    history, builder, finder = History(decode, event_text=bytes.lower), BatchBuilder(), EventFilter()
+    def holding(records: Sequence[bytes], words: Sequence[str], quick: bool) -> list[int]:
+        asked.append(quick)
+        fold = (lambda text: text) if quick else bytes.lower
+        wanted = [fold(word.encode()) for word in words]
+        return [at for at, one in enumerate(records) if all(word in fold(one) for word in wanted)]
+
+    asked: list[bool] = []
+    history, builder, finder = History(decode, events_holding=holding), BatchBuilder(), EventFilter()
     for number in range(600):
-        attributes = {"note": "Needle in the hay" if number == 500 else "hay"}
+        attributes = {"note": {100: "needle in the HAY", 500: "Needle in the hay"}.get(number, "hay")}
         event = Event(position=number + 1, kind=EventKind.OTHER, name="note", attributes=attributes)
         history.append(builder.build(None, [(event, NONE)], []))
-    seen: list[tuple[list[int], int]] = []
-    finder.found.connect(lambda rows: seen.append((rows.tolist(), len(decoded))))
+    found: list[int] = []
+    decoded_before: list[int] = []
+    finder.found.connect(lambda rows: (found.extend(rows.tolist()), decoded_before.append(len(decoded))))
     with qtbot.waitSignal(finder.finished):
-        finder.start(history, "NEEDLE hay")
-    assert seen == [([500], 0)]
-    assert len(decoded) == 599  # what is shown of an event may hold words that its record does not
+        finder.start(history, "Needle hay")
+    assert found == [500, 100] and not any(decoded_before)
+    assert asked == [True] * 3 + [False] * 3
+    assert len(decoded) == 598  # what is shown of an event may hold words that its record does not
