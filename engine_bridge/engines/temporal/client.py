@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from datetime import timedelta
@@ -106,6 +106,22 @@ class Client:
         future = asyncio.run_coroutine_threadsafe(self._call(rpc, request, what, timeout_s, True), self._loop)
         return lambda cancel: self._taken(future, cancel, timeout_s + 12)
 
+    def waiting(
+        self, rpc: str, request: Any, cancel: CancelToken, *, what: str, timeout_s: float, every_s: float
+    ) -> Iterator[Any]:
+        """A call that may take long: None every so often until its answer. Raises as :meth:`call` does."""
+        future = self._begun(self._call(rpc, request, what, timeout_s, False), cancel)
+        remove = cancel.add_hook(lambda: _stop(future))
+        try:
+            while not future.done() and not wait([future], every_s).done and not cancel.cancelled:
+                yield None
+        except BaseException:
+            future.cancel()
+            raise
+        finally:
+            remove()
+        yield self._taken(future, cancel, timeout_s + 12)
+
     def call_all(self, rpc: str, requests: Sequence[Any], cancel: CancelToken) -> list[Any]:
         """Many calls, some at once; each answer is a message or a PlayheadError, in order."""
         return self._wait(self._gather(rpc, requests), cancel, None) if requests else []
@@ -137,12 +153,15 @@ class Client:
 
     def _wait(self, coroutine: Coroutine[Any, Any, Any], cancel: CancelToken, timeout_s: float | None) -> Any:
         """Runs a coroutine on the loop, and waits for it; a cancelled call stops at once."""
+        return self._taken(self._begun(coroutine, cancel), cancel, timeout_s)
+
+    def _begun(self, coroutine: Coroutine[Any, Any, Any], cancel: CancelToken) -> Future[Any]:
         loop = self._loop
         if cancel.cancelled or loop is None or not loop.is_running():
             coroutine.close()
             cancel.raise_if_cancelled()
             raise ConnectError("The source is closed.", "Open it again.")
-        return self._taken(asyncio.run_coroutine_threadsafe(coroutine, loop), cancel, timeout_s)
+        return asyncio.run_coroutine_threadsafe(coroutine, loop)
 
     def _taken(self, future: Future[Any], cancel: CancelToken, timeout_s: float | None) -> Any:
         remove = cancel.add_hook(lambda: _stop(future))

@@ -20,7 +20,7 @@ from engine_bridge.model import Run, RunRef
 if TYPE_CHECKING:
     from engine_bridge.engines.temporal.group import Grouper
 
-_AGAIN_S: Final = 5.0
+AGAIN_S: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Watch:
 
     def look(self, cancel: CancelToken, *, moved: bool) -> Described | None:
         """What the run is now; None when nothing of it changed."""
-        if not moved and time.monotonic() - self._at < _AGAIN_S:
+        if not moved and time.monotonic() - self._at < AGAIN_S:
             return None
         from engine_bridge.engines.temporal.server_header import with_pollers
 

@@ -90,14 +90,31 @@ class Reading:
         """The bytes of an event that was read, None for another."""
         return self._records.get(event_id)
 
-    def page(self, cancel: CancelToken, *, wait: bool = False, until: int = 0) -> Heads:
-        """The next page, not yet grouped; with ``wait`` it may take 20 s, and be empty.
+    def page(self, cancel: CancelToken, *, until: int = 0) -> Heads:
+        """The next page, not yet grouped.
 
         Where it does not reach event ``until`` the page after it is asked for at once. Raises NotFoundError and
         ConnectError.
         """
         begun, self._next = self._next, None
-        answer = self._asked(cancel, wait) if begun is None else begun(cancel)
+        if begun is not None:
+            return self._read(begun(cancel), until)
+        request = self._request()
+        return self._read(self._client.call(_RPC, request, cancel, what=self._what, timeout_s=_PAGE_S), until)
+
+    def poll(self, cancel: CancelToken, every_s: float) -> Iterator[Heads | None]:
+        """The next page as soon as there is one, after 20 s an empty one; None every so often until then."""
+        begun, self._next = self._next, None
+        if begun is not None:
+            yield self._read(begun(cancel))
+            return
+        waits = self._client.waiting(
+            _RPC, self._request(), cancel, what=self._what, timeout_s=_POLL_S, every_s=every_s
+        )
+        for answer in waits:
+            yield None if answer is None else self._read(answer)
+
+    def _read(self, answer: Any, until: int = 0) -> Heads:
         self._token = answer.next_page_token
         self.ended = not self._token
         if not self.ended and last_id_of(answer) < until:
@@ -116,12 +133,6 @@ class Reading:
     @property
     def _what(self) -> str:
         return f"the run {self._ref.group} ({self._ref.run})"
-
-    def _asked(self, cancel: CancelToken, wait: bool) -> Any:
-        timeout_s = _POLL_S if wait else _PAGE_S
-        return self._client.call(
-            _RPC, self._request(), cancel, what=self._what, timeout_s=timeout_s, retry=not wait
-        )
 
     def _request(self) -> Any:
         from temporalio.api.common.v1 import WorkflowExecution
@@ -241,17 +252,24 @@ def _follow(client: Client, reading: Reading, ref: RunRef, cancel: CancelToken) 
     while True:
         moved = told_id is not None and reading.grouper.last_id > told_id
         told_id = reading.grouper.last_id
-        found = watch.look(cancel, moved=moved)
-        if found is not None:
-            reading.grouper.set_pending(found.pending.activities, found.pending.nexus)
-        header = None if found is None else found.run(reading.grouper, client)
-        yield reading.grouper.batch(header, engine_now_ns=client.now_ns())
+        yield _told(client, reading, watch.look(cancel, moved=moved))
         if reading.ended:
             _until_gone(client, ref, cancel)
-        heads = reading.page(cancel, wait=True)
-        reading.grouper.add(heads)
-        if len(heads) and reading.grouper.last_ns is not None:
+        for heads in reading.poll(cancel, describe.AGAIN_S):
+            if heads is not None:
+                reading.grouper.add(heads)
+            elif (found := watch.look(cancel, moved=False)) is not None:
+                yield _told(client, reading, found)
+        if reading.grouper.last_id > told_id and reading.grouper.last_ns is not None:
             client.observed(reading.grouper.last_ns)
+
+
+def _told(client: Client, reading: Reading, found: describe.Described | None) -> Batch:
+    """What was read since the last batch, with the run as it was found, None for unchanged."""
+    if found is not None:
+        reading.grouper.set_pending(found.pending.activities, found.pending.nexus)
+    header = None if found is None else found.run(reading.grouper, client)
+    return reading.grouper.batch(header, engine_now_ns=client.now_ns())
 
 
 def _until_gone(client: Client, ref: RunRef, cancel: CancelToken) -> NoReturn:

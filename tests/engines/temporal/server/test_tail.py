@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +20,7 @@ from engine_bridge.errors import CancelledError, ConnectError
 from engine_bridge.history import Batch, History, Restart
 from engine_bridge.model import Run, RunRef, Status, StepKind
 from engine_bridge.session import Session
-from tests.engines.temporal.local import LocalServer, LocalWorker
+from tests.engines.temporal.local import NAMESPACE, LocalServer, LocalWorker
 from tests.engines.temporal.server.conftest import NEVER, history, newest
 from tests.engines.temporal.shop import Shop
 
@@ -95,13 +97,31 @@ def place(tmp_path: Path) -> Iterator[tuple[LocalServer, list[LocalWorker]]]:
     server.stop()
 
 
+def what_leaves_no_event_is_told_before_an_idle_poll_ends(session: Session, server: LocalServer) -> None:
+    """An idle poll takes 20 s."""
+
+    def now(history: History) -> str:
+        return (history.run.now if history.run is not None else None) or ""
+
+    tail = Follower(session, find(session, "export").ref)
+    tail.wait_for(lambda h: "attempt 3 of 9" in now(h))
+    begun = time.monotonic()
+    where = ("--address", server.address, "--namespace", NAMESPACE, "--workflow-id", "export")
+    subprocess.run([server.program, "activity", "pause", *where, "--activity-id", "1"], check=True)
+    tail.wait_for(lambda h: "paused" in now(h))
+    assert time.monotonic() - begun < 15
+    tail.call.cancel()
+
+
 def test_a_tail_goes_on_through_signal_worker_death_server_restart_and_child_death(
     place: tuple[LocalServer, list[LocalWorker]],
 ) -> None:
     server, workers = place
     before = children()
     workers[0].ask("start", "fulfil_order", "order-1", "order-1", True)
+    workers[0].ask("start", "nightly_export", "export", "ledger")
     with opened(server.url) as session:
+        what_leaves_no_event_is_told_before_an_idle_poll_ends(session, server)
         tail = Follower(session, find(session, "order-1").ref)
         tail.wait_for(lambda h: any(step.kind is StepKind.TIMER for step in h.all_steps()))
         workers.pop().close(kill=True)
