@@ -16,14 +16,13 @@ from app.settings import Settings
 from app.window import MainWindow
 from engine_bridge.actions.bulk_model import JobState
 from engine_bridge.model import RunRef
-from tests.engines.dbos.databases import server
 from tests.engines.entity_state import sample
 from tests.engines.entity_state.act.test_act_http import Application, application
 from tests.engines.entity_state.act.tools import Place, Places, places
-from tests.engines.entity_state.bridge.conftest import as_reader, tenants_server
+from tests.engines.entity_state.bridge.conftest import as_reader
 from tests.engines.entity_state.fixtures import Sample
 
-__all__ = ["application", "places", "server", "tenants_server"]
+__all__ = ["application", "places"]
 CONTROL = Qt.KeyboardModifier.ControlModifier
 REASON = "ticket 7"
 

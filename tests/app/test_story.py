@@ -23,9 +23,9 @@ from app.settings import Settings
 from app.window import MainWindow
 from engine_bridge.focus import Focus
 from engine_bridge.model import Status
-from tests.engines.dbos.databases import APP, made_sqlite, orders_file
+from tests.engines.dbos.databases import APP, orders_file
 
-__all__ = ["made_sqlite", "orders_file"]
+__all__ = ["orders_file"]
 ALT, CONTROL, NONE = (
     Qt.KeyboardModifier.AltModifier,
     Qt.KeyboardModifier.ControlModifier,

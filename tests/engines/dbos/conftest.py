@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from tests.engines.dbos.act_tools import operator, operators, own_place, place
-from tests.engines.dbos.databases import made_postgresql, made_sqlite, open_bridge, orders_file, server
+from tests.engines.dbos.databases import open_bridge, orders_file
 
 __all__ = [
-    "made_postgresql",
-    "made_sqlite",
     "open_bridge",
     "operator",
     "operators",
     "orders_file",
     "own_place",
     "place",
-    "server",
 ]

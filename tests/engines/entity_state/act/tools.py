@@ -194,8 +194,6 @@ def _on_server(server: Any, shape: str, folder: Path, stack: ExitStack) -> Place
 
 
 def _template(server: Any, connection: Any, shape: str, template: str, folder: Path) -> None:
-    connection.execute("ALTER SYSTEM SET fsync = off")
-    connection.execute("SELECT pg_reload_conf()")
     made = make_on_server(shape, server, template, folder)
     tables = {"django": "django_fsm_log_statelog", "statesman": "order_transitions"}
     if shape in tables:

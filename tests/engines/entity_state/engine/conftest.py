@@ -6,23 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 
 from engine_bridge.engines.entity_state.engine import bound, connect
-from tests.engines.dbos.databases import make_database, server
+from tests.engines.dbos.databases import make_database
 from tests.engines.entity_state.engine.shop import Shop, user
-
-__all__ = ["server"]
 
 
 @pytest.fixture(scope="session")
 def postgres_uri(server: Any) -> str:
-    """A database of a server that does not wait for the disk; its libpq URI."""
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")
-        connection.execute("SELECT pg_reload_conf()")
+    """A database of the server; its libpq URI."""
     return make_database(server, "entities")
 
 

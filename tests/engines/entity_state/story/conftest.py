@@ -17,7 +17,7 @@ from engine_bridge.engines.entity_state.engine import connect
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.history import History
 from engine_bridge.model import RunRef
-from tests.engines.dbos.databases import make_database, server
+from tests.engines.dbos.databases import make_database
 from tests.engines.entity_state.engine.conftest import alchemy
 from tests.engines.entity_state.story.data import (
     MAPPING,
@@ -28,7 +28,6 @@ from tests.engines.entity_state.story.data import (
     write_mapping,
 )
 
-__all__ = ["server"]
 NEVER = CancelToken()
 
 OpenStore = Callable[..., Store]
@@ -38,9 +37,6 @@ OpenStore = Callable[..., Store]
 def story_template(server: Any) -> str:
     """The filled sample on PostgreSQL, to be copied; its name."""
     uri = make_database(server, "story_template")
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")
-        connection.execute("SELECT pg_reload_conf()")
     db = connect(alchemy(uri))
     filled(db)
     db.dispose()

@@ -14,10 +14,9 @@ import pytest
 from engine_bridge.cancel import CancelToken
 from engine_bridge.configs import LintReport
 from engine_bridge.engines.entity_state.tools import EntityConfigs
-from tests.engines.dbos.databases import server
-from tests.engines.entity_state.fixtures import entity_file, entity_server, open_entities, open_store
+from tests.engines.entity_state.fixtures import entity_file, open_entities, open_store
 
-__all__ = ["entity_file", "entity_server", "open_entities", "open_store", "server"]
+__all__ = ["entity_file", "open_entities", "open_store"]
 
 SIMPLE: dict[str, Any] = {
     "workflow_type": "order",

@@ -13,11 +13,10 @@ from engine_bridge.bridge import Bridge
 from engine_bridge.cancel import CancelToken
 from engine_bridge.configs import LintReport
 from engine_bridge.engines.entity_state import tools_store
-from engine_bridge.engines.entity_state.engine import Tables, enforce_tenants
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.errors import UnsupportedError, UsageError
-from tests.engines.entity_state import sample, sample_configs
-from tests.engines.entity_state.fixtures import OpenStore, Sample, make_file, make_on_server
+from tests.engines.entity_state import sample_configs
+from tests.engines.entity_state.fixtures import OpenStore, Sample, make_file, make_on_server, secure
 from tests.engines.entity_state.tools.conftest import changed, renamed
 
 GO = CancelToken()
@@ -239,11 +238,7 @@ def guarded(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Sample:
     made = make_on_server("own", server, "tools_tenants", tmp_path_factory.mktemp("tenants"))
     engine = made.engine()
     with engine.begin() as connection:
-        known = connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = 'tools_reader'")).first()
-        if known is None:
-            connection.exec_driver_sql("CREATE ROLE tools_reader LOGIN NOSUPERUSER NOBYPASSRLS")
-        connection.exec_driver_sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO tools_reader")
-        enforce_tenants(connection, [(table, "tenant_id") for table in (*sample.tables(), *Tables().all)])
+        secure(connection, "tools_reader")
     engine.dispose()
     return Sample(made.url.replace("//postgres@", "//tools_reader@", 1), made.mapping, made.alchemy)
 

@@ -14,10 +14,10 @@ from engine_bridge.actions.model import Intent, PlanItem, Staged, Target
 from engine_bridge.cancel import CancelToken
 from engine_bridge.model import RunRef
 from tests.engines.temporal.act.acting import REASON, Operator, plan_of
-from tests.engines.temporal.server.conftest import bridge, shop, temporal_shop
+from tests.engines.temporal.server.conftest import bridge, shop
 from tests.engines.temporal.shop import Shop
 
-__all__ = ["bridge", "shop", "temporal_shop"]
+__all__ = ["bridge", "shop"]
 
 
 _ORDERS: Final = 7

@@ -9,9 +9,6 @@ import pytest
 
 from engine_bridge.engines.temporal.dev_bridge import DevBridge
 from tests.engines.temporal.dev import databases
-from tests.engines.temporal.shop import temporal_shop
-
-__all__ = ["temporal_shop"]
 
 
 @pytest.fixture

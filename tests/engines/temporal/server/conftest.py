@@ -11,9 +11,7 @@ from engine_bridge.bridge import Bridge
 from engine_bridge.cancel import CancelToken
 from engine_bridge.history import History
 from engine_bridge.model import Run
-from tests.engines.temporal.shop import Shop, temporal_shop
-
-__all__ = ["temporal_shop"]
+from tests.engines.temporal.shop import Shop
 
 NEVER = CancelToken()
 
