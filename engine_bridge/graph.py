@@ -12,16 +12,19 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from engine_bridge.codes import STEP_KINDS, STEP_STATUSES, code
 from engine_bridge.history import Columns, History
 from engine_bridge.model import RunRef, StepKind, StepStatus
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 OPEN: Final = np.iinfo(np.int64).max
 # By code, and padded: a code that no status has must not raise.
@@ -33,6 +36,19 @@ _SHOWN_FIRST: Final = (
 _LONGEST_PATTERN: Final = 8
 _FOLD_ROUNDS: Final = 6
 _MAX_CHILD_NODES: Final = 2_000
+
+
+@cache
+def library() -> Any:
+    """networkx. Its first import takes 200 ms and 12 MB, so it waits for the first graph that somebody looks at."""
+    import networkx
+
+    return networkx
+
+
+def ready() -> bool:
+    """Whether a graph can be made without waiting for that import."""
+    return library.cache_info().currsize > 0
 
 
 @dataclass(slots=True)
@@ -57,7 +73,7 @@ class RunGraph:
     row to its node, -1 for none."""
 
     nodes: list[Node] = field(default_factory=list)
-    graph: nx.DiGraph = field(default_factory=nx.DiGraph)
+    graph: nx.DiGraph = field(default_factory=lambda: library().DiGraph())
     node_of: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
 
 

@@ -21,6 +21,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QToolTip, QWidget
 
+from engine_bridge.graph import ready
 from engine_bridge.populations import Flow, Population
 from widgets.entities.layout import Key, Layout, place, topology
 from widgets.entities.paint import Look, StatusPainter
@@ -93,7 +94,7 @@ class StatusGraph(QWidget):
             self._lay_out(key, population)
 
     def _lay_out(self, key: Key, population: Population) -> None:
-        if len(population.nodes) <= _INLINE:
+        if len(population.nodes) <= _INLINE and ready():
             self._take((key, place(population)))
             return
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-import networkx as nx
 import numpy as np
 
+from engine_bridge.graph import library
 from engine_bridge.populations import Flow, Population, StatusNode
 from widgets.graph.layout import ROW_GAP, layout
 
@@ -109,7 +109,7 @@ def _columns(
         return {}
     index = {node.status: number for number, node in enumerate(known)}
     declared = any(flow.declared for flow in flows)
-    graph = nx.DiGraph()
+    graph = library().DiGraph()
     graph.add_nodes_from(range(len(known)))
     for flow in flows:
         ranks = (flow.declared or not declared) and flow.source != flow.target

@@ -10,10 +10,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
+
+from engine_bridge.graph import library
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -67,10 +72,10 @@ def layout(graph: nx.DiGraph, widths: Floats, height: float, *, budget_s: float 
 
 def _without_cycles(n: int, edges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Drops the back edges of a depth-first walk, which leaves an acyclic graph."""
-    graph = nx.DiGraph()
+    graph: nx.DiGraph = library().DiGraph()
     graph.add_nodes_from(range(n))
     graph.add_edges_from(edges)
-    if nx.is_directed_acyclic_graph(graph):
+    if library().is_directed_acyclic_graph(graph):
         return edges
     kept, state = [], np.zeros(n, np.int8)
     for root in range(n):
@@ -95,11 +100,11 @@ def _without_cycles(n: int, edges: list[tuple[int, int]]) -> list[tuple[int, int
 
 def _ranks(n: int, edges: list[tuple[int, int]]) -> Ints:
     """Longest path from the sources, then shorter edges."""
-    graph = nx.DiGraph()
+    graph: nx.DiGraph = library().DiGraph()
     graph.add_nodes_from(range(n))
     graph.add_edges_from(edges)
     rank = np.zeros(n, np.int64)
-    for generation, nodes in enumerate(nx.topological_generations(graph)):
+    for generation, nodes in enumerate(library().topological_generations(graph)):
         rank[list(nodes)] = generation
     _shorten(graph, rank)
     return rank
@@ -112,7 +117,7 @@ def _shorten(graph: nx.DiGraph, rank: Ints) -> None:
     """
     for _ in range(8):
         moved = False
-        for node in reversed(list(nx.topological_sort(graph))):
+        for node in reversed(list(library().topological_sort(graph))):
             low = max((int(rank[a]) + 1 for a in graph.predecessors(node)), default=0)
             high = min((int(rank[b]) - 1 for b in graph.successors(node)), default=int(rank[node]))
             pull = graph.out_degree(node) - graph.in_degree(node)

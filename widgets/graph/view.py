@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from engine_bridge import format as fmt
-from engine_bridge.graph import Node, node_states
+from engine_bridge.graph import Node, node_states, ready
 from engine_bridge.history import History
 from engine_bridge.model import StepKind, StepStatus
 from engine_bridge.playback import state_at
@@ -90,7 +90,7 @@ class GraphView(QWidget):
             return
         char = QFontMetricsF(font(12)).averageCharWidth() * 1.08
         self._generation += 1
-        if history.n_steps <= _INLINE_STEPS:
+        if history.n_steps <= _INLINE_STEPS and ready():
             self._take((self._generation, build(history, char)))
             return
         frozen, generation = history.snapshot(), self._generation

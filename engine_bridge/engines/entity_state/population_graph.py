@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import networkx as nx
 
 from engine_bridge.engines.entity_state import lint_graph
 from engine_bridge.engines.entity_state.engine.document import Document
@@ -15,6 +14,7 @@ from engine_bridge.engines.entity_state.mapping import Transition
 from engine_bridge.engines.entity_state.population_flows import Observed
 from engine_bridge.engines.entity_state.store import Store
 from engine_bridge.engines.entity_state.store_bound import Bound
+from engine_bridge.graph import library
 from engine_bridge.populations import Flow, StatusNode
 
 
@@ -82,6 +82,7 @@ def _flows(transitions: tuple[Transition, ...]) -> tuple[Flow, ...]:
 
 
 def _nodes(bound: Bound, flows: tuple[Flow, ...]) -> tuple[StatusNode, ...]:
+    nx = library()
     graph: Any = nx.DiGraph((flow.source, flow.target) for flow in flows)
     graph.add_nodes_from(bound.statuses)
     starts = [name for name, info in bound.statuses.items() if info.role == "initial"]

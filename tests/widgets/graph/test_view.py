@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from pytestqt.qtbot import QtBot
 
+from engine_bridge.graph import library
 from engine_bridge.history import BatchBuilder, History
 from engine_bridge.model import RunRef
 from tests.fakes import make_history, make_run
@@ -39,6 +40,18 @@ def test_a_click_selects_the_step_everywhere(view: GraphView, qtbot: QtBot) -> N
         qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=centre_of(view, "charge_card"))
     assert selected.args == ["2"]
     assert view.describe().startswith("charge_card")
+
+
+def test_the_first_graph_of_all_waits_for_its_library_in_another_thread(
+    view: GraphView, qtbot: QtBot
+) -> None:
+    history = view._history
+    view.set_history(None)
+    library.cache_clear()
+    view.set_history(history)
+    with pytest.raises(AssertionError, match="charge_card is not drawn"):
+        centre_of(view, "charge_card")
+    qtbot.waitUntil(lambda: bool(centre_of(view, "charge_card")), timeout=60_000)
 
 
 def test_nodes_take_their_state_at_the_playhead(view: GraphView) -> None:
