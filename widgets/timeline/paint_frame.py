@@ -132,7 +132,7 @@ def lane_words(state: TimelineState, number: int, lane: int) -> tuple[str, str]:
     kind = text.kind_note(STEP_KINDS[lanes.kind[lane]])
     if state.tracks[number].built.coarse:
         count = 0
-    note = (f" × {count}" if count > 1 else "") + (f" · {kind}" if kind else "")
+    note = (f" × {count}" if count > 1 else "") + (f" · {kind}" if kind and kind != name else "")
     return name, note
 
 
