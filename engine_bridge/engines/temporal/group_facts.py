@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import msgspec
+
+_OWN: Final = re.compile(r" \[playhead [0-9a-f-]{36}\]$")
+"""What our own requests are found again by."""
+
+
+def told(note: str) -> str:
+    """Who did something and why, without the request id that Playhead puts behind its reasons."""
+    return _OWN.sub("", note)
 
 
 class _Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

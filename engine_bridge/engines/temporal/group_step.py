@@ -19,7 +19,7 @@ from engine_bridge.engines.temporal.group_event import (
     shown,
     summary,
 )
-from engine_bridge.engines.temporal.group_facts import PendingActivity, PendingNexus
+from engine_bridge.engines.temporal.group_facts import PendingActivity, PendingNexus, told
 from engine_bridge.engines.temporal.group_failures import failure, words
 from engine_bridge.engines.temporal.group_payloads import reference
 from engine_bridge.engines.temporal.group_types import ROLE, STEP_KIND, STEP_STATUS, TERMINAL, Role
@@ -264,11 +264,11 @@ def _holds(event: RawEvent, path: str) -> bool:
 def _detail(facts: _Facts) -> str:
     said, pending = summary(facts.first), facts.record.pending
     if pending is not None and pending.note:
-        return f"paused {pending.note}" if "pause" in pending.state else pending.note
+        return f"paused {told(pending.note)}" if "pause" in pending.state else pending.note
     if facts.kind is StepKind.TIMER:
         wait = duration_ns(facts.first.attributes.get("startToFireTimeout"))
         return said or (f"for {duration(wait)}" if wait is not None else "")
-    if facts.first.type == "ActivityTaskScheduled" and facts.last("CancelRequested") and facts.end is None:
+    if facts.last("CancelRequested") and facts.end is None:
         return "cancel requested"
     if facts.first.type in ("ActivityTaskScheduled", "WorkflowExecutionUpdateAccepted"):
         return said

@@ -174,7 +174,7 @@ def plan(look: Look) -> Draft:
         raise RejectedError("This server does not tell this activity's options; it needs a newer version.")
     restore, wanted = arguments.boolean(look.args, RESTORE), given(look.args)
     if restore == bool(wanted):
-        raise UsageError("Give the options to change, or restore=true and no others.")
+        raise UsageError("Give the options to change, or only that they be as the code set them (restore=true).")
     changes = _changes(one, wanted)
     if wanted and not changes:
         raise RejectedError("The activity has these options already.")

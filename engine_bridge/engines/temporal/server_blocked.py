@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
-from engine_bridge.engines.temporal.group_facts import Pending, PendingActivity
+from engine_bridge.engines.temporal.group_facts import Pending, PendingActivity, told
 from engine_bridge.engines.temporal.group_failures import failure
 from engine_bridge.model import Blocked, Evidence, Failure, Provenance, Run, RunRef, Status, Step, StepKind
 
 _RECORDED: Final = Provenance.RECORDED
-_OWN: Final = re.compile(r" \[playhead [0-9a-f-]{36}\]$")
-"""What our own requests are found again by."""
 
 
 def blocked(
@@ -64,7 +61,7 @@ def _paused(pending: Pending) -> Blocked | None:
         return None
     return Blocked(
         kind="paused",
-        what=f"an operator: it was paused {_OWN.sub('', pending.paused)}",
+        what=f"an operator: it was paused {told(pending.paused)}",
         provenance=_RECORDED,
         evidence=_fact("the server says who paused it"),
         hint="Unpause it to go on.",
@@ -156,7 +153,7 @@ def _state(one: PendingActivity) -> str:
     why = failure(one.failure)
     said = f": {why.type}: {why.message}".rstrip(": ") if why is not None else ""
     if "pause" in one.state:
-        return f", which was paused {_OWN.sub('', one.note)}".rstrip() + said
+        return f", which was paused {told(one.note)}".rstrip() + said
     if (one.attempt or 1) > 1 or why is not None:
         return f", {_attempt(one)}{said}"
     if one.state != "started":

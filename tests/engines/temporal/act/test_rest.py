@@ -47,6 +47,8 @@ def test_an_activity_is_paused_and_unpaused(operator: Operator) -> None:
     assert operator.look(item, receipt.request_id).verdict is Verdict.APPLIED
     again = operator.plan(run, "pause_activity", step=step.default)
     assert "paused" in again.refused
+    shown = next(s for s in operator.history(run).all_steps() if s.name == "export_ledger").detail
+    assert shown.startswith("paused by playhead:") and receipt.request_id not in shown
     back = operator.execute(undone(operator, item))
     assert back.outcome.verdict is Verdict.APPLIED
     assert operator.specs(run)["unpause_activity"].disabled
