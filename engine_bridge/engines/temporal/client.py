@@ -66,6 +66,8 @@ class Client:
             api_key=self.source.api_key,
             tls=tls,
             identity=f"playhead-{os.getpid()}@{socket.gethostname()}",
+            # Without it servers tell of a run that failed and was tried again that it was continued as new.
+            rpc_metadata={"supported-features": "follows-next-run-id"},
         )
         for left in reversed(range(_TRIES if self.source.tls else 1)):
             try:

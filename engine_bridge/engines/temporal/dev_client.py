@@ -92,12 +92,14 @@ class DevClient(Client):
         """The state of a run, named by a ``WorkflowExecution``. Raises NotFoundError."""
         return dev_state.find(self.store, self.space.id, execution.workflow_id, execution.run_id, cancel)
 
+    def branch(self, found: dev_state.State) -> nodes.Branch:
+        """Where the history of a run is. Raises CorruptError."""
+        return nodes.branch_of(found.shard, found.execution, self.space.aliases)
+
     def records(self, ref: RunRef, cancel: CancelToken) -> tuple[list[bytes], int]:
         """The serialized events of a run, and how many of them are missing. Raises NotFoundError and CorruptError."""
         found = dev_state.find(self.store, self.space.id, ref.group, ref.run, cancel)
-        data = nodes.whole(
-            self.store, nodes.branch_of(found.shard, found.execution), found.next_event, cancel
-        )
+        data = nodes.whole(self.store, self.branch(found), found.next_event, cancel)
         try:
             events = [data[start:end] for start, end in protobuf.slices(data)]
         except protobuf.WireError:
@@ -118,7 +120,7 @@ class DevClient(Client):
         from temporalio.api.history.v1 import HistoryEvent
 
         try:
-            branch = nodes.branch_of(found.shard, found.execution)
+            branch = self.branch(found)
             first, _ = nodes.read(self.store, branch, Place(), found.next_event, cancel, most=1)
             start, end = protobuf.slices(first[0])[0]
             return HistoryEvent.FromString(first[0][start:end])
@@ -148,7 +150,7 @@ class DevClient(Client):
         from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryResponse
 
         found = self.state(request.execution, cancel)
-        branch = nodes.branch_of(found.shard, found.execution)
+        branch = self.branch(found)
         most = max(request.maximum_page_size, 1)
         data, place = nodes.read(self.store, branch, token.place, found.next_event, cancel, most=most)
         whole = len(data) < most
@@ -165,7 +167,7 @@ class DevClient(Client):
 
     def _last(self, found: dev_state.State, cancel: CancelToken) -> bytes:
         """The last event as a serialized ``History``, b"" when there is none."""
-        branch = nodes.branch_of(found.shard, found.execution)
+        branch = self.branch(found)
         data = nodes.last(self.store, branch, found.next_event, cancel) or b""
         try:
             places = protobuf.slices(data)

@@ -1,6 +1,7 @@
 """The server's own records, as far as they are read: messages described at run time, with the fields that are used.
 
-Numbers and types follow ``temporal.server.api.persistence.v1`` of Temporal 1.32 (MIT), which the SDK does not ship.
+Numbers and types follow ``temporal.server.api.persistence.v1`` and ``temporal.server.chasm.lib`` of Temporal 1.32
+(MIT), which the SDK does not ship.
 Messages of the public API stand in them as bytes, which protobuf encodes likewise.
 """
 
@@ -63,6 +64,14 @@ _FIELDS: Final[dict[str, str]] = {
         "endpoint:1:str service:2:str operation:3:str token:5:Token operation_token:6:str "
         "schedule_to_close_timeout:7:bytes scheduled_time:8:bytes state:10:int32 attempt:11:int32 "
         "last_attempt_complete_time:12:bytes last_attempt_failure:13:bytes next_attempt_schedule_time:14:bytes"
+    ),
+    "Any": "type_url:1:str value:2:bytes",
+    "Component": "type_id:1:int",
+    "ChasmNode": "component:11:Component",
+    "ChasmNexus": (
+        "state:1:int32 endpoint:3:str service:4:str operation:5:str scheduled_time:6:bytes "
+        "schedule_to_close_timeout:11:bytes parent:13:Any attempt:14:int32 last_attempt_complete_time:15:bytes "
+        "last_attempt_failure:16:bytes next_attempt_schedule_time:17:bytes operation_token:18:str"
     ),
     "NamespaceInfo": "id:1:str state:2:int32 name:3:str description:4:str owner:5:str",
     "NamespaceConfig": "retention:1:bytes aliases:8:*Text",

@@ -8,13 +8,14 @@ before it. A run that was reset reads the events up to its reset from branches o
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import dev_messages as messages
+from engine_bridge.engines.temporal.dev_names import named
 from engine_bridge.engines.temporal.dev_schema import PROTO
 from engine_bridge.engines.temporal.dev_store import Store
 from engine_bridge.errors import CorruptError
@@ -31,25 +32,28 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Branch:
-    """Where the nodes of one run are: (branch, first node, end) in a tree, in order."""
+    """Where the nodes of one run are: (branch, first node, end) in a tree, in order.
 
-    def __init__(self, shard: int, token: bytes) -> None:
+    ``aliases`` are the names of search attributes, by column: nodes are read with the names, as a server tells them.
+    """
+
+    def __init__(self, shard: int, token: bytes, aliases: Mapping[str, str]) -> None:
         message = messages.parse("Branch", token)
-        self.shard = shard
+        self.shard, self.aliases = shard, aliases
         self.tree = _id(message.tree_id)
         self.ranges = [(_id(one.branch_id), one.begin_node_id, one.end_node_id) for one in message.ancestors]
         begin = self.ranges[-1][2] if self.ranges else 1
         self.ranges.append((_id(message.branch_id), begin, _END))
 
 
-def branch_of(shard: int, execution: Any) -> Branch:
+def branch_of(shard: int, execution: Any, aliases: Mapping[str, str]) -> Branch:
     """The current branch of an ``Execution``. Raises CorruptError."""
     from google.protobuf.message import DecodeError
 
     versions = execution.version_histories
     at = versions.current_version_history_index
     try:
-        return Branch(shard, versions.histories[at].branch_token)
+        return Branch(shard, versions.histories[at].branch_token, aliases)
     except (IndexError, ValueError, DecodeError):
         raise CorruptError(
             "The database does not tell where the history of this run is.", "Its record is damaged."
@@ -75,7 +79,7 @@ def read(
                 cancel=cancel,
             )
             fresh, after = _valid(rows, after, most - len(found))
-            found += fresh
+            found += [named(one, branch.aliases) for one in fresh]
             low = max(after.node + 1, int(rows[-1][0]) + 1) if len(rows) == most else high
     return found, after
 
@@ -118,5 +122,5 @@ def last(store: Store, branch: Branch, before: int, cancel: CancelToken) -> byte
             cancel=cancel,
         )
         if rows and isinstance(rows[0][0], bytes):
-            return bytes(rows[0][0])
+            return named(rows[0][0], branch.aliases)
     return None

@@ -55,8 +55,7 @@ def _records(lister: DevLister, run: Run, wanted: str, cancel: CancelToken) -> I
     """The records of the events that may hold a text."""
     client = lister.client
     found = dev_state.find(client.store, client.space.id, run.ref.group, run.ref.run, cancel)
-    branch = nodes.branch_of(found.shard, found.execution)
-    whole = nodes.whole(client.store, branch, found.next_event, cancel)
+    whole = nodes.whole(client.store, client.branch(found), found.next_event, cancel)
     plain_word = _WORD.fullmatch(wanted) is not None
     if plain_word and wanted.encode() not in whole.lower():
         return

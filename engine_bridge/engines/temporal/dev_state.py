@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import dev_messages as messages
+from engine_bridge.engines.temporal import dev_nexus
 from engine_bridge.engines.temporal.dev_store import Store
 from engine_bridge.errors import CorruptError, NotFoundError
 from engine_bridge.format import plain
@@ -17,9 +18,6 @@ from engine_bridge.format import plain
 _CLOSED: Final = 3
 _SCHEDULED, _STARTED, _CANCEL, _PAUSED, _PAUSE = range(1, 6)
 """Numbers of ``PendingActivityState``."""
-_NEXUS: Final = "nexusoperations.Operation"
-_NEXUS_OPEN: Final = (1, 2, 3)
-"""Scheduled, backing off, started: numbers of ``PendingNexusOperationState`` and of the record's own state alike."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ def describe(
     if not one.closed:
         _task(made, one.execution)
         made.pending_activities.extend(_activities(store, one, now_ns, cancel))
-        made.pending_nexus_operations.extend(_operations(one))
+        made.pending_nexus_operations.extend(dev_nexus.operations(store, one.key, one.execution, cancel))
         made.pending_children.extend(_children(store, one, cancel))
     return made
 
@@ -221,38 +219,6 @@ def activity(record: Any, now_ns: int) -> Any:
         messages.read_into(made.pause_info, "pause_time", record.pause_info.pause_time)
         by = record.pause_info.manual
         made.pause_info.manual.identity, made.pause_info.manual.reason = by.identity, by.reason
-    return made
-
-
-def _operations(one: State) -> Iterator[Any]:
-    """The Nexus operations that are under way: state machines in the run's own record."""
-    found = [
-        entry.value for kind in one.execution.machines if kind.key == _NEXUS for entry in kind.value.machines
-    ]
-    for machine in found:
-        with contextlib.suppress(_decode_error()):
-            record = messages.parse("Nexus", machine.data)
-            if record.state in _NEXUS_OPEN:
-                yield _operation(record)
-
-
-def _operation(record: Any) -> Any:
-    from temporalio.api.workflow.v1 import PendingNexusOperationInfo
-
-    made = PendingNexusOperationInfo(
-        endpoint=record.endpoint,
-        service=record.service,
-        operation=record.operation,
-        operation_token=record.operation_token,
-        scheduled_event_id=record.token.event_id,
-        attempt=record.attempt,
-    )
-    made.state = record.state
-    for name in (
-        "schedule_to_close_timeout", "scheduled_time", "last_attempt_complete_time", "last_attempt_failure",
-        "next_attempt_schedule_time",
-    ):  # fmt: skip
-        messages.read_into(made, name, getattr(record, name))
     return made
 
 

@@ -49,7 +49,8 @@ class Closed(msgspec.Struct, frozen=True, array_like=True):
 class StepRecord(msgspec.Struct, frozen=True, array_like=True):
     """What ``decode_step`` makes a Step of: its events as recorded, and what is known beside them.
 
-    Records of events are tuples: (the event as recorded, the name of its step, the run).
+    Records of events are tuples: (the event as recorded, the name of its step, the run), and the id of its step where
+    the event itself does not name that.
 
     ``closed``: how the run ended while this step was open; ``parent``: the step whose handler issued it.
     """
@@ -318,7 +319,11 @@ class Grouper:
 
     def _event_records(self, heads: Heads, rows: Ints) -> list[Any]:
         names, ref = [*self.step_names, ""], self.ref  # the last one is that of row -1
-        return [(record, names[row], ref) for record, row in zip(heads.record, rows.tolist(), strict=True)]
+        found: list[Any] = [(record, names[row], ref) for record, row in zip(heads.record, rows.tolist(), strict=True)]
+        unnamed = (rows >= 0) & (heads.link == 0) & (types.ROLE[heads.type] == Role.FOLLOWER)
+        for i in np.flatnonzero(unnamed).tolist():
+            found[i] = (*found[i], str(self.step_ids[int(rows[i])]))
+        return found
 
     def set_pending(self, activities: Iterable[PendingActivity], nexus: Iterable[PendingNexus] = ()) -> None:
         """What is under way now; steps whose facts changed go into the next batch."""

@@ -20,16 +20,17 @@ from engine_bridge.model import Event, Failure, RunRef
 
 KIND: Final = "workflow"
 _DEEPEST: Final = 6
+_LISTED: Final = 20
 
 
 def decode_event(record: Any) -> Event:
-    """The Event of a record of a Temporal history: (event, name of its step, run)."""
-    raw, step_name, ref = record
-    return event_from(event_of(raw), step_name, ref)
+    """The Event of a record of a Temporal history: (event, name of its step, run), and its step's id if need be."""
+    raw, step_name, ref, *step_id = record
+    return event_from(event_of(raw), step_name, ref, *step_id)
 
 
-def event_from(event: RawEvent, step_name: str, ref: RunRef) -> Event:
-    """An event in full; ``step_name`` "" when it belongs to the run."""
+def event_from(event: RawEvent, step_name: str, ref: RunRef, step_id: str | None = None) -> Event:
+    """An event in full; ``step_name`` "" when it belongs to the run; ``step_id`` None: the event names its step."""
     heads = Heads.empty(1)
     fill(heads, 0, event)
     type_ = heads.type[0]
@@ -42,7 +43,7 @@ def event_from(event: RawEvent, step_name: str, ref: RunRef) -> Event:
         kind=EVENT_KINDS[int(kind)],
         name=event.type,
         time_ns=event.time_ns,
-        step_id=str(step) if role != Role.RUN else None,
+        step_id=step_id or (str(step) if role != Role.RUN else None),
         step_name=step_name or None,
         status=STEP_STATUSES[int(status)] if role != Role.RUN and status != NONE else None,
         attempt=int(heads.attempt[0]) or None,
@@ -211,8 +212,19 @@ def _flatten(value: dict[str, Any], prefix: str, found: dict[str, Any], depth: i
             elif depth < _DEEPEST:
                 _flatten(inner, f"{name}.", found, depth + 1)
         elif isinstance(one, list):
-            found[name] = ", ".join(str(part) for part in one[:20])
+            _list(one, name, found, depth)
         elif key.endswith("EventId") and not id_of(one):
             continue
         else:
             found[name] = int(one) if isinstance(one, float) and one.is_integer() else one
+
+
+def _list(values: list[Any], name: str, found: dict[str, Any], depth: int) -> None:
+    """Texts on one line; messages each with its number, where there are several."""
+    plain = [str(one) for one in values[:_LISTED] if not isinstance(one, dict)]
+    if plain:
+        found[name] = ", ".join(plain)
+    messages = [one for one in values[:_LISTED] if isinstance(one, dict)]
+    for number, one in enumerate(messages, 1):
+        if depth < _DEEPEST:
+            _flatten(one, f"{name} {number}." if len(messages) > 1 else f"{name}.", found, depth + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,6 +16,7 @@ from engine_bridge.engines.temporal.events_heads import heads_of
 from engine_bridge.engines.temporal.events_read import Foreign, event_of_json, read
 
 _SAMPLE: Final = 60
+_EVENT: Final = re.compile(rb'\{\s*"(?:eventId|event_id|EventId|eventTime|eventType)"\s*:')
 
 
 @dataclass(slots=True)
@@ -68,7 +70,7 @@ def _of_document(data: Any, blobs: Blobs) -> list[Found]:
         if doc.raw_history:
             return [_noted(blobs(doc.raw_history), notes)]
         doc = doc.history
-    return []
+    return _of_list([msgspec.Raw(data)], blobs) if _EVENT.match(bytes(data[:200])) else []
 
 
 def _noted(found: Found, notes: list[str]) -> Found:

@@ -1,4 +1,5 @@
-"""The recorded database of a run with two Nexus operations that nobody serves; ``python -m`` of this makes it anew.
+"""Recorded databases of a run with two Nexus operations that nobody serves, kept in the run's record or as CHASM nodes;
+``python -m`` of this makes them anew.
 
 Run in a process of its own: the client may abort while an interpreter finalises.
 """
@@ -21,7 +22,14 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from tests.engines.temporal.local import NAMESPACE, LocalServer
 
-RECORDED = Path(__file__).parents[3] / "data" / "temporal" / "dev_nexus.db.gz"
+_DATA = Path(__file__).parents[3] / "data" / "temporal"
+_CHASM = (
+    "history.enableChasm=true",
+    "nexusoperation.enableChasmWorkflowOperations=true",
+    "nexusoperation.chasmWorkflowOperationsRolloutPercent=100",
+)
+RECORDED = {_DATA / "dev_nexus.db.gz": (), _DATA / "dev_nexus_chasm.db.gz": _CHASM}
+"""The files, with the server's settings that each takes."""
 _UNTIL_BOTH_FAILED_S = 25
 
 
@@ -58,12 +66,14 @@ async def run(server: LocalServer) -> None:
 
 
 def record() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        server = LocalServer(Path(folder))
-        server.start()
-        asyncio.run(run(server))
-        server.stop()
-        RECORDED.write_bytes(gzip.compress(server.file.read_bytes(), mtime=0))
+    for path, settings in RECORDED.items():
+        with tempfile.TemporaryDirectory() as folder:
+            options = [part for one in settings for part in ("--dynamic-config-value", one)]
+            server = LocalServer(Path(folder), *options)
+            server.start()
+            asyncio.run(run(server))
+            server.stop()
+            path.write_bytes(gzip.compress(server.file.read_bytes(), mtime=0))
     os._exit(0)
 
 

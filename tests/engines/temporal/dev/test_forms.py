@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -130,6 +131,15 @@ def test_an_export_is_the_same_history(temporal_shop: Shop, database: DevBridge,
         same_steps(one, other)
         assert payloads(file, one) == payloads(database, other)
         file.close()
+
+
+def test_search_attributes_go_by_the_names_that_people_gave_them(bridge: DevBridge) -> None:
+    """Stored as Keyword01 and the like: where the text search looks, and in what is exported and replayed."""
+    ref = databases.runs(bridge)["order-0001"].ref
+    (first, *_) = json.loads(bridge.native(ref, NEVER))["events"]
+    held = first["workflowExecutionStartedEventAttributes"]["searchAttributes"]["indexedFields"]
+    assert "tenant" in held and "Keyword01" not in held
+    assert not list(bridge.search("keyword01", "all", 5, NEVER))
 
 
 def test_a_replay_gets_the_history_as_it_is_stored(bridge: DevBridge, file: Path) -> None:

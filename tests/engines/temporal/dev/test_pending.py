@@ -19,23 +19,28 @@ from tests.engines.temporal.dev.databases import NEVER
 from tests.engines.temporal.local import NAMESPACE
 from tests.engines.temporal.shop import Shop
 
-NEXUS = databases.RECORDED.with_name("dev_nexus.db.gz")
 
-
-def test_nexus_operations_under_way_are_recorded_facts(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("recorded", "kind", "attempts", "timed_out"),
+    [("dev_nexus.db.gz", "retry", [3, 2], "6"), ("dev_nexus_chasm.db.gz", "step", [3, 3], "5")],
+    ids=["in the run's record", "in the CHASM tree"],
+)
+def test_nexus_operations_under_way_are_recorded_facts(
+    tmp_path: Path, recorded: str, kind: str, attempts: list[int], timed_out: str
+) -> None:
     file = tmp_path / "nexus.db"
-    file.write_bytes(gzip.decompress(NEXUS.read_bytes()))
+    file.write_bytes(gzip.decompress(databases.RECORDED.with_name(recorded).read_bytes()))
     bridge = databases.bridge(file, NAMESPACE)
     bridge.open(NEVER)
     run = bridge.run(databases.runs(bridge)["pays-1"].ref, NEVER)
     block = run.blocked_on
     assert block is not None and block.provenance is Provenance.RECORDED
-    assert (block.kind, block.step_id) == ("retry", "5") and "Bank.transfer" in block.what
+    assert (block.kind, block.step_id) == (kind, "5") and "Bank.transfer" in block.what
     assert "attempt 3" in block.what and block.what.endswith("and 1 more")
     steps = {step.id: step for step in databases.history(bridge, run.ref).all_steps()}
-    told = [(steps[id_].status, steps[id_].attempts) for id_ in ("5", "6")]
-    assert told == [(StepStatus.RETRYING, 3), (StepStatus.RETRYING, 2)]
-    why = steps["6"].failure
+    assert [steps[id_].attempts for id_ in ("5", "6")] == attempts
+    assert all(steps[id_].status is StepStatus.RETRYING for id_ in ("5", "6"))
+    why = steps[timed_out].failure
     assert why is not None and (why.type, why.message) == ("UPSTREAM_TIMEOUT", "upstream timeout")
     bridge.close()
 

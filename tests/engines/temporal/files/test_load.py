@@ -103,6 +103,11 @@ def test_several_histories_in_one_file() -> None:
     assert [len(one.heads) for one in load(lines + b"\n" + lines)] == [62, 62]
 
 
+def test_the_only_event_of_a_run_that_waits_to_begin_is_a_history() -> None:
+    (first,) = h.one(h.dumped(h.events()[0])).heads.id.tolist()
+    assert first == 1
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -71,6 +71,23 @@ def test_code_that_cannot_go_on_says_why(bridge: Bridge) -> None:
     assert found.since_ns == failed.time_ns
 
 
+def test_a_run_that_timed_out_and_was_started_again_tells_why(bridge: Bridge, temporal_shop: Shop) -> None:
+    ask = temporal_shop.worker.ask
+    run = ask("start", "send_invoice", "acted-again", "i8", run_timeout=1, cron_schedule="@every 1s")
+    ref = RunRef("workflow", "acted-again", run)
+    while (found := bridge.run(ref, NEVER)).status is Status.RUNNING or not _listed(bridge, ref):
+        NEVER.wait(0.05)
+    ask("terminate", "acted-again")
+    assert found.status is Status.TIMED_OUT and found.failure is not None
+    assert _listed(bridge, ref) == [found.now] and "no failure is recorded" not in found.now
+
+
+def _listed(bridge: Bridge, ref: RunRef) -> list[str]:
+    """What a list says of a run that has ended."""
+    query = parse(f"run_id == '{ref.run}' and status == timed_out", bridge.fields(NEVER))
+    return [run.now for run in bridge.runs(query, Sort(), None, "forward", 5, NEVER).items]
+
+
 def test_a_run_that_no_worker_takes_says_which_queue(bridge: Bridge) -> None:
     found = waits(bridge, "nobody-works")
     assert found.kind == "queue" and "none polls task queue nobody" in found.what
