@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from engine_bridge.bridge import Bridge, CodecPlace, ConnectField, ConnectForm, Engine
-from engine_bridge.engines.temporal import codec_url
+from engine_bridge.engines.temporal import codec_url, sdk
 from engine_bridge.engines.temporal import url as urls
 from engine_bridge.errors import UnsupportedError
 
@@ -21,6 +21,7 @@ _SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
 def _bridge(url: str, secret: str | None, *, token: str | None = None) -> Bridge:
+    sdk.defer()
     scheme = url.partition("://")[0].lower()
     if scheme == urls.SERVER:
         from engine_bridge.engines.temporal.server_bridge import ServerBridge
@@ -45,6 +46,7 @@ def _actor(url: str, secret: str | None, *, token: str | None = None) -> Actor:
 
 @functools.cache
 def _readers() -> tuple[Callable[[Any], Event], Callable[[Any], Step], Holding]:
+    sdk.defer()
     # Once: an import statement, even of what is there, is dear where Qt is loaded.
     from engine_bridge.engines.temporal.events_text import holding
     from engine_bridge.engines.temporal.group_event import decode_event
@@ -67,6 +69,7 @@ def _events_holding(records: Sequence[Any], words: Sequence[str], quick: bool) -
 
 def _prepare() -> None:
     """The first event takes 100 ms of imports, the others take 50 us."""
+    _readers()
     from temporalio.api.enums.v1 import EventType
     from temporalio.api.history.v1 import HistoryEvent
 
