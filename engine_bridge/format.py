@@ -110,6 +110,11 @@ def count(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
+def counted(number: int, noun: str, many: str = "") -> str:
+    """ "1 run", "2 runs", "3 activities"; ``many`` where no s makes the plural."""
+    return f"{count(number)} {noun if number == 1 else many or noun + 's'}"
+
+
 def size(number: int) -> str:
     """Bytes in binary units ("1.2 MiB")."""
     value = float(number)

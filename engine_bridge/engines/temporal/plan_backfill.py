@@ -12,7 +12,7 @@ from engine_bridge.engines.temporal.actions_facts import STARTED, ScheduleFacts
 from engine_bridge.engines.temporal.plan_base import Draft, Look, Signer
 from engine_bridge.engines.temporal.plan_schedule import OVERLAPS, POLICY, facts_of, overlap
 from engine_bridge.errors import RejectedError, UsageError
-from engine_bridge.format import count, plain, timestamp
+from engine_bridge.format import counted, plain, timestamp
 from engine_bridge.query.ast import Day, Instant
 from engine_bridge.query.literals import day_bounds
 from engine_bridge.query.literals import time as time_literal
@@ -82,7 +82,7 @@ def plan(look: Look) -> Draft:
         raise RejectedError(f"No time of the schedule lies between {timestamp(start)} and {timestamp(end)}.")
     more = "at least " if len(times) >= _MOST else ""
     return Draft(
-        title=f"Start {more}{count(len(times))} runs of the schedule {plain(facts.id, 120)}",
+        title=f"Start {more}{counted(len(times), 'run')} of the schedule {plain(facts.id, 120)}",
         send=send,
         preconditions=(STARTED,),
         args={**look.args, "start_ns": str(start), "end_ns": str(end), "times": str(len(times))},

@@ -14,7 +14,7 @@ from engine_bridge.engines.temporal.actions_space import SpaceFacts, batch_query
 from engine_bridge.engines.temporal.plan_base import REASON, Draft, Look, Signer, header, payload, payloads
 from engine_bridge.engines.temporal.plan_message import given
 from engine_bridge.errors import RejectedError, UsageError
-from engine_bridge.format import plain
+from engine_bridge.format import counted, plain
 
 _OPERATIONS: Final = (
     "signal",
@@ -91,7 +91,7 @@ def plan(look: Look) -> Draft:
         raise RejectedError(f"No run matches {plain(facts.query, 300)}.")
     if chosen == "signal":
         given(look)
-    count = f"{facts.matching} runs"
+    count = counted(facts.matching, "run")
     draft = Draft(
         title=f"Batch: {chosen} {count}",
         send=send,

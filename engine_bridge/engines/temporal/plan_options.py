@@ -18,6 +18,9 @@ from engine_bridge.format import duration
 from engine_bridge.query import literals
 
 RESTORE: Final = "restore"
+_ONLY_BACK: Final = (
+    "Only the options that the code set can be given back: As the code set them (restore=true)."
+)
 
 
 class Option(NamedTuple):
@@ -174,7 +177,9 @@ def plan(look: Look) -> Draft:
         raise RejectedError("This server does not tell this activity's options; it needs a newer version.")
     restore, wanted = arguments.boolean(look.args, RESTORE), given(look.args)
     if restore == bool(wanted):
-        raise UsageError("Give the options to change, or only that they be as the code set them (restore=true).")
+        raise UsageError(
+            "Give the options to change, or only that they be as the code set them (restore=true)."
+        )
     changes = _changes(one, wanted)
     if wanted and not changes:
         raise RejectedError("The activity has these options already.")
@@ -187,7 +192,7 @@ def plan(look: Look) -> Draft:
         changes=changes or (Change(what="options", before="changed", after="as the code set them"),),
         cli=_cli(look, one, wanted),
         inverse=_inverse(look, one, event, wanted),
-        irreversible="" if wanted and _before(one, wanted) else "restore=true gives those of the code back.",
+        irreversible="" if wanted and _before(one, wanted) else _ONLY_BACK,
         side_effects=(NO_EVENT,),
         warnings=_warnings(one),
         params=params(look),

@@ -13,7 +13,7 @@ from engine_bridge.engines.temporal.actions_read import execution
 from engine_bridge.engines.temporal.events import RawEvent
 from engine_bridge.engines.temporal.plan_base import REASON, Draft, Look, Signer, no_worker, run_words
 from engine_bridge.errors import RejectedError, UsageError
-from engine_bridge.format import plain
+from engine_bridge.format import counted, plain
 
 LAST, FIRST, FAILED = "last workflow task", "first workflow task", "first failed step"
 _ENDS: Final = ("WorkflowTaskCompleted", "WorkflowTaskFailed", "WorkflowTaskTimedOut")
@@ -313,9 +313,8 @@ def _again(preview: Preview) -> tuple[str, ...]:
     done = [one for one in _begun(preview) if one.type in ("ActivityTaskScheduled", "MarkerRecorded")]
     if not done:
         return ("No activity is executed again; the code goes on from there.",)
-    return (
-        f"{len(done)} activities are executed again, if the code takes the same way: their effects happen twice.",
-    )
+    which = "1 activity is" if len(done) == 1 else f"{len(done)} activities are"
+    return (f"{which} executed again, if the code takes the same way: what it does happens twice.",)
 
 
 def _warnings(preview: Preview) -> tuple[str, ...]:
@@ -326,9 +325,8 @@ def _warnings(preview: Preview) -> tuple[str, ...]:
         )
     open_ = _ended_behind(preview)
     if open_:
-        found.append(
-            f"{len(open_)} activities that began before that point and ended after it are executed again too."
-        )
+        many = counted(len(open_), "activity", "activities")
+        found.append(f"Executed again too: {many} that began before that point and ended after it.")
     return tuple(found)
 
 

@@ -19,6 +19,7 @@ from engine_bridge.engines.temporal.plan_base import (
     run_words,
 )
 from engine_bridge.errors import UsageError
+from engine_bridge.format import counted
 
 _NO_PAUSE: Final = (
     "This namespace cannot pause runs (the server's setting frontend.WorkflowPauseEnabled is off)."
@@ -88,11 +89,11 @@ def terminate(look: Look) -> Draft:
 def _left(look: Look) -> tuple[str, ...]:
     run, found = look.run, []
     if run.activities:
-        found.append(
-            f"{len(run.activities)} activities under way are not interrupted: their results are dropped."
-        )
+        many = counted(len(run.activities), "activity", "activities")
+        found.append(f"Not interrupted, but what comes of it is dropped: {many} under way.")
     if run.children:
-        found.append(f"Its {run.children} open children go on or end as their parent close policy says.")
+        many = counted(run.children, "open child", "open children")
+        found.append(f"Its {many} will go on or end as the parent close policy says.")
     return tuple(found)
 
 
