@@ -40,7 +40,7 @@ def _run(info: Any, now_ns: int) -> Run:
     status, word = values.STATUSES.get(info.status, (Status.UNKNOWN, f"status {info.status}"))
     created, ended = values.time_ns(info, "start_time"), values.time_ns(info, "close_time")
     begins = values.time_ns(info, "execution_time") or created
-    later = begins is not None and begins > now_ns
+    later = begins is not None and begins > (ended or now_ns)
     if status is Status.RUNNING and later:
         status = Status.DELAYED
     system, own = attributes_of(info)
@@ -55,7 +55,7 @@ def _run(info: Any, now_ns: int) -> Run:
         created_ns=created,
         started_ns=None if later else begins,
         ended_ns=ended,
-        delay_until_ns=begins if later else None,
+        delay_until_ns=begins if later and ended is None else None,
         parent=parent_of(info),
         queue=info.task_queue or None,
         version=_version(info),

@@ -34,6 +34,7 @@ _KINDS: Final[dict[str, leaves.Kind]] = {
 }  # fmt: skip
 _FAILED: Final = "ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut')"
 _ERRORS: Final = frozenset({"error", "error.type", "error.message"})
+_SPAN: Final = "ExecutionDuration"
 _MIRRORED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
 
 
@@ -159,15 +160,16 @@ class _Pusher:
         return self.push(derived, positive) if derived is not None else None
 
     def _started(self, node: Compare, positive: bool) -> Clause | None:
-        """A run that is delayed has a time of execution, but has not started."""
-        begun = f"ExecutionTime <= {leaves.moment(self._now_ns)}"
-        delayed = f"ExecutionTime > {leaves.moment(self._now_ns)}"
+        """A run that is delayed has a time of execution, but has not started; nor has one that closed before it."""
+        now = leaves.moment(self._now_ns)
+        begun = f"ExecutionTime <= {now} and (CloseTime is null or {leaves.span_known(_SPAN)})"
+        never = f"(ExecutionTime > {now} or {_SPAN} < 0)"
         if node.op == "exists":
-            return Clause(begun if positive else delayed)
+            return Clause(f"({begun})" if positive else never)
         inner = leaves.leaf(node, Attribute("ExecutionTime", "time", always=True), positive, self._now_ns)
         if inner is None:
             return None
-        return Clause(f"({inner.text} {f'and {begun}' if positive else f'or {delayed}'})", inner.exact)
+        return Clause(f"({inner.text} {f'and {begun}' if positive else f'or {never}'})", inner.exact)
 
     def _derived(self, node: Compare) -> Node | None:
         """``age`` and ``running_for`` said by created, started and ended: a gap to now mirrors the order."""

@@ -23,6 +23,7 @@ _LONGEST: Final = 1_000
 _UNSENT: Final = frozenset('"\\')
 _ORDER: Final = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _SECOND: Final = 1_000_000_000
+_ROUNDED: Final = 1_000
 _EXACT: Final = 2**53
 _YEARS: Final = (0, 253_402_300_799)
 
@@ -61,10 +62,15 @@ def moment(ns: int) -> str | None:
 def sendable(value: object) -> bool:
     """Whether a text can be part of a question: printable, and not longer than what it is compared with.
 
-    Servers with SQL visibility (1.32) escape quotes and backslashes once too often, and then find nothing.
+    Servers with SQL visibility (1.32) escape quotes and backslashes once too often, and then find nothing; single
+    quotes at either end they drop.
     """
     return (
-        isinstance(value, str) and len(value) <= _LONGEST and value.isprintable() and not _UNSENT & {*value}
+        isinstance(value, str)
+        and len(value) <= _LONGEST
+        and value.isprintable()
+        and not _UNSENT & {*value}
+        and value == value.strip("'")
     )
 
 
@@ -73,8 +79,10 @@ def leaf(node: Compare, attribute: Attribute, positive: bool, now_ns: int) -> Cl
     name = attribute.name
     if node.op == "exists":
         return _presence(attribute, positive)
-    if attribute.kind in ("time", "duration"):
-        return _ranged(node, attribute, positive, now_ns)
+    if attribute.kind == "time":
+        return _time(node, attribute, positive, now_ns)
+    if attribute.kind == "duration":
+        return _span(node, attribute, positive, now_ns)
     if attribute.kind in ("int", "double"):
         return _number(node, attribute, positive)
     if attribute.kind == "bool":
@@ -94,6 +102,8 @@ def leaf(node: Compare, attribute: Attribute, positive: bool, now_ns: int) -> Cl
 def _presence(attribute: Attribute, positive: bool) -> Clause | None:
     if attribute.always:
         return None
+    if attribute.kind == "duration":
+        return Clause(span_known(attribute.name) if positive else span_unknown(attribute.name))
     return Clause(f"{attribute.name} is not null" if positive else f"{attribute.name} is null")
 
 
@@ -151,27 +161,54 @@ def _compared(op: str, attribute: Attribute, text: str, positive: bool) -> Claus
     return None
 
 
-def _ranged(node: Compare, attribute: Attribute, positive: bool, now_ns: int) -> Clause | None:
+def _time(node: Compare, attribute: Attribute, positive: bool, now_ns: int) -> Clause | None:
+    """``t >= x`` is asked as ``t > x - 1 ns``: stores of microseconds drop what is below one of the question too."""
     if not isinstance(node.value, RANGED):
         return None
     low, high = bounds(node.value, now_ns)
-    texts = [_edge(attribute, edge) for edge in (low, high)]
-    if None in texts:
+    name, first, after = attribute.name, moment(low - 1), moment(high - 1)
+    if first is None or after is None:
         return None
-    name, first, after = attribute.name, texts[0], texts[1]
     if node.op == "==":
-        return _signed(
-            attribute,
-            f"({name} >= {first} and {name} < {after})",
-            f"({name} < {first} or {name} >= {after})",
-            positive,
+        yes, no = (
+            f"({name} > {first} and {name} <= {after})",
+            f"({name} <= {first} or {name} > {after})",
         )
-    edge_, op = (first if node.op in ("<", ">=") else after), "<" if node.op in ("<", "<=") else ">="
-    return _compared(op, attribute, str(edge_), positive) if node.op in _ORDER else None
+        return _signed(attribute, yes, no, positive)
+    edge = first if node.op in ("<", ">=") else after
+    sides = f"{name} > {edge}", f"{name} <= {edge}"
+    yes, no = sides if node.op in (">", ">=") else sides[::-1]
+    return _signed(attribute, yes, no, positive) if node.op in _ORDER else None
 
 
-def _edge(attribute: Attribute, ns: int) -> str | None:
-    return moment(ns) if attribute.kind == "time" else str(ns)
+def _span(node: Compare, attribute: Attribute, positive: bool, now_ns: int) -> Clause | None:
+    """Rows tell their times to the microsecond, the server measures a duration to the nanosecond; that of a run which
+    closed before it was to start is below zero."""
+    if not isinstance(node.value, RANGED):
+        return None
+    low, high = bounds(node.value, now_ns)
+    name = attribute.name
+    if node.op == "==":
+        first, after = max(low - _ROUNDED, 0), max(high + _ROUNDED, 0)
+        return Clause(f"({name} >= {first} and {name} < {after})", False) if positive else _anything()
+    if node.op not in _ORDER:
+        return None
+    edge = max(low if node.op in ("<", ">=") else high, 0)
+    above = node.op in (">", ">=")
+    if positive:
+        return Clause(f"{name} >= {edge}" if above else f"({span_known(name)} and {name} < {edge})")
+    return Clause(
+        f"({name} is null or {name} < {edge})" if above else f"({span_unknown(name)} or {name} >= {edge})"
+    )
+
+
+def span_known(name: str) -> str:
+    """Of runs that have closed after they started."""
+    return f"{name} >= 0"
+
+
+def span_unknown(name: str) -> str:
+    return f"({name} is null or {name} < 0)"
 
 
 STATUSES: Final = {

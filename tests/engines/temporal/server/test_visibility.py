@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from engine_bridge.bridge import Field, FieldType
+from engine_bridge.bridge import Bridge, Field, FieldType, Sort
 from engine_bridge.engines.temporal.visibility import Visibility, split
 from engine_bridge.engines.temporal.visibility_leaves import STATUSES
 from engine_bridge.query import parse
 from engine_bridge.query.ast import Node
+from engine_bridge.query.predicate import predicate
+from engine_bridge.query.text import duration, instant, quote
+from tests.engines.temporal.server.conftest import NEVER
+from tests.engines.temporal.shop import Shop
 
 NOW = 1_800_000_000_000_000_000
 CUSTOM = {"tenant": "Keyword", "amount": "Double", "items": "Int", "express": "Bool", "tags": "KeywordList"}
@@ -44,8 +48,8 @@ def asked(text: str, visibility: Visibility = SQL) -> tuple[str, Node | None]:
         ("id in (a, b)", "WorkflowId IN ('a', 'b')"),
         ("duration > 1s", "ExecutionDuration >= 1000000001"),
         ("not duration > 1s", "(ExecutionDuration is null or ExecutionDuration < 1000000001)"),
-        ("created < 1h ago", "StartTime < '2027-01-15T07:00:00.000000000Z'"),
-        ("age < 1h", "StartTime >= '2027-01-15T07:00:00.000000001Z'"),
+        ("created < 1h ago", "StartTime <= '2027-01-15T06:59:59.999999999Z'"),
+        ("age < 1h", "StartTime > '2027-01-15T07:00:00.000000000Z'"),
         ("attributes.tenant == acme", "tenant = 'acme'"),
         ("attributes.tenant != acme", "(tenant is null or tenant != 'acme')"),
         ("attributes.items > 3", "items > 3"),
@@ -75,6 +79,10 @@ def test_what_the_server_answers_exactly_is_asked_of_it(text: str, clause: str) 
         ("status == failed or error contains 'x'",
          "((ExecutionStatus = 'Failed') or ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut'))"),
         ("status == failed or type contains 'x'", ""),
+        ("duration == 1s", "(ExecutionDuration >= 999999000 and ExecutionDuration < 1000001001)"),
+        ("duration != 1s", ""),
+        ('id == "\'a"', ""),
+        ('id == "a\'"', ""),
     ],
 )  # fmt: skip
 def test_what_it_cannot_answer_stays_for_the_predicate(text: str, clause: str) -> None:
@@ -100,3 +108,35 @@ def test_a_store_that_may_ignore_case_is_asked_and_not_believed() -> None:
     clause, left = asked("type == order", Visibility({}, "mysql8"))
     assert clause == "WorkflowType = 'order'" and left is not None
     assert asked("type != order", Visibility({}, "mysql8"))[0] == ""
+
+
+def test_a_filter_by_a_cell_finds_its_run_on_a_server(shop: Shop, bridge: Bridge) -> None:
+    """The store keeps microseconds, measures durations in nanoseconds, and drops quotes at the ends of a literal."""
+    for name, more in (("'edge'", {}), ("edge-later", {"start_delay": 86_400})):
+        shop.worker.ask("start", "send_invoice", name, "e", tenant="edge", **more)
+        shop.worker.ask("terminate", name)
+        shop.worker.ask("listed", name)
+    fields = bridge.fields(NEVER)
+
+    def found(text: str) -> list[str]:
+        query = parse(text, fields)
+        return [run.id for run in bridge.runs(query, Sort(), None, "forward", 1_000, NEVER).items]
+
+    rows = bridge.runs(parse("attributes.tenant == edge", fields), Sort(), None, "forward", 9, NEVER).items
+    assert [run.id for run in rows] == ["edge-later", "'edge'"] and rows[0].started_ns is None
+    run, now_ns = rows[1], bridge.now_ns(NEVER)
+    cells = [
+        f"id == {quote(run.id)}",
+        f"duration == {duration(run.duration_ns or 0)}",
+        "started exists",
+        "duration exists",
+    ]
+    for field, at in (("created", run.created_ns), ("started", run.started_ns), ("ended", run.ended_ns)):
+        cells += [f"{field} {sign} {instant(at or 0)}" for sign in ("==", ">", ">=", "<", "<=")]
+    for cell in (*cells, *(f"not ({cell})" for cell in cells)):
+        query = parse(cell, fields)
+        assert query is not None
+        matches = predicate(query, now_ns)
+        assert found(f"attributes.tenant == edge and {cell}") == [row.id for row in rows if matches(row)], (
+            cell
+        )
