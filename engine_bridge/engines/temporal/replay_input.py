@@ -20,7 +20,7 @@ from engine_bridge.replay.model import ReplayInput, RunnerSpec
 
 _PARTS: Final = (
     "recorded", "commands", "matching", "contents", "readable", "drifts", "sites", "waits", "jobs", "walk", "around",
-    "ending", "asking", "dropped", "instance", "found", "engine",
+    "ending", "asking", "dropped", "instance", "captured", "found", "engine",
 )  # fmt: skip
 SPEC: Final = RunnerSpec(
     engine="temporal",

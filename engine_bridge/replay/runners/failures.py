@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from typing import Any
@@ -10,6 +11,7 @@ from engine_bridge.replay.runners.frames import Files
 
 WORDS = 2000
 TRACE = 8000
+USAGE = 2  # the exit code of command lines that miss an argument
 
 
 def failure(error: BaseException, files: Files) -> dict[str, str]:
@@ -23,10 +25,11 @@ def failure(error: BaseException, files: Files) -> dict[str, str]:
 def _words(error: BaseException) -> tuple[str, str]:
     said = f"{type(error).__name__}: {_said(error)}"[:WORDS]
     if isinstance(error, SystemExit):
-        return (
-            f"The code ended its own process: sys.exit({error.code!r:.100}).",
-            "A worker would end here, too.",
-        )
+        wanted = 'What it wants as arguments is the option argv, such as argv=["--queue", "shop"].'
+        hint = wanted if error.code == USAGE else "A worker would end here, too."
+        return f"The code ended its own process: sys.exit({error.code!r:.100}).", hint
+    if isinstance(error, KeyError) and _of_environment(error):
+        return said, f'Variables are an option of the project: environment={{"{error.args[0]}": "…"}}.'
     if isinstance(error, MemoryError):
         return (
             "The code needs more memory than a replay may have.",
@@ -39,6 +42,14 @@ def _words(error: BaseException) -> tuple[str, str]:
         hint = "Code that is imported can leave that out when the variable PLAYHEAD_REPLAY is set."
         return said, hint
     return said, ""
+
+
+def _of_environment(error: BaseException) -> bool:
+    """Whether a variable was looked for that is not set."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code is type(os.environ).__getitem__.__code__
 
 
 def _said(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from engine_bridge.engines.temporal.replay_parts.asking import Asking
 from engine_bridge.engines.temporal.replay_parts.contents import Contents
 from engine_bridge.engines.temporal.replay_parts.dropped import Dropped
 from engine_bridge.engines.temporal.replay_parts.ending import Ending
-from engine_bridge.engines.temporal.replay_parts.found import imported, settings, workflows_in
+from engine_bridge.engines.temporal.replay_parts.found import code_of, codes
 from engine_bridge.engines.temporal.replay_parts.instance import Current, recording
 from engine_bridge.engines.temporal.replay_parts.readable import unreadable
 from engine_bridge.engines.temporal.replay_parts.recorded import Recorded
@@ -76,8 +76,6 @@ class TemporalEngine(Engine):
     """
 
     def warm(self) -> tuple[str, tuple[str, ...]]:
-        for name in [name for name in os.environ if name.startswith("TEMPORAL")]:
-            del os.environ[name]
         from importlib.metadata import version
 
         import temporalio.api.enums.v1
@@ -101,23 +99,20 @@ class TemporalEngine(Engine):
         runtime.Runtime.set_default(silent, error_if_already_set=False)
 
     def load(self, job: dict[str, Any], recorder: Recorder) -> dict[str, tuple[str, int]]:
-        options = job.get("options") or {}
         self._current = Current(recorder)
         Dropped(recorder.channel).install()
-        self._players: dict[str, Player] = {}
+        self._players: dict[tuple[str, int], Player] = {}
         self._last: tuple[str, Walk, type] | None = None
         self._loop = asyncio.new_event_loop()
+        self._codes = codes(job, recorder.files)
+        self._code = self._codes[0]
         asyncio.set_event_loop(self._loop)
-        modules = [imported(name) for name in job.get("modules", ())]
-        self._settings = settings(options)
-        kinds = self._settings.pop("workflows", None) or workflows_in(modules, recorder.files)
         self._bare = recorder.record == "bare"
         self._debugged = recorder.debugger is not None
-        self._sandbox = options.get("sandbox", True) is not False
+        self._sandbox = (job.get("options") or {}).get("sandbox", True) is not False
         self._without_sandbox(recorder)
-        self._named(kinds)
         gc.freeze()  # what was imported stays: no need to look through it at each collection
-        return {name: _place(kind) for name, kind in self._kinds.items()}
+        return {name: _place(kind) for name, kind in self._every().items()}
 
     def _without_sandbox(self, recorder: Recorder) -> None:
         """The sandbox of old versions does not let a debugger's modules pass: with one, they replay without."""
@@ -126,18 +121,14 @@ class TemporalEngine(Engine):
             text = "With a debugger, this version of temporalio replays without its sandbox."
             recorder.channel.send("log", text=text, level="warning")
 
-    def _named(self, kinds: Any) -> None:
-        from temporalio import workflow
-
-        known = [(workflow._Definition.must_from_class(kind).name, kind) for kind in kinds]
-        self._kinds = {name: kind for name, kind in known if name}
-        self._dynamic = next((kind for name, kind in known if not name), None)
+    def _every(self) -> dict[str, type]:
+        return {name: kind for code in reversed(self._codes) for name, kind in code.kinds.items()}
 
     def handlers(self) -> dict[str, dict[str, tuple[str, ...]]]:
         from temporalio import workflow
 
         found = {}
-        for name, kind in self._kinds.items():
+        for name, kind in self._every().items():
             known = workflow._Definition.must_from_class(kind)
             fields = {"query": "queries", "signal": "signals", "update": "updates"}
             names = {what: getattr(known, field, None) or () for what, field in fields.items()}
@@ -149,16 +140,17 @@ class TemporalEngine(Engine):
             header, _, data = file.read().partition(b"\n")
         facts = json.loads(header)
         recorded = Recorded(_events(data), _type_names())
-        kind = self._kinds.get(recorded.type) or self._dynamic
-        if kind is None:
-            known = ", ".join(sorted(self._kinds)[:20]) or "none"
+        queue = recorded.start.task_queue.name
+        named = code_of(self._codes, recorded.type, queue)
+        if named is None:
+            known = ", ".join(sorted(self._every())[:20]) or "none"
             return {
                 "outcome": "failed",
                 "error": f"The code has no workflow {recorded.type}.",
                 "hint": f"It has: {known}.",
             }
+        self._code, kind = named
         recorder.total = 0  # events tell how far it is
-        queue = recorded.start.task_queue.name
         self._current.since = time.monotonic()
         self._current.facts = {"namespace": facts.get("namespace", ""), "task_queue": queue}
         self._last = None
@@ -196,7 +188,7 @@ class TemporalEngine(Engine):
         try:
             await self._watched(player, WorkflowHistory(workflow_id, recorded.raw))
         except Exception:  # noqa: BLE001 - its worker is gone; the next history gets another
-            self._players.pop(recorded.type, None)
+            self._players.pop((recorded.type, id(self._code)), None)
 
     def _with_lines(
         self, workflow_id: str, recorded: Recorded, kind: type, recorder: Recorder, *, told: bool
@@ -228,7 +220,7 @@ class TemporalEngine(Engine):
             player = await self._player(recorded.type, kind)
         except Exception as error:  # noqa: BLE001 - the sandbox imports the user's code here
             return _not_made(error, recorder)
-        failed = await unreadable(recorded.events, self._settings)
+        failed = await unreadable(recorded.events, self._code.settings)
         if failed is not None:
             self._last = self._current.walk = None
             return failed
@@ -236,7 +228,7 @@ class TemporalEngine(Engine):
         try:
             problem = await self._watched(player, history)
         except Exception as error:  # noqa: BLE001 - its worker is gone; the next history gets another
-            self._players.pop(recorded.type, None)
+            self._players.pop((recorded.type, id(self._code)), None)
             problem = error
         finally:
             self._current.walk = None
@@ -258,16 +250,17 @@ class TemporalEngine(Engine):
         return task.result()
 
     def _codec(self) -> Any:
-        return getattr(self._settings.get("data_converter"), "payload_codec", None)
+        return getattr(self._code.settings.get("data_converter"), "payload_codec", None)
 
     async def _player(self, name: str, kind: type) -> Player:
         """The open replayer of a workflow type: each checks its workflows in the sandbox once, which takes long."""
-        found = self._players.pop(name, None)
+        key = name, id(self._code)
+        found = self._players.pop(key, None)
         if found is None:
             while len(self._players) >= OPEN:
                 await self._players.pop(next(iter(self._players))).close()
             found = Player(self._replayer(kind))
-        self._players[name] = found
+        self._players[key] = found
         return found
 
     def _replayer(self, kind: type) -> Any:
@@ -275,7 +268,7 @@ class TemporalEngine(Engine):
         from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
         known = inspect.signature(Replayer.__init__).parameters
-        given = {key: value for key, value in self._settings.items() if key in known}
+        given = {key: value for key, value in self._code.settings.items() if key in known}
         runner = given.pop("workflow_runner", None) or SandboxedWorkflowRunner()
         if self._debugged and hasattr(runner, "restrictions"):
             passed = runner.restrictions.with_passthrough_modules(*PASSED)

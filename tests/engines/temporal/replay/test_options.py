@@ -74,25 +74,61 @@ def test_interceptors_and_other_arguments_are_named() -> None:
     assert "make_interceptors" in failed.error
 
 
-def test_a_worker_is_captured_with_its_settings(tmp_path: Path) -> None:
-    script = tmp_path / "run_worker.py"
-    script.write_text(
-        "import asyncio, sys\n"
-        f"sys.path[:0] = [{str(APPS)!r}]\n"
-        "from order import Order\n"
-        "from project import converter\n"
-        "from temporalio.client import Client\n"
-        "from temporalio.worker import Worker\n"
-        "async def main():\n"
-        "    client = await Client.connect(sys.argv[1], data_converter=converter)\n"
-        "    async with Worker(client, task_queue='q', workflows=[Order]):\n"
-        "        raise SystemExit('it ran')\n"
-        "asyncio.run(main())\n"
-    )
-    options = {"worker_script": str(script), "argv": ["nowhere:7233"]}
+WORKER = """
+import argparse, asyncio, logging, os, signal
+from temporalio.client import Client, Interceptor
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker import Worker
+from order import Order
+from project import Louder, converter
+from .names import QUEUE
+
+class Everywhere(Interceptor, Louder):
+    pass
+
+logging.basicConfig(filename=os.environ["LOG_FILE"])
+
+async def work(client, stop, queue):
+    async with Worker(client, task_queue=queue, workflows=[Order]):
+        await stop.wait()
+
+async def main(address):
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address="0.0.0.0:80"))))
+    client = await Client.connect(address, data_converter=converter)
+    await client.service_client.check_health()
+    other = await Client.connect(address, data_converter=converter, interceptors=[Everywhere()])
+    await asyncio.gather(work(other, stop, "others"), work(client, stop, QUEUE))
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--address", required=True)
+    asyncio.get_event_loop().run_until_complete(main(parser.parse_args().address))
+"""
+
+
+def test_workers_are_captured_with_their_settings(tmp_path: Path) -> None:
+    package = tmp_path / "shop"
+    package.mkdir()
+    for name, text in (("__init__", ""), ("names", "QUEUE = 'replays'"), ("worker", WORKER)):
+        (package / f"{name}.py").write_text(text)
     item = changed(input_of("order"), "order", _encode)
-    end = replay([item], script, modules=(), options=options)["order"].end
-    assert end.outcome is Outcome.SAME, end
+
+    other = changed(item, "other", _queue_others)
+    options = {
+        "worker_script": str(package / "worker.py"),
+        "argv": ["--address", "nowhere:7233"],
+        "environment": {"LOG_FILE": str(tmp_path / "log")},
+    }
+    told = replay([item, other], package, modules=(), options=options, paths=(str(APPS),))
+    assert told["order"].end.outcome is Outcome.SAME and not told["order"].end.drift, told["order"].end
+    assert told["other"].end.drift[-1].what == "result" and told["other"].end.drift[-1].replayed.endswith("!")
+    assert not (tmp_path / "log").exists()
+
+
+def _queue_others(events: Any) -> None:
+    events[0].workflow_execution_started_event_attributes.task_queue.name = "others"
 
 
 def test_an_entry_point_without_a_worker_is_told(tmp_path: Path) -> None:
@@ -100,7 +136,7 @@ def test_an_entry_point_without_a_worker_is_told(tmp_path: Path) -> None:
     script.write_text("print('nothing')\n")
     end = replay([input_of("order")], script, modules=(), options={"worker_script": str(script)})["order"].end
     assert end.outcome is Outcome.FAILED
-    assert end.error.endswith("it makes no Worker.")
+    assert "it makes no Worker. Where a function makes it, name that" in end.error
 
 
 def _cut(at: int) -> Any:
