@@ -70,16 +70,20 @@ class _Job:
         return pending
 
     def _wait_for(self, execution: Execution, book: Journal, pending: list[tuple[int, Intent]]) -> None:
-        """Looks until what was sent has been taken; the journal then says so."""
+        """Looks until what was sent has had its effect, and tells how far it is; the journal then says so."""
         until = time.monotonic() + _LOOK_FOR_S
+        shown: dict[int, Outcome] = {}
         while pending and time.monotonic() < until and not self.left.wait(_LOOK_S):
             for entry in list(pending):
                 index, intent = entry
                 outcome = execution.look(intent, self.left)
-                if outcome.verdict is Verdict.APPLIED and not outcome.pending:
+                if outcome.verdict is not Verdict.APPLIED or outcome == shown.get(index):
+                    continue
+                shown[index] = outcome
+                if not outcome.pending:
                     pending.remove(entry)
                     book.settled(intent, outcome)
-                    self._told((self, "taken", index, outcome))
+                self._told((self, "taken", index, outcome))
 
 
 class Executions(QObject):

@@ -88,7 +88,7 @@ class Child:
                     self.drop(kill=True)
                     raise BusyError(f"The source did not answer within {limit_s:g} s.", "It may be locked.")
                 if not heard and now - began > _SILENCE_S:
-                    cancel.progress_through(0, None, "Waiting for the source, which may be locked")
+                    cancel.progress_through(0, None, "Waiting for the source, which may be busy or locked")
             return call.result(0)
         finally:
             remove()

@@ -29,7 +29,7 @@ def verdict_words(outcome: Outcome) -> tuple[str, str, str]:
         return "warning", "retrying", "Not applied: the target moved meanwhile, nothing was sent"
     if outcome.pending:
         applied = outcome.verdict is Verdict.APPLIED
-        return "clock", "waiting", "Applied, not taken yet" if applied else "Not known yet"
+        return "clock", "waiting", "Applied, still awaited" if applied else "Not known yet"
     return glyph, state, words
 
 

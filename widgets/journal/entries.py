@@ -66,7 +66,7 @@ class Entry:
     def words(self) -> str:
         """The outcome as shown."""
         return (
-            f"{self.outcome}, not taken yet" if self.pending and self.outcome == "applied" else self.outcome
+            f"{self.outcome}, still awaited" if self.pending and self.outcome == "applied" else self.outcome
         )
 
 

@@ -249,7 +249,9 @@ def words_of(event: Event) -> str:
         words = _CAPITAL.sub(" ", event.name).lower() if event.name.isalpha() else event.name
         if event.kind is EventKind.TASK:
             return f"task {words.rpartition(' ')[2]}"
-        return words.replace("workflow execution", "run").replace("workflow ", "")
+        return (
+            words.replace("workflow execution", "run").replace("workflow ", "").replace("activity task ", "")
+        )
     return event.kind.value
 
 

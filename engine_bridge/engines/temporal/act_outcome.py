@@ -82,9 +82,7 @@ def look(case: Case) -> Found:
 
 def _expected(case: Case, outcome: Outcome) -> float:
     before = case.before
-    if case.item.staged.action == "batch":
-        return act_traces.BATCH_S
-    if isinstance(before, ScheduleFacts):
+    if isinstance(before, ScheduleFacts) or case.item.staged.action == "batch":
         return TAKE_S
     served = isinstance(before, RunFacts) and before.pollers != 0 and not before.paused
     return TAKE_S if outcome.pending and served else 0.0

@@ -14,7 +14,6 @@ from engine_bridge.engines.temporal.act_trace import Trace
 from engine_bridge.engines.temporal.payloads import json_value
 from engine_bridge.format import safe_lines
 
-BATCH_S: Final = 60.0
 _SHOWN: Final = 4_000
 
 

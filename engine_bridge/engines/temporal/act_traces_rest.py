@@ -149,7 +149,9 @@ def batch(trace: Trace) -> Outcome | None:
         return None
     done = f"{at.complete_operation_count} of {at.total_operation_count} done, {at.failure_operation_count} failed"
     if at.state == _RUNNING:
-        return applied(f"batch {job} is running", pending=f"the batch is under way: {done}")
+        # Until the server has counted its runs it says 0 of 0.
+        far = done if at.total_operation_count else "its runs are being counted"
+        return applied(f"batch {job} is running", pending=f"the batch is under way: {far}")
     if at.state == _COMPLETED:
         return applied(f"batch {job} is completed: {done}")
     return applied(f"batch {job} was stopped, or has failed: {done} when it was last counted")

@@ -10,6 +10,7 @@ from engine_bridge.bridge import Resource
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.client import Client, pages
+from engine_bridge.engines.temporal.group_facts import told
 from engine_bridge.engines.temporal.server_runs import Lister
 from engine_bridge.errors import PlayheadError, UnsupportedError, UsageError
 from engine_bridge.query.text import quote
@@ -51,7 +52,7 @@ def _schedule(entry: Any) -> Resource:
         "next_ns": following[0] if following else None,
         "last_ns": values.time_ns(recent[-1], "actual_time") if recent else None,
         "last_run": recent[-1].start_workflow_result.workflow_id if recent else None,
-        "notes": info.notes or None,
+        "notes": told(info.notes) or None,
     }
     return Resource(
         kind="schedules",

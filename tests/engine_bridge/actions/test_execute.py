@@ -102,7 +102,7 @@ def test_a_lock_that_goes_away_is_waited_out(shop: Path, journal: Journal) -> No
 
 def test_a_silent_child_is_said_to_wait(shop: Path, journal: Journal) -> None:
     add_fault(shop, "r-0000", "start", "hang")
-    told = Told("Waiting for the source, which may be locked")
+    told = Told("Waiting for the source, which may be busy or locked")
     with execution(shop, journal) as run:
         receipt = run_until(told, run, plan_of("r-0000"), CancelToken.cancel)
         assert receipt.outcome.verdict is Verdict.NOT_APPLIED
@@ -127,7 +127,7 @@ def test_what_cannot_be_read_back_now_stays_open_and_is_settled_later(
     shop: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execute, "SETTLE_S", 1.0)
-    told = Told("Waiting for the source, which may be locked")
+    told = Told("Waiting for the source, which may be busy or locked")
     with execution(shop, journal) as run:
         run.run(plan_of("r-0001"), CancelToken())
         with locked(shop, "EXCLUSIVE"):

@@ -216,7 +216,7 @@ def test_foreign_text_is_plain_everywhere(qtbot: QtBot) -> None:
     ("outcome", "words"),
     [
         (Outcome(verdict=Verdict.APPLIED), "Applied"),
-        (Outcome(verdict=Verdict.APPLIED, pending="Nothing took it."), "Applied, not taken yet"),
+        (Outcome(verdict=Verdict.APPLIED, pending="Nothing took it."), "Applied, still awaited"),
         (Outcome(verdict=Verdict.NOT_APPLIED, stale=True), "Not applied: the target moved meanwhile"),
         (Outcome(verdict=Verdict.NOT_APPLIED), "Not applied"),
         (Outcome(verdict=Verdict.UNKNOWN, pending="Nobody knows yet."), "Not known yet"),

@@ -46,7 +46,7 @@ def test_a_table_of_one_run_leaves_its_source_and_target_out(qtbot: QtBot) -> No
 
 def test_words_and_clipboard() -> None:
     pending = entry(1, pending="Nothing took it.")
-    assert pending.words == "applied, not taken yet" and pending.state == "completed"
+    assert pending.words == "applied, still awaited" and pending.state == "completed"
     assert entry(2, outcome="denied").state == "failed"
     assert [text for text, _ in cells(pending, NOW, UTC)][1:] == [
         "anna",

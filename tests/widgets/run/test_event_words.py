@@ -13,6 +13,7 @@ from widgets.run.event_model import words_of
     [
         ("WorkflowExecutionPaused", "run paused"),
         ("UpsertWorkflowSearchAttributes", "upsert search attributes"),
+        ("ActivityTaskCancelRequested", "cancel requested"),
         ("snapshot taken", "snapshot taken"),
     ],
 )

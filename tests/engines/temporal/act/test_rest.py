@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
 from engine_bridge.actions import confirm
 from engine_bridge.actions.model import PlanItem, Target, Verdict
-from engine_bridge.cancel import CancelToken
 from engine_bridge.model import Status, Step, StepStatus
 from tests.engines.temporal.act.acting import Operator, plan_of
 from tests.engines.temporal.local import NAMESPACE
@@ -192,19 +189,17 @@ def test_a_batch_tells_how_far_it_is_and_is_stopped(operator: Operator) -> None:
     asked = {"query": "tenant = 'batched-slowly'", "operation": "cancel", "rate": 1}
     operator.until(lambda: "40 runs" in operator.plan(SPACE, "batch", **asked).title)
     item = operator.plan(SPACE, "batch", **asked)
-    told: list[str] = []
-    token = CancelToken(lambda done, total, text: told.append(text))
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(operator.execution.run, item, token)
-        operator.until(lambda: any("of 40 done" in text for text in told), 60)
-        job = next(
-            b for b in operator.bridge.resources("batch operations", NEVER) if b.cells["state"] == "running"
-        )
-        batch = Target(kind="batch operations", id=job.id)
-        stopped = operator.act(batch, "stop_batch")
-        assert stopped.outcome.verdict is Verdict.APPLIED, stopped.outcome.evidence
-        receipt = running.result(60)
-    assert receipt.outcome.verdict is Verdict.APPLIED and "was stopped" in receipt.outcome.evidence[0]
+    receipt = operator.execute(item)
+    assert receipt.outcome.verdict is Verdict.APPLIED and "under way" in receipt.outcome.pending
+    operator.until(lambda: "of 40 done" in operator.look(item, receipt.request_id).pending)
+    job = next(
+        b for b in operator.bridge.resources("batch operations", NEVER) if b.cells["state"] == "running"
+    )
+    batch = Target(kind="batch operations", id=job.id)
+    stopped = operator.act(batch, "stop_batch")
+    assert stopped.outcome.verdict is Verdict.APPLIED, stopped.outcome.evidence
+    outcome = operator.look(item, receipt.request_id)
+    assert outcome.verdict is Verdict.APPLIED and "was stopped" in outcome.evidence[0] and not outcome.pending
     assert "It is" in operator.specs(batch)["stop_batch"].disabled
     assert 0 < sum(bool(operator.run(run).extra.get("cancel_requested")) for run in runs) < len(runs)
 
@@ -219,9 +214,9 @@ def test_a_batch_hits_what_matches_and_tells_how_far_it_is(operator: Operator) -
     assert item.changes[0].after == "terminated" and "ExecutionStatus" in item.calls[0]
     assert confirm.needed(plan_of("s", item)) == "6"
     receipt = operator.execute(item)
-    assert (
-        receipt.outcome.verdict is Verdict.APPLIED and "6 of 6 done, 0 failed" in receipt.outcome.evidence[0]
-    )
+    assert receipt.outcome.verdict is Verdict.APPLIED
+    operator.until(lambda: not operator.look(item, receipt.request_id).pending)
+    assert "6 of 6 done, 0 failed" in operator.look(item, receipt.request_id).evidence[0]
     assert all(operator.run(run).status is Status.TERMINATED for run in runs)
     [event] = operator.events(runs[0], "WorkflowExecutionTerminated")
     assert receipt.request_id in event.attributes["reason"]
@@ -237,7 +232,7 @@ def test_a_batch_hits_what_matches_and_tells_how_far_it_is(operator: Operator) -
 def test_a_batch_that_would_hit_more_than_was_confirmed_is_not_sent(operator: Operator) -> None:
     operator.start("send_invoice", tenant="batched-2", queue="nobody")
     query = "tenant = 'batched-2'"
-    operator.until(lambda: "1 runs" in operator.plan(SPACE, "batch", query=query, operation="cancel").title)
+    operator.until(lambda: "1 run" in operator.plan(SPACE, "batch", query=query, operation="cancel").title)
     item = operator.plan(SPACE, "batch", query=query, operation="cancel")
     operator.start("send_invoice", tenant="batched-2", queue="nobody")
     operator.until(lambda: "2 runs" in operator.plan(SPACE, "batch", query=query, operation="cancel").title)
