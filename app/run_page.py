@@ -33,6 +33,7 @@ from engine_bridge.session import Session
 from widgets.journal.entries import Entry
 from widgets.run.page import RunView
 from widgets.run.panes import Panes
+from widgets.unveiling import Unveiling
 
 _PAGE = 100
 _TICK_MS = 1_000
@@ -63,10 +64,7 @@ class RunPage(PageController):
         self._ticker = QTimer(self)
         self._ticker.setInterval(_TICK_MS)
         self._ticker.timeout.connect(self._on_tick)
-        self._unveil = QTimer(self)
-        self._unveil.setSingleShot(True)
-        self._unveil.setInterval(0)
-        self._unveil.timeout.connect(lambda: self.view.setUpdatesEnabled(True))
+        self._unveiling = Unveiling(self, self.view.parts())
         self._connect()
         self.view.set_zone(context.settings.zone())
 
@@ -210,9 +208,7 @@ class RunPage(PageController):
 
     def _on_opened(self) -> None:
         focus = self.context.focus.current
-        # Painted in a turn of its own: two short pauses of the event loop are smoother than one long one.
-        self.view.setUpdatesEnabled(False)
-        self._unveil.start()
+        self._unveiling.start()
         self.view.set_history(self.feed.history, position=focus.position, step_id=focus.step_id)
         self.view.set_notes(self._notes)
         self.replay.opened()

@@ -46,6 +46,9 @@ class RunFeed(QObject):
         self._opened = self._complete = self._lost = False
         self._follow = False
         self._clock_offset_ns = 0
+        self._opening = QTimer(self)
+        self._opening.setSingleShot(True)
+        self._opening.timeout.connect(self._open)
         self._coalesce = QTimer(self)
         self._coalesce.setSingleShot(True)
         self._coalesce.timeout.connect(self.grown)
@@ -87,7 +90,7 @@ class RunFeed(QObject):
         """Follows the tail again after ``stop``, or reads on from the start when it was not read to the end."""
         if self._session is None or self._ref is None:
             return
-        if self._complete:
+        if self._complete and self._opened:
             self._tail()
         else:
             self.load(self._session, self._ref, follow=self._follow)
@@ -96,7 +99,7 @@ class RunFeed(QObject):
         """Reads no more; what has been read stays."""
         for slot in ("history", "tail"):
             self._jobs.cancel(slot)
-        for timer in (self._coalesce, self._retry, self._ahead):
+        for timer in (self._opening, self._coalesce, self._retry, self._ahead):
             timer.stop()
 
     def forget(self) -> None:
@@ -123,9 +126,10 @@ class RunFeed(QObject):
             self._lost = False
             self.lost.emit(None)
         if not self._opened:
-            self._opened = self.history.run is not None
-            if self._opened:
-                self.opened.emit()
+            if self.history.run is not None:
+                self._opening.start(
+                    0
+                )  # a turn of its own: taking a large batch and showing it are too much for one
         elif not self._coalesce.isActive() and _says_something(item):
             self._coalesce.start(COALESCE_MS if self._complete else READING_MS)
 
@@ -136,11 +140,22 @@ class RunFeed(QObject):
         self.restarted.emit(reason)
         self.load(session, ref, follow=self._follow)
 
+    def _open(self) -> None:
+        self._opened = True
+        self.opened.emit()
+        if self._complete:
+            self._finish()
+
     def _on_read(self, _: object) -> None:
         self._complete = True
+        if self._opening.isActive():
+            return
         if not self._opened:
             self.failed.emit(NotFoundError("This run has no history.", "It may have been deleted meanwhile."))
             return
+        self._finish()
+
+    def _finish(self) -> None:
         if self._coalesce.isActive():
             self._coalesce.stop()
             self.grown.emit()
@@ -168,7 +183,7 @@ class RunFeed(QObject):
         )
 
     def _on_error(self, error: PlayheadError) -> None:
-        if self._opened:
+        if self._opened or self._opening.isActive():
             self._on_tail_error(error)
         else:
             self.failed.emit(error)

@@ -31,6 +31,7 @@ _LIBRARIES: Final = (
     "engine_bridge.playback",
     "engine_bridge.query.literals",
     "engine_bridge.session",
+    "app.opening",
     "pygments",
 )
 #: What the GUI thread imports afterwards, in an order in which no import takes a frame's time.

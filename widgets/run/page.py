@@ -157,6 +157,10 @@ class RunView(QWidget):
 
     # -- what is shown ------------------------------------------------------------------------------------
 
+    def parts(self) -> tuple[tuple[QWidget, ...], ...]:
+        """What is painted of a run, from the top, in groups of which none takes a frame's time."""
+        return (self.header, self.blocked, self.notices), (self.timeline,), (self.left,), (self.right,)
+
     @property
     def history(self) -> History | None:
         return self._history

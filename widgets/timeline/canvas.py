@@ -62,7 +62,7 @@ class Canvas(QWidget):
             if self._state.empty:
                 self._paint_empty(painter)
             else:
-                self._paint(painter)
+                self._paint(painter, event.rect())
             if self.hasFocus():
                 painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
                 painter.setPen(paints().tokens["accent"])
@@ -75,8 +75,13 @@ class Canvas(QWidget):
         words = self.rect().adjusted(16, 0, -16, 0)
         painter.drawText(words, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty_text)
 
-    def _paint(self, painter: QPainter) -> None:
+    def _paint(self, painter: QPainter, dirty: QRect) -> None:
         state, plot, ratio = self._state, self.plot, painter.device().devicePixelRatioF()
+        if QRect(0, 0, plot.x(), plot.y()).contains(
+            dirty
+        ):  # the corner, for what the tools in it do not cover
+            paint.paint_axis(painter, state, plot)
+            return
         frame = state.frame(ratio)
         lanes = QRect(0, plot.y(), self.width(), plot.height())
         painter.setClipRect(lanes)
