@@ -25,6 +25,7 @@ from engine_bridge.errors import (
     UnsupportedError,
     UsageError,
 )
+from engine_bridge.file_names import head_of
 from engine_bridge.format import plain
 from engine_bridge.session import Call, Session
 
@@ -178,8 +179,9 @@ def what_opens() -> str:
 def _head(path: Path) -> bytes:
     shown = plain(str(path))
     try:
-        with path.open("rb") as file:
-            return file.read(_HEAD)
+        if path.exists() and not path.is_file():
+            raise ConnectError(f"{shown} is no regular file.", "Save it to a file first.")
+        return head_of(path, _HEAD)
     except FileNotFoundError:
         raise NotFoundError(f"There is no file {shown}.", "Check the path. " + what_opens()) from None
     except PermissionError:

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 from engine_bridge.engines.temporal import codec_url
 from engine_bridge.engines.temporal.url import SQLITE
 from engine_bridge.errors import UsageError
+from engine_bridge.file_names import quoted, unquoted
 
 _HINT: Final = f"Write {SQLITE}:///folder/file.db?namespace=default."
 
@@ -30,7 +31,7 @@ class DevSource:
     def location(self) -> str:
         pairs = [f"namespace={quote(self.namespace, safe='')}"] if self.namespace else []
         query = "&".join([*pairs, codec_url.parameter(self.codec)] if self.codec else pairs)
-        return f"{SQLITE}://{quote(str(self.path), safe='/:')}" + (f"?{query}" if query else "")
+        return f"{SQLITE}://{quoted(str(self.path))}" + (f"?{query}" if query else "")
 
 
 def parse(url: str) -> DevSource:
@@ -53,7 +54,7 @@ def parse(url: str) -> DevSource:
         raise UsageError("This URL names no file.", _HINT)
     if path.startswith("//"):
         path = f"/{path.lstrip('/')}"  # as SQLAlchemy writes absolute paths, and other engines here
-    return DevSource(Path(unquote(path)).expanduser(), namespace, codec_url.of(url))
+    return DevSource(Path(unquoted(path)).expanduser(), namespace, codec_url.of(url))
 
 
 def dev_url(path: str, namespace: str = "") -> str:

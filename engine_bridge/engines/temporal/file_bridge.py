@@ -32,6 +32,7 @@ from engine_bridge.engines.temporal.group_payloads import gone, inlined, parse_k
 from engine_bridge.engines.temporal.group_step import decode_step
 from engine_bridge.engines.temporal.what_if_bridge import WhatIf
 from engine_bridge.errors import ConnectError, CorruptError, NotFoundError, PlayheadError
+from engine_bridge.file_names import quoted
 from engine_bridge.format import plain
 from engine_bridge.history import Batch, Restart
 from engine_bridge.model import Run, RunRef, Step
@@ -172,7 +173,7 @@ class FileBridge(WhatIf):
         return lists.facets(self._matching(query, cancel), buckets)
 
     def changes(self, mark: bytes | None, visible: tuple[RunRef, ...], cancel: CancelToken) -> Changes:
-        stamps = {str(path): stamp for path, stamp in self._index.stamps().items()}
+        stamps = {quoted(str(path)): stamp for path, stamp in self._index.stamps().items()}
         now = msgspec.msgpack.encode(stamps, order="sorted")
         if mark is None or mark == now:
             gone = tuple(ref for ref in visible if ref not in self._index.runs)
@@ -180,9 +181,9 @@ class FileBridge(WhatIf):
         self._read(cancel)
         before: dict[str, tuple[int, int]] = msgspec.msgpack.decode(mark, type=dict[str, tuple[int, int]])
         touched = [
-            (run, str(path) not in before)
+            (run, quoted(str(path)) not in before)
             for run, path in self._index.paths()
-            if before.get(str(path)) != stamps.get(str(path))
+            if before.get(quoted(str(path))) != stamps.get(quoted(str(path)))
         ]
         runs = self._index.runs
         removed = tuple(ref for ref in visible if ref not in runs)

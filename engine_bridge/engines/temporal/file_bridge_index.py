@@ -21,6 +21,7 @@ from engine_bridge.engines.temporal.group_run import ENGINE, header, identity
 from engine_bridge.engines.temporal.load import Loaded, load
 from engine_bridge.engines.temporal.url import FileSource, histories_in, looks_like
 from engine_bridge.errors import ConnectError, NotFoundError, PermissionDeniedError, PlayheadError
+from engine_bridge.file_names import head_of
 from engine_bridge.format import plain
 from engine_bridge.model import Run, RunRef, Status
 
@@ -143,7 +144,7 @@ class Index:
 
     def name_of(self, path: Path) -> str:
         """A file as people see it in this source."""
-        return str(path.relative_to(self.source.path)) if self.folder else path.name
+        return plain(str(path.relative_to(self.source.path)) if self.folder else path.name)
 
     def story(self, ref: RunRef) -> Story:
         """The history of a run. Raises NotFoundError."""
@@ -227,14 +228,13 @@ def _stamp(path: Path) -> Stamp | None:
 
 def _stem(path: Path) -> str:
     name = Path(path.name.removesuffix(".gz"))
-    return name.stem or path.name
+    return plain(name.stem or path.name)
 
 
 def _names_events(path: Path) -> bool:
     """Whether a file that cannot be read was meant to be a history."""
     try:
-        with path.open("rb") as file:
-            return looks_like(str(path), file.read(4_096))
+        return looks_like(str(path), head_of(path, 4_096))
     except OSError:
         return True
 

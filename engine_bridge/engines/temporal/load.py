@@ -5,7 +5,6 @@ Nothing is dropped silently: events that cannot be shown are counted in ``lost``
 
 from __future__ import annotations
 
-import codecs
 import zlib
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,10 +12,14 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from engine_bridge.codes import NO_TIME
 from engine_bridge.engines.temporal import load_json, load_salvage, protobuf
 from engine_bridge.engines.temporal.events import UNKNOWN, Heads
+from engine_bridge.engines.temporal.load_binary import binary
 from engine_bridge.engines.temporal.load_json import Found
+from engine_bridge.engines.temporal.load_text import EVENT, in_utf8
 from engine_bridge.engines.temporal.payloads import bytes_of
+from engine_bridge.engines.temporal.url import NESTED
 from engine_bridge.errors import CorruptError
 
 MOST: Final = 2 << 30
@@ -24,7 +27,6 @@ MOST: Final = 2 << 30
 
 _GZIP: Final = b"\x1f\x8b"
 _CHUNK: Final = 1 << 20
-_WIDE: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(slots=True)
@@ -43,31 +45,41 @@ class Loaded:
 
 def load(data: bytes) -> list[Loaded]:
     """All histories in a file. Raises CorruptError when there is none."""
-    data, notes = _unpacked(data)
+    data, notes, whole = _unpacked(data)
     found = _histories(data)
     if not found:
         raise CorruptError(
-            "This is no Temporal history." if data.strip() else "This file is empty.",
+            _why_not(data),
             "Playhead reads what `temporal workflow show --output json` and the web UI write, and binary histories.",
         )
     for one in found:
         one.notes = [*notes, *one.notes]
-        one.whole = one.whole and not notes
+        one.whole = one.whole and whole
     return [tidy(one) for one in found]
 
 
-def _unpacked(data: bytes) -> tuple[bytes, list[str]]:
-    """Without gzip and without what Windows shells make of text; also what was wrong with it."""
+def _why_not(data: bytes) -> str:
+    if not data.strip():
+        return "This file is empty."
+    begun = EVENT.search(data[:_CHUNK].decode("utf-8", "replace")) is not None
+    return "This history breaks off inside its first event." if begun else "This is no Temporal history."
+
+
+def _unpacked(data: bytes) -> tuple[bytes, list[str], bool]:
+    """Without gzip and without what Windows shells make of text; what was wrong with it, and whether all is there."""
     notes: list[str] = []
-    if data.startswith(_GZIP):
-        data, problem = _gunzipped(data)
-        notes += [problem] if problem else []
-    if data.startswith(_WIDE):
-        data = data.decode("utf-16", "replace").encode()
-    return data.removeprefix(codecs.BOM_UTF8), notes
+    whole = True
+    for _ in range(NESTED):
+        if data.startswith(_GZIP):
+            data, problem, behind = _gunzipped(data)
+            notes += [problem] if problem else []
+            notes += [f"{behind:,} bytes behind the compressed history are none of it."] if behind else []
+            whole = whole and not problem
+    return in_utf8(data), notes, whole
 
 
-def _gunzipped(data: bytes) -> tuple[bytes, str]:
+def _gunzipped(data: bytes) -> tuple[bytes, str, int]:
+    """What is packed, why not all of it comes out, and how many bytes stand behind it."""
     parts, size, left = [], 0, data
     while left.startswith(_GZIP):
         stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -77,13 +89,21 @@ def _gunzipped(data: bytes) -> tuple[bytes, str]:
                 parts.append(stream.decompress(left[at : at + _CHUNK], MOST - size))
                 size, at = size + len(parts[-1]), at + _CHUNK
                 if size >= MOST or stream.unconsumed_tail:
-                    return b"".join(parts), f"Only the first {MOST >> 30} GiB of the unpacked file are read."
+                    return (
+                        b"".join(parts),
+                        f"Only the first {MOST >> 30} GiB of the unpacked file are read.",
+                        0,
+                    )
         except zlib.error:
-            return b"".join(parts), "The compressed file is damaged: what comes before the damage is shown."
+            return (
+                b"".join(parts),
+                "The compressed file is damaged: what comes before the damage is shown.",
+                0,
+            )
         if not stream.eof:
-            return b"".join(parts), "The compressed file breaks off before its end."
+            return b"".join(parts), "The compressed file breaks off before its end.", 0
         left = stream.unused_data + left[at:]
-    return b"".join(parts), ""
+    return b"".join(parts), "", len(left.strip(b"\0"))
 
 
 def _histories(data: bytes) -> list[Found]:
@@ -95,10 +115,7 @@ def _histories(data: bytes) -> list[Found]:
             return load_json.histories(data, _from_blobs)
         except (msgspec.DecodeError, RecursionError):
             pass
-    found = binary(data)
-    if found or not like_json:
-        return found
-    return load_salvage.histories(data)
+    return binary(data) or load_salvage.histories(data)
 
 
 def _is_text(data: bytes) -> bool:
@@ -130,36 +147,6 @@ def _from_blobs(blobs: list[Any]) -> Found:
     return Found(protobuf.heads_of_messages(records), "raw pages of a server", notes)
 
 
-def binary(data: bytes) -> list[Found]:
-    """Histories of a serialized ``History``, or of Temporal Cloud's export of many; [] when it is neither."""
-    cut = None
-    try:
-        places = protobuf.slices(data)
-    except protobuf.WireError as error:
-        cut, places = error.at, error.found
-    if not places:
-        return []
-    if data[places[0][0]] == 0x0A:
-        return [one for start, end in places for one in _exported(data[start:end])]
-    heads = protobuf.heads_of_messages([data[start:end] for start, end in places])
-    if not (heads.id > 0).any() or heads.type[0] == UNKNOWN:
-        return []
-    notes = []
-    if cut is not None:
-        left = len(data) - cut
-        notes.append(
-            f"The file breaks off after event {int(heads.id[-1])}: {left:,} bytes of the next one are left."
-        )
-    return [Found(heads, "binary protobuf", notes, whole=cut is None)]
-
-
-def _exported(item: bytes) -> list[Found]:
-    try:
-        return [one for start, end in protobuf.slices(item) for one in binary(item[start:end])]
-    except protobuf.WireError:
-        return []
-
-
 def tidy(found: Found) -> Loaded:
     """Puts events in order, and says what is missing, double or unknown."""
     heads, notes, lost = found.heads, list(found.notes), found.lost
@@ -181,6 +168,9 @@ def tidy(found: Found) -> Loaded:
             if double
             else "The events were not in order: they are sorted by their ids."
         )
+    timeless = int((heads.time == NO_TIME).sum())
+    if timeless:
+        notes.append(f"{_events(timeless)} without a time that can be read.")
     missing, words = _gaps(heads)
     unknown = sorted({heads.name.get(i, "?") for i in np.flatnonzero(heads.type == UNKNOWN).tolist()})
     if unknown:

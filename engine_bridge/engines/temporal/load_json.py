@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,9 +13,9 @@ from engine_bridge.engines.temporal.events import Heads
 from engine_bridge.engines.temporal.events_fast import heads_fast
 from engine_bridge.engines.temporal.events_heads import heads_of
 from engine_bridge.engines.temporal.events_read import Foreign, event_of_json, read
+from engine_bridge.engines.temporal.load_text import EVENT
 
 _SAMPLE: Final = 60
-_EVENT: Final = re.compile(rb'\{\s*"(?:eventId|event_id|EventId|eventTime|eventType)"\s*:')
 
 
 @dataclass(slots=True)
@@ -70,7 +69,11 @@ def _of_document(data: Any, blobs: Blobs) -> list[Found]:
         if doc.raw_history:
             return [_noted(blobs(doc.raw_history), notes)]
         doc = doc.history
-    return _of_list([msgspec.Raw(data)], blobs) if _EVENT.match(bytes(data[:200])) else []
+    return (
+        _of_list([msgspec.Raw(data)], blobs)
+        if EVENT.match(bytes(data[:200]).decode("utf-8", "replace"))
+        else []
+    )
 
 
 def _noted(found: Found, notes: list[str]) -> Found:

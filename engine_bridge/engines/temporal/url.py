@@ -12,7 +12,9 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from engine_bridge.engines.temporal import codec_url
+from engine_bridge.engines.temporal.load_text import EVENT, in_utf8
 from engine_bridge.errors import UsageError
+from engine_bridge.file_names import head_of, quoted, unquoted
 
 FILE: Final = "temporal+file"
 SQLITE: Final = "temporal+sqlite"
@@ -20,6 +22,8 @@ SERVER: Final = "temporal"
 SUFFIXES: Final = (".json", ".jsonl", ".bin", ".pb")
 """Names of files that are taken from a folder; each also with .gz."""
 
+NESTED: Final = 3
+"""How often a file may have been compressed."""
 _CANDIDATES: Final = 200
 _HEAD: Final = 4_096
 
@@ -35,10 +39,10 @@ class FileSource:
 
     @property
     def location(self) -> str:
-        pairs = [f"only={quote(name, safe='/')}" for name in self.only]
+        pairs = [f"only={quoted(name, '/')}" for name in self.only]
         pairs += [f"namespace={quote(self.namespace, safe='')}"] if self.namespace else []
         query = "&".join([*pairs, codec_url.parameter(self.codec)] if self.codec else pairs)
-        return f"{FILE}://{quote(str(self.path), safe='/:')}" + (f"?{query}" if query else "")
+        return f"{FILE}://{quoted(str(self.path))}" + (f"?{query}" if query else "")
 
 
 def parse(url: str) -> FileSource:
@@ -51,11 +55,11 @@ def parse(url: str) -> FileSource:
     namespace = ""
     for pair in query.split("&") if query else ():
         name, _, value = pair.partition("=")
-        inside = unquote(value)
+        inside = unquoted(value)
         if name == codec_url.PARAMETER:
             continue
         if name == "namespace" and inside:
-            namespace = inside
+            namespace = unquote(value)
             continue
         if name != "only" or not inside or Path(inside).is_absolute() or ".." in Path(inside).parts:
             raise UsageError(
@@ -64,7 +68,7 @@ def parse(url: str) -> FileSource:
         only.append(inside)
     if not path:
         raise UsageError("This URL names no file.", f"Write {FILE}:///folder/history.json.")
-    return FileSource(Path(unquote(path)).expanduser(), tuple(only), codec_url.of(url), namespace)
+    return FileSource(Path(unquoted(path)).expanduser(), tuple(only), codec_url.of(url), namespace)
 
 
 def file_url(path: str) -> str:
@@ -121,8 +125,7 @@ def _any_history(folder: Path) -> bool:
                 return False
             file = Path(place) / name
             try:
-                with file.open("rb") as stream:
-                    head = stream.read(_HEAD)
+                head = head_of(file, _HEAD)
             except OSError:
                 continue
             if looks_like(str(file), head):
@@ -132,22 +135,23 @@ def _any_history(folder: Path) -> bool:
     return False
 
 
-_WORDS: Final = (b"eventId", b"event_id", b"EVENT_TYPE_", b"rawHistory", b"eventType", b"e\0v\0e\0n\0t\0")
+_WORDS: Final = (b"eventId", b"event_id", b"EVENT_TYPE_", b"rawHistory", b"eventType")
 
 
 def looks_like(path: str, head: bytes) -> bool:
     """Whether a file's first bytes are those of a history: JSON that names events, or a protobuf of them; gzip too."""
-    if head.startswith(b"\x1f\x8b"):
-        import zlib
+    import zlib
 
-        try:
-            head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, _HEAD)
-        except zlib.error:
-            return False
-    bare = head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
-    if bare[:1] in (b"{", b"["):
-        return any(word in head for word in _WORDS)
-    return _binary(head)
+    for _ in range(NESTED):
+        if head.startswith(b"\x1f\x8b"):
+            try:
+                head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, _HEAD)
+            except zlib.error:
+                return False
+    text = in_utf8(head)
+    if text.lstrip()[:1] in (b"{", b"["):
+        return any(word in text for word in _WORDS)
+    return _binary(head) or EVENT.search(text.decode("utf-8", "replace")) is not None
 
 
 def _binary(head: bytes) -> bool:

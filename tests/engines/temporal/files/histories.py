@@ -185,6 +185,13 @@ def exported() -> bytes:
     return WorkflowExecutions(items=[WorkflowExecution(history=message())]).SerializeToString()
 
 
+def answer() -> bytes:
+    """A server's answer, serialized."""
+    from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryResponse
+
+    return GetWorkflowExecutionHistoryResponse(history=message()).SerializeToString()
+
+
 RECORDED = ("cli.json", "cli.jsonl", "server_http.json", "ui_http.json", "ui_raw.json")
 DIALECTS: dict[str, Callable[[], bytes]] = {
     **{name: functools.partial(dialect, name) for name in RECORDED},
@@ -203,6 +210,9 @@ DIALECTS: dict[str, Callable[[], bytes]] = {
     "gzip": lambda: gzip.compress(dialect("cli.json")),
     "gzip binary": lambda: gzip.compress(binary()),
     "UTF-16": lambda: dialect("cli.json").decode().encode("utf-16"),
+    "UTF-16 without a mark": lambda: dialect("cli.json").decode().encode("utf-16-be"),
+    "gzip twice": lambda: gzip.compress(gzip.compress(binary())),
+    "answer": answer,
     "UTF-8 mark": lambda: b"\xef\xbb\xbf" + dialect("cli.json"),
 }  # fmt: skip
 

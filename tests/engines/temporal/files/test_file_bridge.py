@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -285,3 +286,17 @@ def test_an_export_of_a_history_shows_the_same_steps(tmp_path: Path) -> None:
         json.loads(CliRunner().invoke(cli, ["show", str(p), "--json"]).stdout) for p in (path, bundle)
     )
     assert there["steps"] == here["steps"] and there["events"] == here["events"]
+
+
+def test_names_that_are_no_text_and_pipes_are_no_trouble(tmp_path: Path, opened: Opener) -> None:
+    name = os.fsencode(tmp_path) + b"/\xff\xfe.json"
+    Path(os.fsdecode(name)).write_bytes(h.dialect("cli.json"))
+    os.mkfifo(tmp_path / "pipe.json")
+    engine, address = engine_of(os.fsdecode(name))
+    assert engine.name == "temporal" and address.isascii()
+    bridge = opened(tmp_path)
+    (run,) = runs(bridge).values()
+    mark = bridge.changes(None, (run.ref,), NEVER).mark
+    assert not bridge.changes(mark, (run.ref,), NEVER).moved
+    with pytest.raises(ConnectError, match="no regular file"):
+        engine_of(str(tmp_path / "pipe.json"))

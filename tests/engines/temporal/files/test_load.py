@@ -103,6 +103,40 @@ def test_several_histories_in_one_file() -> None:
     assert [len(one.heads) for one in load(lines + b"\n" + lines)] == [62, 62]
 
 
+def test_histories_behind_a_broken_line_are_read_too() -> None:
+    line, short = h.dialect("cli.jsonl").strip(), h.dumped({"events": h.events()[:9]})
+    one, other = load(line + b'\n{"broken": \n' + short + b"\n")
+    assert (len(one.heads), len(other.heads), other.lost) == (62, 9, 0)
+    assert other.notes == ("10 characters before this history are none of it.",)
+    one, other = load(line[:3_000] + b"\n" + short)
+    assert not one.whole and "breaks off inside event" in one.notes[0] and len(other.heads) == 9
+
+
+@pytest.mark.parametrize("before", [b"INFO: asking the server\n", b"\x1b[0m"])
+def test_what_stands_around_a_history_is_said(before: bytes) -> None:
+    found = h.one(before + h.dialect("cli.json") + b"done")
+    assert len(found.heads) == 62 and found.whole
+    assert [note.split()[2] for note in found.notes] == ["before", "after"]
+
+
+def test_times_that_cannot_be_read_are_counted() -> None:
+    events = h.events()
+    events[3]["eventTime"] = "yesterday"
+    assert h.one(h.dumped({"events": events})).notes == ("1 event without a time that can be read.",)
+
+
+def test_a_cut_export_of_many_says_so() -> None:
+    whole = h.exported() * 2
+    one, other = load(whole[: len(whole) - 3_000])
+    assert len(one.heads) == 62 and one.whole
+    assert 9 < len(other.heads) < 62 and not other.whole and "breaks off after event" in other.notes[0]
+
+
+def test_a_file_that_ends_within_its_first_event_says_so() -> None:
+    with pytest.raises(CorruptError, match="breaks off inside its first event"):
+        load(h.dialect("cli.json")[:200])
+
+
 def test_the_only_event_of_a_run_that_waits_to_begin_is_a_history() -> None:
     (first,) = h.one(h.dumped(h.events()[0])).heads.id.tolist()
     assert first == 1
