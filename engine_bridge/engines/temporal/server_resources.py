@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any, Final
 
 from engine_bridge.bridge import Resource
@@ -13,11 +14,13 @@ from engine_bridge.engines.temporal.client import Client, pages
 from engine_bridge.engines.temporal.group_facts import told
 from engine_bridge.engines.temporal.server_runs import Lister
 from engine_bridge.errors import PlayheadError, UnsupportedError, UsageError
+from engine_bridge.format import counted
 from engine_bridge.query.text import quote
 
 _PAGES: Final = 10
 _QUEUES: Final = 100
 _WORKFLOW, _ACTIVITY = 1, 2
+_DESCRIBED: Final = 50
 _BATCH: Final = {1: "running", 2: "completed", 3: "failed"}
 
 
@@ -187,21 +190,47 @@ def _attributes(lister: Lister, cancel: CancelToken) -> list[Resource]:
 
 
 def _batches(lister: Lister, cancel: CancelToken) -> list[Resource]:
-    from temporalio.api.workflowservice.v1 import ListBatchOperationsRequest
+    """Lists tell their states only; what the newest did and how far they came is asked one by one."""
+    from temporalio.api.workflowservice.v1 import DescribeBatchOperationRequest, ListBatchOperationsRequest
 
     client = lister.client
-    request = ListBatchOperationsRequest(namespace=client.source.namespace, page_size=100)
+    name = client.source.namespace
+    request = ListBatchOperationsRequest(namespace=name, page_size=100)
     answers = pages(client, "list_batch_operations", request, cancel, most=_PAGES)
-    return [_batch(one) for answer in answers for one in answer.operation_info]
+    listed = [one for answer in answers for one in answer.operation_info]
+    asked = [DescribeBatchOperationRequest(namespace=name, job_id=one.job_id) for one in listed[:_DESCRIBED]]
+    told_more = client.call_all("describe_batch_operation", asked, cancel)
+    more = [None if isinstance(one, PlayheadError) else one for one in told_more]
+    return [_batch(one, at) for one, at in zip_longest(listed, more)]
 
 
-def _batch(one: Any) -> Resource:
-    cells: dict[str, Any] = {
-        "state": _BATCH.get(one.state, f"state {one.state}"),
+def _batch(one: Any, more: Any) -> Resource:
+    """``more`` is its description, None where there is none."""
+    cells: dict[str, Any] = {"state": _BATCH.get(one.state, f"state {one.state}")}
+    cells |= {} if more is None else _done(more)
+    cells |= {
         "started_ns": values.time_ns(one, "start_time"),
         "closed_ns": values.time_ns(one, "close_time"),
     }
-    return Resource(kind="batch operations", id=one.job_id, title=one.job_id, cells=cells)
+    failed = 0 if more is None else more.failure_operation_count
+    warning = f"{counted(failed, 'run')} failed" if failed else ""
+    if not warning and cells["state"] == "failed":
+        warning = "stopped, or failed"
+    return Resource(kind="batch operations", id=one.job_id, title=one.job_id, cells=cells, warning=warning)
+
+
+def _done(more: Any) -> dict[str, Any]:
+    from temporalio.api.enums.v1 import BatchOperationType
+
+    known = more.operation_type in BatchOperationType.values()
+    kind = BatchOperationType.Name(more.operation_type) if known else f"type {more.operation_type}"
+    return {
+        "operation": kind.removeprefix("BATCH_OPERATION_TYPE_").replace("_", " ").lower(),
+        "done": f"{more.complete_operation_count:,} of {more.total_operation_count:,}",
+        "by": more.identity or None,
+        "reason": told(more.reason) or None,
+        "query": more.query or None,
+    }
 
 
 def _namespaces(lister: Lister, cancel: CancelToken) -> list[Resource]:

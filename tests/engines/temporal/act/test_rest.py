@@ -201,6 +201,8 @@ def test_a_batch_tells_how_far_it_is_and_is_stopped(operator: Operator) -> None:
     outcome = operator.look(item, receipt.request_id)
     assert outcome.verdict is Verdict.APPLIED and "was stopped" in outcome.evidence[0] and not outcome.pending
     assert "It is" in operator.specs(batch)["stop_batch"].disabled
+    [over] = [b for b in operator.bridge.resources("batch operations", NEVER) if b.id == job.id]
+    assert over.warning and "of 40" in over.cells["done"]
     assert 0 < sum(bool(operator.run(run).extra.get("cancel_requested")) for run in runs) < len(runs)
 
 
@@ -217,6 +219,15 @@ def test_a_batch_hits_what_matches_and_tells_how_far_it_is(operator: Operator) -
     assert receipt.outcome.verdict is Verdict.APPLIED
     operator.until(lambda: not operator.look(item, receipt.request_id).pending)
     assert "6 of 6 done, 0 failed" in operator.look(item, receipt.request_id).evidence[0]
+    shown = next(
+        b for b in operator.bridge.resources("batch operations", NEVER) if "batched" in b.cells["query"]
+    )
+    assert (shown.cells["operation"], shown.cells["done"], shown.warning) == (
+        "terminate workflow",
+        "6 of 6",
+        "",
+    )
+    assert "playhead:" in shown.cells["by"] and receipt.request_id not in shown.cells["reason"]
     assert all(operator.run(run).status is Status.TERMINATED for run in runs)
     [event] = operator.events(runs[0], "WorkflowExecutionTerminated")
     assert receipt.request_id in event.attributes["reason"]
