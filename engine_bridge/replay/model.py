@@ -54,7 +54,7 @@ class TraceStep(_Value, frozen=True):
     ``step_id`` and ``position`` are the history's (position None: that of the step's first event). ``name`` is what
     the code asked for, ``recorded`` what the history holds there (None: nothing; at the end of an edited history these
     are the commands that the code would issue). ``stack`` innermost first; empty when no user frame was found. ``via``
-    says how the line was found (stack, task, origin). ``took_us`` of CPU since the step before.
+    says how the line was found (stack, task, origin).
     """
 
     n: int
@@ -67,7 +67,6 @@ class TraceStep(_Value, frozen=True):
     tasks: tuple[Task, ...] = ()
     drift: tuple[Drift, ...] = ()
     via: str = "stack"
-    took_us: int = 0
 
 
 class LineHit(_Value, frozen=True):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import types
+from collections.abc import Callable, Iterator
 from typing import Any
 
 STACK = 32
 LOCALS = 64
+AWAITED = 200
+_SUSPENDED: dict[type, tuple[str, str]] = {
+    types.CoroutineType: ("cr_frame", "cr_await"),
+    types.GeneratorType: ("gi_frame", "gi_yieldfrom"),
+    types.AsyncGeneratorType: ("ag_frame", "ag_await"),
+}
 _OURS = __file__
 _DEFINED = (types.ModuleType, types.FunctionType, type)
 _PROXY = (lambda: type(sys._getframe().f_locals))()
@@ -25,14 +31,12 @@ class Files:
     def __init__(self, engine: tuple[str, ...] = (), user: tuple[str, ...] = ()) -> None:
         self._engine = engine
         self._user = user
-        self._known: dict[str, str] = {}
+        self.kinds = _Kinds(self._look)
+        """The kind of each file, remembered."""
 
     def kind(self, file: str) -> str:
-        """The kind of one file, remembered."""
-        found = self._known.get(file)
-        if found is None:
-            found = self._known[file] = self._look(file)
-        return found
+        """The kind of one file."""
+        return self.kinds[file]
 
     def _look(self, file: str) -> str:
         if any(file.startswith(folder) for folder in self._engine):
@@ -48,6 +52,16 @@ class Files:
         return "user"
 
 
+class _Kinds(dict[str, str]):
+    def __init__(self, look: Callable[[str], str]) -> None:
+        super().__init__()
+        self._look = look
+
+    def __missing__(self, file: str) -> str:
+        found = self[file] = self._look(file)
+        return found
+
+
 def _is_library(path: str) -> bool:
     return "site-packages" in path or "dist-packages" in path
 
@@ -55,11 +69,10 @@ def _is_library(path: str) -> bool:
 def frame_record(frame: types.FrameType, kind: str, locals_: bool, paint: Any) -> dict[str, Any]:
     """One frame as the protocol has it."""
     code = frame.f_code
-    name = getattr(code, "co_qualname", code.co_name)
     record = {
         "file": code.co_filename,
         "line": frame.f_lineno or code.co_firstlineno,
-        "function": name,
+        "function": getattr(code, "co_qualname", code.co_name),
         "kind": kind,
     }
     if locals_ and kind == "user":
@@ -78,7 +91,7 @@ def user_locals(frame: types.FrameType, paint: Any) -> list[list[Any]]:
 def local_values(frame: types.FrameType) -> list[tuple[str, Any]]:
     """Names and values of a frame; of the body of a class with a mapping of its own, none."""
     mapping: Any = frame.f_locals
-    items: Any = dict.items(mapping) if issubclass(type(mapping), dict) else ()
+    items: Any = dict.items(mapping) if type(mapping) is dict or issubclass(type(mapping), dict) else ()
     if type(mapping) is _PROXY:
         items = mapping.items()
     return [(name, value) for name, value in list(items) if type(name) is str and name[:2] != "__"]
@@ -99,32 +112,35 @@ def stack_from(
 
 def user_frame(frame: types.FrameType | None, files: Files) -> types.FrameType | None:
     """The innermost frame of the user's at or outside one."""
-    while frame is not None and files.kind(frame.f_code.co_filename) != "user":
+    kinds = files.kinds
+    while frame is not None and kinds[frame.f_code.co_filename] != "user":
         frame = frame.f_back
     return frame
 
 
-def awaited_frames(awaitable: Any) -> list[types.FrameType]:
-    """Frames of a suspended coroutine along its await chain, outermost first (a task's own stack has only one)."""
-    found: list[types.FrameType] = []
-    for _ in range(200):
-        frame, inner = _suspended(awaitable)
-        if frame is not None:
-            found.append(frame)
-        if inner is None:
+def awaited_chain(awaitable: Any) -> list[Any]:
+    """A suspended coroutine and what it awaits, outermost first, as far as these are code."""
+    found: list[Any] = []
+    while awaitable is not None and len(found) < AWAITED:
+        names = _SUSPENDED.get(type(awaitable))
+        if names is None:
             break
-        awaitable = inner
+        found.append(awaitable)
+        awaitable = getattr(awaitable, names[1])
     return found
 
 
-def _suspended(thing: Any) -> tuple[types.FrameType | None, Any]:
-    if type(thing) is types.CoroutineType or inspect.iscoroutine(thing):
-        return thing.cr_frame, thing.cr_await
-    if inspect.isgenerator(thing):
-        return thing.gi_frame, thing.gi_yieldfrom
-    if inspect.isasyncgen(thing):
-        return thing.ag_frame, thing.ag_await
-    return None, None
+def awaited_frames(awaitable: Any) -> list[types.FrameType]:
+    """Frames of a suspended coroutine along its await chain, outermost first."""
+    return list(frames_outwards(awaited_chain(awaitable)))[::-1]
+
+
+def frames_outwards(chain: list[Any]) -> Iterator[types.FrameType]:
+    """The frames of a chain, innermost first, each only when it is asked for: every look at one is an audit event."""
+    for awaitable in reversed(chain):
+        frame = getattr(awaitable, _SUSPENDED[type(awaitable)][0])
+        if frame is not None:
+            yield frame
 
 
 def thread_frame(ident: int) -> types.FrameType | None:

@@ -38,6 +38,7 @@ _CHANGES = frozenset(
     }
 )  # fmt: skip
 _BETWEEN = ("os.rename", "os.link", "os.symlink")
+_WATCHED = frozenset({*_WORDS, *_CHANGES, "open", "sqlite3.connect"})
 
 
 class Guard:
@@ -50,8 +51,14 @@ class Guard:
         self.armed = False
 
     def install(self) -> None:
-        """Hooks cannot be taken out again: once in a process."""
-        sys.addaudithook(self._hook)
+        """Hooks cannot be taken out again: once in a process. Of the many events, most are of no interest."""
+        watched, look = _WATCHED, self._hook
+
+        def hook(event: str, arguments: tuple[Any, ...]) -> None:
+            if event in watched:
+                look(event, arguments)
+
+        sys.addaudithook(hook)
 
     def trusted(self) -> Any:
         """A context in which this thread may do what the engine's library needs."""

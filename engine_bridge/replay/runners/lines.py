@@ -59,7 +59,7 @@ class LineTracer:
 
     def away(self) -> None:
         """This thread leaves user code, whoever began to trace it."""
-        if not self._yields:
+        if not self._yields and sys.gettrace() is not None:
             sys.settrace(None)
 
     def yield_to_debugger(self) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
@@ -90,7 +90,6 @@ class Recorder:
         self.thread = 0  # the one that was heard of last
         self._detail: tuple[int, int] | None = None
         self._marked: tuple[list[dict[str, Any]], bool] | None = None
-        self._cpu = 0
         self._began = self._progressed = 0.0
         self.total = 0  # steps to come, where the engine does not tell its progress itself
         self._lock = threading.Lock()
@@ -115,7 +114,6 @@ class Recorder:
         forget_classes()
         self.lines.reset()
         self.lines.open(self._wanted(0))
-        self._cpu = _cpu_ns()
         self.total = item.get("steps", 0)
         self._began = self._progressed = _now()
         self.channel.send("begin", run_id=self.run_id, steps=self.total)
@@ -159,12 +157,13 @@ class Recorder:
 
     def mark(self) -> None:
         """A boundary is here, which is told later: lines from here on belong to the one behind it."""
-        self._marked = self.lines.hits or [], self.lines.cut
-        self.lines.open(self._wanted(self.n + 1))
+        if self._detail is not None:
+            self._marked = self.lines.hits or [], self.lines.cut
+            self.lines.open(self._wanted(self.n + 1))
 
-    def step(self, name: str, *, held: bool = False, **values: Any) -> int:
+    def step(self, name: str, *, stack: Sequence[Any] = (), held: bool = False, **values: Any) -> int:
         """One boundary; its number. ``values`` are fields of TraceStep; ``held`` sends it with the next message,
-        at the latest when the watch looks; a crash does not take it along.
+        at the latest when the watch looks; a crash does not take it along. ``stack`` stays as it is from here on.
         """
         if self.cancelled:
             raise Stop("cancelled")
@@ -173,22 +172,28 @@ class Recorder:
             raise Stop.first.with_traceback(None)
         with self._lock:
             n, self.n = self.n, self.n + 1
-            now = _cpu_ns()
-            took, self._cpu = (now - self._cpu) // 1000, now
-            marked, self._marked = self._marked, None
-            hits, cut = marked or (self.lines.hits or [], self.lines.cut)
-            if self._wanted(n):
-                self.channel.send("lines", run_id=self.run_id, n=n, hits=hits, cut=cut)
-            if marked is None:
-                self.lines.open(self._wanted(n + 1))
+            if self._detail is not None:
+                self._tell_lines(n)
             if self.record != "bare":
-                step = {"n": n, "name": name, "took_us": took, **values}
-                tell = self.channel.hold if held else self.channel.send
-                tell("step", run_id=self.run_id, step=step)
+                self.channel.step(self.run_id, {"n": n, "name": name, **values}, stack, held)
         self.enter()
         if self.total > n:
             self.progress(n, self.total, n / self.total)
         return n
+
+    def _tell_lines(self, n: int) -> None:
+        """The lines that led to a step, if they are asked for."""
+        marked, self._marked = self._marked, None
+        hits, cut = marked or (self.lines.hits or [], self.lines.cut)
+        if self._wanted(n):
+            self.channel.send("lines", run_id=self.run_id, n=n, hits=hits, cut=cut)
+        if marked is None:
+            self.lines.open(self._wanted(n + 1))
+
+    @property
+    def owes_progress(self) -> bool:
+        """Whether it is time for another word on how far it is, as of when user code was last entered."""
+        return self.since - self._progressed >= PROGRESS_S
 
     def progress(self, done: int, total: int, share: float) -> None:
         """How far the replay is; ``share`` of the work, 0 to 1: later steps may cost more or less than earlier ones."""

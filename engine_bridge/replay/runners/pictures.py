@@ -12,7 +12,9 @@ import datetime
 import decimal
 import enum
 import gc
+import itertools
 import math
+import operator
 import types
 import uuid
 import zoneinfo
@@ -94,7 +96,7 @@ class Painter:
     def __init__(self, left: int = NODES) -> None:
         self.left = left
         self.nodes = 0
-        self._open: set[int] = set()
+        self._open: list[Any] = []
 
     def __call__(self, value: Any) -> Any:
         """The picture of one value, as described in engine_bridge/replay/model.py."""
@@ -107,15 +109,17 @@ class Painter:
         """An atom, or a dict."""
         self.nodes -= 1
         kind = type(value)
+        if kind is str and len(value) <= LONG:
+            return value
         atom = _atom(value, kind)
         if atom is not _NONE:
             return atom
         known = known_class(kind)
         if known.plain is not None:
             return {"t": known.name, "r": known.plain(value)[:LONG]}
-        if depth >= DEEP or self.nodes <= 0 or id(value) in self._open:
+        if depth >= DEEP or self.nodes <= 0 or self._is_open(value):
             return {"t": known.name, "r": "…"}
-        self._open.add(id(value))
+        self._open.append(value)
         try:
             inside = self._attributes(value, known, depth + 1) if known.simple else None
             if inside is not None:
@@ -124,7 +128,11 @@ class Painter:
         except Exception as error:  # noqa: BLE001 - another thread may be changing it
             return {"t": type_name(kind), "r": f"<unreadable: {type_name(type(error))}>"}
         finally:
-            self._open.discard(id(value))
+            self._open.pop()
+
+    def _is_open(self, value: Any) -> bool:
+        """Whether a value is inside itself. At most ``DEEP`` are around it, and asking for an id is an audit event."""
+        return any(map(operator.is_, self._open, itertools.repeat(value)))
 
     def _inside(self, value: Any, kind: type, depth: int) -> dict[str, Any]:
         if globals().get(_class_name(kind)) is kind:
@@ -209,7 +217,7 @@ class Known:
         self.simple = not issubclass(kind, _SPECIAL) and globals().get(_class_name(kind)) is not kind
 
 
-_classes: dict[int, Known] = {}
+_classes: dict[Any, Known] = {}
 
 
 def forget_classes() -> None:
@@ -218,12 +226,13 @@ def forget_classes() -> None:
 
 
 def known_class(kind: type) -> Known:
-    """What is known of a class; by its identity, since a metaclass may define equality."""
-    found = _classes.get(id(kind))
+    """What is known of a class; by its identity where a metaclass may define equality."""
+    key: Any = kind if type(kind) is type else id(kind)
+    found = _classes.get(key)
     if found is None or found.kind is not kind:
         if len(_classes) >= CLASSES:
             _classes.clear()
-        found = _classes[id(kind)] = Known(kind)
+        found = _classes[key] = Known(kind)
     return found
 
 

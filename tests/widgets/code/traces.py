@@ -99,7 +99,6 @@ def steps(file: str) -> list[TraceStep]:
             step_id=str(n + 1),
             recorded=None if n == 2 else name,
             stack=(*engine_frames(2), frame(file, LINES[n], **locals_[n]), *engine_frames(3)),
-            took_us=100,
         )
         for n, name in enumerate(NAMES)
     ]

@@ -46,7 +46,8 @@ def lists(about: Any) -> list[Any]:
     found = []
     for name in ("input", "result"):
         value = getattr(about, name, None)
-        found.append(getattr(value, "payloads", ()))
+        one = [value] if hasattr(value, "metadata") and about.HasField(name) else ()
+        found.append(getattr(value, "payloads", one))
     outcome = getattr(about, "outcome", None)
     found.append(outcome.success.payloads if outcome is not None else ())
     return found
@@ -54,9 +55,7 @@ def lists(about: Any) -> list[Any]:
 
 def same_contents(recorded: list[Any], replayed: list[Any]) -> bool:
     """Whether payloads say the same: of JSON the value counts, not how it was written."""
-    if len(recorded) != len(replayed):
-        return False
-    return all(_same_payload(a, b) for a, b in zip(recorded, replayed, strict=True))
+    return len(recorded) == len(replayed) and all(map(_same_payload, recorded, replayed))
 
 
 def _same_payload(a: Any, b: Any) -> bool:

@@ -21,7 +21,11 @@ _TIMEOUTS = {
     "start_child_workflow_execution": (
         "workflow_execution_timeout", "workflow_run_timeout", "workflow_task_timeout",
     ),
+    "continue_as_new_workflow_execution": ("workflow_run_timeout", "workflow_task_timeout"),
+    "schedule_nexus_operation": ("schedule_to_close_timeout",),
 }  # fmt: skip
+_QUEUED = ("schedule_activity", "start_child_workflow_execution", "continue_as_new_workflow_execution")
+_LONGEST_TASK_S = 120.0  # the server's
 _RETRIES = ("maximum_attempts", "initial_interval", "maximum_interval", "backoff_coefficient")
 _TOLERANCE_S = 0.0011  # durations are rounded to milliseconds, and not by all versions alike
 
@@ -41,6 +45,8 @@ class Drifts:
         elif asked.what == "complete_workflow_execution":
             given = [asked.about.result] if asked.about.HasField("result") else []
             found += self._said("result", event, event.about.result.payloads, given)
+        elif asked.what == "schedule_nexus_operation":
+            found += self._said("input", event, [event.about.input], [asked.about.input])
         elif asked.what == "fail_workflow_execution":
             found += _failure(asked.about.failure, event.about.failure)
         elif asked.what == "update_response" and event.type.endswith("Completed"):
@@ -74,7 +80,7 @@ class Drifts:
     def _timeouts(self, asked: Asked, event: Happened) -> list[dict[str, Any]]:
         found = []
         for name in _TIMEOUTS.get(asked.what, ()):
-            if not asked.about.HasField(name):
+            if not asked.about.HasField(name) or getattr(event.about, name) == getattr(asked.about, name):
                 continue
             held, given = seconds(getattr(event.about, name)), seconds(getattr(asked.about, name))
             # The server fills in what is not set, and bounds what is by the longer ones.
@@ -89,13 +95,18 @@ class Drifts:
 
     def _names(self, asked: Asked, event: Happened) -> list[dict[str, Any]]:
         pairs: list[tuple[str, str, str]] = []
-        if asked.what in ("schedule_activity", "start_child_workflow_execution"):
+        if asked.what in _QUEUED:
             pairs.append(("task queue", event.about.task_queue.name, asked.about.task_queue))
+        if asked.what == "schedule_activity" and asked.about.activity_id != str(asked.seq):
+            pairs.append(("activity id", event.about.activity_id, asked.about.activity_id))
+        if asked.what == "schedule_nexus_operation":
+            pairs.append(("endpoint", event.about.endpoint, asked.about.endpoint))
         if asked.what == "start_child_workflow_execution":
             pairs.append(("child id", event.about.workflow_id, asked.about.workflow_id))
         if asked.what == "continue_as_new_workflow_execution":
             pairs.append(("next type", event.about.workflow_type.name, asked.about.workflow_type))
         if asked.what == "signal_external_workflow_execution":
+            pairs.append(("signal", event.about.signal_name, asked.about.signal_name))
             held, given = (
                 event.about.workflow_execution.workflow_id,
                 asked.about.workflow_execution.workflow_id,
@@ -128,6 +139,11 @@ def _bounded(about: Any, name: str, held: float, given: float, start: Any) -> bo
         bounds.append(seconds(about.start_to_close_timeout) or given)
     if hasattr(about, "schedule_to_close_timeout"):
         bounds.append(seconds(start.workflow_run_timeout) or given)
+    if name == "workflow_run_timeout":
+        whole = about if hasattr(about, "workflow_execution_timeout") else start
+        bounds.append(seconds(whole.workflow_execution_timeout) or given)
+    if name == "workflow_task_timeout":
+        bounds += [seconds(about.workflow_run_timeout) or given, _LONGEST_TASK_S]
     return not _differs(held, min(bounds))
 
 
@@ -154,5 +170,5 @@ def _retries(given: Any, held: Any) -> list[dict[str, Any]]:
 
 
 def _failure(given: Any, held: Any) -> list[dict[str, Any]]:
-    one, other = (f"{f.application_failure_info.type}: {f.message}" for f in (held, given))
+    one, other = (f"{f.application_failure_info.type}: {f.message}".removeprefix(": ") for f in (held, given))
     return [] if one == other else [{"what": "failure", "recorded": one[:240], "replayed": other[:240]}]

@@ -6,14 +6,14 @@ import re
 from typing import Any
 
 from engine_bridge.engines.temporal.replay_parts.around import mentioned
-from engine_bridge.engines.temporal.replay_parts.matching import Parting, parting_of
+from engine_bridge.engines.temporal.replay_parts.matching import Parting, ordered_commands, ordered_events, parting_of
 from engine_bridge.engines.temporal.replay_parts.recorded import ENDS, Happened, told_event
 from engine_bridge.engines.temporal.replay_parts.sites import where
 from engine_bridge.engines.temporal.replay_parts.walk import Answer, Walk
 from engine_bridge.replay.runners.failures import WORDS, failure
 
 _CORE = re.compile(r'message: "(.*?)", (?:source|stack_trace)', re.S)
-_EVENT = re.compile(r"HistoryEvent ?[({{] ?(?:id|event_id): (\d+)")
+_EVENT = re.compile(r"(?:HistoryEvent|EventInfo) ?[({{] ?(?:id|event_id): (\d+)")
 _LINE = re.compile(r'^\s*File "(.+)", line (\d+), in (.+)$', re.M)
 _NDE = ("ondeterminism", "TMPRL1100", "ondeterministic")
 
@@ -39,9 +39,13 @@ class Ending:
             return self._held()
         if walk.failure is not None:
             return self._failed_task()
-        if any(word in str(self._problem) for word in _NDE):
+        if any(word in str(self._problem) for word in _NDE) or self._out_of_step():
             return {"outcome": "diverged", "divergence": self._divergence(), "drift": walk.drift}
         return self._broken()
+
+    def _out_of_step(self) -> bool:
+        """Whether core's state machines meet an event that they cannot take from what the code did."""
+        return "workflow machines" in self.said and _EVENT.search(self.said) is not None
 
     def _held(self) -> dict[str, Any]:
         walk = self._walk
@@ -116,13 +120,11 @@ class Ending:
     def _by_core(self) -> dict[str, Any]:
         """Core knows better than the commands: what it says, at the command that differs or the line the code is at."""
         found = _EVENT.search(self.said)
-        event = self._recorded.by_id.get(int(found[1])) if found else None
-        asked = None
-        if event is None and self._walk.drift:
-            last = self._walk.drift[-1]["step_id"]
-            known = (one for answer in self._walk.answers for one in answer.asked if one.event is not None)
-            asked = next((one for one in known if str(one.event.id) == last), None)
-            event = asked.event if asked is not None else None
+        event = self._recorded.event(int(found[1])) if found else None
+        last = str(event.id) if event is not None else self._walk.drift[-1]["step_id"] if self._walk.drift else ""
+        known = (one for answer in self._walk.answers for one in answer.asked if one.event is not None)
+        asked = next((one for one in known if str(one.event.id) == last), None)
+        event = event or (asked.event if asked is not None else None)
         started = self._walk.answers[-1].started if self._walk.answers else None
         position = event.id if event is not None else started
         return {
@@ -141,6 +143,8 @@ class Ending:
         kind, why = self._explained(answer, parting, at, next_held)
         expected = told_event(event) if event is not None else "nothing more in this workflow task"
         actual = asked.words if asked is not None else _nothing(event, self._walk.ended)
+        if asked is not None and event is not None and asked.key == event.key:
+            kind, why, actual = "other step", "", f"another {actual}"
         position = event.id if event is not None else answer.task.completed if answer.task else answer.started
         told = {
             "kind": kind, "expected": expected, "actual": actual, "step_id": str(position), "position": position,
@@ -187,6 +191,14 @@ class Ending:
         self, answer: Answer, event: Happened, asked: Any, at: dict[str, Any], said: str
     ) -> tuple[str, str]:
         """Put in, taken out, moved or replaced: told by what the history has next and the text behind the line."""
+        held = [one.key for one in ordered_events(answer.task, answer.asked)] if answer.task else []
+        asks = [one.key for one in ordered_commands(answer.asked)]
+        if asked.key in held:  # within one workflow task their numbers tell
+            if held.count(event.key) > asks.count(event.key):
+                return "missing step", f"{said} {_capital(told_event(event))} is probably left out."
+            if asks.count(asked.key) > held.count(asked.key):
+                return "extra step", f"{said} {_capital(asked.words)} is probably new."
+            return "other step", f"{said} Both are there: the order probably changed."
         later = [one.key for one in self._recorded.behind(event.id + 1) if one.type in _STEPS]
         given = [one.key for one in answer.asked]
         comes = event.key in given[given.index(asked.key) + 1 :] or mentioned(
@@ -196,15 +208,19 @@ class Ending:
             again = mentioned(at, _names_of(asked.type, asked.name))
             if asked.key in later and not again:
                 return "other step", f"{said} Both are there: the order probably changed."
-            return "extra step", f"{said} {asked.words.capitalize()} is probably new."
+            return "extra step", f"{said} {_capital(asked.words)} is probably new."
         if later[:1] == [asked.key] or (asked.event is not None and asked.event.id > event.id):
-            return "missing step", f"{said} {told_event(event).capitalize()} is probably left out."
+            return "missing step", f"{said} {_capital(told_event(event))} is probably left out."
         return "other step", f"{said} It is probably replaced, renamed or removed."
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _names_of(type_: str, name: str) -> set[str]:
     """What the text would call a command by."""
-    return {name} if name else {"sleep"} if type_ == "TimerStarted" else set()
+    return {name.rpartition(".")[2]} if name else {"sleep"} if type_ == "TimerStarted" else set()
 
 
 _STEPS = frozenset(

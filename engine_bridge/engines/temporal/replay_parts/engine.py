@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import gc
 import inspect
 import json
@@ -111,6 +112,8 @@ class TemporalEngine(Engine):
         self._debugged = recorder.debugger is not None
         self._sandbox = (job.get("options") or {}).get("sandbox", True) is not False
         self._without_sandbox(recorder)
+        if recorder.record == "places" and recorder.lines.is_cheap:
+            recorder.lines.start()  # for the line that ends a run
         gc.freeze()  # what was imported stays: no need to look through it at each collection
         return {name: _place(kind) for name, kind in self._every().items()}
 
@@ -158,12 +161,8 @@ class TemporalEngine(Engine):
         if self._bare or self._debugged:
             return found
         if (found.get("divergence") or {}).pop("after", False):
-            again = self._with_lines(facts["id"], recorded, kind, recorder, told=False)
-            (again.get("divergence") or {}).pop("after", None)
-            return again
-        if recorder.record == "places" and not recorder.lines.is_cheap and _ends_apart(found, recorded):
-            recorder.begin(item)
-            return self._with_lines(facts["id"], recorded, kind, recorder, told=True)
+            found = self._with_lines(facts["id"], recorded, kind, recorder)
+            (found.get("divergence") or {}).pop("after", None)
         return found
 
     def ask(self, item: dict[str, Any], questions: list[dict[str, Any]], recorder: Recorder) -> None:
@@ -191,21 +190,21 @@ class TemporalEngine(Engine):
             self._players.pop((recorded.type, id(self._code)), None)
 
     def _with_lines(
-        self, workflow_id: str, recorded: Recorded, kind: type, recorder: Recorder, *, told: bool
+        self, workflow_id: str, recorded: Recorded, kind: type, recorder: Recorder
     ) -> dict[str, Any]:
-        """The same again, for the line found by counting lines alone, where the code ended. ``told``: or in silence."""
-        n, record = recorder.n, recorder.record
-        if record == "places":
+        """The same again, telling nothing, for the line that only counting lines finds: where the code ended."""
+        told, record = recorder.n, recorder.record
+        needed = record == "places" and not recorder.lines.is_cheap
+        if needed:
             recorder.lines.start()
-        recorder.record, self._current.finds_ends = record if told else "bare", True
+        recorder.record, self._current.finds_ends = "bare", True
         try:
             return self._loop.run_until_complete(self._replay(workflow_id, recorded, kind, recorder))
         finally:
-            if record == "places":
+            if needed:
                 recorder.lines.stop()
             recorder.lines.reset()
-            recorder.n, recorder.record = recorder.n if told else n, record
-            self._current.finds_ends = False
+            recorder.n, recorder.record, self._current.finds_ends = told, record, False
 
     async def _replay(
         self, workflow_id: str, recorded: Recorded, kind: type, recorder: Recorder
@@ -224,7 +223,9 @@ class TemporalEngine(Engine):
         if failed is not None:
             self._last = self._current.walk = None
             return failed
-        await contents.decode(self._codec(), [] if self._bare else recorded.behind(1))
+        codec = self._codec()
+        if codec is not None and not self._bare:
+            await contents.decode(codec, recorded.behind(1))
         try:
             problem = await self._watched(player, history)
         except Exception as error:  # noqa: BLE001 - its worker is gone; the next history gets another
@@ -293,6 +294,7 @@ def _events(data: bytes) -> Any:
     return list(History.FromString(data).events)
 
 
+@functools.cache
 def _type_names() -> dict[int, str]:
     from temporalio.api.enums.v1 import EventType
 
@@ -301,12 +303,6 @@ def _type_names() -> dict[int, str]:
 
 def _canonical(name: str) -> str:
     return "".join(word.capitalize() for word in name.removeprefix("EVENT_TYPE_").split("_"))
-
-
-def _ends_apart(found: dict[str, Any], recorded: Recorded) -> bool:
-    """Whether the run ends as recorded, but with another result: the command for it comes after the last line."""
-    last = str(recorded.events[-1].id)
-    return any(drift["step_id"] == last for drift in found.get("drift", ()))
 
 
 def _place(kind: type) -> tuple[str, int]:

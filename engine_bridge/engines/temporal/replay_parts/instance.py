@@ -6,6 +6,7 @@ A plain wrapper of the runner would break plugins and the SDK, which ask for its
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 import time
 from collections.abc import Callable
@@ -39,6 +40,12 @@ class Current:
     def all_lines(self) -> bool:
         """Whether all lines are counted: where that costs little (sys.monitoring), or when somebody looks at them."""
         return self.finds_ends or self.recorder.detailed or hasattr(sys, "monitoring")
+
+    @property
+    def counts_ends(self) -> bool:
+        """Whether lines are counted in the workflow task alone that ends a run: in all of them it costs too much."""
+        recorder = self.recorder
+        return recorder.record == "places" and not (self.finds_ends or recorder.lines.is_cheap)
 
     def informed(self, details: Any) -> Any:
         """The details of an instance as the recorded run had them."""
@@ -81,11 +88,12 @@ class Instance:
         walk = self._current.walk
         if walk is None:
             return self._asked(activation)
-        if any(job.HasField("remove_from_cache") for job in activation.jobs):
+        jobs = [(job.WhichOneof("variant") or "", job) for job in activation.jobs]
+        if any(what == "remove_from_cache" for what, _ in jobs):
             return self._leave(walk, activation)
         self._current.inside = True
         try:
-            return self._activate(walk, activation)
+            return self._activate(walk, activation, jobs)
         finally:
             self._current.inside, self._current.since = False, time.monotonic()
 
@@ -104,14 +112,14 @@ class Instance:
         finally:
             current.inside, current.since = False, time.monotonic()
 
-    def _activate(self, walk: Walk, activation: Any) -> Any:
+    def _activate(self, walk: Walk, activation: Any, jobs: list[tuple[str, Any]]) -> Any:
         self._current.recorder.enter()
         try:
-            self._quietly(lambda: self._prepare(walk, activation))
+            self._quietly(self._prepare, walk, activation, jobs)
             completion = self._run(walk, activation)
-            self._quietly(lambda: walk.finish(completion, self._hook(walk), self._real))
+            self._quietly(self._finish, walk, completion)
             if not walk.answers[-1].recorded:
-                self._quietly(lambda: _without_local(completion))
+                self._quietly(_without_local, completion)
         except Stop as stop:
             walk.stop = stop
         except Exception:
@@ -124,26 +132,32 @@ class Instance:
         return _refused(activation) if walk.stop is not None or walk.crash is not None else completion
 
     def _run(self, walk: Walk, activation: Any) -> Any:
-        if self._current.all_lines or walk.ends_here:
-            self._current.recorder.lines.here()
+        lines, counts = self._current.recorder.lines, self._current.all_lines or walk.ends_here
+        starts = counts and self._current.counts_ends
+        if starts:
+            lines.start()
+        if counts:
+            lines.here()
         else:
-            self._current.recorder.lines.away()  # the SDK's threads begin with it where lines are counted so
+            lines.away()  # the SDK's threads begin with it where lines are counted so
         sys.set_coroutine_origin_tracking_depth(ORIGINS)
         try:
             return self._inner.activate(activation)
         finally:
             sys.set_coroutine_origin_tracking_depth(0)
-            self._current.recorder.lines.away()
+            lines.away()
+            if starts:
+                lines.stop()
 
-    def _quietly(self, work: Callable[[], Any]) -> None:
+    def _quietly(self, work: Callable[..., Any], *args: Any) -> None:
         """What cannot be told must not change what the code does."""
         try:
-            work()
+            work(*args)
         except Exception as error:  # noqa: BLE001 - told, and the replay goes on
             text = f"not recorded: {type(error).__name__}: {error}"[:500]
             self._current.recorder.channel.send("log", text=text, level="warning")
 
-    def _prepare(self, walk: Walk, activation: Any) -> None:
+    def _prepare(self, walk: Walk, activation: Any, jobs: list[tuple[str, Any]]) -> None:
         """Lines that were executed to import the code, or by its converters, are no part of the run."""
         lines = self._current.recorder.lines
         lines.last = None
@@ -152,7 +166,10 @@ class Instance:
         if not walk.answers:
             lines.coverage = {}
         self._hook(walk).forget()
-        walk.begin(activation, self._entry())
+        walk.begin(activation, jobs, self._entry)
+
+    def _finish(self, walk: Walk, completion: Any) -> None:
+        walk.finish(completion, self._hook(walk), self._real)
 
     def _hook(self, walk: Walk) -> Sites:
         if self._sites is not None:
@@ -163,23 +180,27 @@ class Instance:
         if add is None or create is None:
             return sites
 
+        def reach(command: Any, frame: Any) -> None:
+            walk.reach(command, sites.at(frame))
+
         def add_command() -> Any:
             if self._leaving:
                 return add()
             self._quietly(walk.flush)
             command, frame = add(), sys._getframe(1)
-            self._quietly(lambda: walk.reach(command, sites.at(frame)))
+            self._quietly(reach, command, frame)
             return command
 
         def create_task(coroutine: Any, **options: Any) -> Any:
             task = create(coroutine, **options)
             frame = sys._getframe(1)
-            self._quietly(lambda: sites.made(task, coroutine, frame))
+            self._quietly(sites.made, task, coroutine, frame)
             return task
 
         real._add_command, real.create_task = add_command, create_task
         return sites
 
+    @functools.cached_property
     def _entry(self) -> dict[str, Any]:
         """The first line of the workflow's main function."""
         code = getattr(getattr(self._details.defn, "run_fn", None), "__code__", None)
@@ -195,7 +216,7 @@ class Instance:
         coverage = {file: dict(counts) for file, counts in lines.coverage.items()}
         try:
             if self._sites is not None:
-                self._quietly(lambda: walk.leave(self._hook(walk), self._real))
+                self._quietly(walk.leave, self._hook(walk), self._real)
                 if without_handler(self._real):
                     self._current.recorder.channel.send(
                         "log", text=without_handler(self._real), level="warning"
@@ -207,7 +228,8 @@ class Instance:
         except BaseException as error:  # noqa: BLE001 - code that does not let itself be cancelled
             walk.crash = walk.crash or (None if isinstance(error, Stop) else error)
         finally:
-            lines.coverage = coverage if self._current.all_lines else {}
+            whole = self._current.all_lines and self._current.recorder.record == "full"
+            lines.coverage = coverage if whole else {}
         return _succeeded(activation)
 
 

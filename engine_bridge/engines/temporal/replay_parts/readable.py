@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine_bridge.engines.temporal.replay_parts.contents import lists
-
-_READ = (
-    "WorkflowExecutionStarted", "WorkflowExecutionSignaled", "ActivityTaskCompleted",
-    "ChildWorkflowExecutionCompleted", "NexusOperationCompleted",
-)  # fmt: skip
-"""Events whose payloads the code is given; those of its own commands it only writes."""
+_READ = {
+    "WorkflowExecutionStarted": "input", "WorkflowExecutionSignaled": "input", "ActivityTaskCompleted": "result",
+    "ChildWorkflowExecutionCompleted": "result",
+}  # fmt: skip
+"""Events whose payloads the code is given, and where; those of its own commands it only writes."""
+_converters: list[tuple[Any, frozenset[bytes]]] = []
 _NAME = (
     "Name the data converter that the workers have: option data_converter=module:attribute, or take it from their "
     "entry point: worker_script=FILE."
@@ -54,16 +53,20 @@ def _encodings(converter: Any) -> frozenset[bytes]:
 
         converter = temporalio.converter.default()
     make = getattr(converter, "payload_converter_class", None)
-    found = getattr(make(), "converters", None) if callable(make) else None
-    return frozenset(name for name in found or () if isinstance(name, bytes))
+    known = next((names for one, names in _converters if one is make), None)
+    if known is None:
+        found = getattr(make(), "converters", None) if callable(make) else None
+        known = frozenset(name for name in found or () if isinstance(name, bytes))
+        _converters[:] = [(make, known)]
+    return known
 
 
 def _given(events: list[Any]) -> Any:
     """Payloads that the code is given, in order."""
     for event in events:
-        if event.type in _READ:
-            for several in lists(event.about):
-                yield from several
+        field = _READ.get(event.type)
+        if field is not None:
+            yield from getattr(event.about, field).payloads
 
 
 def _encoding(payload: Any) -> bytes:

@@ -26,6 +26,7 @@ COMMANDED = frozenset(
 MOVED = 3e-4
 NOTHING: dict[str, Any] = {}
 PATCH, LOCAL = "core_patch", "core_local_activity"
+SIGNALLED = "SignalExternalWorkflowExecutionInitiated"  # core passes another name in silence
 
 
 class Happened:
@@ -34,17 +35,34 @@ class Happened:
     Lean: a history may have 50,000 of them, and most are never looked at again.
     """
 
-    __slots__ = ("_about", "_event", "id", "key", "marked", "name", "type")
+    __slots__ = ("_about", "_event", "_key", "_marked", "id", "type")
 
     def __init__(self, event: Any, type_: str) -> None:
         self._event = event
         self._about: Any = None
+        self._key: tuple[str, str] | None = None
+        self._marked: dict[str, Any] | None = None
         self.id: int = event.event_id
         self.type = type_
-        self.marked: dict[str, Any] = _marked(self.about) if type_ == "MarkerRecorded" else NOTHING
-        self.name = _name(self)
-        self.key = type_, self.name
-        """What a command must have in common with it."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What a command must have in common with it: its type and its name."""
+        if self._key is None:
+            self._key = self.type, _name(self)
+        return self._key
+
+    @property
+    def name(self) -> str:
+        """What it is about, by name."""
+        return str(self.about.signal_name) if self.type == SIGNALLED else self.key[1]
+
+    @property
+    def marked(self) -> dict[str, Any]:
+        """What core wrote into a marker; {} of any other event."""
+        if self._marked is None:
+            self._marked = _marked(self.about) if self.type == "MarkerRecorded" else NOTHING
+        return self._marked
 
     @property
     def about(self) -> Any:
@@ -90,8 +108,6 @@ def _name(event: Happened) -> str:
         return str(about.activity_type.name)
     if type_ == "StartChildWorkflowExecutionInitiated":
         return str(about.workflow_type.name)
-    if type_ == "SignalExternalWorkflowExecutionInitiated":
-        return str(about.signal_name)
     if type_ == "NexusOperationScheduled":
         return f"{about.service}.{about.operation}"
     if type_ == "MarkerRecorded":
@@ -101,8 +117,7 @@ def _name(event: Happened) -> str:
 
 NAMED_EVENTS = frozenset(
     {
-        "ActivityTaskScheduled", "StartChildWorkflowExecutionInitiated", "SignalExternalWorkflowExecutionInitiated",
-        "NexusOperationScheduled", "MarkerRecorded",
+        "ActivityTaskScheduled", "StartChildWorkflowExecutionInitiated", "NexusOperationScheduled", "MarkerRecorded",
     }
 )  # fmt: skip
 
@@ -123,7 +138,6 @@ class Recorded:
     def __init__(self, events: Any, names: dict[int, str]) -> None:
         self.raw = events
         self.events = [Happened(event, names.get(event.event_type, "")) for event in events]
-        self.by_id = {event.id: event for event in self.events}
         self.start = self.events[0].about
         self.type = str(self.start.workflow_type.name)
         self.tasks: dict[int, Task] = {}
@@ -152,6 +166,10 @@ class Recorded:
     def closed(self) -> bool:
         """Whether the run's own code ended it."""
         return self.end is not None and self.end.type in ENDS
+
+    def event(self, event_id: int) -> Happened | None:
+        """The event of a number."""
+        return next((event for event in self.events if event.id == event_id), None)
 
     def behind(self, event_id: int) -> list[Happened]:
         """Events of commands from one on."""

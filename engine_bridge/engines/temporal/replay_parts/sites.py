@@ -6,9 +6,15 @@ import asyncio
 import weakref
 from typing import Any
 
-from engine_bridge.replay.runners.frames import STACK, awaited_frames, frame_record, user_frame
+from engine_bridge.replay.runners.frames import (
+    STACK,
+    awaited_chain,
+    frame_record,
+    frames_outwards,
+    user_frame,
+)
 from engine_bridge.replay.runners.loop import Recorder
-from engine_bridge.replay.runners.pictures import STEP_NODES, Painter, picture
+from engine_bridge.replay.runners.pictures import STEP_NODES, Painter
 
 ORIGINS = 6
 TASKS = 40
@@ -48,7 +54,9 @@ class Sites:
             for file, line, name in origin
             if kind(file) == "user"
         ]
-        self._born[task] = lines or self._lines(frame), self._current()
+        if not lines:
+            lines = self._outwards(user_frame(frame, self._recorder.files), False)
+        self._born[task] = lines, self._current()
 
     def _current(self) -> Any:
         try:
@@ -57,34 +65,31 @@ class Sites:
             return None
 
     def _stack(self, frame: Any) -> list[dict[str, Any]]:
-        recorder = self._recorder
-        if recorder.record != "full":
-            return self._lines(frame)
-        paint, found = Painter(STEP_NODES), list[dict[str, Any]]()
-        frame = first = user_frame(frame, recorder.files)
-        while frame is not None and len(found) < STACK:
-            found.append(frame_record(frame, "user", True, paint))
-            frame = self._outer(frame.f_back)
+        first = user_frame(frame, self._recorder.files)
+        found = self._outwards(first, self._recorder.record == "full")
         self._last = (first, first.f_lineno or 0, found) if first is not None else None
+        return found
+
+    def _outwards(self, frame: Any, locals_: bool) -> list[dict[str, Any]]:
+        """The user's frames of a task, from one of them."""
+        paint, found = Painter(STEP_NODES), list[dict[str, Any]]()
+        while frame is not None and len(found) < STACK:
+            found.append(frame_record(frame, "user", locals_, paint))
+            frame = self._outer(frame.f_back)
         return found
 
     def forget(self) -> None:
         """The code goes on: what was seen at its last command is no more."""
         self._last = None
 
-    def _lines(self, frame: Any) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        frame = user_frame(frame, self._recorder.files)
-        while frame is not None and len(found) < STACK:
-            found.append(frame_record(frame, "user", False, picture))
-            frame = self._outer(frame.f_back)
-        return found
-
     def _outer(self, frame: Any) -> Any:
         """The next frame of the user's outwards, within the task: asyncio runs each from an Handle."""
-        kind = self._recorder.files.kind
-        while frame is not None and frame.f_code.co_name != "_run":
-            if kind(frame.f_code.co_filename) == "user":
+        kinds = self._recorder.files.kinds
+        while frame is not None:
+            code = frame.f_code
+            if code.co_name == "_run":
+                return None
+            if kinds[code.co_filename] == "user":
                 return frame
             frame = frame.f_back
         return None
@@ -95,22 +100,26 @@ class Sites:
         return self._last[2] if self._last is not None else []
 
     def stands_at_last(self, awaited: list[Any]) -> bool:
-        """Whether a task that awaits some frames stands at the command that was seen last."""
-        last, kind = self._last, self._recorder.files.kind
-        inner = next((f for f in reversed(awaited) if kind(f.f_code.co_filename) == "user"), None)
-        return last is not None and inner is last[0] and inner.f_lineno == last[1]
+        """Whether a task that awaits a chain stands at the command that was seen last."""
+        last, kinds = self._last, self._recorder.files.kinds
+        if last is None:
+            return False
+        for frame in frames_outwards(awaited):
+            if kinds[frame.f_code.co_filename] == "user":
+                return frame is last[0] and frame.f_lineno == last[1]
+        return False
 
     def parked(self, task: Any, paint: Any = None) -> list[dict[str, Any]]:
         """The user's frames of a task that waits, innermost first, or the lines that made it; locals with ``paint``."""
-        return self.painted(task, awaited_frames(task.get_coro()), paint) if task is not None else []
+        return self.painted(task, awaited_chain(task.get_coro()), paint) if task is not None else []
 
     def painted(self, task: Any, awaited: list[Any], paint: Any = None) -> list[dict[str, Any]]:
-        """The same of the frames that a task awaits, outermost first."""
-        kind = self._recorder.files.kind
-        frames = [f for f in awaited if kind(f.f_code.co_filename) == "user"]
-        if self._last is not None and self.stands_at_last(frames):
-            return self._last[2]  # as it was a moment ago
-        found = [frame_record(frame, "user", paint is not None, paint) for frame in reversed(frames)]
+        """The same of the chain that a task awaits."""
+        if self.stands_at_last(awaited):
+            return self.last_stack  # as it was a moment ago
+        kinds = self._recorder.files.kinds
+        frames = (f for f in frames_outwards(awaited) if kinds[f.f_code.co_filename] == "user")
+        found = [frame_record(frame, "user", paint is not None, paint) for frame in frames]
         return found or self._born.get(task, ([], None))[0]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine_bridge.engines.temporal.replay_parts.drifts import seconds
 from engine_bridge.engines.temporal.replay_parts.sites import TASKS, Sites, where
-from engine_bridge.replay.runners.frames import awaited_frames
+from engine_bridge.replay.runners.frames import awaited_chain, frames_outwards
 from engine_bridge.replay.runners.pictures import STEP_NODES, Painter
 
 _FEW = 3
@@ -44,7 +44,7 @@ class Waits:
         self._sites = sites
         self._asked = asked
         self.main = getattr(instance, "_primary_task", None)
-        self._frames = awaited_frames(self.main.get_coro()) if self.main is not None else []
+        self._chain = awaited_chain(self.main.get_coro()) if self.main is not None else []
         self._limits: dict[int, Awaited] = {}
 
     @functools.cached_property
@@ -86,7 +86,7 @@ class Waits:
     def of(self, task: Any) -> list[Awaited]:
         """What a task waits for; of a gather, a wait or a time limit what is inside it that is left."""
         found: dict[int, Awaited] = {}
-        for inner in _inside(self._frames if task is self.main else frames_of(task)):
+        for inner in _inside(self._chain if task is self.main else chain_of(task)):
             self._follow(inner, found, 0)
         if not found:
             self._follow(getattr(task, "_fut_waiter", None), found, 0)
@@ -110,7 +110,7 @@ class Waits:
             if not child.done():
                 self._follow(child, found, depth + 1)
         if isinstance(future, asyncio.Task):
-            for inner in _inside(frames_of(future)) or [getattr(future, "_fut_waiter", None)]:
+            for inner in _inside(chain_of(future)) or [getattr(future, "_fut_waiter", None)]:
                 self._follow(inner, found, depth + 1)
 
     def everything(self) -> list[Awaited]:
@@ -119,7 +119,7 @@ class Waits:
 
     def place(self) -> list[dict[str, Any]]:
         """The lines that the main task stands at, without locals."""
-        return self._sites.painted(self.main, self._frames)
+        return self._sites.painted(self.main, self._chain)
 
     def now(self, stack: list[dict[str, Any]] | None = None) -> dict[str, Any]:
         """Now, as the model has it: of the main task, else of whatever is under way. ``stack`` is the main task's."""
@@ -158,11 +158,11 @@ class Waits:
         """The fields of the step at the end of a workflow task; None when it only waits for its last command."""
         paint = Painter(STEP_NODES)
         others = self.tasks(paint)
-        if not others and self._sites.stands_at_last(self._frames):
+        if not others and self._sites.stands_at_last(self._chain):
             return None
         if others:
             self._sites.forget()  # they may have changed what is seen from it
-        stack = self._sites.painted(self.main, self._frames, paint)
+        stack = self._sites.painted(self.main, self._chain, paint)
         now = self.now(stack)
         if others:
             main = {"name": "main", "frames": stack, "state": "waiting", "step_id": now.get("step_id", "")}
@@ -185,16 +185,18 @@ def _content(cell: Any) -> Any:
         return None
 
 
-def frames_of(task: Any) -> list[Any]:
-    """The frames that a task awaits, outermost first."""
-    return awaited_frames(task.get_coro()) if isinstance(task, asyncio.Task) else []
+def chain_of(task: Any) -> list[Any]:
+    """What a task awaits, outermost first."""
+    return awaited_chain(task.get_coro()) if isinstance(task, asyncio.Task) else []
 
 
-def _inside(frames: list[Any]) -> list[Any]:
+def _inside(chain: list[Any]) -> list[Any]:
     """The futures inside asyncio.wait_for and asyncio.wait, whose own future says nothing of them."""
-    if not frames or frames[-1].f_code.co_name not in _COMBINED:
+    inner = next(frames_outwards(chain), None)
+    name = inner.f_code.co_name if inner is not None else ""
+    if inner is None or name not in _COMBINED:
         return []
-    found = frames[-1].f_locals.get(_COMBINED[frames[-1].f_code.co_name])
+    found = inner.f_locals.get(_COMBINED[name])
     several = found if isinstance(found, (set, list, tuple)) else [found]
     return [one for one in several if asyncio.isfuture(one) and not one.done()]
 

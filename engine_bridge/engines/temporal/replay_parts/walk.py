@@ -56,7 +56,6 @@ class Walk:
         self.ended = False
         self._drifts = Drifts(recorded, contents)
         self._pending: tuple[Any, dict[str, Any]] | None = None
-        self._entry: dict[str, Any] = {}
         self._parked: list[dict[str, Any]] = []
         self._told = 0
         self._jobs: list[tuple[str, Any]] = []
@@ -74,19 +73,21 @@ class Walk:
         task = self.answers[-1].task if self.answers else None
         return task is not None and any(event.type in ENDS for event in task.events[-1:])
 
-    def begin(self, activation: Any, entry: dict[str, Any]) -> None:
-        """Core hands out jobs of a workflow task; one task may come in several parts."""
+    def begin(self, activation: Any, jobs: list[tuple[str, Any]], entry: dict[str, Any]) -> None:
+        """Core hands out jobs of a workflow task, each with its kind; one task may come in several parts."""
         started = activation.history_length
         if not self.answers or self.answers[-1].started != started:
             self.answers.append(Answer(started, self.recorded.tasks.get(started)))
         task = self.answers[-1].task
         self._told = len(self.answers[-1].asked)
-        self._jobs = [(str(job.WhichOneof("variant") or ""), job) for job in activation.jobs]
-        self.recorder.progress(started, len(self.recorded.raw), self.recorded.share(started))
-        name = jobs_told(self._jobs, self.commands)
+        self._jobs = jobs
+        if self.recorder.owes_progress:
+            self.recorder.progress(started, len(self.recorded.raw), self.recorded.share(started))
+        name = jobs_told(jobs, self.commands)
         self._parked = self._parked or ([{**entry, "kind": "user"}] if entry else [])
-        self._tell(
+        self.recorder.step(
             name,
+            held=True,
             kind=TASK,
             recorded=name,
             step_id=str(task.scheduled) if task is not None else "",
@@ -94,9 +95,6 @@ class Walk:
             stack=self._parked,
             via="task",
         )
-
-    def _tell(self, name: str, **values: Any) -> None:
-        self.recorder.step(name, held=True, **values)
 
     def reach(self, command: Any, site: dict[str, Any]) -> None:
         """The code gives a command, which is filled in after this."""
@@ -118,8 +116,9 @@ class Walk:
         event = asked.event = self._event(asked, answer)
         drift = self._compare(asked, event, answer.task)
         self.ended = self.ended or asked.type in ENDS
-        self._tell(
+        self.recorder.step(
             asked.title,
+            held=True,
             kind=KINDS.get(asked.what, "end" if asked.type in ENDS else "command"),
             recorded=asked.title if event is not None else None,
             step_id=str(event.id) if event is not None else "",
@@ -193,7 +192,7 @@ class Walk:
         last = max((one.event.id for one in answer.asked if one.event is not None), default=0)
         position = max(last, answer.completed or 0, answer.started)
         name = told.pop("name")
-        self._tell(name, kind="wait", recorded=name, position=position, via="task", **told)
+        self.recorder.step(name, held=True, kind="wait", recorded=name, position=position, via="task", **told)
 
     def _drop(self, kept: Any) -> None:
         """The SDK leaves out what comes after the end of a run."""
