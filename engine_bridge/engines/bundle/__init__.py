@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import quote, unquote
 
 from engine_bridge.bridge import Bridge, ConnectField, ConnectForm, Engine
+from engine_bridge.file_names import quoted, unquoted
 
 _SCHEME = "bundle"
 
@@ -19,11 +19,11 @@ def _bridge(url: str, secret: str | None) -> Bridge:
 def path_of(url: str) -> Path:
     """The file of ``bundle:///absolute/path`` (percent-encoded) or of a path."""
     rest = url.removeprefix(f"{_SCHEME}://")
-    return Path(rest if rest == url else unquote(rest)).expanduser()
+    return Path(rest if rest == url else unquoted(rest)).expanduser()
 
 
 def _url(path: str) -> str:
-    return f"{_SCHEME}://" + quote(str(Path(path).expanduser().absolute()), safe="/:\\")
+    return f"{_SCHEME}://" + quoted(str(Path(path).expanduser().absolute()), "/:\\")
 
 
 def _sniff(path: str, head: bytes) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from engine_bridge.errors import UsageError
+from engine_bridge.file_names import quoted, unquoted
 
 SQLITE = "dbos+sqlite"
 POSTGRESQL = "dbos+postgresql"
@@ -75,7 +76,7 @@ def parse(url: str) -> FileSource | ServerSource:
 
 def file_url(path: str) -> str:
     """The URL of a SQLite file."""
-    safe = quote(path, safe="/:\\ ~")
+    safe = quoted(path, "/:\\ ~")
     return f"{SQLITE}:///{safe}"
 
 
@@ -96,7 +97,7 @@ def server_url(source: ServerSource) -> str:
 def _file(rest: str) -> FileSource:
     if not rest.startswith("/") or len(rest) == 1:
         raise UsageError("The URL names no file.", _HINT)
-    return FileSource(_home(rest[1:]) if _is_there(rest[1:]) else _home(unquote(rest[1:])))
+    return FileSource(_home(rest[1:]) if _is_there(rest[1:]) else _home(unquoted(rest[1:])))
 
 
 def _home(path: str) -> Path:

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from engine_bridge.errors import UsageError
+from engine_bridge.file_names import quoted, unquoted
 
 SQLITE: Final = "entity+sqlite"
 POSTGRESQL: Final = "entity+postgresql"
@@ -98,7 +99,7 @@ def file_url(path: str, mapping: str, tenant: str = "") -> str:
 
 
 def _path(path: Path) -> str:
-    return quote(str(path), safe="/:\\ ~")
+    return quoted(str(path), "/:\\ ~")
 
 
 def _query(values: dict[str, str]) -> str:
@@ -114,7 +115,7 @@ def _file(rest: str) -> Place:
     mapping, tenant = _own(parameters)
     if parameters:
         raise UsageError(f"The URL has a parameter that is not supported: {sorted(parameters)[0]}.", _HINT)
-    return Place(path=_home(unquote(path[1:])), mapping=mapping, tenant=tenant)
+    return Place(path=_home(unquoted(path[1:])), mapping=mapping, tenant=tenant)
 
 
 def _own(parameters: dict[str, str]) -> tuple[Path, str]:

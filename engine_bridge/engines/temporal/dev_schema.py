@@ -13,6 +13,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import dev_messages as messages
 from engine_bridge.engines.temporal.dev_store import Store
 from engine_bridge.errors import SchemaUnknownError
+from engine_bridge.file_names import quoted
 from engine_bridge.format import plain
 from engine_bridge.sqlite_file import MAGIC, sqlite_module
 
@@ -175,12 +176,10 @@ def is_dev_database(path: str, head: bytes) -> bool:
     """Whether a file is a SQLite database with Temporal's tables. It takes no lock and leaves no file behind."""
     if not head.startswith(MAGIC):
         return False
-    from urllib.parse import quote
-
     module = sqlite_module()
     wanted = ("executions_visibility", "history_node", "current_executions")
     try:
-        uri = f"file:{quote(str(Path(path).absolute()))}?mode=ro&immutable=1"
+        uri = f"file:{quoted(str(Path(path).absolute()))}?mode=ro&immutable=1"
         connection = module.connect(uri, uri=True)
         try:
             marks = ", ".join("?" * len(wanted))
