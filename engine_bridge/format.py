@@ -110,6 +110,11 @@ def count(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
+def in_words(value: object) -> str:
+    """A recorded value as people write it: "yes" and "no" for truth values."""
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
+
+
 def counted(number: int, noun: str, many: str = "") -> str:
     """ "1 run", "2 runs", "3 activities"; ``many`` where no s makes the plural."""
     return f"{count(number)} {noun if number == 1 else many or noun + 's'}"

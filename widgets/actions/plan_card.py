@@ -9,7 +9,7 @@ from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from engine_bridge.actions.model import Danger, PlanItem
-from engine_bridge.format import plain
+from engine_bridge.format import in_words, plain
 from widgets.actions.notes import Changes, Code, Note, Pill
 from widgets.shell.label import ElidedLabel, label
 from widgets.theme import RADIUS, font, theme
@@ -120,7 +120,7 @@ def _notes(item: PlanItem) -> list[Note]:
     elif item.irreversible:
         found.append(Note("lock", "muted", f"Cannot be undone: {item.irreversible}"))
     if item.preconditions:
-        facts = ", ".join(f"{plain(p.what, 60)} = {_value(p.value)}" for p in item.preconditions)
+        facts = ", ".join(f"{plain(p.what, 60)} = {plain(in_words(p.value), 60)}" for p in item.preconditions)
         found.append(Note("evidence", "muted", f"Only if still: {facts}", color="muted"))
     if item.race:
         found.append(Note("swap", "muted", item.race, color="muted"))
@@ -131,11 +131,6 @@ def _notes(item: PlanItem) -> list[Note]:
             )
         )
     return found
-
-
-def _value(value: object) -> str:
-    words = ("no", "yes")[value] if isinstance(value, bool) else str(value)
-    return plain(words, 60)
 
 
 def refused_words(items: tuple[PlanItem, ...]) -> str:

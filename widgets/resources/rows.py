@@ -14,6 +14,7 @@ from widgets.table.columns import Clock, Column
 _WIDE: Final = 84
 _NAME: Final = 230
 _WARNING: Final = 300
+_GLYPH: Final = 48
 _PER_CHARACTER: Final = 6
 _PER_CODE: Final = 7.5
 _WIDEST: Final = 320
@@ -88,17 +89,26 @@ def columns(rows: Sequence[ResourceRow]) -> list[Column]:
     names = dict.fromkeys(
         name for row in rows for name, value in row.resource.cells.items() if value is not None
     )
+    longest = max((len(row.resource.warning) for row in rows), default=0)
+    wide = min(_WARNING, max(_WIDE, _PER_CHARACTER * longest + _GLYPH))
     warning = Column(
         id="warning",
         title="warning",
         text=lambda r, c: plain(r.resource.warning),
-        width=_WARNING,
-        least=300,
+        width=wide,
+        least=wide,
         kind="warning",
         hidden=not any(row.resource.warning for row in rows),
     )
     name = Column(id="name", title="name", text=_name, width=_NAME, least=170, code=True)
-    runs = Column(id="runs", title="runs", text=_runs, width=_WIDE, kind="link")
+    runs = Column(
+        id="runs",
+        title="runs",
+        text=_runs,
+        width=_WIDE,
+        kind="link",
+        hidden=not any(row.resource.filter for row in rows),
+    )
     cells = [_cell_column(name, rows) for name in names]
     texts = [number for number, column in enumerate(cells) if not column.right]
     if texts:  # what is left belongs to words

@@ -19,7 +19,7 @@ from engine_bridge.engines.temporal.events import RawEvent
 from engine_bridge.engines.temporal.group_facts import PendingActivity, PendingTask
 from engine_bridge.engines.temporal.server_describe import described
 from engine_bridge.errors import NotFoundError
-from engine_bridge.format import plain, timestamp
+from engine_bridge.format import in_words, plain, timestamp
 from engine_bridge.model import RunRef
 
 RUN, STATUS, EVENTS, SINCE = "run id", "status", "events", "events, at least"
@@ -166,7 +166,7 @@ def stale(preconditions: tuple[Precondition, ...], now: Facts) -> list[str]:
         grown = one.what == SINCE and value >= one.value
         if value == one.value or grown or (one.what == MATCHES and value <= one.value):
             continue
-        found.append(f"{one.what} was {one.value} when it was planned, and is {value}")
+        found.append(f"{one.what} was {in_words(one.value)} when it was planned, and is {in_words(value)}")
     return found
 
 

@@ -225,7 +225,10 @@ def _done(more: Any) -> dict[str, Any]:
     known = more.operation_type in BatchOperationType.values()
     kind = BatchOperationType.Name(more.operation_type) if known else f"type {more.operation_type}"
     return {
-        "operation": kind.removeprefix("BATCH_OPERATION_TYPE_").replace("_", " ").lower(),
+        "operation": kind.removeprefix("BATCH_OPERATION_TYPE_")
+        .removesuffix("_WORKFLOW")
+        .replace("_", " ")
+        .lower(),
         "done": f"{more.complete_operation_count:,} of {more.total_operation_count:,}",
         "by": more.identity or None,
         "reason": told(more.reason) or None,

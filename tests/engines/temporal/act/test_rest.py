@@ -223,7 +223,7 @@ def test_a_batch_hits_what_matches_and_tells_how_far_it_is(operator: Operator) -
         b for b in operator.bridge.resources("batch operations", NEVER) if "batched" in b.cells["query"]
     )
     assert (shown.cells["operation"], shown.cells["done"], shown.warning) == (
-        "terminate workflow",
+        "terminate",
         "6 of 6",
         "",
     )
