@@ -64,6 +64,7 @@ class RunPage(PageController):
         self._ticker = QTimer(self)
         self._ticker.setInterval(_TICK_MS)
         self._ticker.timeout.connect(self._on_tick)
+        self._reading = False
         self._unveiling = Unveiling(self, self.view.parts())
         self._connect()
         self.view.set_zone(context.settings.zone())
@@ -208,6 +209,7 @@ class RunPage(PageController):
 
     def _on_opened(self) -> None:
         focus = self.context.focus.current
+        self._reading = True
         self._unveiling.start()
         self.view.set_history(self.feed.history, position=focus.position, step_id=focus.step_id)
         self.view.set_notes(self._notes)
@@ -222,6 +224,8 @@ class RunPage(PageController):
             self.view.set_now(self.feed.now_ns)
 
     def _on_grown(self) -> None:
+        if self._reading:
+            self._unveiling.start()
         self.view.refresh()
         self.replay.grown()
         self.actions.tell_targets()
@@ -229,6 +233,7 @@ class RunPage(PageController):
         self.status_changed.emit(self.view.status_text())
 
     def _on_done(self) -> None:
+        self._reading = False
         self._relations, self._relations_after = [], None
         source = self.source()
         if source is not None and not source.can(Capability.RELATIONS):

@@ -32,6 +32,8 @@ from widgets.run.relations import RelationsPane
 from widgets.run.transport import Transport
 from widgets.timeline import TimelineView
 
+_LARGE = 5_000  # events from which on following a history takes more than one turn of the event loop
+
 
 class RunView(QWidget):
     """Shows what it is given and emits what the user wants; it changes neither position nor selection by itself.
@@ -65,6 +67,10 @@ class RunView(QWidget):
         self._now_ns: int | None = None
         self._zone: tzinfo | None = None
         self._extra_notes: tuple[str, ...] = ()
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(1)
+        self._rest.timeout.connect(self._show_rest)
         self.pieces = self._build()
         if whole:
             for _ in self.pieces:
@@ -222,14 +228,19 @@ class RunView(QWidget):
         self.events.refresh()
         self.timeline.refresh()
         self.graph.refresh()
+        if self._history is not None and len(self._history) > _LARGE:
+            self._rest.start()
+        else:
+            self._show_rest()
+
+    def _show_rest(self) -> None:
         self._show_moment()
         self._show_grown()
 
     def retell(self) -> None:
         """Events and steps of the history read otherwise now: what was hidden in them was decoded."""
         self.events.retell()
-        self._show_moment()
-        self._show_grown()
+        self._show_rest()
 
     def _show_grown(self) -> None:
         history = self._history
