@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from engine_bridge import memory
 from engine_bridge.errors import PlayheadError
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def start(painted: Callable[[], object] = lambda: None) -> tuple[QApplication, M
     window.show()
     app.processEvents()
     painted()
+    memory.share_arena()
     from PySide6.QtCore import QEventLoop
 
     for module in _BEHAVIOUR:

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from pickle import PicklingError
 from typing import Any, Protocol
 
+from engine_bridge import memory
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError, ConnectError
 from engine_bridge.session import Call, OnItem, describe_error, run_call
@@ -191,6 +192,8 @@ def _died() -> ConnectError:
 
 def serve(pipe: Connection, factory: Callable[[], Hosted]) -> None:
     """The child's main loop: one thread per call, until the parent closes or dies."""
+    memory.share_arena()
+    memory.give_back_large()
     try:
         bridge = factory()
     except Exception as error:  # noqa: BLE001  whatever it was is the answer to every call
@@ -205,20 +208,19 @@ def serve(pipe: Connection, factory: Callable[[], Hosted]) -> None:
             pipe.send((number, kind, value))
 
     def work(number: int, call: Call, args: tuple[Any, ...]) -> None:
-        if gate is None or call.method == "tail":
-            run_call(bridge, call, args, lambda item: send(number, "item", item))
-        else:
-            with gate:
-                run_call(bridge, call, args, lambda item: send(number, "item", item))
+        sent = False
+
+        def item(value: Any) -> None:
+            nonlocal sent
+            sent = True
+            send(number, "item", value)
+
+        with contextlib.nullcontext() if gate is None or call.method == "tail" else gate:
+            run_call(bridge, call, args, item)
         tokens.pop(number, None)
-        error = call.error
-        if error is None:
-            try:
-                send(number, "done", call.result())
-                return
-            except (TypeError, AttributeError, PicklingError) as unsendable:
-                error = unsendable
-        send(number, "error", describe_error(error))
+        _answer(number, call, send)
+        if sent:
+            memory.trim()
 
     while True:
         try:
@@ -239,6 +241,17 @@ def serve(pipe: Connection, factory: Callable[[], Hosted]) -> None:
     for token in list(tokens.values()):
         token.cancel()
     _end(bridge)
+
+
+def _answer(number: int, call: Call, send: Callable[[int, str, Any], None]) -> None:
+    error = call.error
+    if error is None:
+        try:
+            send(number, "done", call.result())
+            return
+        except (TypeError, AttributeError, PicklingError) as unsendable:
+            error = unsendable
+    send(number, "error", describe_error(error))
 
 
 def _refuse(pipe: Connection, error: Exception) -> None:

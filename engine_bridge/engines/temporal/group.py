@@ -5,7 +5,8 @@ Positions are event ids. A step's id is the id of the event that began it, in de
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from sys import intern
 from typing import Any, Final
 
 import msgspec
@@ -69,10 +70,12 @@ class Grouper:
 
     Call ``add`` with events (ids that rise; others are counted in ``skipped``, not in ``taken``), then ``batch`` for
     all that is new since the last batch. ``first`` and ``closing`` are the records of those events, for the header.
+    With ``recall``, which gives the record of an event id, the records of steps are kept there and not here.
     """
 
-    def __init__(self, ref: RunRef) -> None:
+    def __init__(self, ref: RunRef, recall: Callable[[int], Any] | None = None) -> None:
         self.ref = ref
+        self._recall = recall
         self.last_id = 0
         self.last_ns: int | None = None
         self.skipped = self.taken = 0
@@ -90,7 +93,7 @@ class Grouper:
         self.paused: Any = None  # the record of the pause that is in force
         self.step_ids: list[int] = []
         self.step_names: list[str] = []
-        self.members: list[tuple[Any, ...]] = []
+        self._held: list[tuple[Any, ...]] = []  # by step, its events' records, or their ids with ``recall``
         self.columns = empty_columns(STEP_COLUMNS)
         self._tries = np.zeros(0, np.int32)
         self._began = np.zeros(0, np.int64)
@@ -168,12 +171,12 @@ class Grouper:
         planned = heads.planned[at]
         steps["planned_end_ns"][rows] = np.where((planned > 0) & (time != NO_TIME), time + planned, NO_TIME)
         names = heads.name
-        ids, called = heads.id[at].tolist(), [names.get(i, "") for i in at.tolist()]
+        ids, called = heads.id[at].tolist(), [intern(names.get(i, "")) for i in at.tolist()]
         steps["name"][rows] = [self._name(name, k) for name, k in zip(called, kind.tolist(), strict=True)]
         steps["first"][rows] = ids
         self.step_ids += ids
         self.step_names += called
-        self.members += [()] * len(ids)
+        self._held += [()] * len(ids)
         self._head_ids = np.concatenate((self._head_ids, heads.id[at]))
         self._head_rows = np.concatenate((self._head_rows, rows))
         for i, (start, end) in heads.worker.items():
@@ -226,7 +229,7 @@ class Grouper:
         steps["first"][row], steps["provenance"][row] = heads.id[i], _INFERRED
         self.step_ids.append(link)
         self.step_names.append(name)
-        self.members.append(())
+        self._held.append(())
         return row
 
     def _continue(self, heads: Heads, rows: Ints, role: NDArray[np.uint8]) -> None:
@@ -303,10 +306,17 @@ class Grouper:
             return
         mine = rows[order]
         cuts = np.flatnonzero(np.diff(mine, prepend=-1))
-        records = [heads.record[i] for i in order.tolist()]
+        held = [heads.record[i] for i in order.tolist()] if self._recall is None else heads.id[order].tolist()
         bounds = [*cuts.tolist(), len(order)]
         for row, start, end in zip(mine[cuts].tolist(), bounds, bounds[1:], strict=False):
-            self.members[row] += tuple(records[start:end])
+            self._held[row] += tuple(held[start:end])
+
+    def members(self, row: int) -> tuple[Any, ...]:
+        """The records of a step's events."""
+        held, recall = self._held[row], self._recall
+        return (
+            held if recall is None else tuple(record for one in held if (record := recall(one)) is not None)
+        )
 
     def _event_columns(self, heads: Heads, rows: Ints) -> Columns:
         columns = empty_columns(EVENT_COLUMNS, len(heads))
@@ -319,7 +329,9 @@ class Grouper:
 
     def _event_records(self, heads: Heads, rows: Ints) -> list[Any]:
         names, ref = [*self.step_names, ""], self.ref  # the last one is that of row -1
-        found: list[Any] = [(record, names[row], ref) for record, row in zip(heads.record, rows.tolist(), strict=True)]
+        found: list[Any] = [
+            (record, names[row], ref) for record, row in zip(heads.record, rows.tolist(), strict=True)
+        ]
         unnamed = (rows >= 0) & (heads.link == 0) & (types.ROLE[heads.type] == Role.FOLLOWER)
         for i in np.flatnonzero(unnamed).tolist():
             found[i] = (*found[i], str(self.step_ids[int(rows[i])]))
@@ -347,8 +359,8 @@ class Grouper:
 
     def _open_activities(self) -> dict[str, int]:
         kinds = self.columns["kind"]
-        rows = [row for row in self.open_rows() if kinds[row] == _STEP and self.members[row]]
-        return {str(event_of(self.members[row][0]).attributes.get("activityId")): row for row in rows}
+        rows = [row for row in self.open_rows() if kinds[row] == _STEP and self._held[row]]
+        return {str(event_of(self.members(row)[0]).attributes.get("activityId")): row for row in rows}
 
     def batch(self, run: Run | None = None, **more: Any) -> Batch:
         """All that is new since the last batch. ``more`` goes to Batch (total, engine_now_ns, notes)."""
@@ -407,7 +419,7 @@ class Grouper:
             self.ref,
             self.step_ids[row],
             self.step_names[row],
-            self.members[row],
+            self.members(row),
             self.closed if self.closed is not None and not _ENDED[self.columns["status"][row]] else None,
             self._pending.get(row),
             None if parent is None else str(self.step_ids[parent]),

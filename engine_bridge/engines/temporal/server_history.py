@@ -20,6 +20,7 @@ from engine_bridge.engines.temporal.events import RawEvent
 from engine_bridge.engines.temporal.group import Grouper
 from engine_bridge.engines.temporal.group_payloads import gone, inlined, parse_key, raw_at
 from engine_bridge.engines.temporal.protobuf import event_of_message, scan, slices
+from engine_bridge.engines.temporal.server_pages import Pages
 from engine_bridge.history import Batch, Restart
 from engine_bridge.model import RunRef
 
@@ -73,22 +74,18 @@ class Reading:
     """One history as far as it was read: its steps, and the token to go on by."""
 
     def __init__(self, client: Client, ref: RunRef) -> None:
-        self.grouper = Grouper(ref)
+        self.pages = Pages()
+        self.grouper = Grouper(ref, self.pages.find)
         self.ended = False
         self._client = client
         self._ref = ref
         self._token = b""
         self._next: Callable[[CancelToken], Any] | None = None
-        self._records: dict[int, Any] = {}
         self._last_id, self._dry = 0, False
 
     def reached(self, event_id: int) -> bool:
         """Whether all up to an event was read, as far as it will come: the poll after a hole's last event is empty."""
         return self._last_id >= event_id or self.ended or self._dry
-
-    def record(self, event_id: int) -> Any:
-        """The bytes of an event that was read, None for another."""
-        return self._records.get(event_id)
 
     def page(self, cancel: CancelToken, *, until: int = 0) -> Heads:
         """The next page, not yet grouped.
@@ -119,8 +116,9 @@ class Reading:
         self.ended = not self._token
         if not self.ended and last_id_of(answer) < until:
             self._next = self._client.ahead(_RPC, self._request(), what=self._what, timeout_s=_PAGE_S)
-        heads = scan(bytes_of(answer))
-        self._records.update(zip(heads.id.tolist(), heads.record, strict=True))
+        data = bytes_of(answer)
+        heads = scan(data)
+        self.pages.add(data, heads)
         self._dry = not len(heads)
         if len(heads):
             self._last_id = max(self._last_id, int(heads.id.max()))
@@ -148,23 +146,27 @@ class Reading:
 
 
 class Shelf:
-    """Readings that may be gone on with. Thread-safe."""
+    """Readings that may be gone on with, and the events of all that were read lately. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._readings: OrderedDict[tuple[RunRef, int], Reading] = OrderedDict()
+        self._pages: OrderedDict[RunRef, Pages] = OrderedDict()
 
     def put(self, ref: RunRef, reading: Reading) -> None:
+        reading.pages.pack()
         with self._lock:
             self._readings[ref, reading.grouper.last_id] = reading
-            while len(self._readings) > _SHELVED:
-                self._readings.popitem(last=False)
+            self._pages[ref] = reading.pages
+            for shelf in (self._readings, self._pages):
+                while len(shelf) > _SHELVED:
+                    shelf.popitem(last=False)
 
-    def find(self, ref: RunRef, event_id: int) -> Any:
+    def find(self, ref: RunRef, event_id: int) -> bytes | None:
         """The bytes of an event of a history that was read, None when it was not."""
         with self._lock:
-            found = [reading.record(event_id) for (run, _), reading in self._readings.items() if run == ref]
-        return next((record for record in found if record is not None), None)
+            pages = self._pages.get(ref)
+        return None if pages is None else pages.find(event_id)
 
     def take(self, ref: RunRef, after: int) -> Reading | None:
         with self._lock:
@@ -295,7 +297,7 @@ def raw_payloads(client: Client, shelf: Shelf, key: str, cancel: CancelToken) ->
         length = describe.read(client, ref, cancel).length
         while record is None and not reading.reached(min(event_id, length)):
             reading.more(cancel)
-            record = reading.record(event_id)
+            record = reading.pages.find(event_id)
     found = raw_at(event_of_message(record), path) if record is not None else []
     if not found:
         raise gone()

@@ -1,0 +1,71 @@
+"""The events of a history that was read, as the server sent them: packed, since they are seldom looked at again.
+
+What is shown lies in the window's own process. Here events are wanted by id: for a payload, and for the steps that
+began on an earlier page than they went on. A thousand small objects a page would never give their memory back.
+"""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from bisect import bisect_right
+from collections import deque
+from typing import Final
+
+from engine_bridge.engines.temporal.events import Heads
+from engine_bridge.engines.temporal.protobuf import slices
+
+_LOOSE: Final = 2  # pages: most steps end on the page after the one that they began on
+_QUICK: Final = 1  # of zlib's levels: payloads are text, and 10 ms a MB is what there is to spend
+
+Records = dict[int, bytes]
+
+
+class Pages:
+    """Events by id, in pages whose ids rise. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._firsts: list[int] = []
+        self._packed: list[tuple[list[int] | range, bytes]] = []
+        self._loose: deque[tuple[bytes, Records]] = deque()
+        self._opened: tuple[int, Records] = (-1, {})
+
+    def add(self, data: bytes, heads: Heads) -> None:
+        """The next page: a serialized ``History`` and what was read of it."""
+        if len(heads):
+            with self._lock:
+                self._loose.append((data, dict(zip(heads.id.tolist(), heads.record, strict=True))))
+                self._pack(_LOOSE)
+
+    def pack(self) -> None:
+        """There is no further page for now."""
+        with self._lock:
+            self._pack(0)
+            self._opened = (-1, {})
+
+    def _pack(self, loose: int) -> None:
+        while len(self._loose) > loose:
+            data, records = self._loose.popleft()
+            ids = list(records)
+            rising = range(ids[0], ids[0] + len(ids))
+            self._firsts.append(ids[0])
+            self._packed.append((rising if ids == list(rising) else ids, zlib.compress(data, _QUICK)))
+
+    def find(self, event_id: int) -> bytes | None:
+        """The bytes of an event, None when it was not read."""
+        with self._lock:
+            for _, records in self._loose:
+                if event_id in records:
+                    return records[event_id]
+            at = bisect_right(self._firsts, event_id) - 1
+            if at < 0:
+                return None
+            if self._opened[0] != at:
+                self._opened = (at, _records(*self._packed[at]))
+            return self._opened[1].get(event_id)
+
+
+def _records(ids: list[int] | range, packed: bytes) -> Records:
+    data = zlib.decompress(packed)
+    return {event_id: data[start:end] for event_id, (start, end) in zip(ids, slices(data), strict=False)}
