@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine_bridge.engines.temporal.replay_parts.recorded import ENDS, told
+from engine_bridge.engines.temporal.replay_parts.recorded import ENDS, SIGNALLED, told
 
 BECOMES = {
     "schedule_activity": "ActivityTaskScheduled",
@@ -59,7 +59,7 @@ class Asked:
         if self.what == "update_response":
             self.type = "WorkflowExecutionUpdate" + UPDATED.get(str(self.about.WhichOneof("response")), "")
         self.name = self._name()
-        self.key = self.type, self.name
+        self.key = self.type, "" if self.type == SIGNALLED else self.name
 
     def _name(self) -> str:
         if self.what == "schedule_nexus_operation":

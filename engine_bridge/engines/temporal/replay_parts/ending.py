@@ -6,7 +6,12 @@ import re
 from typing import Any
 
 from engine_bridge.engines.temporal.replay_parts.around import mentioned
-from engine_bridge.engines.temporal.replay_parts.matching import Parting, ordered_commands, ordered_events, parting_of
+from engine_bridge.engines.temporal.replay_parts.matching import (
+    Parting,
+    ordered_commands,
+    ordered_events,
+    parting_of,
+)
 from engine_bridge.engines.temporal.replay_parts.recorded import ENDS, Happened, told_event
 from engine_bridge.engines.temporal.replay_parts.sites import where
 from engine_bridge.engines.temporal.replay_parts.walk import Answer, Walk
@@ -121,7 +126,8 @@ class Ending:
         """Core knows better than the commands: what it says, at the command that differs or the line the code is at."""
         found = _EVENT.search(self.said)
         event = self._recorded.event(int(found[1])) if found else None
-        last = str(event.id) if event is not None else self._walk.drift[-1]["step_id"] if self._walk.drift else ""
+        drift = self._walk.drift[-1]["step_id"] if self._walk.drift else ""
+        last = str(event.id) if event is not None else drift
         known = (one for answer in self._walk.answers for one in answer.asked if one.event is not None)
         asked = next((one for one in known if str(one.event.id) == last), None)
         event = event or (asked.event if asked is not None else None)
@@ -191,7 +197,7 @@ class Ending:
         self, answer: Answer, event: Happened, asked: Any, at: dict[str, Any], said: str
     ) -> tuple[str, str]:
         """Put in, taken out, moved or replaced: told by what the history has next and the text behind the line."""
-        held = [one.key for one in ordered_events(answer.task, answer.asked)] if answer.task else []
+        held = [one.key for one in ordered_events(answer.task)] if answer.task else []
         asks = [one.key for one in ordered_commands(answer.asked)]
         if asked.key in held:  # within one workflow task their numbers tell
             if held.count(event.key) > asks.count(event.key):
@@ -220,7 +226,7 @@ def _capital(words: str) -> str:
 
 def _names_of(type_: str, name: str) -> set[str]:
     """What the text would call a command by."""
-    return {name.rpartition(".")[2]} if name else {"sleep"} if type_ == "TimerStarted" else set()
+    return {name} if name else {"sleep"} if type_ == "TimerStarted" else set()
 
 
 _STEPS = frozenset(

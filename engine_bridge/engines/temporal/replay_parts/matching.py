@@ -99,31 +99,36 @@ def _place_of(parting: Parting) -> float:
 
 
 def _in_order(task: Task, asked: list[Asked]) -> Parting | None:
-    wanted, given = ordered_events(task, asked), ordered_commands(asked)
+    wanted, given = ordered_events(task), ordered_commands(asked)
     for at, (event, command) in enumerate(zip(wanted, given, strict=False)):
-        if event.key != command.key:
+        if event.key != command.key or _other_child(event, command):
             return Parting(event, command, at)
     at = min(len(wanted), len(given))
     if len(wanted) > at:
         local = [one for one in asked if one.what == "schedule_local_activity"]
         return Parting(wanted[at], local[-1] if local else None, at)
-    extra = [command for command in given[at:] if command.what not in _MAYBE]
-    return Parting(None, extra[0], at) if extra else None
+    return Parting(None, given[at], at) if len(given) > at else None
 
 
-def ordered_events(task: Task, asked: list[Asked]) -> list[Happened]:
+def _other_child(event: Happened, asked: Asked) -> bool:
+    """Whether another child is started, which core sees by its id."""
+    is_child = asked.what == "start_child_workflow_execution" and asked.about.workflow_id
+    return bool(is_child and identity_of(event) != identity_asked(asked))
+
+
+def ordered_events(task: Task) -> list[Happened]:
     """The events whose order counts."""
-    upserts = any(one.what == "upsert_workflow_search_attributes" for one in asked)
     return [
         event
         for event in task.events
-        if not (event.is_patch or event.is_local or "Update" in event.type)
-        and (upserts or event.type != "UpsertWorkflowSearchAttributes" or not _of_core(event))
+        if not (event.is_patch or event.is_local or "Update" in event.type or _of_core(event))
     ]
 
 
 def _of_core(event: Happened) -> bool:
     """Core itself writes the versions of a run behind a patch's marker."""
+    if event.type != "UpsertWorkflowSearchAttributes":
+        return False
     return set(event.about.search_attributes.indexed_fields) == {"TemporalChangeVersion"}
 
 
@@ -141,6 +146,7 @@ def ordered_commands(asked: list[Asked]) -> list[Asked]:
         "request_cancel_local_activity",
         "update_response",
     )
+    gone |= {(one.what, one.seq) for one in asked if one.what in _MAYBE and one.event is None}
     return [one for one in asked if one.tells and one.what not in by_name and (one.what, one.seq) not in gone]
 
 
