@@ -80,13 +80,13 @@ class Edits:
     """
 
     def __init__(self, app: Path, name: str) -> None:
-        self._text = app.read_text("utf-8")
-        node = next(n for n in ast.parse(self._text).body if isinstance(n, ast.ClassDef) and n.name == name)
-        lines = self._text.splitlines()
+        self.text = app.read_text("utf-8")
+        node = next(n for n in ast.parse(self.text).body if isinstance(n, ast.ClassDef) and n.name == name)
+        lines = self.text.splitlines()
         self._class = "\n".join(lines[node.decorator_list[0].lineno - 1 : node.end_lineno])
         self._name = name
-        self._texts: list[str] = []
-        self._posing: list[ReplayInput] = []
+        self.texts: list[str] = []
+        self.posing: list[ReplayInput] = []
 
     def add(self, run: str, item: ReplayInput, *changes: tuple[str, str]) -> None:
         text = self._class
@@ -94,16 +94,22 @@ class Edits:
             assert text.count(old) == 1, f"{run}: {text.count(old)} times: {old}"
             text = text.replace(old, new)
         text = text.replace(f'name="{item.type}"', f'name="{run}"', 1)
-        self._texts.append(
+        self.texts.append(
             text.replace(f"class {self._name}:", f"class {self._name}_{run.replace('-', '_')}:", 1)
         )
-        self._posing.append(posing(item, run, run))
+        self.posing.append(posing(item, run, run))
 
     def replay(self, folder: Path, **more: Any) -> All:
         """All of them, in one process."""
-        app = folder / "edited.py"
-        app.write_text("\n\n\n".join([self._text, *self._texts]) + "\n", "utf-8")
-        return replay(self._posing, app, **more)
+        return replay_edits([self], folder, **more)
+
+
+def replay_edits(edits: Sequence[Edits], folder: Path, **more: Any) -> All:
+    """Edits of classes of one application, in one process."""
+    app = folder / "edited.py"
+    texts = [edits[0].text, *(text for one in edits for text in one.texts)]
+    app.write_text("\n\n\n".join(texts) + "\n", "utf-8")
+    return replay([item for one in edits for item in one.posing], app, **more)
 
 
 def edited_order(folder: Path, *changes: tuple[str, str]) -> Path:
