@@ -5,6 +5,7 @@ Names and numbers of event types follow ``temporal.api.enums.v1.EventType``. Not
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -141,6 +142,12 @@ class Heads:
         return len(self.id)
 
     @staticmethod
+    def one() -> Heads:
+        """A row that says nothing yet, in lists: for a single event arrays are dear."""
+        lists: Any = [[0], [NONE], [NO_TIME], [0], [0], [0], [NONE], [NONE], [NONE]]
+        return Heads(*lists)
+
+    @staticmethod
     def empty(rows: int = 0) -> Heads:
         """Rows that say nothing yet."""
         id_, link, planned = (np.zeros(rows, np.int64) for _ in range(3))
@@ -162,6 +169,7 @@ _ARRAYS: Final = ("id", "type", "time", "link", "attempt", "planned", "status", 
 _SPARSE: Final = ("name", "cause", "answers", "worker")
 
 
+@functools.lru_cache(maxsize=512)
 def canonical(name: str) -> str:
     """``EVENT_TYPE_TIMER_STARTED``, ``TIMER_STARTED``, ``timerStarted`` and ``TimerStarted`` as ``TimerStarted``."""
     if name in NUMBERS:
@@ -180,6 +188,7 @@ def type_name(value: str | int) -> str:
     return TYPES[number] if 0 < number < len(TYPES) else f"EventType {number}"
 
 
+@functools.lru_cache(maxsize=512)
 def attributes_key(type_: str) -> str:
     """The JSON key of a type's attributes: ``timerStartedEventAttributes``."""
     return f"{type_[:1].lower()}{type_[1:]}EventAttributes"

@@ -18,6 +18,7 @@ _TIME: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:?\d\d)?\s*",
     re.ASCII | re.IGNORECASE,
 )
+_INTEGER: Final = re.compile(r"-?\d{1,19}", re.ASCII)
 _DURATION: Final = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,9})\d*)?s", re.ASCII)
 
 
@@ -28,7 +29,7 @@ def integer(value: Any) -> int | None:
     if isinstance(value, float):
         value = int(value) if value.is_integer() else None
     if isinstance(value, str):
-        value = int(value) if re.fullmatch(r"-?\d{1,19}", value, re.ASCII) else None
+        value = int(value) if _INTEGER.fullmatch(value) else None
     if (
         isinstance(value, dict)
         and isinstance(value.get("low"), int)

@@ -19,6 +19,7 @@ from engine_bridge.format import duration
 from engine_bridge.model import Event, Failure, RunRef
 
 KIND: Final = "workflow"
+_RUN, _FOLLOWER = int(Role.RUN), int(Role.FOLLOWER)  # looking into an enumeration is dear
 _DEEPEST: Final = 6
 _LISTED: Final = 20
 
@@ -31,21 +32,21 @@ def decode_event(record: Any) -> Event:
 
 def event_from(event: RawEvent, step_name: str, ref: RunRef, step_id: str | None = None) -> Event:
     """An event in full; ``step_name`` "" when it belongs to the run; ``step_id`` None: the event names its step."""
-    heads = Heads.empty(1)
+    heads = Heads.one()
     fill(heads, 0, event)
     type_ = heads.type[0]
     role = ROLE[type_]
     kind = heads.event[0] if heads.event[0] != NONE else EVENT_KIND[type_]
     status = heads.status[0] if heads.status[0] != NONE else STEP_STATUS[type_]
-    step = 0 if role == Role.RUN else int(heads.link[0]) if role == Role.FOLLOWER else event.id
+    step = 0 if role == _RUN else int(heads.link[0]) if role == _FOLLOWER else event.id
     return Event(
         position=event.id,
         kind=EVENT_KINDS[int(kind)],
         name=event.type,
         time_ns=event.time_ns,
-        step_id=step_id or (str(step) if role != Role.RUN else None),
+        step_id=step_id or (str(step) if role != _RUN else None),
         step_name=step_name or None,
-        status=STEP_STATUSES[int(status)] if role != Role.RUN and status != NONE else None,
+        status=STEP_STATUSES[int(status)] if role != _RUN and status != NONE else None,
         attempt=int(heads.attempt[0]) or None,
         detail=detail(event),
         payloads=all_of(ref, event),
@@ -203,9 +204,12 @@ _HIDDEN: Final = frozenset(
 def _flatten(value: dict[str, Any], prefix: str, found: dict[str, Any], depth: int) -> None:
     for key, one in value.items():
         name = f"{prefix}{key}"
-        if (key in _HIDDEN and not isinstance(one, str)) or one is None or one in ({}, [], "", "0s"):
+        if isinstance(one, str):
+            if one and one != "0s" and (not key.endswith("EventId") or id_of(one)):
+                found[name] = one
+        elif key in _HIDDEN or one is None or one in ({}, []):
             continue
-        if isinstance(one, dict):
+        elif isinstance(one, dict):
             inner = one if set(one) != {"name"} else {}
             if not inner:
                 found[name] = one["name"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
+from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
 from engine_bridge.engines.temporal import payloads
@@ -45,7 +47,12 @@ _LABELS: Final = {
 
 def key(ref: RunRef, event_id: int, path: str) -> str:
     """The key of a payload: run, event, and the path in it (``input`` is all arguments, ``input/0`` the first)."""
-    return json.dumps([ref.group, ref.run, event_id, path])
+    return f"{_key_of(ref.group, ref.run)}, {event_id}, {encode_basestring_ascii(path)}]"
+
+
+@functools.lru_cache(maxsize=64)
+def _key_of(group: str, run: str) -> str:
+    return json.dumps([group, run])[:-1]
 
 
 def parse_key(text: str) -> tuple[RunRef, int, str]:
@@ -135,7 +142,8 @@ def all_of(ref: RunRef, event: RawEvent) -> tuple[PayloadRef, ...]:
 
 
 def _each(ref: RunRef, event: RawEvent) -> Iterator[PayloadRef]:
-    for path in _PATHS:
+    held = event.attributes
+    for path in [one for one in _PATHS if _PARTS[one][0] in held]:
         value = _inside(event, path)
         if value is None or (event.type == "MarkerRecorded" and path == "details"):
             continue
@@ -155,7 +163,7 @@ def _each(ref: RunRef, event: RawEvent) -> Iterator[PayloadRef]:
     for name in ("summary", "details"):
         if name in said and payloads.payload(said[name]).opaque:
             yield inline(said[name], name)
-    for path in _MAPS:
+    for path in [one for one in _MAPS if _PARTS[one][0] in held]:
         for name, one in sorted(mapping(_inside(event, path)).items()):
             what = "memo" if "emo" in path else "header"
             yield named(payloads.payload(one), key(ref, event.id, f"{path}/{name}/0"), f"{what} {name}")

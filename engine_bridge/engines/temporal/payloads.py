@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
 from collections.abc import Iterable
 from typing import Any, Final
@@ -33,12 +34,17 @@ class Stored(msgspec.Struct, frozen=True):
     @property
     def opaque(self) -> str:
         """How it is hidden ("encrypted", "compressed", "encoded": by a codec that is not known); "" when it is not."""
-        name = (self.encoding or "").lower()
-        if "encrypt" in name:
-            return "encrypted"
-        if any(word in name for word in _OPAQUE):
-            return "compressed"
-        return "" if name in _READABLE or "json" in name or name.startswith("text/") else "encoded"
+        return _hidden(self.encoding)
+
+
+@functools.lru_cache(maxsize=256)
+def _hidden(encoding: str | None) -> str:
+    name = (encoding or "").lower()
+    if "encrypt" in name:
+        return "encrypted"
+    if any(word in name for word in _OPAQUE):
+        return "compressed"
+    return "" if name in _READABLE or "json" in name or name.startswith("text/") else "encoded"
 
 
 class Several(Stored, frozen=True):
@@ -91,15 +97,20 @@ _KEYS: Final = frozenset({"metadata", "data", "externalPayloads"})
 
 def _word(value: Any) -> str:
     """A metadata value: base64 of a word, or the word. Encodings hold a slash where base64 of one does not."""
-    if isinstance(value, str) and ("/" in value or not value):
-        return value
-    found = bytes_of(value)
+    return _word_of(value) if isinstance(value, str) else _printable(bytes_of(value))
+
+
+@functools.lru_cache(maxsize=256)
+def _word_of(text: str) -> str:
+    return text if "/" in text or not text else _printable(bytes_of(text)) or text
+
+
+def _printable(found: bytes | None) -> str:
     try:
         word = "" if found is None else found.decode()
     except UnicodeDecodeError:
-        word = ""
-    plain = value if isinstance(value, str) else ""
-    return word if word and word.isprintable() else plain
+        return ""
+    return word if word.isprintable() else ""
 
 
 def _data(value: Any, encoding: str, readable: bool) -> bytes:
