@@ -40,8 +40,9 @@ class Facts(QObject):
         self._steps: list[Callable[[], None]] = []
         self._clock_gap_ns = 0
         self._session: Session | None = None
-        self._asked_s = 0.0
+        self._began_s = 0.0
         self._cost_s = 0.0
+        self._counted = False
         self._again = QTimer(self)
         self._again.setSingleShot(True)
         self._again.timeout.connect(self._recount)
@@ -80,9 +81,13 @@ class Facts(QObject):
             self._show_none()
         else:
             self._session = session
-            self._steps.append(lambda: self._count(source, session, self._page.node))
-            self._steps.append(lambda: self._facets(session, self._page.node))
-        self._next()
+            length = self._length(source, session, self._page.node)
+            self._steps += [
+                lambda: self._chips(session, self._page.node, length),
+                lambda: self._count(session, self._page.node, length),
+                lambda: self._charts(session, self._page.node),
+            ]
+        self._begin()
 
     def outdate(self) -> None:
         """Something moved: counts are asked anew, but never for more than a twentieth of the time."""
@@ -92,25 +97,25 @@ class Facts(QObject):
     def _recount(self) -> None:
         session = self._session
         if session is not None:
+            # Rows that wait above are counted too, so the table keeps the length it was loaded with.
             self._steps = [
-                lambda: self._recount_total(session),
-                lambda: self._facets(session, self._page.node),
+                lambda: self._chips(session, self._page.node, self._show_total),
+                lambda: self._count(session, self._page.node, self._show_total),
+                lambda: self._charts(session, self._page.node),
             ]
-            self._next()
+            self._begin()
 
-    def _recount_total(self, session: Session) -> None:
-        # Rows that wait above are counted too, so the table keeps the length it was loaded with.
-        self._ask("count", self._show_total, session, self._page.node)
-
-    def _show_total(self, total: int) -> None:
-        self.total = total
-        self._page.show_status()
+    def _begin(self) -> None:
+        self._counted, self._began_s = False, time.perf_counter()
         self._next()
 
+    def _show_total(self, total: int) -> None:
+        self.total, self._counted = total, True
+        self._page.show_status()
+
     def _next(self) -> None:
-        self._cost_s = time.perf_counter() - self._asked_s
+        self._cost_s = time.perf_counter() - self._began_s
         if self._steps:
-            self._asked_s = time.perf_counter()
             self._steps.pop(0)()
 
     def _skip(self, _: PlayheadError) -> None:
@@ -128,14 +133,24 @@ class Facts(QObject):
 
         self._ask("now_ns", got, session)
 
-    def _count(self, source: Source, session: Session, node: Node | None) -> None:
+    def _length(self, source: Source, session: Session, node: Node | None) -> Callable[[int], None]:
         def got(total: int) -> None:
             self._page.view.model.set_count(total)
             if total > HOP and not source.can(Capability.ANCHORS):
                 self._steps.insert(0, lambda: self._anchors(session, node, total))
             self._show_total(total)
 
-        self._ask("count", got, session, node)
+        return got
+
+    def _count(self, session: Session, node: Node | None, length: Callable[[int], None]) -> None:
+        def got(total: int) -> None:
+            length(total)
+            self._next()
+
+        if self._counted:
+            self._next()
+        else:
+            self._ask("count", got, session, node)
 
     def _anchors(self, session: Session, node: Node | None, total: int) -> None:
         every = PAGE if total <= _FINE else _COARSE
@@ -146,27 +161,26 @@ class Facts(QObject):
 
         self._ask("anchors", got, session, node, self._page.sort, every)
 
-    def _facets(self, session: Session, node: Node | None) -> None:
-        chips, charts = without_status(node), without_time(node)
+    def _chips(self, session: Session, node: Node | None, length: Callable[[int], None]) -> None:
+        """Counts by status, which are the length too where no status is chosen."""
+        chips = without_status(node)
 
-        def got_chips(facets: Facets) -> None:
-            self._show_chips(facets)
-            if charts == chips:
-                self._show_charts(facets)
-            else:
-                self._steps.append(lambda: self._ask("facets", got_charts, session, charts, _BUCKETS))
+        def got(facets: Facets) -> None:
+            self._page.view.chips.set_counts(facets.by_status, exact=facets.exact)
+            if type_of(node) is None:
+                self._page.view.types.set_counts(facets.by_type)
+            if chips == node and facets.exact:
+                length(facets.total)
             self._next()
 
-        def got_charts(facets: Facets) -> None:
+        self._ask("facets", got, session, chips, 0)
+
+    def _charts(self, session: Session, node: Node | None) -> None:
+        def got(facets: Facets) -> None:
             self._show_charts(facets)
             self._next()
 
-        self._ask("facets", got_chips, session, chips, _BUCKETS)
-
-    def _show_chips(self, facets: Facets) -> None:
-        self._page.view.chips.set_counts(facets.by_status, exact=facets.exact)
-        if type_of(self._page.node) is None:
-            self._page.view.types.set_counts(facets.by_type)
+        self._ask("facets", got, session, without_time(node), _BUCKETS)
 
     def _show_charts(self, facets: Facets) -> None:
         self.facets = facets

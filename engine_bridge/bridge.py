@@ -105,7 +105,10 @@ class Bridge(ABC):
         raise self._unsupported(Capability.FACETS)
 
     def facets(self, query: Node | None, buckets: int, cancel: CancelToken) -> Facets:
-        """Counts by status, type and time bucket; durations of a sample. May arrive late."""
+        """Counts by status, type and time bucket; durations of a sample. May arrive late.
+
+        ``buckets`` 0: what can be told soonest, counts by status at least. Types are left out where they are dear.
+        """
         raise self._unsupported(Capability.FACETS)
 
     def changes(self, mark: bytes | None, visible: tuple[RunRef, ...], cancel: CancelToken) -> Changes:

@@ -271,6 +271,7 @@ def test_a_tenant_sees_no_foreign_row_on_any_page(tenants_server: Sample, opened
     desk.window.focus.change(page="failures")
     log = desk.window.router.pages.get("failures")
     desk.until(lambda: log.tallies.shown is not None and log.tallies.shown.whole)
+    desk.until(lambda: log.view.model.rowCount() > 0 and log.view.model.item(0) is not None)
     rows = [log.view.model.item(row) for row in range(log.view.model.rowCount())]
     assert rows and not {row.ref.run for row in rows} & foreign
     desk.window.focus.change(page="runs")

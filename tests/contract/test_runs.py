@@ -164,6 +164,8 @@ def test_facets_sum_up(opened: Opened) -> None:
     facets = opened.bridge.facets(None, 90, NEVER)
     assert facets.total == opened.bridge.count(None, NEVER) == len(runs)
     assert facets.by_status == {s: sum(r.status == s for r in runs) for s in {r.status.value for r in runs}}
+    soon = opened.bridge.facets(None, 0, NEVER)
+    assert (soon.by_status, soon.total, soon.exact) == (facets.by_status, facets.total, facets.exact)
     assert facets.by_type == {t: sum(r.type == t for r in runs) for t in {r.type for r in runs}}
     assert sum(sum(bucket.counts.values()) for bucket in facets.buckets) == len(runs)
     starts = [bucket.start_ns for bucket in facets.buckets]

@@ -82,7 +82,8 @@ def read(db: Database, lister: Lister, query: Any, buckets: int, cancel: CancelT
     for done, part in enumerate(spans):
         cancel.progress(done, len(spans), "counting runs")
         _count_slice(db, where, part, tally, cancel)
-        _sample(db, where, part, tally, 1 + POINTS // len(spans), cancel)
+        if buckets > 0:
+            _sample(db, where, part, tally, 1 + POINTS // len(spans), cancel)
     note = "" if len(tally.points) < POINTS else f"durations of a sample of {POINTS:,} runs"
     return tally.facets(exact=True, note=note)
 

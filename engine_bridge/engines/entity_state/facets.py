@@ -80,7 +80,8 @@ def read(store: Store, query: Any, buckets: int, cancel: CancelToken) -> Facets:
         return _scanned(store, asked, tally, now_ns, cancel)
     for bound, where in asked:
         _count(store, bound, where, tally, cancel)
-    _sample(store, asked, tally, now_ns, cancel)
+    if buckets > 0:
+        _sample(store, asked, tally, now_ns, cancel)
     note = "" if len(tally.points) < POINTS else f"durations of a sample of {POINTS:,} entities"
     hidden = [bound.type for bound, _ in asked if bound.hidden]
     if hidden:

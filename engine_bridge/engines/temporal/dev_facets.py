@@ -81,7 +81,7 @@ def _counted(lister: DevLister, where: Where, buckets: int, cancel: CancelToken)
         by_type={str(name): count for name, count in types},
         buckets=tuple(Bucket(start_ns=at * width, counts=dict(cell)) for at, cell in sorted(cells.items())),
         bucket_ns=width,
-        durations=tuple(_points(lister, where, cancel)),
+        durations=tuple(_points(lister, where, cancel)) if buckets > 0 else (),
         total=sum(by_status.values()),
         note=f"durations of the newest {_POINTS:,} closed runs",
     )

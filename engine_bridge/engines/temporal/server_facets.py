@@ -1,4 +1,4 @@
-"""Counts for chips and charts: small lists are read whole, of large ones the server counts."""
+"""Counts for chips and charts: small lists are read whole, of large ones the server counts, a few at a time."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from typing import Any, Final
 from engine_bridge.bridge import Bucket, DurationPoint, Facets
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import server_values as values
+from engine_bridge.engines.temporal.client import pages
 from engine_bridge.engines.temporal.payloads import json_value
+from engine_bridge.engines.temporal.server_merge import CLOSED
+from engine_bridge.engines.temporal.server_places import MOST, listing
 from engine_bridge.engines.temporal.server_runs import Lister, Where
 from engine_bridge.engines.temporal.visibility import joined
-from engine_bridge.engines.temporal.visibility_leaves import moment, none_of, one_of, sendable
+from engine_bridge.engines.temporal.visibility_leaves import moment
 from engine_bridge.errors import PlayheadError
 from engine_bridge.model import Run, Status
 from engine_bridge.query.ast import Node
 
-_WHOLE: Final = 5_000
+_WHOLE: Final = 2_000
 """Up to so many runs are read rather than counted."""
-_POINTS: Final = 2_000
-_TYPES: Final = 50
+_POINTS: Final = 1_000
 _BUCKETS: Final = 30
+_AT_ONCE: Final = 4
+"""So few, that a page of runs does not wait long behind them: small servers answer one after the other."""
 _SCAN_S: Final = 8.0
 _S: Final = 1_000_000_000
 _WIDTHS: Final = (
@@ -48,16 +52,21 @@ def count(lister: Lister, query: Node | None, cancel: CancelToken) -> int:
 
 
 def read(lister: Lister, query: Node | None, buckets: int, cancel: CancelToken) -> Facets:
-    """The facets of a filter. Buckets are by creation."""
+    """The facets of a filter. Buckets are by creation; types are told of lists that are read whole."""
     where = lister.where(query)
-    total = lister.total(where.clause, cancel)
-    if total <= _WHOLE or where.residual is not None:
-        return _read(lister, where, total, buckets, cancel)
-    return _counted(lister, where, min(buckets, _BUCKETS), cancel)
+    if where.residual is not None:
+        return _scanned(lister, where, buckets, cancel)
+    by_status = _statuses(lister, where, cancel)
+    total = sum(by_status.values())
+    if buckets <= 0:
+        return Facets(by_status=by_status, total=total)
+    if total <= _WHOLE:
+        return _summed(_whole(lister, where, cancel), buckets, True, "")
+    return _counted(lister, where, by_status, min(buckets, _BUCKETS), cancel)
 
 
-def _read(lister: Lister, where: Where, total: int, buckets: int, cancel: CancelToken) -> Facets:
-    """Facets of runs that are all read, for ``_SCAN_S`` at most."""
+def _scanned(lister: Lister, where: Where, buckets: int, cancel: CancelToken) -> Facets:
+    """Facets of runs that are all looked at, for ``_SCAN_S`` at most."""
     found: list[Run] = []
     deadline, whole = time.monotonic() + _SCAN_S, True
     for part in lister.all(where, cancel):
@@ -66,8 +75,16 @@ def _read(lister: Lister, where: Where, total: int, buckets: int, cancel: Cancel
         if time.monotonic() > deadline:
             whole = False
             break
-    note = "" if whole else f"of the newest runs among {total:,}"
+    note = "" if whole else f"of the newest runs among {lister.total(where.clause, cancel):,}"
     return _summed(found, buckets, whole, note)
+
+
+def _whole(lister: Lister, where: Where, cancel: CancelToken) -> list[Run]:
+    """All runs, in no order; one that closes meanwhile may stand in two of the server's pages."""
+    request = listing(lister.client, where.clause, MOST)
+    answers = pages(lister.client, "list_workflow_executions", request, cancel)
+    found = {run.ref: run for answer in answers for run in lister.runs(answer.executions, cancel)}
+    return list(found.values())
 
 
 def _summed(runs: list[Run], buckets: int, exact: bool, note: str) -> Facets:
@@ -97,48 +114,57 @@ def _points(runs: list[Run]) -> list[DurationPoint]:
     ]
 
 
-def _counted(lister: Lister, where: Where, buckets: int, cancel: CancelToken) -> Facets:
-    sample = [run for part in lister.all(where, cancel, newest=_POINTS) for run in part][:_POINTS]
-    newest = max((run.created_ns or 0 for run in sample), default=lister.client.now_ns())
+def _counted(
+    lister: Lister, where: Where, by_status: dict[str, int], buckets: int, cancel: CancelToken
+) -> Facets:
+    last = lister.matching(joined((CLOSED, where.clause)), _POINTS, cancel)
+    first = lister.matching(where.clause, 1, cancel)
+    newest = max((run.created_ns or 0 for run in (*first, *last)), default=lister.client.now_ns())
     oldest = _extent(lister, where, newest, cancel)
     width = width_of(oldest, newest, buckets)
     edges = range(oldest // width, newest // width + 1)
-    delayed = lister.total(joined((_delayed(lister), where.clause)), cancel)
-    asked = [joined((_between(at * width, (at + 1) * width), where.clause)) for at in edges]
-    cells = [_by_status(answer) for answer in _grouped(lister, [where.clause, *asked], cancel)]
-    by_status = dict(cells[0])
-    if delayed:
-        by_status[Status.RUNNING.value] = by_status.get(Status.RUNNING.value, 0) - delayed
-        by_status[Status.DELAYED.value] = delayed
-    by_status = {name: number for name, number in by_status.items() if number}
+    spans = [_between(at * width, (at + 1) * width if at < edges[-1] else None) for at in edges]
+    cells = [_by_status(one) for one in _grouped(lister, [joined((s, where.clause)) for s in spans], cancel)]
     return Facets(
         by_status=by_status,
-        by_type=_types(lister, where, sample, cancel),
         buckets=tuple(
             Bucket(start_ns=at * width, counts=dict(cell))
-            for at, cell in zip(edges, cells[1:], strict=True)
+            for at, cell in zip(edges, cells, strict=True)
             if cell
         ),
         bucket_ns=width,
-        durations=tuple(_points(sample)),
+        durations=tuple(_points(last)),
         total=sum(by_status.values()),
-        note=f"durations of the newest {len(sample):,} runs",
+        note=f"durations of the {len(last):,} runs that closed last",
     )
 
 
+def _statuses(lister: Lister, where: Where, cancel: CancelToken) -> dict[str, int]:
+    """Counts by status."""
+    whole = f"{where.clause} GROUP BY ExecutionStatus".strip()
+    running, late = _answers(lister, [whole, joined((_delayed(lister), where.clause))], cancel)
+    found, delayed = _by_status(running), min(int(late.count), _by_status(running)[Status.RUNNING.value])
+    found[Status.RUNNING.value] -= delayed
+    found[Status.DELAYED.value] += delayed
+    return {name: number for name, number in found.items() if number}
+
+
 def _extent(lister: Lister, where: Where, newest: int, cancel: CancelToken) -> int:
-    """About when the oldest run was created: not after it, and before it by a fiftieth of the runs' span at most."""
-    step, early = _S, newest - _S
-    while early > _S and _any_up_to(lister, where, early, cancel):
+    """About when the oldest run was created: not after it, and before it by a sixteenth of the span at most."""
+    step, floor = _S, lister.floor
+    early = max(newest - step, floor)
+    while early > floor and _any_up_to(lister, where, early, cancel):
         step *= 8
-        early = max(newest - step, _S)
+        early = max(newest - step, floor)
     late = newest - step // 8
-    while late - early > (newest - late) // 50:
+    while late - early > (newest - late) // 16:
         middle = (early + late) // 2
         if _any_up_to(lister, where, middle, cancel):
             late = middle
         else:
             early = middle
+    if not where.clause:
+        lister.floor = early
     return early
 
 
@@ -151,25 +177,28 @@ def _delayed(lister: Lister) -> str:
     return f"ExecutionStatus = 'Running' and ExecutionTime > {moment(lister.client.now_ns())}"
 
 
-def _between(low: int, high: int) -> str:
-    return f"StartTime >= {moment(low)} and StartTime < {moment(high)}"
+def _between(low: int, high: int | None) -> str:
+    return joined((f"StartTime >= {moment(low)}", "" if high is None else f"StartTime < {moment(high)}"))
 
 
 def _grouped(lister: Lister, clauses: list[str], cancel: CancelToken) -> list[Any]:
-    return _answers(lister, [f"{clause} GROUP BY ExecutionStatus".strip() for clause in clauses], cancel)
+    return _answers(lister, [f"{clause} GROUP BY ExecutionStatus" for clause in clauses], cancel)
 
 
 def _answers(lister: Lister, queries: list[str], cancel: CancelToken) -> list[Any]:
-    """The server's counts, several at once."""
+    """The server's counts, a few at once."""
     from temporalio.api.workflowservice.v1 import CountWorkflowExecutionsRequest
 
     namespace = lister.client.source.namespace
     requests = [CountWorkflowExecutionsRequest(namespace=namespace, query=query) for query in queries]
-    answers = lister.client.call_all("count_workflow_executions", requests, cancel)
-    for answer in answers:
+    found: list[Any] = []
+    for at in range(0, len(requests), _AT_ONCE):
+        cancel.progress(at, len(requests), "counting runs")
+        found += lister.client.call_all("count_workflow_executions", requests[at : at + _AT_ONCE], cancel)
+    for answer in found:
         if isinstance(answer, PlayheadError):
             raise answer
-    return answers
+    return found
 
 
 def _by_status(answer: Any) -> Counter[str]:
@@ -178,18 +207,3 @@ def _by_status(answer: Any) -> Counter[str]:
         word = str(json_value(values.stored(group.group_values[0])))
         found[values.WORDS.get(word, Status.UNKNOWN).value] += group.count
     return found
-
-
-def _types(lister: Lister, where: Where, sample: list[Run], cancel: CancelToken) -> dict[str, int]:
-    """Counts by type: those of the sample, and whatever the server finds beside them."""
-    names = [name for name in dict.fromkeys(run.type for run in sample) if sendable(name)][:_TYPES]
-    while len(names) < _TYPES:
-        more = lister.matching(joined((none_of("WorkflowType", names), where.clause)), 50, cancel)
-        if not any(sendable(run.type) for run in more):
-            break
-        names += [
-            name for name in dict.fromkeys(run.type for run in more) if name not in names and sendable(name)
-        ]
-    asked = [joined((one_of("WorkflowType", [name]), where.clause)) for name in names[:_TYPES]]
-    counts = [int(answer.count) for answer in _answers(lister, asked, cancel)]
-    return {name: number for name, number in zip(names, counts, strict=False) if number}

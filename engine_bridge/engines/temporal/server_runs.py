@@ -38,6 +38,8 @@ class Lister:
         self.known = known
         self.closings = Closings(client)
         self.opens = Opens(client)
+        self.floor = 1
+        """Ns; no run of the namespace was created up to then. Runs go, but none comes that is older."""
         self._widths: dict[str, int] = {}
 
     def where(self, query: Node | None) -> Where:
@@ -125,17 +127,13 @@ class Lister:
         request = CountWorkflowExecutionsRequest(namespace=self.client.source.namespace, query=clause)
         return int(self.client.call("count_workflow_executions", request, cancel).count)
 
-    def all(self, where: Where, cancel: CancelToken, *, newest: int | None = None) -> Iterator[list[Run]]:
-        """The runs that match, newest first, in lists, at most about ``newest``."""
-        seen = 0
+    def all(self, where: Where, cancel: CancelToken) -> Iterator[list[Run]]:
+        """The runs that match, newest first, in lists."""
         for infos in Walk(self.client, where.clause, self._widths, cancel).infos(None, False):
             for part in _cut(infos, MOST):
                 yield [
                     run for run in self.runs(part, cancel, errors=where.needs_errors) if where.matches(run)
                 ]
-                seen += len(part)
-                if newest is not None and seen >= newest:
-                    return
 
     def matching(self, clause: str, limit: int, cancel: CancelToken) -> list[Run]:
         """The first runs of a clause in the server's own order: open ones, then those that closed last."""
