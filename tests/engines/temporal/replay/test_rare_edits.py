@@ -93,8 +93,8 @@ EDITS = [
 ]  # fmt: skip
 SHORT = (
     "children-turned", "signal-renamed", "continued-longer", "attributes-removed", "marks-swapped",
-    "timer-behind-patch", "kinds-turned", "scope-without-limit", "operation-input", "operation-limit", "other-failure", "child-not-signalled",
-    "memo-added", "patch-in-handler",
+    "timer-behind-patch", "kinds-turned", "scope-without-limit", "operation-input", "operation-limit",
+    "other-failure", "child-not-signalled", "memo-added", "patch-in-handler",
 )  # fmt: skip
 
 
