@@ -153,6 +153,8 @@ class Desk(QObject):
 
     def start(self, action: str) -> None:
         """Opens the form of an action on what is chosen."""
+        if "executions" in vars(self):
+            self.executions.forget_refused()
         self.forms.open(action)
 
     def stage(self, staged: tuple[Staged, ...]) -> None:
@@ -180,6 +182,7 @@ class Desk(QObject):
             if self.executions.running:
                 self.window.notify("It goes on; Ctrl+E shows it again.")
             else:
+                self.executions.forget_refused()
                 self.executions.leave()
         self.window.hide_sheet()
         self.window.focus_page()

@@ -147,6 +147,15 @@ class Executions(QObject):
                 self._desk.window.sheet.drop(self.view)
             self._job, self.view = None, None
 
+    def forget_refused(self) -> None:
+        """What did not apply leaves the draft with its receipt: it must not go out with the next action."""
+        if self._job is not None and self._job.done and self.view is not None:
+            receipts = [row.receipt for row in self.view.rows]
+            items = zip(self._job.items, receipts, strict=True)
+            self._desk.drafts.remove(
+                self._key, *(item.staged for item, receipt in items if receipt is not None)
+            )
+
     def stop(self) -> None:
         """The application is closing."""
         if self._job is not None:

@@ -130,7 +130,7 @@ def _waits(job: Job) -> bool:
 
 
 def _settled_words(settled: list[Settled]) -> str:
-    """What became of actions that an ended Playhead had begun."""
+    """What became of actions whose outcome nobody knew: a Playhead ended meanwhile, or the source was away."""
     counts: dict[str, int] = {}
     for one in settled:
         words = "still open" if one.outcome.pending.startswith("Nobody knows") else one.outcome.verdict.value
@@ -138,6 +138,4 @@ def _settled_words(settled: list[Settled]) -> str:
     told = ", ".join(f"{count(number)} {words}" for words, number in counts.items())
     first: Any = settled[0].intent.item.staged
     which = f" ({plain(first.action, 40)} {plain(first.target.id, 80)})" if len(settled) == 1 else ""
-    return (
-        f"A Playhead ended while it acted{which}. What became of it was read back: {told}. See the journal."
-    )
+    return f"Actions had been left open{which}. What became of it was read back: {told}. See the journal."

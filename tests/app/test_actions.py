@@ -117,6 +117,8 @@ def test_who_moved_the_run_meanwhile_is_told(acting: Open) -> None:
     assert a.store.applied() == []
     assert len(a.desk.drafts.staged(a.key)) == 1
     a.until(lambda: a.journal()[-1:] == [("outcome", "cancel", "not applied")])
+    a.run("action.close")
+    assert a.desk.drafts.staged(a.key) == (), "it would go out with the next action"
 
 
 def test_what_was_executed_is_undone_by_its_inverse(acting: Open) -> None:

@@ -172,6 +172,10 @@ def calling(source: ServerSource, status: int, text: str, what: str = "") -> Pla
         return ConnectError(f"{where} did not answer in time.", "Try again; it may be overloaded.", said)
     if status == UNAVAILABLE:
         return connecting(source, text)
+    if text.startswith("transport error"):
+        return ConnectError(
+            f"The connection to {where} was cut.", "The server may have been restarted: try again.", said
+        )
     return ConnectError(f"{where} answered with an error.", "Try again; the details say more.", said)
 
 
