@@ -71,7 +71,7 @@ class Lister:
         self, where: Where, start: Place | None, newer: bool, found: _Found, cancel: CancelToken
     ) -> None:
         aim = found.limit + found.limit // 2 if where.residual is None else MOST
-        walk = Walk(self.client, where.clause, self._widths, cancel, aim=aim)
+        walk = Walk(self.client, where.clause, self._widths, cancel, aim=aim, floor=self.floor)
         deadline = time.monotonic() + SCAN_S
         for infos in walk.infos(start, newer):
             for part in _cut(infos, found.limit if where.residual is None else _IDS):

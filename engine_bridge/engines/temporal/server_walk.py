@@ -10,7 +10,7 @@ happens to other runs, to the server, and to pages of another length, and it lea
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from engine_bridge.cancel import CancelToken
@@ -22,7 +22,6 @@ from engine_bridge.engines.temporal.visibility_leaves import moment
 from engine_bridge.errors import PlayheadError
 
 _NARROW: Final = 1_000_000
-_PARTS: Final = 4
 _ROUNDS: Final = 10  # of counts, until a window with fewer runs than wanted is good enough
 _SECOND: Final = 1_000_000_000
 _FIRST: Final = 3_600 * 1_000_000_000
@@ -33,32 +32,44 @@ _LATEST: Final = 250_000_000_000 * 1_000_000_000
 @dataclass(slots=True)
 class _Reach:
     """What counts have told of the runs beyond an edge: there is none up to ``empty``, there are ``count`` (and that is
-    not too many) up to ``width``, and too many up to ``full``; None where not known yet."""
+    not too many) up to ``width``, and too many up to the least of ``crowds`` (counts by width)."""
 
     empty: int = 0
     width: int | None = None
     count: int = 0
-    full: int | None = None
+    crowds: dict[int, int] = field(default_factory=dict)
 
     def learn(self, width: int, count: int, most: int) -> None:
         if count == 0:
             self.empty = max(self.empty, width)
         elif count > most:
-            self.full = width if self.full is None else min(self.full, width)
+            self.crowds[width] = count
         elif self.width is None or width > self.width:
             self.width, self.count = width, count
 
     @property
-    def between(self) -> list[int]:
-        """Widths to count next, once it is known how far is too far."""
+    def full(self) -> int | None:
+        return min(self.crowds, default=None)
+
+    def between(self, wanted: int) -> list[int]:
+        """Widths to count next, once it is known how far is too far: the middle, and where ``wanted`` runs would be if
+        they came as evenly as those that were counted."""
         low, high = self.width or self.empty, self.full or 0
-        return _rising(low + (high - low) * part // _PARTS for part in range(1, _PARTS))
+        known = sorted([(width, number) for width, number in self.crowds.items()])[:2]
+        points = ([(self.width, self.count)] if self.width is not None else []) + known
+        tried = [(low + high) // 2]
+        if len(points) > 1 and points[1][1] > points[0][1]:
+            (near, few), (far, many) = points[:2]
+            guess = near + (wanted - few) * (far - near) // (many - few)
+            tried.append(guess if low < guess < high else low + (high - low) // 4)
+        return _rising(one for one in tried if low < one < high)
 
 
 class Walk:
     """Walks a query's runs. ``widths`` remembers how wide windows were, by query, between walks.
 
-    A window holds at least two thirds of ``aim`` runs, where so many crowd, and no more than ``aim``.
+    A window holds at least two thirds of ``aim`` runs, where so many crowd, and no more than ``aim``. No run was
+    created up to ``floor``, ns.
     """
 
     def __init__(
@@ -69,6 +80,7 @@ class Walk:
         cancel: CancelToken,
         *,
         aim: int = MOST,
+        floor: int = 0,
     ) -> None:
         self._client = client
         self._clause = clause
@@ -76,6 +88,7 @@ class Walk:
         self._cancel = cancel
         self._most = max(1, min(aim, MOST))
         self._enough = self._most * 2 // 3 + 1
+        self._floor = floor
 
     def infos(self, start: Place | None, newer: bool) -> Iterator[list[Any]]:
         """``WorkflowExecutionInfo`` beyond a place (None: the end where the walk begins), some at a time."""
@@ -115,7 +128,7 @@ class Walk:
             if reach.width is not None and (reach.count >= self._enough or rounds >= _ROUNDS):
                 return reach.empty, reach.width, False
             if reach.full is not None:
-                tried = reach.between
+                tried = reach.between(self._most * 5 // 6)
                 if not tried or reach.full - (reach.width or reach.empty) <= _NARROW:
                     return reach.empty, reach.width or reach.full, False
                 continue
@@ -159,6 +172,8 @@ class Walk:
 
     def _before_all(self) -> int | None:
         """A time before the first run; None when there is no run."""
+        if self._floor > _EARLIEST:
+            return self._floor
         edge, step = self._client.now_ns() + _FIRST, _FIRST
         found = self._any(edge, newer=False)
         if found is None:
