@@ -1,12 +1,15 @@
 """Text in the decoded payloads, failures and names of histories.
 
-Records are looked through in blocks, and only events that may hold the text are decoded.
+The events of a history are laid out as one text (JSON with payloads in clear, lower case), made on the first search and
+kept while it is small enough; a search is then one scan, and only events that hold the text are decoded.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +18,7 @@ from engine_bridge.bridge import Hit
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal.events import RawEvent
 from engine_bridge.engines.temporal.events_read import event_of
-from engine_bridge.engines.temporal.events_text import holding
+from engine_bridge.engines.temporal.events_text import clear
 from engine_bridge.engines.temporal.file_bridge_index import Index
 from engine_bridge.engines.temporal.group import Grouper
 from engine_bridge.engines.temporal.group_event import event_from
@@ -28,17 +31,54 @@ from engine_bridge.payloads import decode
 
 _AROUND: Final = 60
 _LONGEST: Final = 240
-_BLOCK: Final = 256
+_A_TURN: Final = 2_048
+_KEPT: Final = 4
 _SAFE: Final = re.compile(r"[a-z0-9 _.,:;@#$%()=+*!?|~{}\[\]-]+", re.ASCII)
 """Texts that stand in JSON as they are: no writer of JSON escapes these characters."""
 _OF_RUN: Final = {"WorkflowExecutionStarted": "inputs", "WorkflowExecutionCompleted": "outputs"}
 
 
+@dataclass(slots=True)
+class Blob:
+    """The events of a history as one text; ``starts`` are the places where they begin."""
+
+    text: bytes
+    starts: list[int]
+
+    def rows(self, wanted: bytes) -> Iterator[int]:
+        """Rows of the events that hold a text, each once."""
+        at_ = self.text.find(wanted)
+        while at_ >= 0:
+            row = bisect_right(self.starts, at_) - 1
+            yield row
+            if row + 1 >= len(self.starts):
+                return
+            at_ = self.text.find(wanted, self.starts[row + 1])
+
+
+def blob_of(one: Loaded, cancel: CancelToken) -> Blob | None:
+    """The searchable text of a history; None when its records are not JSON."""
+    parts: list[bytes] = []
+    starts: list[int] = []
+    size = 0
+    for row, record in enumerate(one.heads.record):
+        if row % _A_TURN == 0:
+            cancel.progress(row, len(one.heads), "Preparing the search")
+        if not isinstance(record, msgspec.Raw):
+            return None
+        text = clear(bytes(record))
+        parts.append(text)
+        starts.append(size)
+        size += len(text) + 1
+    return Blob(b"\n".join(parts).lower(), starts)
+
+
 class Search:
-    """Searches of one source."""
+    """Searches of one source; keeps the texts of the histories that were searched last."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
+        self._blobs: dict[int, tuple[Loaded, Blob | None]] = {}
 
     def hits(self, text: str, scope: str, limit: int, cancel: CancelToken) -> Iterator[Hit]:
         """Hits in the order of the files; ``scope`` as in Bridge.search. Files that cannot be read are passed over."""
@@ -60,20 +100,22 @@ class Search:
         grouper = Grouper(run.ref)
         grouper.add(one.heads)
         records = grouper.batch().event_records
-        for row in _rows(one, wanted, cancel):
+        for row in self._rows(one, wanted, cancel):
             cancel.raise_if_cancelled()
             yield from in_event(run, records[row], wanted, scope)
 
+    def _rows(self, one: Loaded, wanted: str, cancel: CancelToken) -> Iterator[int]:
+        blob = self._blob(one, cancel) if _SAFE.fullmatch(wanted) else None
+        return iter(range(len(one.heads))) if blob is None else blob.rows(wanted.encode())
 
-def _rows(one: Loaded, wanted: str, cancel: CancelToken) -> Iterator[int]:
-    """Rows of the events that may hold a text: all where records do not spell it as it is shown."""
-    records = one.heads.record
-    if not _SAFE.fullmatch(wanted) or not all(isinstance(record, msgspec.Raw) for record in records):
-        yield from range(len(records))
-        return
-    for begin in range(0, len(records), _BLOCK):
-        cancel.raise_if_cancelled()
-        yield from (begin + at_ for at_ in holding(records[begin : begin + _BLOCK], [wanted], False))
+    def _blob(self, one: Loaded, cancel: CancelToken) -> Blob | None:
+        kept = self._blobs.pop(id(one), None)
+        if kept is None or kept[0] is not one:
+            kept = (one, blob_of(one, cancel))
+        self._blobs[id(one)] = kept
+        while len(self._blobs) > _KEPT:
+            del self._blobs[next(iter(self._blobs))]
+        return kept[1]
 
 
 def in_event(run: Run, record: Any, wanted: str, scope: str) -> Iterator[Hit]:
