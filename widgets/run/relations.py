@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from engine_bridge import format as fmt
 from engine_bridge.bridge import Relation
 from engine_bridge.errors import PlayheadError
-from widgets.run.labels import Text
 from widgets.run.list_table import Cell, ListTable
+from widgets.shell.label import label
 
 _EMPTY = "This run has no parent, children, forks or retries."
 
@@ -27,10 +27,11 @@ class RelationsPane(QWidget):
         super().__init__()
         self._items: tuple[Relation, ...] = ()
         self._zone: tzinfo | None = None
-        self._message = Text(_EMPTY, tone="muted")
-        self._message.setContentsMargins(12, 12, 12, 12)
+        self._message = label(color="failed", wrap=True)
+        self._message.setContentsMargins(12, 8, 12, 8)
+        self._message.hide()
         titles = ("role", "status", "run", "type", "started", "note")
-        self.table = ListTable("Relations", titles, (92, 104, 190, 130, 104), firm=(0, 1))
+        self.table = ListTable("Relations", titles, (80, 104, 220, 120, 104), firm=(0, 1, 4))
         self.table.opened.connect(self._on_opened)
         self.table.chosen.connect(self._on_chosen)
         self.more = QPushButton("Load more")
@@ -48,7 +49,8 @@ class RelationsPane(QWidget):
 
     @property
     def message(self) -> str:
-        return self._message.text
+        """What went wrong, "" for nothing."""
+        return "" if self._message.isHidden() else self._message.text()
 
     def set_zone(self, zone: tzinfo | None) -> None:
         self._zone = zone
@@ -58,16 +60,14 @@ class RelationsPane(QWidget):
         """All relations read so far; ``more`` offers to read on."""
         self._items = items
         self.table.list_model.set_rows(len(items), self._cells)
+        self.table.set_placeholder(_EMPTY)
         self.more.setVisible(more)
-        self._message.set_text(_EMPTY)
-        self._message.set_tone("muted")
-        self._message.setVisible(not items)
-        self.table.setVisible(bool(items))
+        self._message.hide()
 
     def set_error(self, error: PlayheadError) -> None:
         """They cannot be read; the rest of the page works."""
-        self._message.set_text(f"{error.message} {error.hint}".strip())
-        self._message.set_tone("failed")
+        self._message.setText(fmt.safe_lines(f"{error.message} {error.hint}".strip()))
+        self.table.set_placeholder("")
         self._message.show()
 
     def _cells(self, row: int) -> tuple[Cell, ...]:
