@@ -15,7 +15,7 @@ from PySide6.QtGui import QGuiApplication
 
 _EVERY_MS: Final = 1_000
 _YOUNG: Final = 2_000  # objects made since the last look, below which looking is not worth it
-_FLOOD: Final = 50_000  # above, a look would take milliseconds: imports, or a payload's tree, and no garbage
+_FLOOD: Final = 25_000  # above, a look would take milliseconds: imports, or a payload's tree, and no garbage
 _FULL_S: Final = 300.0  # between two looks at everything
 
 

@@ -193,7 +193,8 @@ class FilterBar(QWidget):
         self._clear.setVisible(bool(self.line.text()))
         self._clear.setIcon(glyphs.icon("close", theme().color("muted"), 14))
         border = f"border-color: {theme().tokens[color]}" if self.line.text() else ""
-        self.line.setStyleSheet(border)
+        if border != self.line.styleSheet():  # Qt lays out and polishes anew for the same one too
+            self.line.setStyleSheet(border)
         self.line.mark((error.column, error.column + max(1, error.length)) if error else None)
         self.line.setAccessibleDescription(error.message if error else "")
         self._show_message()
