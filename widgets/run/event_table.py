@@ -24,6 +24,7 @@ from widgets.theme import ROW
 _WIDTHS = (56, 112, 186, 150)
 _DAY_WIDTH = 160
 _KIND_WIDTH = 132  # the least, of "task completed"
+_PAUSE_MS = 50  # in typing: the first events are found 20 to 60 ms later, and a tenth of a second is felt
 _SHORT_WIDTH, _SHORT_DAY_WIDTH = 78, 126  # of an entity's times, for their detail says most
 
 
@@ -140,7 +141,7 @@ class EventsPane(QWidget):
         super().__init__()
         self.model = EventModel()
         self.table = EventTable(self.model)
-        self.finder = FindBox("Find in events")
+        self.finder = FindBox("Find in events", pause_ms=_PAUSE_MS)
         self._count = Text(tone="muted", size=11)
         self._empty = Text("", tone="muted")
         self._filter = EventFilter(self)

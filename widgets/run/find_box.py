@@ -19,7 +19,7 @@ class FindBox(QLineEdit):
     text_changed = Signal(str)
     stepped = Signal(int)
 
-    def __init__(self, placeholder: str, parent: QWidget | None = None) -> None:
+    def __init__(self, placeholder: str, parent: QWidget | None = None, *, pause_ms: int = _PAUSE_MS) -> None:
         super().__init__(parent)
         self.setPlaceholderText(placeholder)
         self.setAccessibleName(placeholder)
@@ -28,7 +28,7 @@ class FindBox(QLineEdit):
         self._glyph = self.addAction(_icon(), QLineEdit.ActionPosition.LeadingPosition)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE_MS)
+        self._pause.setInterval(pause_ms)
         self._pause.timeout.connect(self._tell)
         self._told = ""
         self.textChanged.connect(lambda _: self._pause.start())
