@@ -7,7 +7,7 @@ server or its workers know (pollers, queries, actions): that raises UnsupportedE
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -75,6 +75,20 @@ class DevClient(Client):
     ) -> Callable[[CancelToken], Any]:
         return lambda cancel: self.call(rpc, request, cancel)
 
+    def waiting(
+        self, rpc: str, request: Any, cancel: CancelToken, *, what: str, timeout_s: float, every_s: float
+    ) -> Iterator[Any]:
+        """A question for new events: None when the file was written meanwhile, but not with such."""
+        deadline, stamp = time.monotonic() + POLL_S, self.store.file.stamp()
+        while True:
+            answer = self._history(request, cancel, every_s)
+            if answer.raw_history or not answer.next_page_token or time.monotonic() > deadline:
+                yield answer
+                return
+            before, stamp = stamp, self.store.file.stamp()
+            if stamp != before:
+                yield None
+
     def call_all(self, rpc: str, requests: Sequence[Any], cancel: CancelToken) -> list[Any]:
         return [self._one(rpc, request, cancel) for request in requests]
 
@@ -127,11 +141,11 @@ class DevClient(Client):
         except (CorruptError, IndexError, protobuf.WireError, DecodeError):
             return None
 
-    def _history(self, request: Any, cancel: CancelToken) -> Any:
+    def _history(self, request: Any, cancel: CancelToken, patience_s: float = POLL_S) -> Any:
         if request.history_event_filter_type == _CLOSING:
             return self._closing(request, cancel)
         token = _decoded(request.next_page_token)
-        deadline = time.monotonic() + POLL_S
+        deadline = time.monotonic() + patience_s
         while True:
             stamp = self.store.file.stamp()
             answer, idle = self._page(request, token, cancel)
