@@ -28,11 +28,11 @@ class Unveiling(QObject):
 
     def _turn(self) -> None:
         group = self._left.pop(0)
+        if not self._left:
+            self._timer.stop()  # before painting, which may run an event loop of its own or fail
         _let_paint(group, True)
         # Now: an update is painted some milliseconds later, together with those of the next turns.
         group[0].repaint()
-        if not self._left:
-            self._timer.stop()
 
 
 def _let_paint(group: Iterable[QWidget], may: bool) -> None:

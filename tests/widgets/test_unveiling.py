@@ -52,3 +52,24 @@ def test_each_group_is_painted_in_a_turn_of_its_own(qtbot: QtBot) -> None:
     assert painted() == [{"a", "b"}, {"c"}, {"d"}]
     assert all(part.updatesEnabled() for part in parts)
     beat.stop()
+
+
+def test_when_the_last_is_painted_no_turn_is_to_come(qtbot: QtBot) -> None:
+    """Painting may run an event loop of its own, as an assistive tool's question does, or fail."""
+    timed: list[bool] = []
+
+    class Last(QWidget):
+        def paintEvent(self, event: QPaintEvent) -> None:
+            timed.append(timer.isActive())
+
+    last = Last()
+    unveiling = Unveiling(last, [[last]])
+    timer = unveiling.findChild(QTimer)
+    qtbot.addWidget(last)
+    with qtbot.waitExposed(last):
+        last.show()
+    qtbot.waitUntil(lambda: bool(timed))
+    timed.clear()
+    unveiling.start()
+    qtbot.waitUntil(lambda: bool(timed))
+    assert timed == [False]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import sqlalchemy as sa
 
@@ -47,7 +49,8 @@ def runs(bridge: Bridge) -> dict[str, Run]:
     ],
 )
 def test_it_is_said_why_an_entity_stands_there(runs: dict[str, Run], id: str, now: str) -> None:
-    assert runs[id].now.startswith(now) and bool(runs[id].now) == bool(now)
+    said = re.sub(r" \d+ s\b", "", runs[id].now)
+    assert said.startswith(now) and bool(said) == bool(now)
 
 
 def test_a_header_tells_the_row(bridge: Bridge) -> None:
