@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from engine_bridge.session import Session
 
 _EVERY_MS: Final = 2_000
+_FIRST_MS: Final = 300
+"""Until counts are asked for first: the rows that the user waits for go before them."""
 _LATE_S: Final = 3.0
 
 
@@ -63,13 +65,17 @@ class Watch(QObject):
                 self._jobs.cancel(f"ask {key}")
                 self._jobs.cancel(f"count {key}")
         elif known is None or known.session is not session:
-            self._watched[key] = _Watched(session)
-            if source is not None:
-                self._count(source, self._watched[key])
+            self._watched[key] = watched = _Watched(session)
+            QTimer.singleShot(_FIRST_MS, self, lambda: self._first(key, watched))
         if self._watched and not self._timer.isActive():
             self._timer.start()
         elif not self._watched:
             self._timer.stop()
+
+    def _first(self, key: str, watched: _Watched) -> None:
+        source = self._sources.get(key)
+        if source is not None and self._watched.get(key) is watched and self._timer.isActive():
+            self._count(source, watched)
 
     def _tick(self) -> None:
         for key, watched in list(self._watched.items()):
