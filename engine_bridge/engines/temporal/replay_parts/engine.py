@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -281,6 +282,8 @@ class TemporalEngine(Engine):
             runner, free = recording(runner, self._current), recording(free, self._current)
         given |= {"workflow_runner": runner, "unsandboxed_workflow_runner": free, "debug_mode": True}
         given.setdefault("build_id", BUILD)
+        if self._debugged:  # who steps over a line that waits stays in the thread of the next workflow task
+            given["workflow_task_executor"] = ThreadPoolExecutor(1)
         return Replayer(workflows=[kind], **{key: value for key, value in given.items() if key in known})
 
 
