@@ -5,7 +5,7 @@ Positions are event ids. A step's id is the id of the event that began it, in de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from sys import intern
 from typing import Any, Final
 
@@ -70,10 +70,10 @@ class Grouper:
 
     Call ``add`` with events (ids that rise; others are counted in ``skipped``, not in ``taken``), then ``batch`` for
     all that is new since the last batch. ``first`` and ``closing`` are the records of those events, for the header.
-    With ``recall``, which gives the record of an event id, the records of steps are kept there and not here.
+    With ``recall``, which gives the records of event ids, those of steps are kept there and not here.
     """
 
-    def __init__(self, ref: RunRef, recall: Callable[[int], Any] | None = None) -> None:
+    def __init__(self, ref: RunRef, recall: Callable[[Sequence[int]], tuple[Any, ...]] | None = None) -> None:
         self.ref = ref
         self._recall = recall
         self.last_id = 0
@@ -313,10 +313,7 @@ class Grouper:
 
     def members(self, row: int) -> tuple[Any, ...]:
         """The records of a step's events."""
-        held, recall = self._held[row], self._recall
-        return (
-            held if recall is None else tuple(record for one in held if (record := recall(one)) is not None)
-        )
+        return self._held[row] if self._recall is None else self._recall(self._held[row])
 
     def _event_columns(self, heads: Heads, rows: Ints) -> Columns:
         columns = empty_columns(EVENT_COLUMNS, len(heads))

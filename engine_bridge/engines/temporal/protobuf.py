@@ -6,11 +6,11 @@ Importing ``temporalio.api`` takes 150 ms, so it happens on the first event that
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from engine_bridge.codes import NO_TIME
-from engine_bridge.engines.temporal.events import NUMBERS, TYPES, UNKNOWN, Heads, RawEvent, type_name
+from engine_bridge.engines.temporal.events import NUMBERS, UNKNOWN, Heads, RawEvent, type_name
 from engine_bridge.engines.temporal.events_heads import fill
 from engine_bridge.engines.temporal.group_types import info
 
@@ -165,18 +165,25 @@ def _heads(records: Sequence[bytes], events: Iterable[Any]) -> Heads:
     heads = Heads.empty(len(records))
     heads.record = records
     ids, types_, times = [0] * len(records), [UNKNOWN] * len(records), [NO_TIME] * len(records)
+    links, plans = [0] * len(records), _plans()
     for i, event in enumerate(events):
         if event is None:
             continue
         number = event.event_type
-        name = TYPES[number] if 0 < number < len(TYPES) else ""
-        if name in _DIRECT:
-            ids[i], types_[i], times[i] = event.event_id, number, _time(event)
-            _direct(heads, i, name, event)
+        plan = plans.get(number)
+        if plan is None:
+            fill(heads, i, normal(event))
+            ids[i], types_[i], times[i] = int(heads.id[i]), int(heads.type[i]), int(heads.time[i])
+            links[i] = int(heads.link[i])
             continue
-        fill(heads, i, normal(event))
-        ids[i], types_[i], times[i] = int(heads.id[i]), int(heads.type[i]), int(heads.time[i])
-    heads.id[:], heads.type[:], heads.time[:] = ids, types_, times
+        ids[i], types_[i], times[i] = event.event_id, number, _time(event)
+        if plan.link:
+            links[i] = getattr(getattr(event, plan.attributes), plan.link)
+        if plan.more is not None:
+            plan.more(heads, i, getattr(event, plan.attributes))
+        for marker in event.event_group_markers:
+            _caused(heads, i, marker)
+    heads.id[:], heads.type[:], heads.time[:], heads.link[:] = ids, types_, times, links
     return heads
 
 
@@ -188,33 +195,62 @@ def _time(event: HistoryEvent) -> int:
     return ns if abs(ns) < _MOST else NO_TIME
 
 
-def _direct(heads: Heads, i: int, name: str, event: HistoryEvent) -> None:
-    if name == "ActivityTaskScheduled":
-        heads.name[i] = event.activity_task_scheduled_event_attributes.activity_type.name
-    elif name == "WorkflowExecutionSignaled":
-        heads.name[i] = event.workflow_execution_signaled_event_attributes.signal_name
-    elif name == "ActivityTaskStarted":
-        heads.attempt[i] = max(event.activity_task_started_event_attributes.attempt, 0)
-    elif name == "TimerStarted":
-        wait = event.timer_started_event_attributes.start_to_fire_timeout
-        heads.planned[i] = max(min(wait.seconds * _SECOND + wait.nanos, _MOST), 0)
-    if name.startswith("Timer"):
-        heads.name[i] = "timer"
-    link = info(name).link
-    if link:
-        attributes = getattr(event, _ATTRIBUTES[name])
-        heads.link[i] = (
-            attributes.started_event_id if link == "startedEventId" else attributes.scheduled_event_id
-        )
-    for marker in event.event_group_markers:
-        if marker.HasField("inbound_update"):
-            heads.cause[i] = f"update {marker.inbound_update.inbound_update_id}"
-        elif marker.HasField("inbound_event"):
-            heads.cause[i] = f"event {marker.inbound_event.inbound_event_id}"
+class _Plan(NamedTuple):
+    """Where the head of a direct type stands in its message: field of the attributes, and in them of the link."""
+
+    attributes: str
+    link: str
+    more: Callable[[Heads, int, Any], None] | None
+
+
+@functools.cache
+def _plans() -> dict[int, _Plan]:
+    return {
+        NUMBERS[name]: _Plan(_ATTRIBUTES[name], _snake(info(name).link), _MORE.get(name)) for name in _DIRECT
+    }
+
+
+def _activity(heads: Heads, i: int, attributes: Any) -> None:
+    heads.name[i] = attributes.activity_type.name
+
+
+def _signal(heads: Heads, i: int, attributes: Any) -> None:
+    heads.name[i] = attributes.signal_name
+
+
+def _started(heads: Heads, i: int, attributes: Any) -> None:
+    heads.attempt[i] = max(attributes.attempt, 0)
+
+
+def _timer(heads: Heads, i: int, attributes: Any) -> None:
+    heads.name[i] = "timer"
+
+
+def _timer_started(heads: Heads, i: int, attributes: Any) -> None:
+    wait = attributes.start_to_fire_timeout
+    heads.planned[i] = max(min(wait.seconds * _SECOND + wait.nanos, _MOST), 0)
+    heads.name[i] = "timer"
+
+
+_MORE: Final = {
+    "ActivityTaskScheduled": _activity,
+    "WorkflowExecutionSignaled": _signal,
+    "ActivityTaskStarted": _started,
+    "TimerStarted": _timer_started,
+    "TimerFired": _timer,
+    "TimerCanceled": _timer,
+}
+
+
+def _caused(heads: Heads, i: int, marker: Any) -> None:
+    if marker.HasField("inbound_update"):
+        heads.cause[i] = f"update {marker.inbound_update.inbound_update_id}"
+    elif marker.HasField("inbound_event"):
+        heads.cause[i] = f"event {marker.inbound_event.inbound_event_id}"
 
 
 def _snake(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:]
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).removeprefix("_")
 
 
 _ATTRIBUTES: Final = {name: f"{_snake(name)}_event_attributes" for name in NUMBERS}

@@ -75,7 +75,7 @@ class Reading:
 
     def __init__(self, client: Client, ref: RunRef) -> None:
         self.pages = Pages()
-        self.grouper = Grouper(ref, self.pages.find)
+        self.grouper = Grouper(ref, self.pages.recall)
         self.ended = False
         self._client = client
         self._ref = ref

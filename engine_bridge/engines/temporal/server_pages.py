@@ -10,6 +10,7 @@ import threading
 import zlib
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 from engine_bridge.engines.temporal.events import Heads
@@ -35,7 +36,7 @@ class Pages:
         """The next page: a serialized ``History`` and what was read of it."""
         if len(heads):
             with self._lock:
-                self._loose.append((data, dict(zip(heads.id.tolist(), heads.record, strict=True))))
+                self._loose.appendleft((data, dict(zip(heads.id.tolist(), heads.record, strict=True))))
                 self._pack(_LOOSE)
 
     def pack(self) -> None:
@@ -46,7 +47,7 @@ class Pages:
 
     def _pack(self, loose: int) -> None:
         while len(self._loose) > loose:
-            data, records = self._loose.popleft()
+            data, records = self._loose.pop()
             ids = list(records)
             rising = range(ids[0], ids[0] + len(ids))
             self._firsts.append(ids[0])
@@ -54,16 +55,24 @@ class Pages:
 
     def find(self, event_id: int) -> bytes | None:
         """The bytes of an event, None when it was not read."""
+        return next(iter(self.recall((event_id,))), None)
+
+    def recall(self, event_ids: Iterable[int]) -> tuple[bytes, ...]:
+        """The bytes of some events, without those that were not read."""
         with self._lock:
-            for _, records in self._loose:
-                if event_id in records:
-                    return records[event_id]
-            at = bisect_right(self._firsts, event_id) - 1
-            if at < 0:
-                return None
-            if self._opened[0] != at:
-                self._opened = (at, _records(*self._packed[at]))
-            return self._opened[1].get(event_id)
+            found = map(self._find, event_ids)
+            return tuple(record for record in found if record is not None)
+
+    def _find(self, event_id: int) -> bytes | None:
+        for _, records in self._loose:
+            if event_id in records:
+                return records[event_id]
+        at = bisect_right(self._firsts, event_id) - 1
+        if at < 0:
+            return None
+        if self._opened[0] != at:
+            self._opened = (at, _records(*self._packed[at]))
+        return self._opened[1].get(event_id)
 
 
 def _records(ids: list[int] | range, packed: bytes) -> Records:

@@ -37,7 +37,7 @@ def test_every_event_is_found_by_its_id_loose_and_packed() -> None:
 
 def test_steps_that_are_told_from_pages_are_those_that_are_told_from_events() -> None:
     pages = Pages()
-    groupers = Grouper(h.REF, pages.find), Grouper(h.REF)
+    groupers = Grouper(h.REF, pages.recall), Grouper(h.REF)
     histories = History(step_decoder=decode_step), History(step_decoder=decode_step)
     for message in messages():
         data = message.SerializeToString()
