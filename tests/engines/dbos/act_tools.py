@@ -6,7 +6,7 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,7 @@ class Place:
     url: str
     engine: sa.Engine
     schema: str
+    _columns: dict[str, list[str]] = field(default_factory=dict)
 
     def sql(self, statement: str, **values: Any) -> list[Any]:
         """Runs one statement; ``{s}`` is the schema's prefix."""
@@ -110,9 +111,10 @@ class Place:
     def _clone_rows(
         self, connection: Any, table: str, key: str, run_id: str, new_id: str, changed: dict[str, Any]
     ) -> None:
-        columns = [
-            c["name"] for c in sa.inspect(connection).get_columns(table, self.schema.strip(".") or None)
-        ]
+        columns = self._columns.get(table)
+        if columns is None:
+            found = sa.inspect(connection).get_columns(table, self.schema.strip(".") or None)
+            columns = self._columns[table] = [column["name"] for column in found]
         taken: dict[str, Any] = {key: new_id}
         if table == "notifications":
             taken["message_uuid"] = None
@@ -155,11 +157,8 @@ def _postgresql_place(server: Any, template: str) -> Iterator[Place]:
     name = f"acted_{next(_numbers)}"
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
     uri = str(server.get_uri(database=name))
-    engine = sa.create_engine(
-        uri.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=sa.pool.NullPool
-    )
+    engine = sa.create_engine(uri.replace("postgresql://", "postgresql+psycopg://", 1))
     yield Place(bridge_url(uri), engine, "dbos.")
     engine.dispose()
 

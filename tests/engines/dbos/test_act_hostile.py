@@ -177,6 +177,7 @@ def _paste(place: Place, script: str) -> str:
     known = {row[0] for row in place.sql("SELECT workflow_uuid FROM {s}workflow_status")}
     raw: Any = place.engine.raw_connection()
     driver = raw.driver_connection
+    raw.detach()  # never used again: it is left in a mode of its own
     if place.engine.dialect.name == "sqlite":
         driver.executescript(script)
     else:
@@ -195,13 +196,13 @@ IGNORED = {
 
 def _rows(place: Place, run_id: str) -> dict[str, list[dict[str, Any]]]:
     found = {}
-    for table in PAYLOADS:
-        if table == "workflow_schedules":
-            continue
-        key = "destination_uuid" if table == "notifications" else "workflow_uuid"
-        with place.engine.begin() as connection:
+    with place.engine.begin() as connection:
+        for table in PAYLOADS:
+            if table == "workflow_schedules":
+                continue
+            key = "destination_uuid" if table == "notifications" else "workflow_uuid"
             statement = sa.text(f"SELECT * FROM {place.schema}{table} WHERE {key} = :id")
             rows = [dict(row) for row in connection.execute(statement, {"id": run_id}).mappings()]
-        kept = [{name: value for name, value in row.items() if name not in IGNORED} for row in rows]
-        found[table] = sorted(kept, key=repr)
+            kept = [{name: value for name, value in row.items() if name not in IGNORED} for row in rows]
+            found[table] = sorted(kept, key=repr)
     return found

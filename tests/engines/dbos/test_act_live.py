@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -74,11 +73,7 @@ def _sqlite(folder: Path) -> tuple[Place, str]:
 
 def _postgresql(server: Any) -> tuple[Place, str]:
     uri = make_database(server, "acted_live")
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute("ALTER DATABASE acted_live SET synchronous_commit = off")
-    engine = sa.create_engine(
-        uri.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=sa.pool.NullPool
-    )
+    engine = sa.create_engine(uri.replace("postgresql://", "postgresql+psycopg://", 1))
     return Place(bridge_url(uri), engine, "dbos."), uri
 
 
