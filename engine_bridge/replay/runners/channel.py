@@ -53,6 +53,7 @@ class Channel:
         self._kept: Any = None
         self._end = HELD_HEAD
         self._written = 0.0
+        self._run = ("", '""')
         self._stack: tuple[Any, str] = (None, "")
         self.holds = True
         self._rest = b""
@@ -77,12 +78,18 @@ class Channel:
         try:
             if stack is not self._stack[0]:
                 self._stack = stack, _encode(stack)
-            text = f'{{"k":"step","run_id":{_encode(run_id)},"step":{_encode(step)[:-1]},"stack":{self._stack[1]}}}}}'
+            if run_id != self._run[0]:
+                self._run = run_id, _encode(run_id)
+            text = f'{{"k":"step","run_id":{self._run[1]},"step":{_encode(step)[:-1]},"stack":{self._stack[1]}}}}}'
         except (ValueError, RecursionError):
             text = ""
         if not text or len(text) > LONGEST:
             text = _encode(_plain({"k": "step", "run_id": run_id, "step": {**step, "stack": stack}}, 0))
         self._hold(text.encode("utf-8", "replace") + b"\n", held)
+
+    def hold(self, kind: str, **values: Any) -> None:
+        """One message that nobody waits for: it goes with the next that is sent."""
+        self._hold(self._line(kind, values), True)
 
     def _hold(self, line: bytes, held: bool) -> None:
         if not (held and self.holds) or self._kept is None or _clock_of_writes() - self._written > HELD_S:

@@ -21,6 +21,7 @@ class LineTracer:
 
     def __init__(self, files: Any, paint: Any) -> None:
         self._files = files
+        self._on_call = self._caller(files.kinds)
         self._paint = paint
         self.coverage: dict[str, dict[int, int]] = {}
         self.hits: list[dict[str, Any]] | None = None
@@ -99,8 +100,14 @@ class LineTracer:
         self._hit(code, line, sys._getframe(1))
         return None
 
-    def _on_call(self, frame: types.FrameType, event: str, argument: Any) -> Any:
-        return self._on_trace if self._files.kind(frame.f_code.co_filename) == "user" else None
+    def _caller(self, kinds: dict[str, str]) -> Any:
+        """What sees every call where lines are counted so, also those of the engine's library."""
+        within = self._on_trace
+
+        def on_call(frame: types.FrameType, event: str, argument: Any) -> Any:
+            return within if kinds[frame.f_code.co_filename] == "user" else None
+
+        return on_call
 
     def _on_trace(self, frame: types.FrameType, event: str, argument: Any) -> Any:
         if event == "line":

@@ -116,8 +116,11 @@ class Recorder:
         self.lines.open(self._wanted(0))
         self.total = item.get("steps", 0)
         self._began = self._progressed = _now()
-        self.channel.send("begin", run_id=self.run_id, steps=self.total)
-        self.channel.eager()
+        if self.record == "places":
+            self.channel.hold("begin", run_id=self.run_id, steps=self.total)
+        else:
+            self.channel.send("begin", run_id=self.run_id, steps=self.total)
+            self.channel.eager()
         self.enter()
 
     def _wanted(self, n: int) -> bool:

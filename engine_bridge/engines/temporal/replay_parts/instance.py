@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import sys
 import time
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -81,7 +82,10 @@ class Instance:
         self._leaving = False
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
+        found = getattr(self._inner, name)
+        if type(found) is types.MethodType:
+            self.__dict__[name] = found  # the SDK asks for some at each payload
+        return found
 
     def activate(self, activation: Any) -> Any:
         """One activation of core, between two boundaries that are told."""

@@ -6,7 +6,7 @@ from typing import Any
 
 _READ = {
     "WorkflowExecutionStarted": "input", "WorkflowExecutionSignaled": "input", "ActivityTaskCompleted": "result",
-    "ChildWorkflowExecutionCompleted": "result",
+    "ChildWorkflowExecutionCompleted": "result", "NexusOperationCompleted": "result",
 }  # fmt: skip
 """Events whose payloads the code is given, and where; those of its own commands it only writes."""
 _converters: list[tuple[Any, frozenset[bytes]]] = []
@@ -66,7 +66,8 @@ def _given(events: list[Any]) -> Any:
     for event in events:
         field = _READ.get(event.type)
         if field is not None:
-            yield from getattr(event.about, field).payloads
+            value = getattr(event.about, field)
+            yield from getattr(value, "payloads", (value,))
 
 
 def _encoding(payload: Any) -> bytes:

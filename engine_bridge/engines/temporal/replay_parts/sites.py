@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 from engine_bridge.replay.runners.frames import (
@@ -101,13 +102,19 @@ class Sites:
 
     def stands_at_last(self, awaited: list[Any]) -> bool:
         """Whether a task that awaits a chain stands at the command that was seen last."""
-        last, kinds = self._last, self._recorder.files.kinds
-        if last is None:
-            return False
+        inner = next(self._of_user(awaited), None) if self._last is not None else None
+        return inner is not None and self._is_last(inner)
+
+    def _is_last(self, frame: Any) -> bool:
+        last = self._last
+        return last is not None and frame is last[0] and frame.f_lineno == last[1]
+
+    def _of_user(self, awaited: list[Any]) -> Iterator[Any]:
+        """The user's frames of a chain, innermost first."""
+        kinds = self._recorder.files.kinds
         for frame in frames_outwards(awaited):
             if kinds[frame.f_code.co_filename] == "user":
-                return frame is last[0] and frame.f_lineno == last[1]
-        return False
+                yield frame
 
     def parked(self, task: Any, paint: Any = None) -> list[dict[str, Any]]:
         """The user's frames of a task that waits, innermost first, or the lines that made it; locals with ``paint``."""
@@ -115,11 +122,11 @@ class Sites:
 
     def painted(self, task: Any, awaited: list[Any], paint: Any = None) -> list[dict[str, Any]]:
         """The same of the chain that a task awaits."""
-        if self.stands_at_last(awaited):
-            return self.last_stack  # as it was a moment ago
-        kinds = self._recorder.files.kinds
-        frames = (f for f in frames_outwards(awaited) if kinds[f.f_code.co_filename] == "user")
-        found = [frame_record(frame, "user", paint is not None, paint) for frame in frames]
+        found: list[dict[str, Any]] = []
+        for frame in self._of_user(awaited):
+            if not found and self._is_last(frame):
+                return self.last_stack  # as it was a moment ago
+            found.append(frame_record(frame, "user", paint is not None, paint))
         return found or self._born.get(task, ([], None))[0]
 
 

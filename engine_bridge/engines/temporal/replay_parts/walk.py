@@ -127,6 +127,7 @@ class Walk:
             via=site["via"],
             drift=drift,
         )
+        site["stack"] = [where(site["stack"])] if site["stack"] else []  # told, and not to be kept
 
     def _event(self, asked: Asked, answer: Answer) -> Any:
         found = answer.matcher.match(asked)
