@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import multiprocessing
 import os
 import sys
 import threading
@@ -19,7 +18,7 @@ from multiprocessing.connection import Connection
 from pickle import PicklingError
 from typing import Any, Protocol
 
-from engine_bridge import memory
+from engine_bridge import host_process, memory
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError, ConnectError
 from engine_bridge.session import Call, OnItem, describe_error, run_call
@@ -51,7 +50,7 @@ class ProcessHost:
         self._lock = threading.Lock()
         self._calls: dict[int, tuple[Call, OnItem | None, Connection]] = {}
         self._pipe: Connection | None = None
-        self._process: Any = None
+        self._process: host_process.Process | None = None
         self._reader: threading.Thread | None = None
         self._closed = False
 
@@ -104,15 +103,12 @@ class ProcessHost:
             self.start(call, args, on_item)
 
     def _ensure(self) -> Connection:
-        if self._pipe is not None and self._process.is_alive():
+        if self._pipe is not None and self.alive:
             return self._pipe
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, self._factory), daemon=True)
-        self._process.start()
-        theirs.close()
+        self._process, ours = host_process.start(serve, self._factory)
         self._pipe = ours
-        self._reader = threading.Thread(target=self._read, args=(ours,), name="playhead-host", daemon=True)
+        ends = (ours, self._process)
+        self._reader = threading.Thread(target=self._read, args=ends, name="playhead-host", daemon=True)
         self._reader.start()
         return ours
 
@@ -123,14 +119,14 @@ class ProcessHost:
                 with contextlib.suppress(OSError):
                     self._calls[number][2].send((number, "cancel"))
 
-    def _read(self, pipe: Connection) -> None:
+    def _read(self, pipe: Connection, process: host_process.Process) -> None:
         while True:
             try:
                 number, kind, value = pipe.recv()
             except (EOFError, OSError):
                 break
             except Exception:  # noqa: BLE001  what cannot be read ends the child: its calls must not wait for ever
-                self._process.kill()
+                process.kill()
                 break
             self._deliver(number, kind, value)
         with self._lock:
@@ -142,6 +138,7 @@ class ProcessHost:
             pipe.close()
         for call in left:
             call.fail(_died())
+        process.join(_GRACE_S)  # the system counts it until somebody has asked how it ended
 
     def _deliver(self, number: int, kind: str, value: Any) -> None:
         with self._lock:
