@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -43,10 +45,16 @@ def event_of(record: Any) -> RawEvent:
         return foreign
     if isinstance(record, msgspec.Raw) or record[:1] == b"{":
         return event_of_json(_event(record))
+    event: RawEvent = _messages()(bytes(record))
+    return event
+
+
+@functools.cache
+def _messages() -> Callable[[bytes], RawEvent]:
+    # Once: an import statement, even of what is there, is dear where Qt is loaded.
     from engine_bridge.engines.temporal.protobuf import event_of_message
 
-    event: RawEvent = event_of_message(bytes(record))
-    return event
+    return event_of_message
 
 
 def whole_characters(data: Any) -> str:
