@@ -12,7 +12,7 @@ demo: setup
 
 # Two processes: most of what a test waits for is a child, a server or a timer.
 test: setup
-	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Full-size runs (fuzz, kills, soak, millions of rows), benchmarks included; figures go to docs/figures.md by hand.
 test-long: setup

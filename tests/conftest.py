@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -163,8 +164,25 @@ def _no_leaked_timers(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not active, [t.objectName() or repr(t.parent()) for t in active]
 
 
+# Files with few tests that take ten seconds and more.
+_SLOW = frozenset((
+    "test_act_killed", "test_act_races", "test_act_settle", "test_act_versions", "test_command", "test_config_real",
+    "test_crashes", "test_demo_community", "test_entities_acts", "test_gate", "test_kill", "test_killed", "test_many",
+    "test_replay", "test_sources", "test_story", "test_tail", "test_window",
+))  # fmt: skip
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("-m"):
         return
     config.hook.pytest_deselected(items=[i for i in items if i.get_closest_marker("long")])
     items[:] = [i for i in items if not i.get_closest_marker("long")]
+    if hasattr(config, "workerinput"):
+        # xdist gives out files in the order of the items: the dearest first, so that none is left alone in the end.
+        count = Counter(item.path for item in items)
+        items.sort(key=lambda item: (item.path.stem not in _SLOW, -count[item.path], item.path))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: a whole collection need not look at it."""
+    gc.freeze()

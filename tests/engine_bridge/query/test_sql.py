@@ -52,7 +52,7 @@ def check(connection: sa.Connection, t: sa.Table, drawn: list[dict[str, Any]], t
 
 
 SETTINGS = settings(
-    max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 
 
