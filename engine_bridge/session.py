@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from engine_bridge import memory
 from engine_bridge.bridge import Bridge, SourceInfo
 from engine_bridge.cancel import CancelToken, Progress
 from engine_bridge.errors import CancelledError, PlayheadError, UsageError
@@ -113,7 +114,12 @@ class ThreadHost:
         if call.method == "tail":
             self._start_tail(call, args, on_item)
         else:
-            self._pool.submit(run_call, self._bridge, call, args, on_item)
+            self._pool.submit(self._run, call, args, on_item)
+
+    def _run(self, call: Call, args: tuple[Any, ...], on_item: OnItem | None) -> None:
+        run_call(self._bridge, call, args, on_item)
+        if on_item is not None:
+            memory.trim()
 
     def _start_tail(self, call: Call, args: tuple[Any, ...], on_item: OnItem | None) -> None:
         thread = threading.Thread(
