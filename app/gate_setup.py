@@ -212,6 +212,10 @@ def question(ready: Ready) -> list[str]:
             f" payloads of {title}, which can run whatever they name.",
             "It may not write files, reach the network or start programs, as far as this platform can deny it.",
         ]
+        if entry := project.options.get(ready.spec.entry[0]):
+            asked.append(
+                f"{plain(str(entry), 200)} is run until it makes its workers, with nothing connected."
+            )
         if _file(ready.place.info) is not None:
             asked.append(
                 f"{title} is a file: whoever wrote it chose what is unpickled. Go on if your own application did."

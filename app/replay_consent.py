@@ -169,10 +169,15 @@ def _meaning(question: Question) -> list[tuple[str, str, str, bool]]:
         )
         notes.append(("warning", "failed", words, True))
     how = f" ({question.how})" if question.how else ""
-    modules = ", ".join(project.modules) or "its modules"
+    entry = project.options.get(question.spec.entry[0])
+    modules = plain(", ".join(project.modules) or "its modules", 200)
+    begins = (
+        f"{plain(str(entry), 200)} is run until it makes its workers, with nothing connected" if entry
+        else f"{modules} of {project.code} is imported"
+    )  # fmt: skip
     notes += [
-        ("running", "muted", f"Your code runs: {plain(modules, 200)} of {project.code} is imported, and the workflow "
-         f"function called, in a process of {project.python}{how}.", False),
+        ("running", "muted", f"Your code runs: {begins}, and the workflow function called, in a process of "
+         f"{project.python}{how}.", False),
         ("step", "muted", "Recorded steps answer with what they returned; none is executed again. It stops before the "
          "first step without a record, and works on a scratch copy: the source is not touched.", False),
         ("database", "muted", f"The payloads that {source} recorded are " + (

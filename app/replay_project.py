@@ -30,7 +30,7 @@ from engine_bridge.format import plain
 from engine_bridge.replay import options
 from engine_bridge.replay.interpreter import Interpreter
 from engine_bridge.replay.model import Project, RunnerSpec
-from engine_bridge.replay.modules import Modules
+from engine_bridge.replay.modules import Modules, entry_point
 from engine_bridge.replay.project import candidates, chosen, new_project
 from widgets.actions.notes import Note
 from widgets.payload.background import Background
@@ -50,14 +50,16 @@ class Found:
     project: Project | None = None
     pythons: tuple[Interpreter, ...] = ()
     modules: Modules | None = None
+    entry: Path | None = None
     error: PlayheadError | None = None
 
 
-def look(code: Path, library: str) -> Found:
+def look(code: Path, spec: RunnerSpec) -> Found:
     """Looks at a file or folder as an IDE would; runs nothing. Does I/O."""
     try:
-        project, _, modules = new_project(code, library)
-        return Found(project, tuple(islice(candidates(code), _OFFERED)), modules)
+        project, _, modules = new_project(code, spec.library)
+        entry = entry_point(Path(project.code), spec.entry[1])
+        return Found(project, tuple(islice(candidates(code), _OFFERED)), modules, entry)
     except PlayheadError as error:
         return Found(error=error)
 
@@ -91,6 +93,8 @@ class ProjectDialog(QDialog):
         self.options.setTabChangesFocus(True)
         self.options.setMaximumHeight(_OPTIONS_HIGH)
         self.options.textChanged.connect(self._show_ready)
+        self.entry = self._button("", self._take_entry)
+        self.entry.hide()
         self.code.setAccessibleName("File or folder of the workflows' code")
         self.code.setPlaceholderText("/path/to/project or /path/to/workflows.py")
         self.code.textChanged.connect(lambda _: self._settle.start())
@@ -119,6 +123,7 @@ class ProjectDialog(QDialog):
         grid.addWidget(self.modules_how, 4, 1)
         grid.addWidget(label("Options"), 5, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.options, 5, 1)
+        grid.addWidget(self.entry, 6, 1, Qt.AlignmentFlag.AlignLeft)
         grid.setRowStretch(3, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 18, 20, 16)
@@ -165,12 +170,12 @@ class ProjectDialog(QDialog):
             self.python.setEditText(name)
 
     def _look(self) -> None:
-        text, library = self.code.text().strip(), self._spec.library
+        text, spec = self.code.text().strip(), self._spec
         if not text:
             self._show(Found())
             return
         self.note.set_note("clock", "muted", "Looking …")
-        self._looker.run(lambda: look(Path(text), library), self._show)
+        self._looker.run(lambda: look(Path(text), spec), self._show)
 
     def _show(self, found: Found) -> None:
         self._found = found
@@ -210,6 +215,7 @@ class ProjectDialog(QDialog):
         ready = self._found.project is not None and bool(python) and bool(self._picked())
         error = self._found.error or self._wrong_options()
         self.use.setEnabled(ready and error is None)
+        self._show_entry()
         if error is not None:
             self.note.set_note("failed", "failed", f"{error.message} {error.hint}".strip())
         elif self._found.project is not None and not self._picked():
@@ -218,6 +224,22 @@ class ProjectDialog(QDialog):
             self.note.set_note("info", "muted", "Choose the file or the folder that holds your workflows.")
         else:
             self.note.set_note("info", "muted", "Nothing has been run yet: you are asked before that.")
+
+    def _show_entry(self) -> None:
+        """Offers what starts the workers, whose settings a replay should have."""
+        name, entry = self._spec.entry[0], self._found.entry
+        self.entry.setVisible(entry is not None and name not in self.options.toPlainText())
+        if entry is not None:
+            self.entry.setText(f"Replay as the workers of {plain(entry.name, 40)} would".replace("&", "&&"))
+            self.entry.setToolTip(
+                tip(f"Converter, codec, interceptors, plugins: taken from {entry} when it is run")
+            )
+
+    def _take_entry(self) -> None:
+        if (entry := self._found.entry) is not None:
+            line = f"{self._spec.entry[0]}={_beneath(str(entry), self._found.project)}"
+            lines = [*self.options.toPlainText().splitlines(), line]
+            self.options.setPlainText("\n".join(filter(None, lines)))
 
     def _given_options(self) -> dict[str, Any]:
         return options.parse(

@@ -224,7 +224,8 @@ class RunnerSpec(_Value, frozen=True):
     """What an engine brings: ``runner`` names its source file (a resource of its package), appended to the core.
 
     ``library`` and ``supported`` say which library of the user's environment it drives ("dbos", ">=3,<4"). ``options``
-    are the names of a project's options that it knows, the likeliest first.
+    are the names of a project's options that it knows, the likeliest first; ``entry`` is the option that takes what
+    starts the user's workers, and what such a file imports.
     """
 
     engine: str
@@ -233,6 +234,7 @@ class RunnerSpec(_Value, frozen=True):
     library: str
     supported: str = ""
     options: tuple[str, ...] = ()
+    entry: tuple[str, str] = ("", "")
 
 
 class ReplayInput(_Value, frozen=True):

@@ -59,6 +59,25 @@ def chosen(code: Path, names: Sequence[str]) -> Modules:
     return Modules(tuple(names), _paths(files, base), str(base), "chosen by you")
 
 
+def entry_point(code: Path, wanted: str) -> Path | None:
+    """The file of a project that imports a name, such as a class of workers: the likeliest. Runs nothing."""
+    folder = code if code.is_dir() else code.parent
+    word = wanted.rpartition(".")[2].encode()
+    if not word:
+        return None
+    found = [p for p in python_files(folder) if _has(p, word) and wanted in source_file(p).imports]
+    return min(
+        found, key=lambda p: (word.decode().lower() not in p.stem.lower(), len(p.parts), p), default=None
+    )
+
+
+def _has(path: Path, word: bytes) -> bool:
+    try:
+        return word in path.read_bytes()
+    except OSError:
+        return False
+
+
 def imported_as(file: SourceFile) -> str:
     """How a replay names a module: dotted within a package, else its path (as a script it may be ``__main__``)."""
     return file.name if "." in file.name or file.path.name == "__init__.py" else str(file.path)

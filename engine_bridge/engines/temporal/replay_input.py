@@ -32,6 +32,7 @@ SPEC: Final = RunnerSpec(
         "data_converter", "interceptors", "plugins", "workflow_failure_exception_types", "config", "worker_script",
         "sandbox",
     ),
+    entry=("worker_script", "temporalio.worker.Worker"),
 )  # fmt: skip
 _PYTHON: Final = "temporal-python"
 _EVENTS_FIELD: Final = b"\x0a"  # field 1, length-delimited: History.events
