@@ -17,6 +17,7 @@ from engine_bridge.session import Session
 COALESCE_MS: Final = 50
 READING_MS: Final = 200  # while what is recorded is still being read, and every look is at more than the last
 _IDS: Final = 500  # step ids read ahead in an idle moment
+_BLOCKS: Final = 4
 RETRY_MS: Final = 3_000
 
 
@@ -164,8 +165,9 @@ class RunFeed(QObject):
         self._tail()
 
     def _read_ahead(self) -> None:
-        """Step ids are known before one is asked for: reading them all at once would take longer than a frame."""
-        if not self.history.map_steps(_IDS):
+        """Step ids are known before one is asked for: reading them all at once would take longer than a frame. Nor does
+        looking for words wait then for what can be prepared."""
+        if not self.history.map_steps(_IDS) and not self.history.lay_out(_BLOCKS):
             self._ahead.stop()
 
     def _tail(self) -> None:

@@ -40,7 +40,7 @@ from engine_bridge.model import Event, Run, RunRef, Step
 if TYPE_CHECKING:  # neither numpy nor the query language is on the start-up path
     from engine_bridge.actions.model import ActionSpec, Actor, PlanItem, Staged, Target
     from engine_bridge.configs import ConfigTools, ImpactReport, LintReport, ReplayReport, Simulation
-    from engine_bridge.history import Batch, Holding, Restart
+    from engine_bridge.history import Batch, Looker, Restart
     from engine_bridge.populations import Population, Resolution
     from engine_bridge.queries import Handlers, Reply
     from engine_bridge.query.ast import Node
@@ -280,9 +280,9 @@ class Engine:
     same from every working folder; ``configs`` makes the tools for config files, where the engine's workflows are
     declared in files. ``decode_event`` and ``decode_step`` turn records of this engine's batches into values, in any
     thread (msgpack of the value when None); ``prepare`` imports what they need, in the thread that opens a source whose
-    bridge lives in a child process, lest the first look waits for it. ``events_holding`` looks for words in records, at
-    a fraction of decoding them (see History.holding). ``greedy`` engines take files of a general kind (any SQLite
-    database), so they are asked last; ``folders`` says that ``sniff`` is asked about folders too (with an empty head);
+    bridge lives in a child process, lest the first look waits for it. ``looker`` looks for words in records, at a
+    fraction of decoding them. ``greedy`` engines take files of a general kind (any SQLite database), so they are asked
+    last; ``folders`` says that ``sniff`` is asked about folders too (with an empty head);
     ``together`` makes one URL of several that ``sniff`` gave, where many files open as one source (None: these do not).
     ``codec`` says how its URLs name a codec server, where it has such: then ``bridge`` and ``actor`` take that server's
     bearer token as the keyword ``token``.
@@ -303,7 +303,7 @@ class Engine:
     decode_event: Callable[[Any], Event] | None = None
     decode_step: Callable[[Any], Step] | None = None
     prepare: Callable[[], None] = lambda: None
-    events_holding: Holding | None = None
+    looker: Callable[[], Looker] | None = None
     greedy: bool = False
     folders: bool = False
     together: Callable[[tuple[str, ...]], str | None] | None = None

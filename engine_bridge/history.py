@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 import numpy as np
@@ -19,8 +19,19 @@ from engine_bridge.codes import NO_TIME, NONE, code, time_code
 from engine_bridge.model import Event, Run, Step, StepKind
 
 Ints = NDArray[np.int64]
-Holding = Callable[[Sequence[Any], Sequence[str], bool], list[int]]
-"""How an engine looks for words in its records: records, words, quick; see :meth:`History.holding`."""
+BLOCK: Final = 256
+"""Events in which :class:`Looker` looks for words at once."""
+
+
+class Looker(Protocol):
+    """Looks for words in the records of one history, which it is given in blocks, the last of which may grow."""
+
+    def prepare(self, block: int, records: Sequence[Any]) -> None:
+        """Notes what makes later looks at a block cheap; a look does so itself where it was not done."""
+
+    def holding(self, block: int, records: Sequence[Any], words: Sequence[str]) -> list[int]:
+        """Places of the records that hold every word, in any case, payloads in clear, escaped characters too."""
+
 
 EVENT_COLUMNS: Final[dict[str, Any]] = {
     "position": np.int64,  # in the run's order, from 1, strictly rising
@@ -126,11 +137,11 @@ class History:
         self,
         event_decoder: Callable[[Any], Event] = decode_event,
         step_decoder: Callable[[Any], Step] = decode_step,
-        events_holding: Holding | None = None,
+        looker: Callable[[], Looker] | None = None,
     ) -> None:
         self._event_decoder = event_decoder
         self._step_decoder = step_decoder
-        self._events_holding = events_holding
+        self._make_looker = looker
         self.epoch = 0
         self.clear()
 
@@ -149,6 +160,8 @@ class History:
         self.engine_now_ns: int | None = None
         self.version = 0
         self.epoch += 1
+        self._looker: Looker | None = None  # made when words are first looked for: it may have to be imported
+        self._laid_out = 0  # blocks that the looker was prepared for
         self._put: list[Ints] = []
         self._mapped = 0  # rows whose id is in _row_of
         self._given: dict[int, str] = {}
@@ -236,15 +249,36 @@ class History:
     @property
     def knows_words(self) -> bool:
         """Whether :meth:`holding` finds anything."""
-        return self._events_holding is not None
+        return self._make_looker is not None
 
-    def holding(self, rows: Sequence[int], words: Sequence[str], *, quick: bool = False) -> list[int]:
-        """Which of some rows were recorded with every word, in any case, payloads in clear: looked for in the records
-        as they are. ``quick`` misses events that spell a word otherwise, and is far quicker."""
-        if self._events_holding is None:
+    def holding(self, rows: Sequence[int], words: Sequence[str]) -> list[int]:
+        """Which of some rows of one block were recorded with every word: looked for in the records as they are, at a
+        fraction of decoding them. In any case, payloads in clear."""
+        looker = self._look()
+        if looker is None or not rows:
             return []
-        records = [self._event_records[row] for row in rows]
-        return [rows[at] for at in self._events_holding(records, words, quick)]
+        block = rows[0] // BLOCK
+        found = set(looker.holding(block, self._block(block), words))
+        return [row for row in rows if row - block * BLOCK in found]
+
+    def lay_out(self, most: int) -> bool:
+        """Prepares at most ``most`` further blocks ahead of ``holding``; whether there were any."""
+        first, blocks = self._laid_out, -(-len(self) // BLOCK)
+        looker = self._look()
+        if looker is None or first >= blocks:
+            return False
+        self._laid_out = min(first + most, blocks)
+        for block in range(first, self._laid_out):
+            looker.prepare(block, self._block(block))
+        return True
+
+    def _look(self) -> Looker | None:
+        if self._looker is None and self._make_looker is not None:
+            self._looker = self._make_looker()
+        return self._looker
+
+    def _block(self, block: int) -> list[Any]:
+        return self._event_records[block * BLOCK : (block + 1) * BLOCK]
 
     def step(self, row: int) -> Step:
         """The step of a row. Raises IndexError."""
@@ -258,7 +292,7 @@ class History:
 
     def snapshot(self) -> History:
         """A copy that another thread may read while this one grows."""
-        copy = History(self._event_decoder, self._step_decoder, self._events_holding)
+        copy = History(self._event_decoder, self._step_decoder, self._make_looker)
         copy.run, copy.notes, copy.total = self.run, self.notes, self.total
         copy.engine_now_ns, copy.version = self.engine_now_ns, self.version
         copy.names, copy._put = list(self.names), list(self._put)

@@ -182,7 +182,7 @@ class Session:
         if engine is None:
             return History()
         decoders = (engine.decode_event or decode_event, engine.decode_step or decode_step)
-        return History(*decoders, engine.events_holding)
+        return History(*decoders, engine.looker)
 
     def call(self, method: str, *args: Any, on_progress: Progress | None = None) -> Call:
         """Starts a bridge method; the cancel token is appended to ``args``."""

@@ -10,20 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from engine_bridge.history import History
+from engine_bridge.history import BLOCK, History
 from engine_bridge.model import Event
 from widgets.run.event_model import decoded, detail_of
 
 _SLICE_S = 0.006
 _STEP = 64
-_BLOCK = 256
 
 
 class EventFilter(QObject):
     """``found`` carries rows (rising within each): first those whose step's name says it all, which takes no decoding;
-    then those whose record holds the words, as they are spelled and then in any way, where the engine can tell; then,
-    decoding one event after the other, those of which only the shown words say it. ``finished`` comes after the last.
-    """
+    then those whose record holds the words, where the engine can tell; then, decoding one event after the other, those
+    of which only the shown words say it. ``finished`` comes after the last."""
 
     found = Signal(object)
     finished = Signal()
@@ -48,12 +46,7 @@ class EventFilter(QObject):
         self._hit = _by_name(history, self._words)
         self._looks = [_Look(self._shown, _STEP)]
         if history.knows_words:
-            recorded = partial(History.holding, history, words=text.split())
-            self._looks = [
-                _Look(partial(recorded, quick=True), _BLOCK),
-                _Look(recorded, _BLOCK),
-                *self._looks,
-            ]
+            self._looks.insert(0, _Look(partial(history.holding, words=text.split()), BLOCK))
         if self._hit.any():
             self.found.emit(np.flatnonzero(self._hit))
         self._timer.start()
@@ -108,7 +101,8 @@ class _Look:
 
     def on(self, hit: NDArray[np.bool_], total: int) -> list[int]:
         """The rows of the next step that match and were not found before."""
-        begin, self.next = self.next, min(self.next + self._step, total)
+        begin = self.next
+        self.next = min(begin - begin % self._step + self._step, total)
         return self._matches((np.flatnonzero(~hit[begin : self.next]) + begin).tolist())
 
 

@@ -11,10 +11,10 @@ from engine_bridge.engines.temporal import url as urls
 from engine_bridge.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from engine_bridge.actions.model import Actor
-    from engine_bridge.history import Holding
+    from engine_bridge.history import Looker
     from engine_bridge.model import Event, Step
 
 _SQLITE_MAGIC = b"SQLite format 3\x00"
@@ -45,14 +45,14 @@ def _actor(url: str, secret: str | None, *, token: str | None = None) -> Actor:
 
 
 @functools.cache
-def _readers() -> tuple[Callable[[Any], Event], Callable[[Any], Step], Holding]:
+def _readers() -> tuple[Callable[[Any], Event], Callable[[Any], Step], type[Looker]]:
     sdk.defer()
     # Once: an import statement, even of what is there, is dear where Qt is loaded.
-    from engine_bridge.engines.temporal.events_text import holding
+    from engine_bridge.engines.temporal.events_text import RecordLooker
     from engine_bridge.engines.temporal.group_event import decode_event
     from engine_bridge.engines.temporal.group_step import decode_step
 
-    return decode_event, decode_step, holding
+    return decode_event, decode_step, RecordLooker
 
 
 def _decode_event(record: Any) -> Event:
@@ -63,8 +63,8 @@ def _decode_step(record: Any) -> Step:
     return _readers()[1](record)
 
 
-def _events_holding(records: Sequence[Any], words: Sequence[str], quick: bool) -> list[int]:
-    return _readers()[2](records, words, quick)
+def _looker() -> Looker:
+    return _readers()[2]()
 
 
 def _prepare() -> None:
@@ -185,7 +185,7 @@ ENGINE = Engine(
     decode_event=_decode_event,
     decode_step=_decode_step,
     prepare=_prepare,
-    events_holding=_events_holding,
+    looker=_looker,
     codec=CodecPlace(
         of=codec_url.of,
         put=codec_url.put,

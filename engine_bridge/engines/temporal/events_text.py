@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import functools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -21,72 +21,89 @@ _ANY_DATA: Final = re.compile(rb'ata":\s*"([^"\\]*)"')
 _LISTED: Final = re.compile(rb'"[dD]ata":\s*[\[{]')
 _RUN: Final = re.compile(r"[a-zA-Z0-9 _.,:;@#$%()=+*!?|~{}\[\]-]+", re.ASCII)
 """Characters that no writer of JSON escapes."""
+_AS_IT_CAME: Final = {msgspec.Raw, bytes}
 _ESCAPED: Final = re.compile(r'(?:\\u[0-9a-fA-F]{4})+|\\["\\/]')
-_SHORTEST: Final = 4
-"""Bytes of a word whose base64 is worth looking for: that of shorter ones stands everywhere by chance."""
 
 
 class _Wanted(msgspec.Struct, frozen=True):
     """Words to look for. ``runs``, lower case, stand as they are in every record that holds the words; ``folded`` are
     the words themselves where JSON may write them otherwise, and ``strange`` says that only escapes and bytes beyond
-    ASCII can spell one; ``quick`` are, of each long word, its bytes in clear and in base64."""
+    ASCII can spell one."""
 
     runs: tuple[bytes, ...]
     folded: tuple[str, ...]
     strange: bool
-    quick: tuple[tuple[bytes, ...], ...]
 
 
-def holding(records: Sequence[Any], words: Sequence[str], quick: bool) -> list[int]:
-    """Places of the records that hold every word in any case, payloads in clear, escaped characters too.
+class RecordLooker:
+    """Looks for words in the records of a history; see ``History.holding``. Keeps where base64 stands in each block."""
 
-    ``quick`` takes half the time where payloads are base64, and may miss those that do not spell the words as given.
-    """
-    wanted = _wanted(tuple(words))
-    written = [one[0] if isinstance(one, tuple) else one for one in records]
-    kinds = set(map(type, written))
-    texts = written if kinds <= {msgspec.Raw, bytes} else [_text(one) for one in written]
-    block = b"\n".join(texts)
-    if not quick or kinds == {bytes}:
-        listed = Foreign in kinds and _LISTED.search(block) is not None
-        maybe = listed or _may_hold(block, wanted, kinds != {bytes})
-        return [at for at, one in enumerate(written) if _holds(one, wanted)] if maybe else []
-    if not wanted.quick or not _spelled(block, wanted):
-        return []
-    return [
-        at for at, text in enumerate(texts) if _spelled(bytes(text), wanted) and _holds(written[at], wanted)
-    ]
+    def __init__(self) -> None:
+        self._base64: dict[int, tuple[int, array[int]]] = {}
+
+    def prepare(self, block: int, records: Sequence[Any]) -> None:
+        written = _written(records)
+        if not _all_bytes(written):
+            self._edges(block, b"\n".join(_texts(written)))
+
+    def holding(self, block: int, records: Sequence[Any], words: Sequence[str]) -> list[int]:
+        wanted, written = _wanted(tuple(words)), _written(records)
+        if not _listed(written) and not _may_hold(self._layers(block, written), wanted):
+            return []
+        return [at for at, one in enumerate(written) if _holds(one, wanted)]
+
+    def _layers(self, block: int, written: list[Any]) -> Iterator[bytes]:
+        """What is written, and what is written in base64, in lower case."""
+        text = b"\n".join(_texts(written))
+        yield text.lower()
+        if not _all_bytes(written):
+            edges = iter(self._edges(block, text))
+            yield _decoded_all([text[begin:end] for begin, end in zip(edges, edges, strict=True)]).lower()
+
+    def _edges(self, block: int, text: bytes) -> array[int]:
+        """Begin and end of each base64 text in a block, in turns."""
+        size, edges = self._base64.get(block, (0, array("I")))
+        if size != len(text):
+            edges = array("I", [edge for one in _ANY_DATA.finditer(text) for edge in one.span(1)])
+            self._base64[block] = len(text), edges
+        return edges
+
+
+def _written(records: Sequence[Any]) -> list[Any]:
+    return [one[0] if isinstance(one, tuple) else one for one in records]
+
+
+def _all_bytes(written: list[Any]) -> bool:
+    """Whether events are in protobuf, where payloads stand as they are."""
+    return set(map(type, written)) == {bytes}
+
+
+def _texts(written: list[Any]) -> list[Any]:
+    """What is written of each event: as it came, or as JSON."""
+    return written if set(map(type, written)) <= _AS_IT_CAME else [_text(one) for one in written]
+
+
+def _listed(written: list[Any]) -> bool:
+    """Whether payloads stand there as lists of numbers, which no text shows."""
+    if Foreign not in set(map(type, written)):
+        return False
+    return any(isinstance(one, Foreign) and _LISTED.search(one.data) is not None for one in written)
 
 
 @functools.lru_cache(maxsize=8)
 def _wanted(words: tuple[str, ...]) -> _Wanted:
     folded = tuple(word.casefold() for word in words)
-    plain = [word for word in words if _RUN.fullmatch(word)]
     return _Wanted(
         runs=tuple(run.lower().encode() for word in words for run in _RUN.findall(word)),
-        folded=() if len(plain) == len(words) else folded,
+        folded=() if all(map(_RUN.fullmatch, words)) else folded,
         strange=not all(map(str.isascii, folded)),
-        quick=tuple(_spellings(word.encode()) for word in plain if len(word) >= _SHORTEST),
     )
 
 
-def _spellings(word: bytes) -> tuple[bytes, ...]:
-    """A word's bytes, and what stands of them alone in base64, which depends on their place (RFC 4648, section 4)."""
-    found = [word]
-    for before in range(3):
-        text = base64.b64encode(bytes(before) + word)
-        found.append(text[(8 * before + 5) // 6 : 8 * (before + len(word)) // 6])
-    return tuple(found)
-
-
-def _spelled(text: bytes, wanted: _Wanted) -> bool:
-    return all(any(spelling in text for spelling in one) for one in wanted.quick)
-
-
-def _may_hold(block: bytes, wanted: _Wanted, in_base64: bool) -> bool:
+def _may_hold(layers: Iterable[bytes], wanted: _Wanted) -> bool:
     """Whether one of some records may hold the words; never wrong when it says no."""
     missing, strange = wanted.runs, wanted.strange
-    for text in _layers(block, in_base64):
+    for text in layers:
         missing = tuple(run for run in missing if run not in text)
         strange = strange and text.isascii() and b"\\u" not in text
         if not missing and not strange:
@@ -94,17 +111,9 @@ def _may_hold(block: bytes, wanted: _Wanted, in_base64: bool) -> bool:
     return False
 
 
-def _layers(block: bytes, in_base64: bool) -> Iterator[bytes]:
-    """What is written, and what is written in base64, in lower case."""
-    yield block.lower()
-    if in_base64:
-        yield _payloads(block).lower()
-
-
 def _holds(one: Any, wanted: _Wanted) -> bool:
     if isinstance(one, Foreign):
-        data = bytes(one.data)
-        if not _LISTED.search(data) and not _may_hold(data, wanted, True):
+        if not _listed([one]) and not _may_hold(_layers_of(bytes(one.data)), wanted):
             return False
         one = event_of(one)
     if isinstance(one, RawEvent):
@@ -118,13 +127,17 @@ def _holds(one: Any, wanted: _Wanted) -> bool:
     return all(word in said for word in wanted.folded)
 
 
+def _layers_of(data: bytes) -> Iterator[bytes]:
+    yield data.lower()
+    yield _decoded_all(_ANY_DATA.findall(data)).lower()
+
+
 def _unescaped(found: re.Match[str]) -> str:
     text: str = json.loads(f'"{found[0]}"')
     return text
 
 
 def _text(one: Any) -> Any:
-    """What is written of an event: as it came, or as JSON."""
     if isinstance(one, Foreign):
         return one.data
     return msgspec.json.encode(one) if isinstance(one, RawEvent) else one
@@ -143,9 +156,8 @@ def _decoded(data: bytes) -> bytes:
     return data if found is None else found
 
 
-def _payloads(text: bytes) -> bytes:
-    """All payloads of some JSON in clear, one behind the other."""
-    found = _ANY_DATA.findall(text)
+def _decoded_all(found: list[bytes]) -> bytes:
+    """What some base64 texts say, one behind the other."""
     if not any(size % 4 for size in set(map(len, found))):
         # At once: padding becomes NULs. What is not in the alphabet is passed over, and shows in the length.
         joined = b"".join(found).replace(b"=", b"A")

@@ -221,14 +221,18 @@ def test_what_a_record_holds_is_found_before_events_are_decoded(qtbot: QtBot) ->
         decoded.append(record)
         return decode_event(record)
 
-    def holding(records: Sequence[bytes], words: Sequence[str], quick: bool) -> list[int]:
-        asked.append(quick)
-        fold = (lambda text: text) if quick else bytes.lower
-        wanted = [fold(word.encode()) for word in words]
-        return [at for at, one in enumerate(records) if all(word in fold(one) for word in wanted)]
+    class Records:
+        def prepare(self, block: int, records: Sequence[bytes]) -> None:
+            prepared.append((block, len(records)))
 
-    asked: list[bool] = []
-    history, builder, finder = History(decode, events_holding=holding), BatchBuilder(), EventFilter()
+        def holding(self, block: int, records: Sequence[bytes], words: Sequence[str]) -> list[int]:
+            asked.append(block)
+            wanted = [word.lower().encode() for word in words]
+            return [at for at, one in enumerate(records) if all(word in one.lower() for word in wanted)]
+
+    asked: list[int] = []
+    prepared: list[tuple[int, int]] = []
+    history, builder, finder = History(decode, looker=Records), BatchBuilder(), EventFilter()
     for number in range(600):
         attributes = {"note": {100: "needle in the HAY", 500: "Needle in the hay"}.get(number, "hay")}
         event = Event(position=number + 1, kind=EventKind.OTHER, name="note", attributes=attributes)
@@ -238,6 +242,9 @@ def test_what_a_record_holds_is_found_before_events_are_decoded(qtbot: QtBot) ->
     finder.found.connect(lambda rows: (found.extend(rows.tolist()), decoded_before.append(len(decoded))))
     with qtbot.waitSignal(finder.finished):
         finder.start(history, "Needle hay")
-    assert found == [500, 100] and not any(decoded_before)
-    assert asked == [True] * 3 + [False] * 3
+    assert found == [100, 500] and not any(decoded_before)
+    assert asked == [0, 1, 2]
+    while history.lay_out(2):
+        pass
+    assert prepared == [(0, 256), (1, 256), (2, 88)]
     assert len(decoded) == 598  # what is shown of an event may hold words that its record does not
