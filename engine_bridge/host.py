@@ -152,6 +152,8 @@ class ProcessHost:
             on_item(value)
         elif kind == "done":
             call.finish(value)
+            if on_item is not None:
+                memory.trim()
         elif kind == "error":
             call.fail(value)
         elif kind == "progress" and not call.token.cancelled:
