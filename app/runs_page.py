@@ -233,7 +233,9 @@ class RunsPage(PageController):
             return
         entities, before = Capability.POPULATION in source.info.capabilities, self.view.of_entities
         known = next((field.values for field in source.fields if field.type is FieldType.JSON), ())
-        if self.view.use_columns(entities=entities, attributes=known):
+        counted = not source.fields or any(field.name == "steps" for field in source.fields)
+        lacking = frozenset[str]() if counted else frozenset({"steps"})
+        if self.view.use_columns(entities=entities, attributes=known, lacking=lacking):
             self._show_chosen_columns()
         if entities is not before:
             self.sort = Sort()

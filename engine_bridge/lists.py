@@ -21,6 +21,7 @@ _SORTABLE: Final = {
     "ended": "ended_ns",
     "updated": "updated_ns",
     "duration": "duration_ns",
+    "steps": "steps_done",
     "type": "type",
     "id": "id",
 }
@@ -49,6 +50,7 @@ def fields(runs: Sequence[Run]) -> list[Field]:
         ),
         *(Field(name=n, type=FieldType.TIME, cost=Cost.INDEXED, sortable=True) for n in times),
         Field(name="duration", type=FieldType.DURATION, cost=Cost.INDEXED, sortable=True),
+        Field(name="steps", type=FieldType.INTEGER, cost=Cost.INDEXED, sortable=True),
         Field(name="attributes", type=FieldType.JSON, values=_paths(runs), cost=Cost.INDEXED),
     ]
 

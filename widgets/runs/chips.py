@@ -17,6 +17,7 @@ _ORDER: Final = (
     Status.RUNNING, Status.QUEUED, Status.DELAYED, Status.PAUSED, Status.FAILED, Status.TIMED_OUT,
     Status.TERMINATED, Status.CANCELLED, Status.COMPLETED, Status.CONTINUED, Status.UNKNOWN,
 )  # fmt: skip
+_WIDE, _NARROW = 10, 4  # px beside a chip's words
 
 
 class StatusChips(QWidget):
@@ -86,6 +87,7 @@ class StatusChips(QWidget):
         self._buttons[status].click()
 
     def _paint(self) -> None:
+        self._row.setSpacing(_NARROW if self._compact else 8)
         for status, button in self._buttons.items():
             number = (self._counts or {}).get(status, 0)
             active = status in self._active
@@ -94,7 +96,7 @@ class StatusChips(QWidget):
             button.setChecked(active)
             shown = "" if self._counts is None else f"  {'' if self._exact else '≥ '}{count(number)}"
             name = status.replace("_", " ")
-            button.setText(f" {'' if self._compact else name}{shown}")
+            button.setText(f" {shown.strip() if self._compact else name + shown}")
             button.setAccessibleName(f"{name}, {number} runs{', chosen' if active else ''}")
             button.setToolTip(
                 f"{name}: click shows these runs only" if not active else f"{name}: click shows all again"
@@ -103,10 +105,11 @@ class StatusChips(QWidget):
 
     def _tint(self, status: str, button: QToolButton, active: bool) -> None:
         stroke, fill = theme().state(status), theme().fill(status, 0.4 if active else 0.18)
+        side = _NARROW if self._compact else _WIDE
         border = stroke.name() if active else fill.name()
         style = (
             f"QToolButton {{ background: {fill.name()}; border: 1px solid {border}; border-radius: 12px;"
-            f" padding: 2px 10px; }} QToolButton:focus {{ border-color: {theme().tokens['accent']}; }}"
+            f" padding: 2px {side}px; }} QToolButton:focus {{ border-color: {theme().tokens['accent']}; }}"
         )
         if button.styleSheet() != style:
             button.setIcon(glyphs.icon(glyphs.state_glyph(status), stroke, 14))

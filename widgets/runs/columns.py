@@ -77,8 +77,8 @@ def _time(name: str, title: str, *, field: str = "", hidden: bool = False, doc: 
         return timestamp(getattr(run, f"{name}_ns"), clock.zone)
 
     return Column(
-        id=name, title=title, text=text, full=full, width=128, kind="muted", code=True, right=True, hidden=hidden,
-        field=field, value=lambda run: getattr(run, f"{name}_ns"), doc=doc,
+        id=name, title=title, text=text, full=full, width=128, least=104, kind="muted", code=True, right=True,
+        hidden=hidden, field=field, value=lambda run: getattr(run, f"{name}_ns"), doc=doc,
     )  # fmt: skip
 
 
@@ -102,15 +102,15 @@ def _shown(get: Callable[[Run], Any]) -> Callable[[Run, Clock], str]:
 
 COLUMNS: Final[tuple[Column, ...]] = (
     Column(
-        id="status", title="status", text=_status, full=_status_full, width=124, least=108, field="status",
+        id="status", title="status", text=_status, full=_status_full, width=124, least=100, field="status",
         value=lambda run: run.status.value, state=lambda run: run.status,
     ),
     Column(
-        id="type", title="workflow", text=lambda r, c: plain(r.type), width=150, least=96, field="type",
+        id="type", title="workflow", text=lambda r, c: plain(r.type), width=150, least=90, field="type",
         value=lambda run: run.type,
     ),
     Column(
-        id="id", title="run", text=lambda r, c: plain(r.id), width=250, least=120, code=True, field="id",
+        id="id", title="run", text=lambda r, c: plain(r.id), width=250, least=112, code=True, field="id",
         value=lambda run: run.id,
     ),
     Column(
@@ -121,7 +121,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     _time("created", "created", field="created", doc="When the run was submitted"),
     _time("started", "started", field="started", hidden=True, doc="When it first began to work"),
     Column(
-        id="duration", title="duration", text=_duration, full=_duration_full, width=92, least=76, code=True, right=True,
+        id="duration", title="duration", text=_duration, full=_duration_full, width=92, least=90, code=True, right=True,
         live=True, field="duration", value=lambda run: run.duration_ns, doc="Start to end; open runs: until now",
     ),
     Column(

@@ -110,12 +110,14 @@ class RunsView(QWidget):
         """Whether the table has the columns of entities."""
         return self._of_entities
 
-    def use_columns(self, *, entities: bool, attributes: Sequence[str] = ()) -> bool:
+    def use_columns(
+        self, *, entities: bool, attributes: Sequence[str] = (), lacking: frozenset[str] = frozenset()
+    ) -> bool:
         """Takes the columns of entities or those of other runs, with their attributes; whether they are others.
 
-        The rows go where they change.
+        ``lacking`` are the ids of columns for which the source has no values. The rows go where the columns change.
         """
-        wanted = (*COLUMNS, *attribute_columns(attributes))
+        wanted = (*(c for c in COLUMNS if c.id not in lacking), *attribute_columns(attributes))
         if entities:
             from widgets.runs.entity_columns import ENTITY_COLUMNS
 

@@ -73,6 +73,8 @@ def fitted(
     for n, most in slack.items():
         widths[n] -= round(most * share)
     left = room - sum(widths.values())
+    if left < 0 and share < 1.0:  # what rounding took too little of
+        widths[max(slack, key=lambda n: widths[n] - columns[n].least)] += left
     if stretch and left > 0:
         widths[stretch[0]] += left
     return widths

@@ -204,4 +204,4 @@ def test_the_widest_column_stays_readable_as_long_as_others_can_give_way(view: P
     }
     total = sum(widths.values())
     assert widths["now"] >= 210
-    assert total == view.viewport().width() or (total > width and widths["id"] == 120)
+    assert total == view.viewport().width() or (total > width and widths["id"] == 112)
