@@ -20,7 +20,7 @@ from engine_bridge.engines.dbos.act_connect import WAITING, Gate, make_engine, p
 from engine_bridge.engines.dbos.actions import effect_of, too_old, unsupported
 from engine_bridge.engines.dbos.actions_facts import Facts
 from engine_bridge.engines.dbos.plan_sql import Sql
-from engine_bridge.engines.dbos.url import FileSource, ServerSource, mask, parse
+from engine_bridge.engines.dbos.url import FileSource, ServerSource, parse
 from engine_bridge.errors import (
     BusyError,
     CancelledError,
@@ -30,6 +30,7 @@ from engine_bridge.errors import (
     UnsupportedError,
 )
 from engine_bridge.format import plain
+from engine_bridge.postgres_url import mask
 from engine_bridge.sqlite_file import sqlite_module
 
 if TYPE_CHECKING:

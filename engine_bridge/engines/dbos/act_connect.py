@@ -149,7 +149,7 @@ def _sqlite(path: Path) -> sa.Engine:
 
 
 def _postgresql(source: ServerSource, secret: str | None) -> sa.Engine:
-    from engine_bridge.engines.dbos.postgres import connector
+    from engine_bridge.postgres import connector
 
     return sa.create_engine(
         "postgresql+psycopg://", creator=connector(source, secret, writing=True), pool_size=2

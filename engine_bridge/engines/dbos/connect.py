@@ -357,7 +357,7 @@ def _begin(connection: sa.Connection) -> None:
 def _connector(source: FileSource | ServerSource, secret: str | None) -> Callable[[], Any] | None:
     if isinstance(source, FileSource):
         return None
-    from engine_bridge.engines.dbos.postgres import connector
+    from engine_bridge.postgres import connector
 
     return connector(source, secret)
 
@@ -366,6 +366,6 @@ def _stop(driver: Any) -> None:
     if hasattr(driver, "interrupt"):
         driver.interrupt()
         return
-    from engine_bridge.engines.dbos.postgres import stop
+    from engine_bridge.postgres import stop
 
     stop(driver)

@@ -7,24 +7,18 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from engine_bridge.errors import UsageError
 from engine_bridge.file_names import quoted, unquoted
+from engine_bridge.postgres_url import PASSED, address_of, mask, parameters_of, port_of
 
 SQLITE = "dbos+sqlite"
 POSTGRESQL = "dbos+postgresql"
 
 _HINT = "Write dbos+sqlite:///file.db or dbos+postgresql://user@host:5432/database?schema=dbos."
-# libpq parameters that a URL may set; everything else is refused, lest one of them runs or writes something.
-_PASSED = frozenset(
-    {"sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "connect_timeout", "target_session_attrs",
-     "channel_binding", "gssencmode", "keepalives", "keepalives_idle", "hostaddr", "service"}
-)  # fmt: skip
-_SECRET_PARAMETER = re.compile(r"([?&](?:password|sslpassword)=)[^&]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -54,16 +48,6 @@ class ServerSource:
         return f"{POSTGRESQL}://{user}{self.host}{port}/{self.database}?schema={self.schema}"
 
 
-def mask(url: str) -> str:
-    """A URL, well-formed or not, with whatever could be a password replaced by ***."""
-    scheme, separator, rest = url.partition("://")
-    if separator and "@" in rest:
-        credentials, _, rest = rest.rpartition("@")
-        user = credentials.partition(":")[0]
-        rest = f"{user}:***@{rest}" if ":" in credentials else f"{user}@{rest}"
-    return _SECRET_PARAMETER.sub(r"\1***", f"{scheme}{separator}{rest}")
-
-
 def parse(url: str) -> FileSource | ServerSource:
     """Reads a URL. Raises UsageError, which never quotes a password."""
     scheme, separator, rest = url.partition("://")
@@ -83,7 +67,9 @@ def file_url(path: str) -> str:
 def server_url(source: ServerSource) -> str:
     """The one URL of a server, however its own was written: default port and schema are said; no password."""
     more = dict(sorted({**source.parameters, "schema": source.schema}.items()))
-    port = source.port or (None if "service" in more else _port(os.environ.get("PGPORT", ""), "") or 5432)
+    port = source.port or (
+        None if "service" in more else port_of(os.environ.get("PGPORT", ""), "", _HINT) or 5432
+    )
     place = f"[{source.host}]" if ":" in source.host else quote(source.host, safe="")
     if source.host.startswith("/"):
         place, more["host"] = "", source.host
@@ -116,44 +102,23 @@ def _server(rest: str, url: str) -> ServerSource:
     user, colon, password = credentials.partition(":")
     location, _, query = place.partition("?")
     address, slash, database = location.partition("/")
-    parameters = _parameters(query)
-    host, port = _address(address, url)
+    parameters = parameters_of(query)
+    host, port = address_of(address, url, _HINT)
     password = unquote(password) if colon else parameters.pop("password", "")
     schema = parameters.pop("schema", "dbos")
     host = parameters.pop("host", host)
     port_text = parameters.pop("port", "")
-    unknown = sorted(set(parameters) - _PASSED)
+    unknown = sorted(set(parameters) - PASSED)
     if unknown:
         raise UsageError(f"The URL has a parameter that is not supported: {unknown[0]}.", _HINT)
     if not slash or not database:
         raise UsageError(f"The URL names no database: {mask(url)}", _HINT)
     return ServerSource(
         host=host or "localhost",
-        port=_port(port_text, url) or port,
+        port=port_of(port_text, url, _HINT) or port,
         user=(unquote(user) if at else parameters.pop("user", "")) or None,
         database=unquote(database),
         schema=schema,
         parameters=parameters,
         password=password or None,
     )
-
-
-def _parameters(query: str) -> dict[str, str]:
-    pairs = (pair.partition("=") for pair in query.split("&") if pair)
-    return {unquote(name): unquote(value) for name, _, value in pairs}
-
-
-def _address(address: str, url: str) -> tuple[str, int | None]:
-    if address.startswith("["):
-        host, _, port = address[1:].partition("]")
-        return host, _port(port.removeprefix(":"), url)
-    host, _, port = address.partition(":")
-    return unquote(host), _port(port, url)
-
-
-def _port(text: str, url: str) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536):
-        raise UsageError(f"The URL has no valid port: {mask(url)}", _HINT)
-    return int(text)

@@ -60,7 +60,7 @@ class Writer:
         sa.event.listen(self.engine, "commit", self._committing)
 
     def _postgresql(self, secret: str | None) -> sa.Engine:
-        from engine_bridge.engines.entity_state.store_postgres import connector
+        from engine_bridge.postgres import connector
 
         return sa.create_engine(
             "postgresql+psycopg://", creator=connector(self._place, secret, writing=True), pool_size=1

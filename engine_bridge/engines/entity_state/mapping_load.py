@@ -15,13 +15,14 @@ from typing import Any, Final
 import msgspec
 
 from engine_bridge.configs import Finding
-from engine_bridge.engines.entity_state import store_time, url
+from engine_bridge.engines.entity_state import store_time
 from engine_bridge.engines.entity_state.engine.catalogue import Catalogue, load
 from engine_bridge.engines.entity_state.engine.findings import suggest
 from engine_bridge.engines.entity_state.mapping import Mapping, TimeMap, WorkflowMap, Writes
 from engine_bridge.engines.entity_state.mapping_lines import lines_of
 from engine_bridge.engines.entity_state.mapping_workflow import WorkflowReader
 from engine_bridge.errors import UsageError
+from engine_bridge.postgres_url import mask
 
 LARGEST: Final = 1 << 20
 """Bytes; a larger file is refused as no mapping."""
@@ -135,7 +136,7 @@ def _check_top(tree: dict[str, Any], lines: dict[str, int], path: Path) -> None:
     flows = tree.get("workflow")
     if not isinstance(flows, list) or not flows or not all(isinstance(one, dict) for one in flows):
         raise _fail(path, lines, "workflow", "the mapping names no workflow", "Add a [[workflow]] table.")
-    if url.mask(tree.get("url", "")) != tree.get("url", ""):
+    if mask(tree.get("url", "")) != tree.get("url", ""):
         hint = "Passwords come from the keyring, PGPASSFILE or the environment."
         raise _fail(path, lines, "url", "the url holds a password", hint)
 

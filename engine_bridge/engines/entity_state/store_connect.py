@@ -327,6 +327,6 @@ def _stop(driver: Any) -> None:
     if hasattr(driver, "interrupt"):
         driver.interrupt()
         return
-    from engine_bridge.engines.entity_state.store_postgres import stop
+    from engine_bridge.postgres import stop
 
     stop(driver)

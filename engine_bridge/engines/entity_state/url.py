@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from urllib.parse import quote, unquote
 
 from engine_bridge.errors import UsageError
 from engine_bridge.file_names import quoted, unquoted
+from engine_bridge.postgres_url import PASSED, address_of, mask, parameters_of, port_of
 
 SQLITE: Final = "entity+sqlite"
 POSTGRESQL: Final = "entity+postgresql"
@@ -23,12 +23,6 @@ _HINT: Final = (
     "entity+postgresql://user@host:5432/database?mapping=/path/mapping.toml."
 )
 _OWN: Final = ("mapping", "tenant")
-# libpq parameters that a URL may set; everything else is refused, lest one of them runs or writes something.
-_PASSED: Final = frozenset(
-    {"sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "connect_timeout", "target_session_attrs",
-     "channel_binding", "gssencmode", "keepalives", "keepalives_idle", "hostaddr", "service"}
-)  # fmt: skip
-_SECRET_PARAMETER: Final = re.compile(r"([?&](?:password|sslpassword)=)[^&]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,16 +57,6 @@ class Place:
         host = "" if socket else f"[{self.host}]" if ":" in self.host else quote(self.host, safe="")
         own |= self.parameters | ({"host": self.host} if socket else {})
         return f"{POSTGRESQL}://{user}{host}{port}/{quote(self.database, safe='')}{_query(own)}"
-
-
-def mask(url: str) -> str:
-    """A URL, well-formed or not, with whatever could be a password replaced by ***."""
-    scheme, separator, rest = url.partition("://")
-    if separator and "@" in rest:
-        credentials, _, rest = rest.rpartition("@")
-        user = credentials.partition(":")[0]
-        rest = f"{user}:***@{rest}" if ":" in credentials else f"{user}@{rest}"
-    return _SECRET_PARAMETER.sub(r"\1***", f"{scheme}{separator}{rest}")
 
 
 def parse(url: str) -> Place:
@@ -111,7 +95,7 @@ def _file(rest: str) -> Place:
     path, _, query = rest.partition("?")
     if not path.startswith("/") or len(path) == 1:
         raise UsageError("The URL names no file.", _HINT)
-    parameters = _parameters(query)
+    parameters = parameters_of(query)
     mapping, tenant = _own(parameters)
     if parameters:
         raise UsageError(f"The URL has a parameter that is not supported: {sorted(parameters)[0]}.", _HINT)
@@ -135,13 +119,13 @@ def _server(rest: str, url: str) -> Place:
     credentials, at, place = authority.rpartition("@")
     user, colon, password = credentials.partition(":")
     address, slash, database = place.partition("/")
-    parameters = _parameters(query)
+    parameters = parameters_of(query)
     mapping, tenant = _own(parameters)
-    host, port = _address(address, url)
+    host, port = address_of(address, url, _HINT)
     password = unquote(password) if colon else parameters.pop("password", "")
     schema, host = parameters.pop("schema", ""), parameters.pop("host", host)
-    port = _port(parameters.pop("port", ""), url) or port
-    unknown = sorted(set(parameters) - _PASSED)
+    port = port_of(parameters.pop("port", ""), url, _HINT) or port
+    unknown = sorted(set(parameters) - PASSED)
     if unknown:
         raise UsageError(f"The URL has a parameter that is not supported: {unknown[0]}.", _HINT)
     if not slash or not database:
@@ -167,27 +151,6 @@ def _late(rest: str) -> tuple[str, str, str]:
     return f"{credentials}@{address}", mark, query
 
 
-def _parameters(query: str) -> dict[str, str]:
-    pairs = (pair.partition("=") for pair in query.split("&") if pair)
-    return {unquote(name): unquote(value) for name, _, value in pairs}
-
-
-def _address(address: str, url: str) -> tuple[str, int | None]:
-    if address.startswith("["):
-        host, _, port = address[1:].partition("]")
-        return host, _port(port.removeprefix(":"), url)
-    host, _, port = address.partition(":")
-    return unquote(host), _port(port, url)
-
-
-def _port(text: str, url: str) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536):
-        raise UsageError(f"The URL has no valid port: {mask(url)}", _HINT)
-    return int(text)
-
-
 def of_mapping(url: str, mapping: str) -> str | None:
     """The URL that a mapping file says it belongs to, without any secret; None where it is none.
 
@@ -210,7 +173,7 @@ def server_url(fields: dict[str, str]) -> str:
         mapping=Path(fields["mapping"]),
         tenant=fields.get("tenant", ""),
         host=fields.get("host") or "localhost",
-        port=_port(port, "") if port else None,
+        port=port_of(port, "", _HINT) if port else None,
         user=fields.get("user") or None,
         database=fields.get("database", ""),
         schema=fields.get("schema") or None,

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine_bridge.bridge import load_engine
-from engine_bridge.engines.dbos.url import FileSource, ServerSource, file_url, mask, parse, server_url
+from engine_bridge.engines.dbos.url import FileSource, ServerSource, file_url, parse, server_url
 from engine_bridge.errors import PlayheadError, UsageError
+from engine_bridge.postgres_url import mask
 
 SECRET = "s3cr3t/p@ss?w:ord#"
 
