@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLayout, QToolButton, QWidget
 
 from widgets import glyphs
 from widgets.run.labels import tip
 from widgets.theme import theme
 
 SPEEDS: Final = (1, 4, 16)
+_SPACE: Final = 4
 
 
 class Transport(QWidget):
@@ -39,7 +41,8 @@ class Transport(QWidget):
         self.live.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+        layout.setSpacing(_SPACE)
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
         for button in (self.previous, self.play, self.next, self.speed, self.live):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             layout.addWidget(button)
@@ -52,6 +55,27 @@ class Transport(QWidget):
         self._live = True
         self._tint()
         self.setAccessibleName("Playhead")
+
+    @property
+    def _by_need(self) -> tuple[QToolButton, ...]:
+        return self.live, self.play, self.next, self.previous, self.speed
+
+    def sizeHint(self) -> QSize:
+        hints = [button.sizeHint() for button in self._by_need]
+        wide = sum(hint.width() for hint in hints) + _SPACE * (len(hints) - 1)
+        return QSize(wide, max(hint.height() for hint in hints))
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Buttons that have no room are hidden, the dispensable ones first: the keys do the same."""
+        super().resizeEvent(event)
+        room = self.width()
+        for button in self._by_need:
+            room -= button.sizeHint().width()
+            button.setVisible(room >= 0)
+            room -= _SPACE
 
     def _button(self, glyph: str, doc: str) -> QToolButton:
         button = QToolButton()

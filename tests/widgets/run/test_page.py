@@ -207,6 +207,18 @@ def test_relations_show_and_open(view: RunView, qtbot: QtBot) -> None:
     assert asked.args == [child.ref]
 
 
+def test_buttons_of_the_playhead_are_whole_or_not_there(view: RunView, qtbot: QtBot) -> None:
+    view.show_run(*fake_history(0))
+    one = view.transport
+    buttons = (one.previous, one.play, one.next, one.speed, one.live)
+    for wide in (1400, 500, 330):
+        view.resize(wide, 700)
+        qtbot.waitUntil(
+            lambda: all(b.isHidden() or b.width() >= b.sizeHint().width() for b in buttons), timeout=60_000
+        )
+        assert all(b.isVisible() for b in buttons) or wide < 1000
+
+
 def test_more_relations_are_asked_for(view: RunView, qtbot: QtBot) -> None:
     view.show_run(*fake_history(0))
     view.set_relations((Relation(role="child", run=None, ref=ref("c")),), more=True)
