@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,6 +72,18 @@ class LocalServer:
             self._process.kill() if kill else self._process.terminate()
             self._process.wait(20)
             self._process = None
+
+
+@contextmanager
+def recording() -> Iterator[LocalServer]:
+    """A server in a folder of its own, for histories that are recorded."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = LocalServer(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop(kill=True)
 
 
 class LocalWorker:

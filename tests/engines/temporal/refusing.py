@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
-import threading
 from contextlib import suppress
 from typing import Final
+
+from tests.engines.temporal.listener import Listener
 
 _PREFACE: Final = 24
 _HEAD: Final = 9
@@ -14,32 +15,16 @@ _ACK, _END_STREAM_AND_HEADERS = 0x1, 0x5
 _STATUS_200: Final = b"\x88"  # an indexed field of HPACK's static table
 
 
-class Refusing:
-    """Listens on a free port of the loopback. ``status`` and ``message`` are gRPC's."""
+class Refusing(Listener):
+    """``status`` and ``message`` are gRPC's."""
 
     def __init__(self, status: int, message: str) -> None:
         fields = {"content-type": "application/grpc", "grpc-status": str(status), "grpc-message": message}
         self._answer = _STATUS_200 + b"".join(_field(name, value) for name, value in fields.items())
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._clients: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._serve)]
-        self._threads[0].start()
+        super().__init__()
 
-    @property
-    def port(self) -> int:
-        return int(self._listener.getsockname()[1])
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self._clients.append(client)
-            self._threads.append(threading.Thread(target=self._talk, args=(client,)))
-            self._threads[-1].start()
-
-    def _talk(self, client: socket.socket) -> None:
+    def talk(self, client: socket.socket) -> None:
+        self.open.add(client)
         with suppress(OSError), client, client.makefile("rb") as stream:
             stream.read(_PREFACE)
             client.sendall(_frame(_SETTINGS, 0, 0, b""))
@@ -50,14 +35,6 @@ class Refusing:
                     client.sendall(_frame(_HEADERS, _END_STREAM_AND_HEADERS, number, self._answer))
                 elif kind in (_SETTINGS, _PING) and not flags & _ACK:
                     client.sendall(_frame(kind, _ACK, 0, body if kind == _PING else b""))
-
-    def close(self) -> None:
-        for one in (self._listener, *self._clients):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(20)
 
 
 def _field(name: str, value: str) -> bytes:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-import threading
 from contextlib import suppress
 from pathlib import Path
+
+from tests.engines.temporal.listener import Listener
 
 DATA = Path(__file__).parents[2] / "data" / "temporal" / "tls"
 _TALKS_S = 60
 
 
-class TlsProxy:
-    """Listens on a free port of the loopback; ``known`` clients only. ``backend`` None hangs up after the handshake."""
+class TlsProxy(Listener):
+    """``known``: known clients only. ``backend`` None hangs up after the handshake."""
 
     def __init__(self, backend: tuple[str, int] | None, certificate: str = "server", *, known: bool) -> None:
         self._backend = backend
@@ -24,31 +25,15 @@ class TlsProxy:
         if known:
             context.load_verify_locations(DATA / "ca.pem")
             context.verify_mode = ssl.CERT_REQUIRED
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._open: set[socket.socket] = set()
-        self._threads = [threading.Thread(target=self._serve)]
-        self._threads[0].start()
+        super().__init__()
 
-    @property
-    def port(self) -> int:
-        return int(self._listener.getsockname()[1])
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self._threads.append(threading.Thread(target=self._talk, args=(client,)))
-            self._threads[-1].start()
-
-    def _talk(self, client: socket.socket) -> None:
+    def talk(self, client: socket.socket) -> None:
         client.settimeout(_TALKS_S)
         with (
             suppress(OSError),
             self._context.wrap_socket(client, server_side=True, do_handshake_on_connect=False) as shaken,
         ):
-            self._open.add(shaken)
+            self.open.add(shaken)
             try:
                 shaken.do_handshake()
             except OSError:
@@ -58,16 +43,8 @@ class TlsProxy:
                 _hang_up(shaken)
                 return
             with socket.create_connection(self._backend) as server:
-                self._open.add(server)
+                self.open.add(server)
                 _pass_on(shaken, server)
-
-    def close(self) -> None:
-        for one in (self._listener, *self._open):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(_TALKS_S)
 
 
 def _pass_on(client: ssl.SSLSocket, server: socket.socket) -> None:

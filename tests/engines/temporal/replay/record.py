@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import tempfile
 from pathlib import Path
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.worker import Worker
 
-from tests.engines.temporal.local import NAMESPACE, LocalServer
+from tests.engines.temporal.local import NAMESPACE, recording
 from tests.engines.temporal.replay.apps import order, shapes
 
 DATA = Path(__file__).parents[3] / "data" / "temporal" / "replay"
@@ -87,10 +86,5 @@ async def main(address: str) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        server = LocalServer(Path(folder))
-        server.start()
-        try:
-            asyncio.run(main(server.address))
-        finally:
-            server.stop(kill=True)
+    with recording() as server:
+        asyncio.run(main(server.address))

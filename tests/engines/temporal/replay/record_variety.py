@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from temporalio.api.common.v1 import WorkflowExecution
@@ -16,7 +14,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, Work
 from temporalio.common import RetryPolicy
 from temporalio.worker import Worker
 
-from tests.engines.temporal.local import NAMESPACE, LocalServer
+from tests.engines.temporal.local import NAMESPACE, recording
 from tests.engines.temporal.replay.apps import variety
 from tests.engines.temporal.replay.record import keep
 
@@ -132,10 +130,5 @@ async def main(address: str) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        server = LocalServer(Path(folder))
-        server.start()
-        try:
-            asyncio.run(main(server.address))
-        finally:
-            server.stop(kill=True)
+    with recording() as server:
+        asyncio.run(main(server.address))
