@@ -144,8 +144,8 @@ def _why(receipt: Receipt) -> str:
 def resolve(place: Opened, text: str) -> Target:
     """The target of a TARGET argument; a run must be named by its whole id."""
     if Capability.ACTIONS not in place.info.capabilities:
-        why = place.info.missing.get(Capability.ACTIONS.value, "It is only looked at.")
-        raise UnsupportedError("This source has no actions.", why)
+        why = place.info.missing.get(Capability.ACTIONS.value, "it is only looked at")
+        raise UnsupportedError(f"This source has no actions: {why}.")
     kind, found, step = read_target(text, place.info.resource_kinds)
     if kind not in ("run", "step"):
         return Target(kind=kind, id=found, title=found)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from typing import Final
 
 from engine_bridge.errors import PlayheadError, UsageError
 
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 COMMANDS: Final = {
     "demo": "app.cli.demo:demo",
     "runs": "app.cli.runs:runs",
@@ -47,6 +50,16 @@ def guarded(work: Callable[[], object]) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _drop_output()
+        fail(f"What it says cannot be written: {error.strerror}.", 1)
+
+
+def _drop_output() -> None:
+    """Nothing more is written to a full disk: the interpreter would try once more when it ends, and say so."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(message: str, code: int) -> None:

@@ -119,7 +119,7 @@ def find_run(source: Opened, run_id: str | None) -> Run:
         raise UsageError(
             "This source holds more than one run.", "Name one; `playhead runs SOURCE` lists them."
         )
-    found: list[Run] = call(source, "find", run_id, 6)
+    found = _found(source, run_id)
     exact = [run for run in found if run.id == run_id]
     if len(exact) == 1 or len(found) == 1:
         return _full(source, (exact or found)[0])
@@ -137,7 +137,7 @@ def find_exactly(source: Opened, run_id: str) -> Run:
 
     Raises NotFoundError naming what begins like it, UsageError where runs of several types have that id.
     """
-    found: list[Run] = call(source, "find", run_id, 6)
+    found = _found(source, run_id)
     whole = [run for run in found if run_id in (run.id, f"{run.type}/{run.id}")]
     if len(whole) > 1:
         names = ", ".join(plain(f"{run.type}/{run.id}", 60) for run in whole)
@@ -147,6 +147,14 @@ def find_exactly(source: Opened, run_id: str) -> Run:
     near = ", ".join(plain(run.id, 60) for run in found[:5])
     hint = f"Beginning like it: {near}." if near else "`playhead runs SOURCE` lists them."
     raise NotFoundError(f"No run {plain(run_id)!r}.", hint)
+
+
+def _found(source: Opened, run_id: str) -> list[Run]:
+    """Runs whose id is like this one. Bytes that are no text are in no id."""
+    if not run_id.isascii() and any("\ud800" <= letter <= "\udfff" for letter in run_id):
+        return []
+    found: list[Run] = call(source, "find", run_id, 6)
+    return found
 
 
 def _full(source: Opened, run: Run) -> Run:

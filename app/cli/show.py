@@ -16,6 +16,7 @@ from engine_bridge.history import History
 from engine_bridge.model import PayloadRef, Run, RunRef, Step
 
 _PAYLOAD_BYTES = 8 << 20
+_HEX_BYTES = 64 << 10
 _HIDDEN = 100_000
 _WHO = ("actor", "requester", "reason", "correlation_id")
 
@@ -95,7 +96,9 @@ def document(
 
 
 def decoded(place: Opened, ref: PayloadRef, printer: Printer) -> Any:
-    """A payload's decoded tree, masked; an object with ``$undecodable`` where it cannot be decoded."""
+    """A payload's decoded tree, masked; an object with ``$undecodable`` where it cannot be decoded, with ``$bytes``
+    where it is no text, with ``$truncated`` where it is too large.
+    """
     from engine_bridge.payloads import decode
 
     if ref.encoded:
@@ -103,12 +106,19 @@ def decoded(place: Opened, ref: PayloadRef, printer: Printer) -> Any:
         if found.data is None:
             why = f"{found.error} {found.hint}".strip()
             return {"$undecodable": why, "$encoding": ref.encoding, "$size": ref.size}
-        return builtin(printer.tree(decode(found.data, found.encoding).tree))
-    data = call(place, "payload", ref.key, 0, _PAYLOAD_BYTES)
-    result = decode(data, ref.encoding)
+        data, encoding = found.data, found.encoding
+    else:
+        data, encoding = call(place, "payload", ref.key, 0, _PAYLOAD_BYTES), ref.encoding
+    result = decode(data, encoding)
     if result.error:
         return {"$undecodable": result.error, "$encoding": ref.encoding, "$size": len(data)}
-    return builtin(printer.tree(result.tree))
+    if result.format == "binary":
+        return {"$bytes": data[:_HEX_BYTES].hex(), "$encoding": ref.encoding, "$size": len(data)}
+    tree = builtin(printer.tree(result.tree))
+    whole = len(data) if ref.encoded else max(len(data), ref.size or 0)
+    if result.truncated or len(data) < whole:
+        return {"$truncated": tree, "$encoding": ref.encoding, "$size": whole}
+    return tree
 
 
 def print_run(run: Run, history: History, printer: Printer) -> None:

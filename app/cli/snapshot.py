@@ -86,6 +86,8 @@ def offscreen(scale: float = 1.0) -> None:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     os.environ["QT_SCALE_FACTOR"] = str(scale)
     os.environ["QT_FONT_DPI"] = "96"
+    # The platform says of each window that it has no size hints: no news to somebody who wants a picture.
+    os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
 
 
 def draw(

@@ -123,11 +123,11 @@ def reference(ref: RunRef, event: RawEvent, path: str, label: str) -> PayloadRef
 
 
 def named(found: Stored, key_: str, label: str) -> PayloadRef:
-    """A reference to a payload at hand; what is compressed or encrypted says so in its label."""
+    """A reference to a payload at hand; what is compressed, encrypted or elsewhere says so in its label."""
     size = len(found.data)
     return PayloadRef(
         key=key_,
-        label=f"{label} · {found.opaque}" if found.opaque else label,
+        label=" · ".join(part for part in (label, found.opaque, found.outside) if part),
         encoding=found.encoding,
         size=size,
         head=found.data if size <= payloads.HEAD and not found.opaque else None,

@@ -14,6 +14,9 @@ from typing import Any, Final
 
 import msgspec
 
+from engine_bridge.engines.temporal.events_values import integer
+from engine_bridge.format import size
+
 JSON: Final = "json/plain"
 NULL: Final = "binary/null"
 HEAD: Final = 320
@@ -25,11 +28,15 @@ _READABLE: Final = frozenset({"", NULL, "binary/plain", "binary/protobuf"})
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """One payload as stored. ``type``: the protobuf message type or search attribute type, where recorded."""
+    """One payload as stored. ``type``: the protobuf message type or search attribute type, where recorded.
+
+    ``outside``: says that ``data`` only names what an SDK keeps in a storage of its own; "" when it is the payload.
+    """
 
     encoding: str | None
     data: bytes
     type: str = ""
+    outside: str = ""
 
     @property
     def opaque(self) -> str:
@@ -89,9 +96,23 @@ def payload(value: Any) -> Stored:
     encoding = _word(metadata.get("encoding"))
     kind = _word(metadata.get("messageType")) or _word(metadata.get("type"))
     readable = isinstance(metadata.get("encoding"), str) and "/" in metadata["encoding"]
-    return Stored(encoding or None, _data(value.get("data"), encoding, readable), kind)
+    outside = ""
+    if _MARK in metadata or kind == _REFERENCE or encoding == _LEGACY:
+        outside = _outside(value.get("externalPayloads"))
+    return Stored(encoding or None, _data(value.get("data"), encoding, readable), kind, outside)
 
 
+def _outside(told: Any) -> str:
+    """What the reference to a payload in a storage of its own says of that."""
+    first = told[0] if isinstance(told, list) and told and isinstance(told[0], dict) else {}
+    stored = integer(first.get("sizeBytes"))
+    return f"stored elsewhere, {size(stored)}" if stored else "stored elsewhere"
+
+
+_REFERENCE: Final = "temporal.api.sdk.v1.ExternalStorageReference"
+_LEGACY: Final = "json/external-storage-reference"
+_MARK: Final = "__temporal_external_storage_reference"
+"""What references to payloads in an SDK's external storage are known by (``temporalio.converter.ExternalStorage``)."""
 _KEYS: Final = frozenset({"metadata", "data", "externalPayloads"})
 
 
@@ -135,6 +156,8 @@ def standard(value: Any) -> dict[str, Any]:
     result: dict[str, Any] = {"metadata": {k: base64.b64encode(v).decode() for k, v in words.items()}}
     if found.data:
         result["data"] = base64.b64encode(found.data).decode()
+    if inside.get("externalPayloads"):
+        result["externalPayloads"] = inside["externalPayloads"]
     return result
 
 
@@ -185,7 +208,10 @@ def combined(found: Iterable[Stored]) -> Stored | None:
         return several[0] if several else None
     parts = [_as_json(one) for one in several]
     return Several(
-        JSON, b"[" + b", ".join(parts) + b"]", "", next((one.opaque for one in several if one.opaque), "")
+        JSON,
+        b"[" + b", ".join(parts) + b"]",
+        outside=next((one.outside for one in several if one.outside), ""),
+        hidden=next((one.opaque for one in several if one.opaque), ""),
     )
 
 

@@ -36,3 +36,11 @@ def test_without_a_display_every_way_says_the_same(args: list[str]) -> None:
     )
     assert done.returncode == 1 and not done.stdout
     assert done.stderr.startswith("playhead: There is no display here") and done.stderr.count("\n") == 1
+
+
+def test_a_full_disk_is_told_on_one_line(orders: Path) -> None:
+    command = [sys.executable, "-m", "app", "runs", str(orders), "--limit", "1"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "playhead: What it says cannot be written: No space left on device.\n"

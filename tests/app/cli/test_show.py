@@ -38,7 +38,9 @@ def test_the_beginning_of_an_id_is_enough_when_it_is_unambiguous(playhead: Run, 
     answer = playhead("show", orders, "order-0")
     assert answer.code == 2 and "Several runs" in answer.err
     assert playhead("show", orders).code == 2
-    assert playhead("show", orders, "nothing-like-it").code == 1
+    for nothing in ("nothing-like-it", "\udcff"):
+        answer = playhead("show", orders, nothing)
+        assert answer.code == 1 and "No run" in answer.err
 
 
 def test_a_waiting_run_says_what_it_waits_for_and_how_we_know(playhead: Run, orders: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -300,3 +301,45 @@ def test_names_that_are_no_text_and_pipes_are_no_trouble(tmp_path: Path, opened:
     assert not bridge.changes(mark, (run.ref,), NEVER).moved
     with pytest.raises(ConnectError, match="no regular file"):
         engine_of(str(tmp_path / "pipe.json"))
+
+
+def _payload(encoding: str, data: bytes, **more: Any) -> dict[str, Any]:
+    words = {"encoding": encoding, **more.pop("words", {})}
+    metadata = {name: base64.b64encode(word.encode()).decode() for name, word in words.items()}
+    return {"metadata": metadata, "data": base64.b64encode(data).decode(), **more}
+
+
+def test_payloads_that_are_no_json_or_large_or_elsewhere_say_so(tmp_path: Path, opened: Opener) -> None:
+    elsewhere = _payload(
+        "json/protobuf",
+        b'{"driverName": "s3"}',
+        words={"messageType": "temporal.api.sdk.v1.ExternalStorageReference"},
+        externalPayloads=[{"sizeBytes": "5000000"}],
+    )
+    held = [
+        _payload("binary/plain", b"\0\xff"),
+        _payload("json/plain", str([0] * 30_000).encode()),
+        elsewhere,
+    ]
+    events = h.events()[:1] + [
+        {
+            "eventId": str(place),
+            "eventTime": "2026-01-01T00:00:00Z",
+            "eventType": "EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED",
+            "workflowExecutionSignaledEventAttributes": {"signalName": "s", "input": {"payloads": [one]}},
+        }
+        for place, one in enumerate(held, 2)
+    ]
+    path = tmp_path / "a.json"
+    path.write_bytes(h.dumped({"events": events}))
+    shown = json.loads(CliRunner().invoke(cli, ["show", str(path), "--json"]).output)
+    raw, large, reference = (step["input"] for step in shown["steps"])
+    assert raw == {"$bytes": "00ff", "$encoding": "binary/plain", "$size": 2}
+    assert set(large["$truncated"]) == {0} and len(large["$truncated"]) < 30_000 and large["$size"] == 90_000
+    assert reference == {"driverName": "s3"}
+    bridge = opened(path)
+    (ref,) = (run.ref for run in runs(bridge).values())
+    history = History(bridge.decode_event, bridge.decode_step)
+    for batch in bridge.history(ref, NEVER):
+        history.append(batch)
+    assert [one.label for one in history.event(3).payloads] == ["input · stored elsewhere, 4.8 MiB"]
