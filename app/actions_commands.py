@@ -67,7 +67,11 @@ def _verbs(desk: Desk) -> list[Command]:
     choose = Command(
         "action.choose", "Choose an Action …", desk.choose, ("A",), none, "Actions", icon="operator"
     )
-    return [choose, *verbs]
+    whole = Command(
+        "action.source", "Start a Workflow, Act on the Source …", desk.choose_whole, ("Ctrl+Shift+N",), desk.no_whole,
+        "Actions", icon="operator",
+    )  # fmt: skip
+    return [choose, whole, *verbs]
 
 
 def _draft(desk: Desk) -> list[Command]:

@@ -19,6 +19,7 @@ from app.drafts import Drafts
 from app.jobs import Jobs
 from app.unlock import Unlocks
 from engine_bridge.actions.model import Plan, Staged, Target
+from engine_bridge.bridge import Capability
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -230,6 +231,24 @@ class Desk(QObject):
     def choose(self) -> None:
         """Every action on what is chosen, in the palette's list; disabled ones say why."""
         self.window.overlays.actions(self.offered, self.start)
+
+    def choose_whole(self) -> None:
+        """Every action on the source itself, which takes no run: to start a workflow, say."""
+        source = self.source()
+        if source is not None and source.info is not None:
+            kind, id_ = source.info.whole
+            self.forms.choose_on(source, Target(kind=kind, id=id_))
+
+    def no_whole(self) -> str:
+        source = self.source()
+        if source is None or source.info is None:
+            return "no source is open"
+        none = (
+            ""
+            if source.info.whole[0]
+            else "this source has no actions beside those on its runs and resources"
+        )
+        return source.can(Capability.ACTIONS) or none
 
     def cancel(self) -> None:
         self.executions.cancel()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
 
 from app.actions_rehearse import Rehearsals
+from app.actions_specs import Offered
 from app.context import Source
 from engine_bridge.actions.model import ActionSpec, Staged, Target
-from engine_bridge.errors import PlayheadError
 from engine_bridge.format import count, plain
 from widgets.actions.form import ActionForm
 
@@ -34,9 +35,10 @@ class Forms(QObject):
         self._rehearsals = Rehearsals(desk)
         self.view: ActionForm | None = None
 
-    def open(self, action: str) -> None:
-        """Starts an action on what is chosen now. Without parameters it is planned at once."""
-        offered, source = self._desk.offered, self._desk.source()
+    def open(self, action: str, offered: Offered | None = None) -> None:
+        """Starts an action on what is chosen now, or on what was asked about. Without parameters it is planned at
+        once."""
+        offered, source = offered or self._desk.offered, self._desk.source()
         why = offered.why_not(action)
         spec = offered.spec(action)
         if why or spec is None or source is None:
@@ -130,7 +132,7 @@ class Forms(QObject):
     def edit(self, staged: Staged) -> None:
         """Asks the source for the action's form again, filled with what was staged."""
         source = self._desk.source()
-        if source is None or source.session is None:
+        if source is None:
             return
 
         def arrived(specs: list[ActionSpec]) -> None:
@@ -140,9 +142,18 @@ class Forms(QObject):
             else:
                 self._show(source, spec, staged.target, staged)
 
-        def failed(error: PlayheadError) -> None:
-            self._desk.window.report(error)
+        self._ask(source, staged.target, arrived)
 
-        self._desk.jobs.run(
-            "form", source.session, "actions", staged.target, on_result=arrived, on_error=failed
-        )
+    def choose_on(self, source: Source, target: Target) -> None:
+        """Asks what can be done to a target that is no row of the page, lists it, and starts what is chosen."""
+
+        def arrived(specs: list[ActionSpec]) -> None:
+            offered = Offered(targets=(target,), specs=tuple(specs))
+            self._desk.window.overlays.actions(offered, lambda action: self.open(action, offered))
+
+        self._ask(source, target, arrived)
+
+    def _ask(self, source: Source, target: Target, arrived: Callable[[list[ActionSpec]], None]) -> None:
+        if source.session is not None:
+            failed = self._desk.window.report
+            self._desk.jobs.run("form", source.session, "actions", target, on_result=arrived, on_error=failed)

@@ -66,6 +66,7 @@ class SourceInfo(_Value, frozen=True):
     tenant: str = ""  # whose rows are seen, where the source has tenants
     stack_query: str = ""  # the query by which every run tells where its code stands
     native: str = ""  # the engine's own export of a run, as a file dialog names it: "History (*.json)"
+    whole: tuple[str, str] = ("", "")  # the resource that the source itself is: its kind, its id
     only: RunRef | None = None  # the run that is all there is, when it was opened for that
 
 

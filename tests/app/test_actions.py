@@ -232,6 +232,7 @@ def test_disabled_actions_stay_with_their_reason(acting: Open) -> None:
     assert not button.isEnabled() and "Not now: it is completed." in button.toolTip()
     assert a.window.commands.get("action.cancel").when() == "it is completed"
     assert a.window.commands.get("action.rewind").when() == "what is chosen here has no such action"
+    assert "no actions beside those on its runs" in a.window.commands.get("action.source").when()
     a.run("action.choose")
     chooser = a.window.overlays.chooser
     assert chooser.isVisible()

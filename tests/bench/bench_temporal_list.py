@@ -50,7 +50,7 @@ class Asked:
 
     def __init__(self, url: str) -> None:
         engine = load_engine("temporal")
-        self.session = Session(_Made(url), host=engine.host_of(url))
+        self.session = Session(partial(engine.bridge, url, None), host=engine.host_of(url))
         begun = time.perf_counter()
         self.session.open().result()
         self.opened_ms = _since(begun)
@@ -59,16 +59,6 @@ class Asked:
     def page(self, node: Any, cursor: bytes | None = None, direction: str = "forward") -> Page:
         found: Page = self.session.call("runs", node, Sort(), cursor, direction, _ROWS).result()
         return found
-
-
-class _Made:
-    """Makes the bridge, in this process or in a child."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def __call__(self) -> Any:
-        return load_engine("temporal").bridge(self._url, None)
 
 
 def _since(begun: float) -> float:

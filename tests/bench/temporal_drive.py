@@ -202,8 +202,11 @@ def listing(bench: Bench, address: str, *filters: str) -> dict[str, Any]:
     def read(row: int) -> bool:
         return model.rowCount() > row and model.item(row) is not None
 
+    def counted() -> bool:
+        return page.view.chips._counts is not None
+
     moves.append({"what": "source to its runs", **bench.open_source()})
-    move("until all is told", lambda: None, calm=bench.calm)
+    move("counts told", lambda: None, counts=counted, calm=bench.calm)
     move("next page", lambda: page.view.table.scrollTo(model.index(220, 0)), read=lambda: read(220))
     last = model.rowCount() - 1
     move(
@@ -217,7 +220,8 @@ def listing(bench: Bench, address: str, *filters: str) -> dict[str, Any]:
         before = page.node
         move(
             f"filter {text}" if text else "no filter", lambda text=text: page.apply_filter(text),
-            listed=lambda before=before: page.node is not before and read(0), calm=bench.calm,
+            listed=lambda before=before: page.node is not before and read(0),
+            calm=bench.calm,
         )  # fmt: skip
     if address != "-":
         moves.append({"what": "a run that begins", **begun(bench, address)})

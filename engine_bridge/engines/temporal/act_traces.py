@@ -11,6 +11,7 @@ from engine_bridge.engines.temporal import act_traces_rest as rest
 from engine_bridge.engines.temporal import act_traces_run as runs
 from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.act_trace import Trace
+from engine_bridge.engines.temporal.actions_space import START
 from engine_bridge.engines.temporal.payloads import json_value
 from engine_bridge.format import safe_lines
 
@@ -58,6 +59,7 @@ _TRACES: Final[dict[str, Callable[[Trace], Outcome | None]]] = {
     "fail_activity": rest.ended_activity,
     "update_options": rest.options_set,
     "start_like": rest.started,
+    START: rest.started,
     "pause_schedule": rest.noted,
     "resume_schedule": rest.noted,
     "trigger_schedule": rest.triggered,
@@ -67,6 +69,6 @@ _TRACES: Final[dict[str, Callable[[Trace], Outcome | None]]] = {
 }
 
 SIGNED: Final = frozenset(
-    {"signal", "cancel", "terminate", "pause", "unpause", "update", "reset", "start_like", "batch"}
+    {"signal", "cancel", "terminate", "pause", "unpause", "update", "reset", "start_like", START, "batch"}
 )
 """Actions whose request the server keeps the id of, in the history or beside it."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from engine_bridge.actions.model import Outcome, Verdict
-from engine_bridge.engines.temporal import plan_options
+from engine_bridge.engines.temporal import plan_new, plan_options
 from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.act_trace import Trace, applied
 from engine_bridge.engines.temporal.actions_facts import STARTED, ScheduleFacts, pending
-from engine_bridge.engines.temporal.actions_space import SpaceFacts, progress
+from engine_bridge.engines.temporal.actions_space import START, SpaceFacts, progress
 from engine_bridge.engines.temporal.group_facts import PendingActivity
 from engine_bridge.errors import NotFoundError
 from engine_bridge.format import plain
@@ -104,6 +104,8 @@ def started(trace: Trace) -> Outcome | None:
 
 
 def _new_id(trace: Trace) -> str:
+    if trace.item.staged.action == START:
+        return plan_new.new_id(trace.item.staged.args, trace.signer)
     given = trace.item.staged.args.get("id")
     return str(given) if given else f"{trace.ref.group}-{trace.signer.derived('start')[:8]}"
 

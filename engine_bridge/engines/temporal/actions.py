@@ -12,6 +12,7 @@ from engine_bridge.engines.temporal import (
     plan_backfill,
     plan_batch,
     plan_message,
+    plan_new,
     plan_options,
     plan_reset,
     plan_run,
@@ -20,6 +21,7 @@ from engine_bridge.engines.temporal import (
 )
 from engine_bridge.engines.temporal.actions_facts import RunFacts
 from engine_bridge.engines.temporal.actions_read import Reads
+from engine_bridge.engines.temporal.actions_space import START
 from engine_bridge.engines.temporal.client import Client
 from engine_bridge.engines.temporal.plan_base import Kind, Look, finish, refused
 from engine_bridge.engines.temporal.what_if_offers import REHEARSED
@@ -109,10 +111,14 @@ _SCHEDULE: Final = {
     ),
 }  # fmt: skip
 _SPACE: Final = {
+    START: Kind(
+        "Start a workflow…", plan_new.effect, plan_new.plan, plan_new.send, plan_new.params, dedupes=True, bulk=False,
+        glyph="running",
+    ),
     "batch": Kind(
         "Act on all runs of a query…", plan_batch.effect, plan_batch.plan, plan_batch.send, plan_batch.params,
         dedupes=True, bulk=False, glyph="queue",
-    )
+    ),
 }  # fmt: skip
 _JOB: Final = {
     "stop_batch": Kind(

@@ -26,6 +26,7 @@ RUN, STATUS, EVENTS, SINCE = "run id", "status", "events", "events, at least"
 CANCEL, PAUSED, ACTIVITY = "cancellation requested", "paused", "activity"
 STARTED: Final = "runs started"
 MATCHES: Final = "runs that match, at most"
+OPEN: Final = "open run of that id"
 _TOLD: Final = 8
 
 
@@ -143,7 +144,7 @@ def value_of(facts: Facts, name: str) -> Any:
     if isinstance(facts, ScheduleFacts):
         return {PAUSED: facts.paused, STARTED: facts.started}.get(name)
     if isinstance(facts, SpaceFacts):
-        return {STATUS: facts.state, MATCHES: facts.matching}.get(name)
+        return {STATUS: facts.state, MATCHES: facts.matching, OPEN: facts.open or "none"}.get(name)
     if name.startswith(f"{ACTIVITY} "):
         one = pending(facts, name.removeprefix(f"{ACTIVITY} "))
         return "not pending" if one is None else "paused" if "pause" in one.state else "pending"

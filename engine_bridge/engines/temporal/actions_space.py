@@ -8,8 +8,12 @@ import msgspec
 
 from engine_bridge.actions import args as arguments
 from engine_bridge.actions.model import Staged
+from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.actions_read import Reads
+from engine_bridge.errors import NotFoundError
+from engine_bridge.model import Status
 
+START: Final = "start"
 _BATCHES: Final = 20
 _SAMPLE: Final = 5
 _RUNNING: Final = 1
@@ -20,7 +24,8 @@ _OPEN_ONLY: Final = ("signal", "cancel", "terminate")
 class SpaceFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The namespace that a batch works in, or a batch operation of it (``job`` is its id).
 
-    ``query`` is that of a staged batch, ``matching`` how many runs it hits, ``running`` the batch under way.
+    ``query`` is that of a staged batch, ``matching`` how many runs it hits, ``running`` the batch under way. Of the
+    workflow id of a staged start ``open`` is the open run, ``last`` the status of the newest one.
     """
 
     name: str
@@ -30,6 +35,8 @@ class SpaceFacts(msgspec.Struct, frozen=True, kw_only=True):
     matching: int = 0
     sample: tuple[str, ...] = ()
     running: str = ""
+    open: str = ""
+    last: str = ""
 
 
 def batch_query(staged: Staged) -> str:
@@ -49,6 +56,8 @@ def space(reads: Reads, staged: Staged) -> SpaceFacts:
     name, query = staged.target.id, batch_query(staged)
     if name != reads.namespace:
         return SpaceFacts(name=name)
+    if staged.action == START:
+        return _taken(reads, name, arguments.text(staged.args, "id"))
     running = _running(reads)
     if not query:
         return SpaceFacts(name=name, running=running)
@@ -59,6 +68,18 @@ def space(reads: Reads, staged: Staged) -> SpaceFacts:
     listed = reads.call("list_workflow_executions", listing).executions
     sample = tuple(one.execution.workflow_id for one in listed)
     return SpaceFacts(name=name, running=running, query=query, matching=counted.count, sample=sample)
+
+
+def _taken(reads: Reads, name: str, workflow_id: str | None) -> SpaceFacts:
+    """The namespace, and what runs a workflow id has there."""
+    if workflow_id is None:
+        return SpaceFacts(name=name)
+    try:
+        info = reads.describe(values.ref(workflow_id, "")).workflow_execution_info
+    except NotFoundError:
+        return SpaceFacts(name=name)
+    status, word = values.STATUSES.get(info.status, (Status.UNKNOWN, ""))
+    return SpaceFacts(name=name, open="" if status.closed else info.execution.run_id, last=word)
 
 
 def _running(reads: Reads) -> str:

@@ -35,14 +35,21 @@ def space(look: Look) -> SpaceFacts:
 
 def effect(look: Look) -> tuple[str, str]:
     facts = space(look)
-    if facts.name != look.namespace:
-        return "", f"This source is namespace {look.namespace}: open the other one to act on it."
+    if elsewhere(look):
+        return "", elsewhere(look)
     if facts.running:
         return "", f"The namespace runs one batch at a time, and {plain(facts.running, 80)} is running."
     return (
         "The server itself does it to every run that matches, at its own rate, also when Playhead is closed.",
         "",
     )
+
+
+def elsewhere(look: Look) -> str:
+    """Why nothing can be done to a namespace, "" for that of the source."""
+    if space(look).name == look.namespace:
+        return ""
+    return f"This source is namespace {look.namespace}: open the other one to act on it."
 
 
 def params(look: Look) -> tuple[Param, ...]:

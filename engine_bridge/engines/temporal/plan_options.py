@@ -122,14 +122,15 @@ def given(args: dict[str, Any]) -> dict[str, Any]:
         if value is None:
             continue
         if option.type is ParamType.DURATION:
-            value = _ns(option.name, value)
+            value = span_ns(option.name, value)
         elif option.type is ParamType.NUMBER:
             value = _number(option.name, value)
         found[option.path] = value
     return found
 
 
-def _ns(name: str, text: str) -> int:
+def span_ns(name: str, text: str) -> int:
+    """A duration as it was given, in ns. Raises UsageError."""
     value = int(text) if text.isdigit() else literals.duration(text.replace(" ", ""))
     if value is None or value < 0:
         raise UsageError(f"{name} is {text!r}, which is no duration.", "Write 90s or 1h30m.")

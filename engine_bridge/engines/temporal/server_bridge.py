@@ -96,6 +96,7 @@ class ServerBridge(WhatIf):
             resource_kinds=server_resources.KINDS,
             stack_query=server_queries.STACK,
             native=native.TITLE,
+            whole=("namespaces", self._source.namespace),
         )
 
     def close(self) -> None:

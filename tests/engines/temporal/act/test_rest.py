@@ -146,6 +146,48 @@ def test_one_like_another_starts_with_edited_input_under_a_given_id(operator: Op
     assert taken.outcome.verdict is Verdict.NOT_APPLIED and "refused" in taken.outcome.evidence[0]
 
 
+def test_a_workflow_is_started_from_nothing(operator: Operator) -> None:
+    nothing = operator.plan(SPACE, "start", queue="nobody")
+    assert "Give the workflow's type" in nothing.refused
+    wrong = operator.plan(SPACE, "start", type="send_invoice", queue="nobody", attributes={"nope": 1})
+    assert "no search attribute 'nope'" in wrong.refused
+    item = operator.plan(
+        SPACE, "start", type="it's new", queue="nobody", args=["a", {"b": 1}], memo={"note": "by hand"},
+        attributes='{"tenant": "fresh", "items": 3, "tags": ["x", "y"]}', run_timeout="90s", start_delay="1h",
+    )  # fmt: skip
+    assert not item.refused and item.new_run and item.dedupes and len(item.warnings) == 2
+    receipt = operator.execute(item)
+    new = receipt.outcome.new_ref
+    assert (
+        receipt.outcome.verdict is Verdict.APPLIED and new is not None and new.group.startswith("it's new-")
+    )
+    run = operator.run(Target(kind="run", id=new.group, ref=new))
+    assert (run.type, run.queue, run.status) == ("it's new", "nobody", Status.DELAYED)
+    told = {"tenant": "fresh", "items": 3, "tags": ["x", "y"], "memo": {"note": "by hand"}}
+    assert run.attributes == told and run.extra["run_timeout_dur_ns"] == 90 * 10**9
+    [first, *_] = operator.events(Target(kind="run", id=new.group, ref=new), "WorkflowExecutionStarted")
+    assert str(first.attributes["identity"]).startswith("playhead:")
+    assert operator.look(item, receipt.request_id).new_ref == new
+    assert operator.look(item).verdict is Verdict.NOT_APPLIED
+
+
+def test_a_workflow_of_an_id_that_is_taken_is_refused_or_replaces_the_open_run(operator: Operator) -> None:
+    old = operator.start(queue="nobody")
+    asked = {"type": "send_invoice", "queue": "nobody", "id": old.id}
+    assert "is open" in operator.plan(SPACE, "start", **asked).refused
+    item = operator.plan(SPACE, "start", **asked, conflict="terminate the open one")
+    assert [change.after for change in item.changes][1] == "terminated by the server"
+    operator.shop.worker.ask("terminate", old.id)
+    late = operator.execute(item)
+    assert late.outcome.stale and "and is none" in " ".join(late.outcome.evidence)
+    assert "already: Terminated" in operator.plan(SPACE, "start", **asked, reuse="refuse").refused
+    first = operator.act(SPACE, "start", **asked)
+    second = operator.act(SPACE, "start", **asked, conflict="terminate the open one")
+    assert second.outcome.verdict is Verdict.APPLIED and first.outcome.new_ref is not None
+    gone = Target(kind="run", id=old.id, ref=first.outcome.new_ref)
+    assert operator.run(gone).status is Status.TERMINATED
+
+
 @pytest.fixture
 def schedule(operator: Operator) -> Target:
     return Target(kind="schedules", id="nightly")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.run_page import RunPage
@@ -180,3 +182,25 @@ def _line(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
+
+
+def test_a_workflow_is_started_without_a_run_to_start_from(
+    qtbot: QtBot, window: MainWindow, shop: Shop
+) -> None:
+    shown_runs(qtbot, window, shop)
+    window.run_command("action.source")
+    chooser = window.overlays.chooser
+    qtbot.waitUntil(chooser.isVisible, timeout=LONG)
+    QTest.keyClicks(chooser.line, "Start a work")
+    QTest.keyClick(chooser.line, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: window.desk.forms.view is not None, timeout=LONG)
+    form = window.desk.forms.view
+    assert form is not None
+    form.set_args({"type": "send_invoice", "queue": "nobody", "args": ["i9"]})
+    form.submit()
+    review = window.desk.review
+    qtbot.waitUntil(lambda: review.plan is not None, timeout=LONG)
+    assert review.plan is not None
+    [item] = review.plan.items
+    assert item.title == "Start send_invoice" and not item.refused
+    window.run_command("action.discard")
