@@ -152,7 +152,7 @@ def test_what_was_under_way_at_the_point_of_a_reset_is_done_again_as_was_said(op
     )
     operator.until(lambda: operator.run(run).status is Status.COMPLETED)
     item = operator.plan(run, "reset", event=point)
-    assert any("1 activities that began before that point" in one for one in item.warnings)
+    assert any("1 activity that began before that point" in one for one in item.warnings)
     assert [mark.words for mark in item.marks] == ["activity await_bank: executed again"]
     new = Target(kind="run", id=run.id, ref=operator.execute(item).outcome.new_ref)
     operator.until(lambda: any(a.status is StepStatus.RUNNING for a in operator.history(new).all_steps()))
