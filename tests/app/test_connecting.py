@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app import secrets
 from app.window import MainWindow
+from engine_bridge.bridge import ConnectField, ConnectForm
 from engine_bridge.model import Environment
 from tests.app.rings import memory_keyring
 from tests.app.window_fixture import BRIDGES, PASSWORD, Opened
@@ -39,6 +40,17 @@ def test_connecting_by_fields(qtbot: QtBot, window: MainWindow, dialog: ConnectD
     assert [(s.name, s.url, s.environment) for s in window.saved.sources()] == [
         ("shop", "fake://localhost/orders", Environment.TEST)
     ]
+
+
+def test_a_form_without_its_file_opens_nothing(
+    qtbot: QtBot, window: MainWindow, dialog: ConnectDialog
+) -> None:
+    """An empty path would be the folder that the program was started in."""
+    field = ConnectField("path", "File or folder")
+    dialog.set_forms([ConnectForm("fake+file", "Files", (field,), lambda fields: f"fake://{fields['path']}")])
+    dialog.kind.setCurrentIndex(1)
+    dialog.connect_button.click()
+    assert "File or folder: nothing is named." in dialog.message.text() and not window.sources.all()
 
 
 def test_a_test_can_succeed_fail_and_be_cancelled(

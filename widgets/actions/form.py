@@ -82,7 +82,7 @@ class ActionForm(QWidget):
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         buttons = QHBoxLayout()
         buttons.setContentsMargins(16, 8, 16, 12)
-        buttons.addWidget(label("Nothing is sent before you confirm.", color="muted", size=11), 1)
+        buttons.addWidget(label("Nothing is sent before you confirm.", color="muted", size=11, wrap=True), 1)
         for button in (self.rehearse_button, self.stage_button):
             buttons.addWidget(button)
         buttons.addWidget(self.plan_button)

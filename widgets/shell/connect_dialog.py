@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine_bridge.bridge import ConnectForm
-from engine_bridge.errors import PlayheadError
+from engine_bridge.errors import PlayheadError, UsageError
 from engine_bridge.format import plain, safe_lines
 from engine_bridge.words import Environment
 from widgets.shell.label import label
@@ -206,6 +206,9 @@ class ConnectDialog(QDialog):
         """What is filled in. Raises PlayheadError when an engine's form refuses it."""
         form = self._current()
         values = {name: line.text().strip() for name, line in self._lines.items()}
+        if form is not None and values.get("path") == "":
+            title = next(field.title for field in form.fields if field.name == "path")
+            raise UsageError(f"{title}: nothing is named.", "Type its path, or drop it on the window.")
         url = values["url"] if form is None else form.build(values)
         return Connection(
             url,
