@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import Any
 from engine_bridge.replay.runners.frames import LOCALS, local_values
 
 KEPT = 20_000
+_GOES_ON = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 HEAVIEST = 3_000_000  # characters of one step's lines; a message may have 16 MiB
 _pause = time.sleep  # kept here: engines and user code may replace it
 _TOOLS = (4, 3, 5, 2, 1, 0)  # 4 is nobody's by convention; others have names of their own (sys.monitoring)
@@ -102,12 +104,26 @@ class LineTracer:
 
     def _caller(self, kinds: dict[str, str]) -> Any:
         """What sees every call where lines are counted so, also those of the engine's library."""
-        within = self._on_trace
+        within, resumed = self._on_trace, self._on_resumed
 
         def on_call(frame: types.FrameType, event: str, argument: Any) -> Any:
-            return within if kinds[frame.f_code.co_filename] == "user" else None
+            if kinds[frame.f_code.co_filename] != "user":
+                return None
+            return resumed(frame.f_lineno) if frame.f_code.co_flags & _GOES_ON else within
 
         return on_call
+
+    def _on_resumed(self, line: int) -> Any:
+        """What sees a coroutine go on: the line that it waited at is told again, and was counted."""
+        within = self._on_trace
+
+        def on_resumed(frame: types.FrameType, event: str, argument: Any) -> Any:
+            if event == "line" and frame.f_lineno == line:
+                self.last = frame.f_code, line
+                return within
+            return within(frame, event, argument)
+
+        return on_resumed
 
     def _on_trace(self, frame: types.FrameType, event: str, argument: Any) -> Any:
         if event == "line":

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine_bridge.replay.model import Outcome
 from engine_bridge.replay.protocol import Hello, Lines
+from engine_bridge.replay.runners.frames import Files
+from engine_bridge.replay.runners.lines import LineTracer
+from engine_bridge.replay.runners.pictures import picture
 from tests.engine_bridge.replay.driving import Heard, Limits, project, recorded, run, written
 
 CODE = """
@@ -130,3 +135,20 @@ def test_whose_code_is_whose(tmp_path: Path) -> None:
     ]
     assert stack[0].locals == ()
     assert list(heard.end.coverage) == [str(tmp_path / "flows.py")]
+
+
+def test_a_line_that_waits_is_counted_once(tmp_path: Path) -> None:
+    file = str(tmp_path / "flow.py")
+    names: dict[str, Any] = {"wait": lambda: (yield)}
+    head = "import types\nwait = types.coroutine(wait)\n"
+    text = f"{head}async def flow():\n    for _ in range(3):\n        await wait()\n"
+    exec(compile(text, file, "exec"), names)
+    tracer, flow = LineTracer(Files((), (f"{tmp_path}/",)), picture), names["flow"]()
+    tracer.start()
+    tracer.here()
+    with suppress(StopIteration):
+        while True:
+            flow.send(None)
+    tracer.away()
+    tracer.stop()
+    assert tracer.coverage[file] == {4: 4, 5: 3}
