@@ -268,6 +268,7 @@ def _end(bridge: Hosted) -> None:
     except Exception:  # noqa: BLE001  nobody is left to be told but the log
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # a command may be run with either closed
+                stream.flush()
         os._exit(0)

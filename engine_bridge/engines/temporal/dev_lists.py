@@ -19,6 +19,10 @@ _CLOSED: Final = "COALESCE(close_time, '9999-12-31 23:59:59+00:00')"
 """What the server's own index on the order of its lists holds."""
 _DIVISION: Final = "TemporalNamespaceDivision"
 _SCHEDULER: Final = "temporal-sys-scheduler:"
+_SCHEDULERS: Final = ("TemporalScheduler", "403648407")
+"""Divisions of schedules: of those that are runs, and of those that are CHASM trees (the type, as Temporal 1.32 writes
+it), where ``history.enableCHASMSchedulerCreation`` is on."""
+_CHASM: Final = "__chasm__"
 
 
 class Lists:
@@ -78,11 +82,11 @@ class Lists:
         return answer
 
     def schedules(self, cancel: CancelToken) -> list[Any]:
-        """``ScheduleListEntry`` of each schedule: what the runs of the scheduler keep in their memos."""
+        """``ScheduleListEntry`` of each schedule: what its scheduler, a run or a CHASM tree, keeps in its memo."""
         rows = self._store.rows(
-            f"SELECT {dev_rows.COLUMNS} FROM {_TABLE} WHERE namespace_id = ? AND {_DIVISION} = 'TemporalScheduler' "
+            f"SELECT {dev_rows.COLUMNS} FROM {_TABLE} WHERE namespace_id = ? AND {_DIVISION} IN (?, ?) "
             "AND status = 1 ORDER BY workflow_id",
-            [self._space.id],
+            [self._space.id, *_SCHEDULERS],
             cancel=cancel,
         )
         return [_schedule(one) for one in self.infos(rows)]
@@ -101,12 +105,17 @@ def _after(token: bytes) -> tuple[str, list[Any]]:
 
 
 def _schedule(info: Any) -> Any:
+    from google.protobuf import json_format
     from google.protobuf.message import DecodeError
     from temporalio.api.schedule.v1 import ScheduleListEntry
 
     entry = ScheduleListEntry(schedule_id=info.execution.workflow_id.removeprefix(_SCHEDULER))
+    memo = info.memo.fields
     try:
-        entry.info.MergeFromString(info.memo.fields["ScheduleInfo"].data)
-    except DecodeError:
+        if _CHASM in memo:
+            json_format.Parse(memo[_CHASM].data, entry.info, ignore_unknown_fields=True)
+        else:
+            entry.info.MergeFromString(memo["ScheduleInfo"].data)
+    except (DecodeError, json_format.ParseError):
         entry.info.Clear()
     return entry

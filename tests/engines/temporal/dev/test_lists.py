@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from engine_bridge.errors import NotFoundError, RejectedError, UsageError
 from engine_bridge.model import RunRef
 from engine_bridge.query import parse
 from engine_bridge.query.predicate import predicate
+from engine_bridge.sqlite_file import sqlite_module
 from tests.engines.temporal.dev import databases
-from tests.engines.temporal.dev.databases import NEVER, runs
+from tests.engines.temporal.dev.databases import NEVER, run_sql, runs
 
 FILTERS = (
     "attributes.items == 3",
@@ -166,11 +168,13 @@ def test_the_namespace_with_runs_is_shown_and_others_are_named(file: Path) -> No
         databases.bridge(file, "prod").open(NEVER)
 
 
-def test_runs_of_the_scheduler_are_not_the_users(bridge: DevBridge) -> None:
+def test_runs_of_the_scheduler_are_not_the_users(bridge: DevBridge, file: Path) -> None:
     assert not [id_ for id_ in runs(bridge) if id_.startswith("temporal-sys")]
     schedules = {one.title: one for one in bridge.resources("schedules", NEVER)}
     assert schedules["nightly"].cells["workflow"] == "fraud_check"
     assert schedules["paused-one"].cells["state"] == "paused"
+    run_sql(file, _IN_CHASM, _chasm_memo(file))
+    assert {one.title: one for one in bridge.resources("schedules", NEVER)} == schedules
 
 
 def test_task_queues_show_what_waits_in_them(bridge: DevBridge) -> None:
@@ -213,3 +217,26 @@ def test_what_takes_a_server_says_so(bridge: DevBridge, file: Path) -> None:
     assert Capability.ACTIONS not in info.capabilities and "temporal://" in info.missing["actions"]
     with pytest.raises(RejectedError, match="running server"):
         bridge.ask(RunRef("workflow", "order-0009", ""), "__stack_trace", "", NEVER)
+
+
+_IN_CHASM = """
+UPDATE executions_visibility SET workflow_id = 'nightly', memo = ?,
+search_attributes = json_set(search_attributes, '$.TemporalNamespaceDivision', '403648407')
+WHERE workflow_id = 'temporal-sys-scheduler:nightly'
+"""
+
+
+def _chasm_memo(file: Path) -> bytes:
+    """What the memo of a schedule is where its server keeps schedules as CHASM trees."""
+    from google.protobuf.json_format import MessageToJson
+    from temporalio.api.common.v1 import Memo
+    from temporalio.api.schedule.v1 import ScheduleListInfo
+
+    with closing(sqlite_module().connect(file)) as client:
+        (found,) = client.execute(
+            "SELECT memo FROM executions_visibility WHERE workflow_id = 'temporal-sys-scheduler:nightly'"
+        ).fetchone()
+    info = ScheduleListInfo.FromString(Memo.FromString(found).fields["ScheduleInfo"].data)
+    memo = Memo()
+    memo.fields["__chasm__"].data = MessageToJson(info).encode()
+    return memo.SerializeToString()
