@@ -19,8 +19,13 @@ def launch_json(port: int) -> str:
     return _LAUNCH.replace("PORT", str(port))
 
 
+def remote_address(port: int) -> str:
+    """What PyCharm's run configuration *Attach to DAP* wants (jetbrains.com/help/pycharm, 2025.3 and 2026.1)."""
+    return f"{HOST}:{port}"
+
+
 def attach_json(port: int) -> str:
-    """Parameters of a run configuration *Debug Adapter Protocol* that attaches (PyCharm, other clients)."""
+    """Parameters of an attach, for clients that take them as they are (nvim-dap, Emacs' dap-mode)."""
     return _ATTACH.replace("PORT", str(port))
 
 
@@ -28,14 +33,17 @@ _LAUNCH: Final = """{
   "version": "0.2.0",
   "configurations": [
     {
-      "name": "Playhead: replay", "type": "debugpy", "request": "attach",
-      "connect": {"host": "127.0.0.1", "port": PORT}, "justMyCode": true
+      "name": "Playhead: replay",
+      "type": "debugpy", "request": "attach",
+      "connect": {"host": "127.0.0.1", "port": PORT},
+      "justMyCode": true
     }
   ]
 }"""
 _ATTACH: Final = """{
   "type": "python", "request": "attach",
-  "connect": {"host": "127.0.0.1", "port": PORT}, "justMyCode": true
+  "connect": {"host": "127.0.0.1", "port": PORT},
+  "justMyCode": true
 }"""
 
 
@@ -64,7 +72,8 @@ class DebugPage(QWidget):
         self._rows.addWidget(self.about)
         self.blocks = {
             "VS Code: .vscode/launch.json": launch_json,
-            "PyCharm: a run configuration Debug Adapter Protocol, attach": attach_json,
+            "PyCharm 2025.3 and newer: Attach to DAP, remote address": remote_address,
+            "Other clients: parameters of an attach": attach_json,
         }
         self.codes: dict[str, Code] = {}
         for name in self.blocks:

@@ -205,7 +205,9 @@ def test_what_an_ide_wants_is_copied_with_the_port(qtbot: QtBot, qapp: QApplicat
     page.show_port(40123, "debugpy 1.8.22")
     page.show()
     assert page.title.text == "Waiting for a debugger at 127.0.0.1:40123"
-    for name, code in page.codes.items():
+    codes = {name.partition(":")[0]: code for name, code in page.codes.items()}
+    assert codes.pop("PyCharm 2025.3 and newer").toPlainText() == "127.0.0.1:40123"
+    for name, code in codes.items():
         found = json.loads(code.toPlainText())
         found = found["configurations"][0] if "configurations" in found else found
         assert (found["request"], found["connect"]) == ("attach", {"host": "127.0.0.1", "port": 40123}), name
