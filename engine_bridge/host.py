@@ -192,7 +192,6 @@ def _died() -> ConnectError:
 def serve(pipe: Connection, factory: Callable[[], Hosted]) -> None:
     """The child's main loop: one thread per call, until the parent closes or dies."""
     memory.share_arena()
-    memory.give_back_large()
     try:
         bridge = factory()
     except Exception as error:  # noqa: BLE001  whatever it was is the answer to every call
@@ -268,7 +267,6 @@ def _end(bridge: Hosted) -> None:
     except Exception:  # noqa: BLE001  nobody is left to be told but the log
         traceback.print_exc()
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:  # a command may be run with either closed
-                stream.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(0)

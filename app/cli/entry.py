@@ -39,6 +39,7 @@ def opens_window(args: list[str]) -> bool:
 
 def guarded(work: Callable[[], object]) -> None:
     """Runs the work of the process. An error becomes one line on stderr and exit code 1, 2 (usage) or 130."""
+    _fill_closed_streams()
     try:
         work()
     except UsageError as error:
@@ -55,6 +56,15 @@ def guarded(work: Callable[[], object]) -> None:
             raise
         _drop_output()
         fail(f"What it says cannot be written: {error.strerror}.", 1)
+
+
+def _fill_closed_streams() -> None:
+    """A process that was started with closed streams has none, and the next file it opens would take their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = os.fdopen(os.open(os.devnull, os.O_RDWR), mode)
+            os.set_inheritable(stream.fileno(), True)  # child processes start with the same streams
+            setattr(sys, name, stream)
 
 
 def _drop_output() -> None:

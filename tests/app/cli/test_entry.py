@@ -44,3 +44,10 @@ def test_a_full_disk_is_told_on_one_line(orders: Path) -> None:
         done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert done.stderr == "playhead: What it says cannot be written: No space left on device.\n"
+
+
+def test_closed_streams_are_no_trouble(orders: Path, tmp_path: Path) -> None:
+    place = tmp_path / "answer"
+    command = f"exec 2>&- 0<&-; exec '{sys.executable}' -m app runs '{orders}' --limit 1 > '{place}'"
+    assert subprocess.run(["sh", "-c", command], cwd=ROOT).returncode == 0
+    assert len(place.read_text().splitlines()) == 2
