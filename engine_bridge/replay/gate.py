@@ -22,7 +22,7 @@ from engine_bridge.replay.grouping import group
 from engine_bridge.replay.model import Outcome, Project, ReplayInput, RunnerSpec
 from engine_bridge.replay.progress import left_words, words
 from engine_bridge.replay.protocol import Progress
-from engine_bridge.replay.supervisor import Limits
+from engine_bridge.replay.supervisor import Limits, Warm
 
 OnProgress = Callable[[int, int | None, str], None]
 LIMITS: Final = Limits(busy_s=10.0)
@@ -122,15 +122,25 @@ class _Gate:
     # -- worker threads -------------------------------------------------------------------------------------
 
     def _work(self) -> None:
+        project = self._job.project
+        warm = Warm(self._job.spec, project.python, project.options.get("environment"))
         try:
             while not self._over():
+                if self._expects():
+                    warm.prepare()  # it imports the library while the inputs are read
                 cases = self._take()
                 if not cases:
                     return
-                self._replay(cases)
+                self._replay(cases, warm)
         except BaseException as error:  # noqa: BLE001  raised again in the thread that asked
             self._broken = self._broken or error
             self._stop()
+        finally:
+            warm.close()
+
+    def _expects(self) -> bool:
+        """Whether there are probably more inputs."""
+        return bool(self._again) or not (self._dry or self._given == self._job.total)
 
     def _over(self) -> bool:
         return self._cancel.cancelled or self._broken is not None or bool(self._unloadable[0])
@@ -162,8 +172,10 @@ class _Gate:
         total = self._job.total
         return _MOST if total is None else max(1, min(_MOST, -(-total // self._parallel)))
 
-    def _replay(self, cases: list[Case]) -> None:
-        batch = Batch(self._job.spec, self._job.project, cases, self._job.limits, self._keep, self._long)
+    def _replay(self, cases: list[Case], warm: Warm) -> None:
+        batch = Batch(
+            self._job.spec, self._job.project, cases, self._job.limits, self._keep, self._long, warm
+        )
         with self._lock:
             self._open.add(batch)
         if not self._over():

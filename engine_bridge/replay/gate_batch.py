@@ -9,7 +9,7 @@ import msgspec
 from engine_bridge.replay.gate_report import Drifted, Result, Runner, result_of
 from engine_bridge.replay.model import Drift, End, Outcome, Place, Project, ReplayInput, RunnerSpec, TraceStep
 from engine_bridge.replay.protocol import AnyMessage, Begin, Busy, Ended, Hello, Loaded, Log, Progress, Step
-from engine_bridge.replay.supervisor import Limits, Replay
+from engine_bridge.replay.supervisor import Limits, Replay, Warm
 
 _NEXT = (Outcome.CRASHED, Outcome.HUNG, Outcome.FAILED)
 _SAID = 4_000  # characters of what code prints while it is imported
@@ -38,6 +38,7 @@ class Batch:
         limits: Limits,
         on_result: Callable[[Result], None],
         on_progress: Callable[[Progress], None] = lambda progress: None,
+        warm: Warm | None = None,
     ) -> None:
         self.left: list[Case] = []
         self.runner = Runner()
@@ -47,7 +48,7 @@ class Batch:
         self._on_progress = on_progress
         self._cases = {case.input.run_id: case for case in cases}
         inputs = [case.input for case in cases]
-        self._replay = Replay(spec, project, inputs, self._heard, record="places", limits=limits)
+        self._replay = Replay(spec, project, inputs, self._heard, record="places", limits=limits, warm=warm)
         self._loaded = False
         self._ended = False
         self._begun = ""
