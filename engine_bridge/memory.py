@@ -10,10 +10,7 @@ import sys
 from functools import cache
 from typing import Any, Final
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-_LARGE: Final = (
-    128 * 1024
-)  # bytes: glibc's own first value, from which on a block is the system's; it raises it else
+_ARENA_MAX: Final = -8
 
 
 @cache
@@ -30,16 +27,6 @@ def share_arena() -> None:
     """All threads of this process allocate from one arena: most of them wait for the interpreter's lock anyway."""
     if _library() is not None:
         _library().mallopt(_ARENA_MAX, 1)
-
-
-def give_back_large() -> None:
-    """Large blocks are returned when they are freed, for a process that passes on more than it keeps.
-
-    Not where frames are painted: a block that comes from the system is zeroed page by page.
-    """
-    if _library() is not None:
-        for option in (_MMAP_THRESHOLD, _TRIM_THRESHOLD):
-            _library().mallopt(option, _LARGE)
 
 
 def trim() -> None:

@@ -133,10 +133,15 @@ def _message() -> Any:
     return HistoryEvent
 
 
-def scan(data: bytes) -> Heads:
-    """The heads of a serialized ``History``, with its events' own bytes as records. Raises WireError."""
+def scan(data: bytes, events: Sequence[HistoryEvent] = ()) -> Heads:
+    """The heads of a serialized ``History``, with its events' own bytes as records. Raises WireError.
+
+    ``events`` are those in it, where somebody has read them.
+    """
     records = [data[start:end] for start, end in slices(data)]
-    return _heads(records, _events_of(data, len(records)) or _each(records))
+    if len(events) != len(records):
+        events = _events_of(data, len(records))
+    return _heads(records, events or _each(records))
 
 
 def heads_of_messages(records: Sequence[bytes]) -> Heads:
@@ -176,7 +181,9 @@ def _heads(records: Sequence[bytes], events: Iterable[Any]) -> Heads:
             ids[i], types_[i], times[i] = int(heads.id[i]), int(heads.type[i]), int(heads.time[i])
             links[i] = int(heads.link[i])
             continue
-        ids[i], types_[i], times[i] = event.event_id, number, _time(event)
+        time = event.event_time
+        ns = time.seconds * _SECOND + time.nanos
+        ids[i], types_[i], times[i] = event.event_id, number, ns if 0 < ns < _MOST else _time(event)
         if plan.link:
             links[i] = getattr(getattr(event, plan.attributes), plan.link)
         if plan.more is not None:

@@ -117,7 +117,7 @@ class Reading:
         if not self.ended and last_id_of(answer) < until:
             self._next = self._client.ahead(_RPC, self._request(), what=self._what, timeout_s=_PAGE_S)
         data = bytes_of(answer)
-        heads = scan(data)
+        heads = scan(data, answer.history.events)
         self.pages.add(data, heads)
         self._dry = not len(heads)
         if len(heads):
