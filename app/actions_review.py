@@ -28,6 +28,7 @@ class Review(QObject):
         self.view: ReviewView | None = None
         self.plan: Plan | None = None
         self._key = ""
+        self._reasoned: tuple[Staged, ...] = ()
         desk.drafts.changed.connect(self._on_draft)
         desk.unlocks.changed.connect(lambda key: self._show_blocked())
 
@@ -48,6 +49,10 @@ class Review(QObject):
             view.copied.connect(lambda kind: self._desk.window.notify(f"Copied as {kind}."))
             view.export_requested.connect(lambda: self._desk.exports.start())
             view.changed.connect(self._show_blocked)
+        staged = self._desk.drafts.staged(self._key)
+        if self._desk.sheet_page() is not self.view and staged != self._reasoned:
+            self.view.reason.clear()  # it was written for something else
+        self._reasoned = staged
         self._desk.show(self.view, "Review", source)
         self.replan()
         if begin:

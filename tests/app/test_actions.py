@@ -249,6 +249,17 @@ def test_the_sheet_closes_with_escape_and_keeps_the_draft(acting: Open) -> None:
     assert a.window.sheet.isHidden()
     assert a.window.focus.current.page == "run"
     assert len(a.desk.drafts.staged(a.key)) == 1
+    a.desk.review.view.reason.setText("stuck since the deploy")
+    a.run("action.close")
+    a.run("action.review")
+    a.planned()
+    assert a.desk.review.view.reason.text() == "stuck since the deploy"
+    a.run("action.close")
+    a.run("action.cancel")
+    a.desk.forms.submit()
+    a.planned()
+    assert len(a.desk.drafts.staged(a.key)) == 2
+    assert a.desk.review.view.reason.text() == "", "it was the reason of something else"
 
 
 def test_closing_while_executing_asks_and_settles(acting: Open) -> None:

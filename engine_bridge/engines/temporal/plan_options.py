@@ -18,6 +18,7 @@ from engine_bridge.format import duration
 from engine_bridge.query import literals
 
 RESTORE: Final = "restore"
+_NOT_KEPT: Final = "The options that it has now are kept nowhere: set them again to have them back."
 _ONLY_BACK: Final = (
     "Only the options that the code set can be given back: As the code set them (restore=true)."
 )
@@ -193,7 +194,7 @@ def plan(look: Look) -> Draft:
         changes=changes or (Change(what="options", before="changed", after="as the code set them"),),
         cli=_cli(look, one, wanted),
         inverse=_inverse(look, one, event, wanted),
-        irreversible="" if wanted and _before(one, wanted) else _ONLY_BACK,
+        irreversible="" if wanted and _before(one, wanted) else _ONLY_BACK if wanted else _NOT_KEPT,
         side_effects=(NO_EVENT,),
         warnings=_warnings(one),
         params=params(look),
