@@ -6,21 +6,24 @@ from typing import Any, Final
 
 import msgspec
 
-from engine_bridge.engines.temporal.events_values import integer, mapping, text, time_ns
+from engine_bridge.engines.temporal.events_values import duration_ns, integer, mapping, text, time_ns
 from engine_bridge.engines.temporal.payloads import json_value, payloads
 
 _MILLI: Final = 1_000_000
 
 
 class LocalActivity(msgspec.Struct, frozen=True):
-    """What a marker says of a local activity; ``start_ns`` and ``end_ns`` are on the worker's clock."""
+    """What a marker says of a local activity; ``start_ns`` and ``end_ns`` are on the worker's clock.
+
+    ``backoff_ns``: how long a timer waits before the next attempt, which has a marker of its own; None after the last.
+    """
 
     name: str = ""
     id: str = ""
     attempt: int | None = None
     start_ns: int | None = None
     end_ns: int | None = None
-    backoff: Any = None
+    backoff_ns: int | None = None
 
 
 def first(details: dict[str, Any], *keys: str) -> Any:
@@ -42,7 +45,7 @@ def local_activity(details: dict[str, Any]) -> LocalActivity:
             _positive(data.get("attempt")),
             time_ns(data.get("original_schedule_time")),
             time_ns(data.get("complete_time")),
-            data.get("backoff"),
+            duration_ns(data.get("backoff")),
         )
     if "ActivityType" in data:
         end = time_ns(data.get("ReplayTime"))

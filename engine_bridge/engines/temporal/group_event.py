@@ -133,8 +133,12 @@ def _marker(a: dict[str, Any]) -> str:
     if name in ("core_patch", "Version"):
         _, version = patch(details)
         return version if version == "deprecated" or not version else f"version {version}"
-    attempt = local_activity(details).attempt if "ctivity" in name else None
-    return f"attempt {attempt}" if attempt and attempt > 1 else ""
+    if "ctivity" not in name:
+        return ""
+    facts = local_activity(details)
+    said = f"attempt {facts.attempt}" if facts.attempt and facts.attempt > 1 else ""
+    again = f"tried again after {duration(facts.backoff_ns)}" if facts.backoff_ns else ""
+    return " · ".join(part for part in (said, again) if part)
 
 
 def _signal(a: dict[str, Any]) -> str:

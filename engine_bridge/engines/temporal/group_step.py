@@ -318,6 +318,10 @@ def _on_worker(step: Step, facts: _Facts) -> Step:
         step,
         start_ns=None if start == NO_TIME else start,
         end_ns=None if end == NO_TIME else end,
+        attempt_list=tuple(
+            one if one.end_ns is None else msgspec.structs.replace(one, end_ns=end)
+            for one in step.attempt_list
+        ),
         evidence=(*step.evidence, *note),
         attributes={**step.attributes, "clock": "the worker's", "recorded_ns": facts.first.time_ns},
     )

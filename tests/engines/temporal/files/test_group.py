@@ -113,6 +113,11 @@ def test_columns_say_what_steps_say(path: Any) -> None:
         assert history.names[columns["name"][row]] == step.name
         for name in ("start_ns", "end_ns", "planned_end_ns"):
             assert time_or_none(columns[name][row]) == getattr(step, name), (step.id, name)
+    for row, number, end in zip(
+        *(history.attempts[name] for name in ("step", "number", "end_ns")), strict=True
+    ):
+        last = history.step(row).attempt_list[-1]
+        assert (last.number, last.end_ns) == (number, time_or_none(end))
     for row, event in enumerate(history.all_events()):
         assert event.position == history.events["position"][row]
         at = int(history.events["step"][row])
@@ -247,6 +252,12 @@ def test_local_activities_of_every_sdk() -> None:
         steps = [step for step in steps_of(h.corpus(part)).values() if step.kind is StepKind.LOCAL]
         assert steps and steps[0].end_ns is not None, part
         assert all(step.name != "local activity" and step.name.endswith(name) for step in steps)
+
+
+def test_a_local_activity_that_backs_off_says_when_it_is_tried_again() -> None:
+    recorded = gzip.decompress((h.DATA / "replay" / "local.json.gz").read_bytes())
+    details = [step.detail for step in steps_of(recorded).values() if step.name == "flaky"]
+    assert details == ["tried again after 300 ms", "attempt 2 · tried again after 300 ms", "attempt 3", ""]
 
 
 def test_nexus_operations() -> None:
