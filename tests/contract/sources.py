@@ -19,6 +19,7 @@ import pytest
 from engine_bridge.bridge import Bridge, Sort, load_engine
 from engine_bridge.bundle import export
 from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.entity_state import anchors
 from engine_bridge.session import Session
 from tests.engines.dbos.databases import bridge_url
 from tests.engines.entity_state import fixtures as entities
@@ -92,14 +93,21 @@ def entity(shape: str) -> Callable[[pytest.FixtureRequest], Source]:
         made = entities.make_file(shape, request.getfixturevalue("tmp_path") / "entities")
         path = made.path
         assert path is not None
+        _be_patient(request)
         grow = (lambda: entities.grow(made)) if shape == "own" else None
         return Source(lambda: load_engine("entity_state").bridge(made.url, None), grow, path.parent)
 
     return make
 
 
+def _be_patient(request: pytest.FixtureRequest) -> None:
+    """A busy machine is no missing index: anchors are measured to the end."""
+    request.getfixturevalue("monkeypatch").setattr(anchors, "_SLOW_S", 60.0)
+
+
 def entity_postgresql(request: pytest.FixtureRequest) -> Source:
     made: entities.Sample = request.getfixturevalue("entity_server")
+    _be_patient(request)
     request.addfinalizer(lambda: entities.shrink(made))
     return Source(lambda: load_engine("entity_state").bridge(made.url, None), lambda: entities.grow(made))
 
