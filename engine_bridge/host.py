@@ -206,19 +206,11 @@ def serve(pipe: Connection, factory: Callable[[], Hosted]) -> None:
             pipe.send((number, kind, value))
 
     def work(number: int, call: Call, args: tuple[Any, ...]) -> None:
-        sent = False
-
-        def item(value: Any) -> None:
-            nonlocal sent
-            sent = True
-            send(number, "item", value)
-
         with contextlib.nullcontext() if gate is None or call.method == "tail" else gate:
-            run_call(bridge, call, args, item)
+            run_call(bridge, call, args, lambda item: send(number, "item", item))
         tokens.pop(number, None)
         _answer(number, call, send)
-        if sent:
-            memory.trim()
+        memory.trim()
 
     while True:
         try:
