@@ -100,5 +100,5 @@ class Browser:
 
     @property
     def mb(self) -> float:
-        """Memory of all its processes (proportional set size)."""
+        """Memory of all its processes."""
         return tree_mb(self._driver.pid)

@@ -4,8 +4,8 @@
     python -m tests.bench.temporal_window URL list HOST:PORT [FILTER …]
 
 Times are wall ms, from the move to the end of the paint that shows its result; ``stall`` is the longest turn of the
-event loop on the way, by the GUI thread's CPU, and by wall. Memory is the proportional set size of the process and its
-children, MB.
+event loop on the way, by the GUI thread's CPU, and by wall. Memory is that of the process and its
+children, MB (``temporal_memory``).
 """
 
 from __future__ import annotations

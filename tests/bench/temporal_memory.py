@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
+
+_MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ (\S+) \S+ \S+ \S+ *(.*)")
 
 
 def tree_mb(pid: int) -> float:
-    """Proportional set size of a process and its descendants, MB: shared pages count once in all."""
-    total = 0
+    """What a process and its descendants hold, MB: private pages, and of each file the most that one of them has there.
+
+    On a machine that runs nothing else it is their proportional set size, which falls with every other program that
+    has the same libraries in memory.
+    """
+    private, files = 0, Counter[tuple[str, str]]()
     for one in (pid, *_below(pid)):
         try:
-            text = Path(f"/proc/{one}/smaps_rollup").read_text()
+            text = Path(f"/proc/{one}/smaps").read_text()
         except OSError:  # it ended meanwhile
             continue
-        found = re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)
-        total += int(found[1]) if found else 0
-    return round(total / 1024, 1)
+        anonymous, mapped = _held(text)
+        private += anonymous
+        files |= mapped
+    return round((private + files.total()) / 1024, 1)
+
+
+def _held(text: str) -> tuple[int, Counter[tuple[str, str]]]:
+    """Private pages of one process, and what it has of files by their path and rights, kB."""
+    private, mapped, place = 0, Counter[tuple[str, str]](), ("", "")
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name in ("Rss", "Anonymous"):
+            size = int(value.split()[0])
+            private += size if name == "Anonymous" else 0
+            mapped[place] += size if name == "Rss" else -size
+        elif found := _MAPPING.fullmatch(line):
+            place = (found[2], found[1])
+    return private, mapped
 
 
 def _below(pid: int) -> list[int]:
