@@ -42,6 +42,7 @@ class RelationsPane(QWidget):
         layout.addWidget(self._message)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
+        self.setFocusProxy(self.table)
 
     @property
     def items(self) -> tuple[Relation, ...]:

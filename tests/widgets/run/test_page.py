@@ -234,6 +234,7 @@ def test_relations_that_cannot_be_read_say_so(view: RunView) -> None:
     assert view.relations.message == "No SELECT on children. Ask for the grant."
     view.set_relations((Relation(role="child", run=None, ref=ref("c")),), more=False)
     assert not view.relations.message and view.relations.table.list_model.rowCount() == 1
+    assert view.relations.focusProxy() is view.relations.table
 
 
 def test_parent_and_origin_are_links(view: RunView, qtbot: QtBot) -> None:
