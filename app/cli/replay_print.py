@@ -111,4 +111,5 @@ def verdict(report: GateReport, strict_drift: bool) -> str:
     if bad:
         return f"{bad}{drifted}"
     failed = " Drift counts as a failure here." if strict_drift and totals["drift"] else ""
-    return f"All {many(len(report.results))} go on as recorded.{drifted}{failed}"
+    all_ = "The run goes on" if len(report.results) == 1 else f"All {many(len(report.results))} go on"
+    return f"{all_} as recorded.{drifted}{failed}"

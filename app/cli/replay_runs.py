@@ -81,8 +81,9 @@ def _project(found: Found, wanted: Wanted) -> Project:
 
 
 def _runs(place: Opened, what: Asked) -> list[Chosen]:
-    """The runs named, else those of the filter, else the open ones."""
-    if replay_one.wanted(what.running):
+    """The runs named, else those of the filter, else the only one there can be, else the open ones."""
+    only = place.info.only is not None and not (what.runs or what.filter_text)
+    if only or replay_one.wanted(what.running):
         return [gate_runs.chosen(find_run(place, next(iter(what.runs), None)))]
     if what.runs and what.filter_text:
         raise UsageError("Name runs, or give a --filter.")

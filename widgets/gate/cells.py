@@ -127,4 +127,4 @@ def verdict(report: GateReport) -> tuple[str, str, str]:
         return "cancelled", "cancelled", f"{cut}{told} went on as recorded.{drift}"
     if drifted:
         return "warning", "retrying", f"All {told} go on, but {count(drifted)} drifted."
-    return "completed", "completed", f"All {told} go on as recorded."
+    return "completed", "completed", f"{'The run goes' if runs == 1 else f'All {told} go'} on as recorded."

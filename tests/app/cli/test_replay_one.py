@@ -47,6 +47,12 @@ def test_questions_are_typed_with_their_arguments() -> None:
             edit_of_text(text)
 
 
+def test_a_file_of_one_history_needs_no_run(playhead: Run) -> None:
+    answer = playhead("replay", ORDER, "--code", CODE, "--python", sys.executable, "--yes")
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines()[-1] == "The run goes on as recorded."
+
+
 def test_what_if_shows_the_commands_beside_those_of_then(playhead: Run) -> None:
     answer = playhead(
         "replay", ORDER, "--code", CODE, "--python", sys.executable, "--yes", "--what-if", "result:33=99"

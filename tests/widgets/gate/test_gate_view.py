@@ -117,7 +117,7 @@ def test_tabs_count_runs_and_an_empty_one_says_what_that_means(view: GateView, p
 def test_what_the_record_does_not_decide_is_noted_and_is_no_alarm(view: GateView) -> None:
     noted = Result(number=0, run_id="r-0", type="race", outcome=Outcome.SAME, notes=("Not decided.",))
     view.show_report(GateReport(code="/shop", interpreter="python", results=(noted,), groups=group([noted])))
-    assert view.verdict.text == "All 1 run go on as recorded."
+    assert view.verdict.text == "The run goes on as recorded."
     assert view.panes.current_id == Section.NOTED
     assert texts(view.tables[Section.NOTED]) == ["1\tnote\t–\tNot decided.\trace"]
     assert view.finding.other.text.text() == "Not decided."
