@@ -24,6 +24,9 @@ _WHOLE: Final = 2_000
 """Up to so many runs are read rather than counted."""
 _POINTS: Final = 1_000
 _BUCKETS: Final = 30
+_FEWEST: Final = 10
+_PATIENCE_S: Final = 1.5
+"""Buckets get fewer where counting the whole was slow, so that they take about so long together."""
 _AT_ONCE: Final = 4
 """So few, that a page of runs does not wait long behind them: small servers answer one after the other."""
 _SCAN_S: Final = 8.0
@@ -56,13 +59,15 @@ def read(lister: Lister, query: Node | None, buckets: int, cancel: CancelToken) 
     where = lister.where(query)
     if where.residual is not None:
         return _scanned(lister, where, buckets, cancel)
+    began = time.monotonic()
     by_status = _statuses(lister, where, cancel)
+    affordable = int(_PATIENCE_S / max(time.monotonic() - began, 1e-3))
     total = sum(by_status.values())
     if buckets <= 0:
         return Facets(by_status=by_status, total=total)
     if total <= _WHOLE:
         return _summed(_whole(lister, where, cancel), buckets, True, "")
-    return _counted(lister, where, by_status, min(buckets, _BUCKETS), cancel)
+    return _counted(lister, where, by_status, min(buckets, _BUCKETS, max(_FEWEST, affordable)), cancel)
 
 
 def _scanned(lister: Lister, where: Where, buckets: int, cancel: CancelToken) -> Facets:
