@@ -392,6 +392,4 @@ class RunPage(PageController):
     def show_pane(self, panes: Panes, pane: str) -> None:
         """Brings a tab to the front and gives it the keyboard."""
         panes.show_pane(pane)
-        widget = panes.currentWidget()
-        if widget is not None:
-            widget.setFocus()
+        panes.take_keyboard()

@@ -16,7 +16,6 @@ from engine_bridge.model import Failure, Provenance
 from engine_bridge.playback import failure_rows
 from widgets.run.event_model import decoded, detail_of
 from widgets.run.facts import failure_line
-from widgets.run.labels import Text
 from widgets.run.list_table import Cell, ListTable
 from widgets.run.moment import Moment
 
@@ -87,14 +86,11 @@ class FailuresPane(QWidget):
         super().__init__()
         self._keys: list[FailureKey] = []
         self._moment: Moment | None = None
-        self._empty = Text("Nothing failed in this run.", tone="muted")
-        self._empty.setContentsMargins(12, 12, 12, 12)
         self.table = ListTable("Failures", ("#", "time", "step", "attempt", "error"), (56, 112, 160, 70))
         self.table.chosen.connect(self._on_chosen)
         self.table.opened.connect(self._on_chosen)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._empty)
         layout.addWidget(self.table, 1)
 
     @property
@@ -106,8 +102,7 @@ class FailuresPane(QWidget):
         self._moment = moment
         self._keys = failures_of(moment.history)
         self.table.list_model.set_rows(len(self._keys), self._cells)
-        self._empty.setVisible(not self._keys)
-        self.table.setVisible(bool(self._keys))
+        self.table.set_placeholder("Nothing failed in this run.")
 
     def _cells(self, row: int) -> tuple[Cell, ...]:
         key, moment = self._keys[row], self._moment

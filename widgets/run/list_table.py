@@ -165,6 +165,7 @@ class ListTable(QTableView):
     def set_placeholder(self, text: str) -> None:
         """What stands in the middle of a table without rows."""
         self._placeholder = text
+        self.setAccessibleDescription(text if not self.list_model.rowCount() else "")
         self.viewport().update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtWidgets import QTabWidget, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractItemView, QTabWidget, QWidget
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,12 @@ class Panes(QTabWidget):
     def show_pane(self, pane_id: str) -> None:
         """Brings a tab to the front."""
         self.setCurrentIndex(self.ids.index(pane_id))
+
+    def take_keyboard(self) -> None:
+        """The list of the tab in front gets the keyboard, else the tab's own widget."""
+        pane = self._panes[self.currentIndex()].widget
+        lists = pane.findChildren(QAbstractItemView, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        (lists[0] if lists and pane.focusProxy() is None else pane).setFocus()
 
     def set_shown(self, pane_id: str, shown: bool) -> None:
         """Shows or hides a tab; the first one takes the place of a hidden current one."""

@@ -186,7 +186,11 @@ def test_a_queued_run_has_no_events_yet(view: RunView) -> None:
     assert "queue orders" in view.blocked.text
     assert view.blocked._what.focusPolicy() is Qt.FocusPolicy.NoFocus
     assert view.events._empty.text == "No events are recorded for this run yet."
-    assert view.failures._empty.isVisibleTo(view.failures)
+    assert view.failures.table.accessibleDescription() == "Nothing failed in this run."
+    for name, table in (("failures", view.failures.table), ("events", view.events.table)):
+        view.left.show_pane(name)
+        view.left.take_keyboard()
+        assert view.focusWidget() is table
     assert view.status_text() == "0 events"
 
 

@@ -202,7 +202,7 @@ def test_resources_say_what_an_operator_must_see(bridge: Bridge) -> None:
 def test_runs_of_a_schedule_are_found_by_its_filter(bridge: Bridge) -> None:
     schedule = next(one for one in bridge.resources("schedules", NEVER) if one.id == "nightly")
     page = bridge.runs(parse(schedule.filter, bridge.fields(NEVER)), Sort(), None, "forward", 50, NEVER)
-    assert [run.schedule for run in page.items] == ["nightly"] and page.searched is None
+    assert {run.schedule for run in page.items} == {"nightly"} and page.searched is None
 
 
 def test_queries_are_answered_by_a_worker(bridge: Bridge) -> None:
