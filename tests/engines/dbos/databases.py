@@ -83,8 +83,9 @@ def bridge_url(uri: str, **parameters: str) -> str:
 
 
 def make_database(server: Any, name: str) -> str:
-    """An empty database on the test server; its libpq URI."""
+    """An empty database on the test server, in place of one that a module left which is begun again; its libpq URI."""
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         connection.execute(f'CREATE DATABASE "{name}"')
     return str(server.get_uri(database=name))
 

@@ -39,6 +39,7 @@ def owner_uri(server: Any) -> str:
     uri = make_database(server, "tenants")
     with psycopg.connect(uri, autocommit=True) as connection:
         for role in ("shop_owner", "shop_app"):
+            connection.execute(f"DROP ROLE IF EXISTS {role}")
             connection.execute(f"CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS")
         connection.execute("GRANT ALL ON SCHEMA public TO shop_owner")
     shop = Shop(connect(_as(uri, "shop_owner"))).create()
