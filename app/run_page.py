@@ -65,7 +65,7 @@ class RunPage(PageController):
         self._ticker.setInterval(_TICK_MS)
         self._ticker.timeout.connect(self._on_tick)
         self._reading = False
-        self._unveiling = Unveiling(self, self.view.parts())
+        self._unveiling = Unveiling(self.view, self.view.parts())
         self._connect()
         self.view.set_zone(context.settings.zone())
 

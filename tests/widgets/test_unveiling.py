@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QCoreApplication, QObject, QTimer
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
+from shiboken6 import delete
 
-from widgets.unveiling import Unveiling
+from widgets.unveiling import Unveiling, in_turn
 
 
 class Part(QWidget):
@@ -54,22 +55,40 @@ def test_each_group_is_painted_in_a_turn_of_its_own(qtbot: QtBot) -> None:
     beat.stop()
 
 
-def test_when_the_last_is_painted_no_turn_is_to_come(qtbot: QtBot) -> None:
-    """Painting may run an event loop of its own, as an assistive tool's question does, or fail."""
-    timed: list[bool] = []
+def test_painting_may_run_an_event_loop_of_its_own(qtbot: QtBot) -> None:
+    """As an assistive tool's question does."""
+    seen: list[str] = []
 
-    class Last(QWidget):
+    class Asked(Part):
         def paintEvent(self, event: QPaintEvent) -> None:
-            timed.append(timer.isActive())
+            super().paintEvent(event)
+            QCoreApplication.processEvents()
 
-    last = Last()
-    unveiling = Unveiling(last, [[last]])
-    timer = unveiling.findChild(QTimer)
-    qtbot.addWidget(last)
-    with qtbot.waitExposed(last):
-        last.show()
-    qtbot.waitUntil(lambda: bool(timed))
-    timed.clear()
+    page, parts = QWidget(), [Asked(name, seen) for name in "ab"]
+    for at, part in enumerate(parts):
+        part.setParent(page)
+        part.move(0, 30 * at)
+    qtbot.addWidget(page)
+    with qtbot.waitExposed(page):
+        page.show()
+    qtbot.waitUntil(lambda: set(seen) == set("ab"))
+    unveiling = Unveiling(page, [[part] for part in parts])
+    seen.clear()
     unveiling.start()
-    qtbot.waitUntil(lambda: bool(timed))
-    assert timed == [False]
+    unveiling.start()
+    qtbot.waitUntil(lambda: set(seen) == set("ab"))
+    assert all(part.updatesEnabled() for part in parts)
+
+
+def test_work_in_turns_comes_in_order_each_alone_and_not_for_what_is_gone(qtbot: QtBot) -> None:
+    seen: list[str] = []
+    here, gone = QObject(), QObject()
+    beat = QTimer(here)
+    beat.timeout.connect(lambda: seen.append("-"))
+    beat.start(0)
+    for owner, name in ((here, "a"), (gone, "b"), (here, "c"), (here, "d")):
+        in_turn(owner, lambda name=name: seen.append(name))
+    delete(gone)
+    qtbot.waitUntil(lambda: "d" in seen)
+    beat.stop()
+    assert [turn for turn in "".join(seen).split("-") if turn] == ["a", "c", "d"]

@@ -31,6 +31,7 @@ from widgets.run.panes import Pane, Panes
 from widgets.run.relations import RelationsPane
 from widgets.run.transport import Transport
 from widgets.timeline import TimelineView
+from widgets.unveiling import in_turn
 
 _LARGE = 5_000  # events from which on following a history takes more than one turn of the event loop
 
@@ -67,10 +68,6 @@ class RunView(QWidget):
         self._now_ns: int | None = None
         self._zone: tzinfo | None = None
         self._extra_notes: tuple[str, ...] = ()
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(1)
-        self._rest.timeout.connect(self._show_rest)
         self.pieces = self._build()
         if whole:
             for _ in self.pieces:
@@ -165,7 +162,8 @@ class RunView(QWidget):
 
     def parts(self) -> tuple[tuple[QWidget, ...], ...]:
         """What is painted of a run, from the top, in groups of which none takes a frame's time."""
-        return (self.header, self.blocked, self.notices), (self.timeline,), (self.left,), (self.right,)
+        top = (self.header, self.blocked, self.notices)
+        return top, (self.timeline.canvas,), (self.timeline.minimap,), (self.left,), (self.right,)
 
     @property
     def history(self) -> History | None:
@@ -229,7 +227,7 @@ class RunView(QWidget):
         self.timeline.refresh()
         self.graph.refresh()
         if self._history is not None and len(self._history) > _LARGE:
-            self._rest.start()
+            in_turn(self, self._show_rest)
         else:
             self._show_rest()
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from engine_bridge.bridge import Facets
 from widgets.qt_types import make_types
 from widgets.runs.chart_frame import ChartFrame
+from widgets.unveiling import in_turn
 
 if TYPE_CHECKING:
     from widgets.runs.histogram import Histogram
@@ -41,9 +42,7 @@ class Charts(QWidget):
         self._facets = Facets()
         self._counted = True
         self._steps: list[Callable[[], None]] = []
-        self._turn = QTimer(self)
-        self._turn.setSingleShot(True)
-        self._turn.timeout.connect(self._next)
+        self._waiting = False  # for a turn
         self._zone: tzinfo | None = None
         self._range: tuple[int, int] | None = None
         self._importing = False
@@ -80,13 +79,19 @@ class Charts(QWidget):
     def _later(self, *steps: Callable[[], None]) -> None:
         """One step each turn of the event loop, so that none of them makes a frame late."""
         self._steps = list(steps)
-        self._turn.start()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if not self._waiting:
+            self._waiting = True
+            in_turn(self, self._next)
 
     def _next(self) -> None:
+        self._waiting = False
         if self._steps:
             self._steps.pop(0)()
         if self._steps:
-            self._turn.start()
+            self._go_on()
         else:
             self.drawn.emit()
 

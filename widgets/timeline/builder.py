@@ -10,6 +10,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError
 from widgets.timeline.build import Built, Snapshot, build
 from widgets.timeline.tracks import IN_PLACE, Track
+from widgets.unveiling import in_turn
 
 
 class Builder(QObject):
@@ -21,7 +22,7 @@ class Builder(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._running: dict[int, tuple[Track, CancelToken]] = {}
-        self._built.connect(self._adopt, Qt.ConnectionType.QueuedConnection)
+        self._built.connect(self._came, Qt.ConnectionType.QueuedConnection)
 
     @property
     def busy(self) -> bool:
@@ -65,6 +66,9 @@ class Builder(QObject):
             return
 
     @Slot(object)
+    def _came(self, message: tuple[Track, CancelToken, Built | Exception]) -> None:
+        in_turn(self, lambda: self._adopt(message))
+
     def _adopt(self, message: tuple[Track, CancelToken, Built | Exception]) -> None:
         track, token, result = message
         if token.cancelled or self._running.pop(id(track), None) is None:

@@ -20,6 +20,8 @@ from widgets.timeline.minimap import Minimap
 from widgets.timeline.state import Key, Stamp, TimelineState
 from widgets.timeline.ticks import Mode
 from widgets.timeline.tools import Tools
+from widgets.timeline.tracks import IN_PLACE
+from widgets.unveiling import Unveiling
 
 ZOOM: Final = 1.5
 EMPTY: Final = "No steps are recorded yet. They appear here as the run makes them."
@@ -51,6 +53,7 @@ class TimelineView(QWidget):
         self.tools = Tools(self.canvas)
         self._bar = QScrollBar(Qt.Orientation.Vertical, self)
         self._bar.setAccessibleName("Lanes")
+        self._unveiling = Unveiling(self, [(self.canvas,), (self.minimap,)])
         self._arrange()
         self._connect()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -216,6 +219,8 @@ class TimelineView(QWidget):
 
     def _on_adopted(self, track: object) -> None:
         state = self.state
+        if state.main.history.n_steps > IN_PLACE:
+            self._unveiling.start()
         state.relayout()
         if state.fitted:
             state.fit()
