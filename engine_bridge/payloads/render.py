@@ -32,9 +32,8 @@ def compact(tree: Any, width: int) -> str:
 
 def summary(decoded: Decoded, width: int = 120) -> str:
     """One line for a table cell: the value, or what is known when there is none."""
-    if decoded.format in ("json", "pickle", "protobuf") and (
-        decoded.error is None or decoded.tree is not None
-    ):
+    partly = decoded.format in ("pickle", "protobuf") and decoded.tree is not None
+    if partly or (decoded.format == "json" and decoded.error is None):
         return compact(decoded.tree, width)
     if decoded.format == "binary":
         return plain(f"{decoded.size} bytes {decoded.text[: width * 2]}", width)

@@ -189,7 +189,8 @@ class DetailPane(QWidget):
         while self.sections.count():
             self.sections.removeTab(0)
         for section in sections:
-            self.sections.addTab(section.title.capitalize().replace("&", "&&"))
+            title = section.title[:1].upper() + section.title[1:]
+            self.sections.addTab(title.replace("&", "&&"))
         titles = [section.title for section in sections]
         index = titles.index(self._wanted) if self._wanted in titles else 0
         if sections:

@@ -170,6 +170,7 @@ def test_summaries_are_one_safe_line() -> None:
     assert summary(decode(b"two\nlines\x1b[31m", None)) == "two⏎lines\\x1b[31m"
     assert summary(decode(PORTABLE, None), 12) == '{"positiona…'
     assert summary(decode("\u202eevil".encode(), None)) == "\\u202eevil"
+    assert summary(decode(b"{oops", "json/plain")) == "{oops", "what is no JSON is told as it stands"
 
 
 def test_types_that_jsonpickle_would_import_are_named() -> None:
