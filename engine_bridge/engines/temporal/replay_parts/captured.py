@@ -71,22 +71,27 @@ class Workers:
         self.made.append(dict(worker._config))
 
     async def run(self, _: Any) -> None:
-        self._leave_when_quiet()
-        await asyncio.get_running_loop().create_future()
+        await self._left()
 
     async def enter(self, worker: Any) -> Any:
-        self._leave_when_quiet()
+        self._left()
         return worker
 
-    def _leave_when_quiet(self) -> None:
-        loop, count = asyncio.get_running_loop(), len(self.made)
+    def _left(self) -> Any:
+        """Leaves the event loop when no more workers are made; done from then on, for code that waits for it again."""
+        loop = asyncio.get_running_loop()
+        left = loop.create_future()
 
-        def look() -> None:
-            if len(self.made) == count:
-                raise Captured
-            self._leave_when_quiet()
+        def look(count: int) -> None:
+            if len(self.made) > count:
+                loop.call_later(QUIET_S, look, len(self.made))
+                return
+            if not left.done():
+                left.set_result(None)
+            raise Captured
 
-        loop.call_later(QUIET_S, look)
+        loop.call_later(QUIET_S, look, len(self.made))
+        return left
 
 
 def captured(entry: str, argv: Any) -> list[dict[str, Any]]:
@@ -97,6 +102,8 @@ def captured(entry: str, argv: Any) -> list[dict[str, Any]]:
     with _in_its_place(workers, entry, tuple(argv)):
         try:
             _run_entry(entry)
+        except Captured:
+            pass
         except BaseException:  # whatever ends it, once its workers are made
             if not any(made.get("workflows") for made in workers.made):
                 raise
@@ -110,11 +117,12 @@ def captured(entry: str, argv: Any) -> list[dict[str, Any]]:
 @contextmanager
 def _in_its_place(workers: Workers, entry: str, argv: tuple[str, ...]) -> Iterator[None]:
     changes = [*_sdk_changes(workers), *_outside_changes()]
-    before = [(owner, name, vars(owner)[name]) for owner, name, _ in changes]
+    before = [(owner, name, vars(owner)[name]) for owner, name, _ in changes if name in vars(owner)]
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
     arguments = sys.argv
     for owner, name, value in changes:
-        setattr(owner, name, value)
+        if name in vars(owner):
+            setattr(owner, name, value)
     sys.argv = [entry, *argv]
     try:
         yield
@@ -153,6 +161,8 @@ def _sdk_changes(workers: Workers) -> list[tuple[Any, str, Any]]:
         (Worker, "__aenter__", lambda worker: workers.enter(worker)),
         (Worker, "__aexit__", nothing),
         (Worker, "shutdown", nothing),
+        (Worker, "is_running", property(lambda _: True)),
+        (Worker, "is_shutdown", property(lambda _: False)),
         (WorkflowEnvironment, "start_local", staticmethod(started)),
         (WorkflowEnvironment, "start_time_skipping", staticmethod(started)),
         # A second one may open a port for its metrics.
@@ -231,6 +241,7 @@ def _taken_of(made: dict[str, Any], entry: str) -> dict[str, Any]:
     return {
         **kept,
         "workflows": [_importable(entry, kind) for kind in workflows],
+        "brought": [kind for kind in workflows if kind not in (made.get("workflows") or ())],
         "task_queue": made.get("task_queue"),
     }
 

@@ -284,7 +284,8 @@ class TemporalEngine(Engine):
         given.setdefault("build_id", BUILD)
         if self._debugged:  # who steps over a line that waits stays in the thread of the next workflow task
             given["workflow_task_executor"] = ThreadPoolExecutor(1)
-        return Replayer(workflows=[kind], **{key: value for key, value in given.items() if key in known})
+        workflows = [] if kind in self._code.brought else [kind]
+        return Replayer(workflows=workflows, **{key: value for key, value in given.items() if key in known})
 
 
 def _folder(module: Any) -> str:

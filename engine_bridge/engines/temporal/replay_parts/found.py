@@ -39,12 +39,16 @@ def made(path: str, is_value: Any) -> Any:
 
 
 class Code(NamedTuple):
-    """Workflows of the project by type, and what a Replayer is given for them; ``queue``: that of their worker."""
+    """Workflows of the project by type, and what a Replayer is given for them; ``queue``: that of their worker.
+
+    Those that plugins bring to any worker, they bring to a Replayer, too (``brought``).
+    """
 
     settings: dict[str, Any]
     kinds: dict[str, type]
     dynamic: type | None
     queue: str = ""
+    brought: tuple[type, ...] = ()
 
 
 def codes(job: dict[str, Any], files: Files) -> list[Code]:
@@ -72,11 +76,11 @@ def _named_settings(options: dict[str, Any]) -> dict[str, Any]:
 def _code_given(given: dict[str, Any], files: Files) -> Code:
     from temporalio import workflow
 
-    queue, modules = given.pop("task_queue", ""), given.pop("modules", [])
+    queue, modules, brought = given.pop("task_queue", ""), given.pop("modules", []), given.pop("brought", ())
     kinds = given.pop("workflows", None) or workflows_in(modules, files)
     known = [(workflow._Definition.must_from_class(kind).name, kind) for kind in kinds]
     dynamic = next((kind for name, kind in known if not name), None)
-    return Code(given, {name: kind for name, kind in known if name}, dynamic, queue)
+    return Code(given, {name: kind for name, kind in known if name}, dynamic, queue, tuple(brought))
 
 
 def code_of(codes: list[Code], type_: str, queue: str) -> tuple[Code, type] | None:

@@ -77,6 +77,7 @@ def test_interceptors_and_other_arguments_are_named() -> None:
 WORKER = """
 import argparse, asyncio, logging, os, signal
 from temporalio.client import Client, Interceptor
+from temporalio.plugin import SimplePlugin
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 from order import Order
@@ -89,7 +90,9 @@ class Everywhere(Interceptor, Louder):
 logging.basicConfig(filename=os.environ["LOG_FILE"])
 
 async def work(client, stop, queue):
-    async with Worker(client, task_queue=queue, workflows=[Order]):
+    plugin = SimplePlugin("ours", workflows=[Order])
+    async with Worker(client, task_queue=queue, plugins=[plugin]) as worker:
+        assert worker.is_running
         await stop.wait()
 
 async def main(address):
