@@ -5,6 +5,7 @@ As the server's frontend does (``common/searchattribute``), in the four types of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,13 +15,13 @@ _HOLDERS: Final = (
     "upsert_workflow_search_attributes_event_attributes",
     "start_child_workflow_execution_initiated_event_attributes",
 )
-_MARKS: Final = tuple(bytes((0x18, number)) for number in (1, 28, 40, 29))
+_MARKS: Final = re.compile(rb"\x18[\x01\x1c\x1d\x28]")
 """The field ``event_type`` of those, as protobuf writes it: most nodes hold none, and are not read here."""
 
 
 def named(node: bytes, aliases: Mapping[str, str]) -> bytes:
     """A serialized ``History`` with search attributes by their names; as it is where it holds none, or is damaged."""
-    if not any(mark in node for mark in _MARKS) or not any(column.encode() in node for column in aliases):
+    if not aliases or not _MARKS.search(node) or not any(column.encode() in node for column in aliases):
         return node
     from google.protobuf.message import DecodeError
     from temporalio.api.history.v1 import History
