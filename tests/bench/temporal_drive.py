@@ -151,6 +151,13 @@ class Bench:
         found = self.clock.measure(move, first=first, complete=lambda: painted[1], calm=self.calm)
         return {**found, "events": len(page.feed.history), "steps": page.feed.history.n_steps}
 
+    def settled_mb(self) -> float:
+        """Memory two seconds later: that of the page is measured long after it is complete, too."""
+        loop = QEventLoop()
+        QTimer.singleShot(2_000, loop.quit)
+        loop.exec()
+        return tree_mb(os.getpid())
+
     def find(self, word: str) -> dict[str, Any]:
         events = self.page("run").view.events
         model = events.model
@@ -181,7 +188,7 @@ def opening(bench: Bench, ref: str, *words: str) -> dict[str, Any]:
         found = {"source": bench.open_source(), "run": bench.open_run(ref)}
     else:
         found = {"run": bench.shown(lambda: bench.window.open(bench.url))}
-    memory = tree_mb(os.getpid())
+    memory = bench.settled_mb()
     return {
         **found,
         "find": {word: bench.find(word) for word in words},

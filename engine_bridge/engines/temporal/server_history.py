@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
+from engine_bridge import memory
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import server_describe as describe
 from engine_bridge.engines.temporal.client import Client
@@ -154,7 +155,8 @@ class Shelf:
         self._pages: OrderedDict[RunRef, Pages] = OrderedDict()
 
     def put(self, ref: RunRef, reading: Reading) -> None:
-        reading.pages.pack()
+        # Nobody who waits for the last events should wait for this too.
+        threading.Thread(target=_put_away, args=(reading.pages,), name="temporal-pages", daemon=True).start()
         with self._lock:
             self._readings[ref, reading.grouper.last_id] = reading
             self._pages[ref] = reading.pages
@@ -171,6 +173,11 @@ class Shelf:
     def take(self, ref: RunRef, after: int) -> Reading | None:
         with self._lock:
             return self._readings.pop((ref, after), None)
+
+
+def _put_away(pages: Pages) -> None:
+    pages.pack()
+    memory.trim()
 
 
 def read(client: Client, shelf: Shelf, ref: RunRef, cancel: CancelToken) -> Iterator[Batch]:
