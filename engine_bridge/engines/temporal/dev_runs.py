@@ -49,7 +49,7 @@ class DevLister(Lister):
     client: DevClient
 
     def __init__(self, client: DevClient) -> None:
-        super().__init__(client, Visibility(client.space.custom, "sqlite"))
+        super().__init__(client, Visibility(client.space.custom, "file"))
 
     def page(
         self,

@@ -35,6 +35,8 @@ _KINDS: Final[dict[str, leaves.Kind]] = {
 _FAILED: Final = "ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut')"
 _ERRORS: Final = frozenset({"error", "error.type", "error.message"})
 _SPAN: Final = "ExecutionDuration"
+_LOOSE: Final[Mapping[str, tuple[str, ...]]] = {"keyword": ("mysql",), "list": ("mysql", "sqlite")}
+"""Stores that may compare texts without case: by their collations, by their full-text index of lists."""
 _MIRRORED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
 
 
@@ -59,12 +61,7 @@ class Visibility:
         return self._fitted(Attribute(parts[0], kind)) if kind is not None else None
 
     def _fitted(self, attribute: Attribute | None) -> Attribute | None:
-        # MySQL's collations may ignore case.
-        if (
-            attribute is None
-            or not self.store.startswith("mysql")
-            or attribute.kind not in ("keyword", "list")
-        ):
+        if attribute is None or not self.store.startswith(_LOOSE.get(attribute.kind, ())):
             return attribute
         return Attribute(attribute.name, attribute.kind, attribute.always, exact=False)
 

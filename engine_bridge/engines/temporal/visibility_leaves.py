@@ -137,7 +137,9 @@ def _keyword(node: Compare, attribute: Attribute, positive: bool) -> Clause | No
 def _listed(node: Compare, attribute: Attribute, positive: bool) -> Clause | None:
     """A list holds no scalar, and ``~`` and ``contains`` look at each of its texts."""
     value = node.value
-    if node.op == "~" and positive and sendable(value) and not re.search(r"[*?]", str(value)):
+    # A full-text index has letters and digits only.
+    words = sendable(value) and re.search(r"[^\W_]", str(value)) is not None
+    if node.op == "~" and positive and words and not re.search(r"[*?]", str(value)):
         return Clause(f"{attribute.name} = {quoted(str(value))}", attribute.exact)
     return None
 

@@ -56,7 +56,6 @@ def asked(text: str, visibility: Visibility = SQL) -> tuple[str, Node | None]:
         ("attributes.amount <= 1.5", "amount <= 1.5"),
         ("attributes.express == true", "express = true"),
         ("attributes.remark exists", "remark is not null"),
-        ("attributes.tags ~ red", "tags = 'red'"),
         ("queue == a or queue == b", "(TaskQueue = 'a' or TaskQueue = 'b')"),
     ],
 )
@@ -81,6 +80,8 @@ def test_what_the_server_answers_exactly_is_asked_of_it(text: str, clause: str) 
         ("status == failed or type contains 'x'", ""),
         ("duration == 1s", "(ExecutionDuration >= 999999000 and ExecutionDuration < 1000001001)"),
         ("duration != 1s", ""),
+        ("attributes.tags ~ red", "tags = 'red'"),
+        ("attributes.tags ~ '%'", ""),
         ('id == "\'a"', ""),
         ('id == "a\'"', ""),
     ],
@@ -108,6 +109,8 @@ def test_a_store_that_may_ignore_case_is_asked_and_not_believed() -> None:
     clause, left = asked("type == order", Visibility({}, "mysql8"))
     assert clause == "WorkflowType = 'order'" and left is not None
     assert asked("type != order", Visibility({}, "mysql8"))[0] == ""
+    exact = Visibility({"tags": "KeywordList"}, "elasticsearch")
+    assert asked("attributes.tags ~ red", exact) == ("tags = 'red'", None)
 
 
 def test_a_filter_by_a_cell_finds_its_run_on_a_server(shop: Shop, bridge: Bridge) -> None:
