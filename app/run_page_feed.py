@@ -161,7 +161,7 @@ class RunFeed(QObject):
             self._coalesce.stop()
             self.grown.emit()
         self.done.emit()
-        self._ahead.start(0)
+        self._ahead.start(1)
         self._tail()
 
     def _read_ahead(self) -> None:

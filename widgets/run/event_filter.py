@@ -33,7 +33,7 @@ class EventFilter(QObject):
         self._looks: list[_Look] = []
         self._hit = np.zeros(0, bool)
         self._timer = QTimer(self)
-        self._timer.setInterval(0)
+        self._timer.setInterval(1)  # Qt may fire one of 0 several times in a turn
         self._timer.timeout.connect(self._slice)
 
     @property
@@ -47,10 +47,11 @@ class EventFilter(QObject):
         self._looks = [_Look(self._shown, _STEP)]
         if history.knows_words:
             self._looks.insert(0, _Look(partial(history.holding, words=text.split()), BLOCK))
-        if self._hit.any():
-            self.found.emit(np.flatnonzero(self._hit))
         self._timer.start()
-        self._slice()
+        if self._hit.any():
+            self.found.emit(np.flatnonzero(self._hit))  # painting them is enough for this turn
+        else:
+            self._slice()
 
     def resume(self) -> None:
         """Looks at what the history gained."""
