@@ -75,8 +75,13 @@ def opened(url: str) -> Iterator[Session]:
 
 
 def find(session: Session, workflow_id: str) -> Run:
-    found: Run = session.call("find", workflow_id, 1).result(60)[0]
-    return found
+    """A run, as soon as the visibility store tells of it."""
+    until = time.monotonic() + 60
+    while not (found := session.call("find", workflow_id, 1).result(60)):
+        assert time.monotonic() < until, workflow_id
+        time.sleep(0.05)
+    run: Run = found[0]
+    return run
 
 
 def whole(session: Session, ref: RunRef) -> History:
@@ -105,9 +110,9 @@ def what_leaves_no_event_is_told_before_an_idle_poll_ends(session: Session, serv
 
     tail = Follower(session, find(session, "export").ref)
     tail.wait_for(lambda h: "attempt 3 of 9" in now(h))
-    begun = time.monotonic()
     where = ("--address", server.address, "--namespace", NAMESPACE, "--workflow-id", "export")
     subprocess.run([server.program, "activity", "pause", *where, "--activity-id", "1"], check=True)
+    begun = time.monotonic()
     tail.wait_for(lambda h: "paused" in now(h))
     assert time.monotonic() - begun < 15
     tail.call.cancel()
