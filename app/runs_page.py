@@ -111,6 +111,8 @@ class RunsPage(PageController):
         session = source.session if source else None
         if self._loaded != (new.source, session, new.query):
             self._load(source)
+        else:
+            self.facts.go_on()
         self.live.start()
         if old.page != self.name and not self.view.filter_bar.line.hasFocus():
             self.view.table.setFocus()

@@ -38,6 +38,7 @@ class Facts(QObject):
         self._page = page
         self._jobs = page.jobs
         self._steps: list[Callable[[], None]] = []
+        self._step: Callable[[], None] | None = None
         self._clock_gap_ns = 0
         self._session: Session | None = None
         self._began_s = 0.0
@@ -55,8 +56,17 @@ class Facts(QObject):
         return time.time_ns() + self._clock_gap_ns
 
     def stop(self) -> None:
-        """The page is hidden, or closed."""
+        """The page is hidden, or closed: nobody who looks at something else waits for what it asks."""
         self._again.stop()
+        if self._step is not None and self._jobs.running("fact"):
+            self._jobs.cancel("fact")
+            self._steps.insert(0, self._step)
+
+    def go_on(self) -> None:
+        """The page is shown again: what was not answered is asked once more."""
+        if self._steps and not self._jobs.running("fact"):
+            self._began_s = time.perf_counter()
+            self._next()
 
     def clear(self) -> None:
         """Another source: figures of the old one, perhaps another tenant's, are on the screen no longer."""
@@ -116,7 +126,8 @@ class Facts(QObject):
     def _next(self) -> None:
         self._cost_s = time.perf_counter() - self._began_s
         if self._steps:
-            self._steps.pop(0)()
+            self._step = self._steps.pop(0)
+            self._step()
 
     def _skip(self, _: PlayheadError) -> None:
         # The list is usable without this fact; the next one may still come.

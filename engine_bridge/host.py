@@ -16,12 +16,15 @@ import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pickle import PicklingError
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from engine_bridge import host_process, memory
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError, ConnectError
 from engine_bridge.session import Call, OnItem, describe_error, run_call
+
+#: A call that computes may hold the interpreter this long while another one's answer is there; Python's 5 ms add up.
+_SWITCH_S: Final = 0.0005
 
 _GRACE_S = 3.0
 
@@ -192,6 +195,7 @@ def _died() -> ConnectError:
 def serve(pipe: Connection, factory: Callable[[], Hosted]) -> None:
     """The child's main loop: one thread per call, until the parent closes or dies."""
     memory.share_arena()
+    sys.setswitchinterval(_SWITCH_S)
     try:
         bridge = factory()
     except Exception as error:  # noqa: BLE001  whatever it was is the answer to every call

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QPushButton
 
 from app.context import Context
 from app.runs_page import RunsPage
-from engine_bridge.bridge import Changes, Page, Sort
+from engine_bridge.bridge import Changes, Facets, Page, Sort
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import BusyError
 from engine_bridge.model import Run, Status
@@ -32,6 +32,17 @@ class LiveBridge(FakeBridge):
         self.scan = 0
         self.gate: threading.Event | None = None
         self.asked: list[tuple[object, Sort, int]] = []
+        self.slow_charts = threading.Event()
+        self.given_up = 0
+
+    def facets(self, query, buckets: int, cancel: CancelToken) -> Facets:
+        if buckets and self.slow_charts.is_set():
+            self.slow_charts.clear()
+            while not cancel.wait(0.01):
+                pass
+            self.given_up += 1
+            cancel.raise_if_cancelled()
+        return super().facets(query, buckets, cancel)
 
     def runs(self, query, sort, cursor, direction, limit, cancel: CancelToken) -> Page:
         self.asked.append((query, sort, limit))
@@ -258,6 +269,18 @@ def test_nothing_is_polled_while_another_page_is_shown(shown: Shown, qtbot) -> N
     shown.context.focus.change(page="runs")
     assert shown.page.live.running
     assert shown.ids(1) == ["run-0299"]
+
+
+def test_charts_wait_while_another_page_is_shown(shown: Shown) -> None:
+    """What they ask may take seconds of the source, which whoever opens a run waits for."""
+    shown.bridge.slow_charts.set()
+    shown.context.focus.change(page="runs", source="fake", query="")
+    shown.wait(lambda: shown.page.facts.total == 300 and not shown.bridge.slow_charts.is_set())
+    shown.context.focus.change(page="failures")
+    shown.wait(lambda: shown.bridge.given_up == 1)
+    assert shown.page.facts.facets is None
+    shown.context.focus.change(page="runs")
+    shown.wait(lambda: shown.page.facts.facets is not None)
 
 
 def test_counts_follow_what_happens(shown: Shown) -> None:

@@ -12,11 +12,13 @@ from engine_bridge.format import ago, count, duration, plain, timestamp
 from widgets.table.columns import Clock, Column
 
 _WIDE: Final = 84
+_NARROW: Final = 64
 _NAME: Final = 230
 _WARNING: Final = 300
 _GLYPH: Final = 48
 _PER_CHARACTER: Final = 6
 _PER_CODE: Final = 7.5
+_PER_TITLE: Final = 6.8
 _WIDEST: Final = 320
 
 
@@ -121,14 +123,15 @@ def _cell_column(name: str, rows: Sequence[ResourceRow]) -> Column:
     number = any(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     title = title_of(name)
     longest = max((len(cell_text(name, value, Clock())) for value in values), default=0)
-    needed = max(_PER_CHARACTER * len(title), (_PER_CODE if number else _PER_CHARACTER) * longest) + 24
+    headed = int(_PER_TITLE * len(title)) + 24
+    needed = max(headed, int((_PER_CODE if number else _PER_CHARACTER) * longest) + 24, _NARROW)
     return Column(
         id=name,
         title=title,
         text=partial(_text, name),
         full=partial(_full, name),
-        width=min(_WIDEST, max(_WIDE, int(needed))),
-        least=_WIDE,
+        width=min(_WIDEST, needed),
+        least=min(needed, max(_NARROW if number else _WIDE, headed)),
         code=number,
         right=number,
         live=name.endswith("_ns"),

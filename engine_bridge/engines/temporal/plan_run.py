@@ -182,7 +182,10 @@ def delete_effect(look: Look) -> tuple[str, str]:
 def delete(look: Look) -> Draft:
     run = look.run
     if not run.closed and not arguments.boolean(look.args, "terminate"):
-        raise UsageError("It is still running: deleting it terminates it.", "Say so too: Terminate it first (terminate=true).")
+        raise UsageError(
+            "It is still running: deleting it terminates it.",
+            "Say so too: Terminate it first (terminate=true).",
+        )
     ended = () if run.closed else (Change(what="status", before=run.status, after="Terminated"),)
     return Draft(
         title=f"{'Delete' if run.closed else 'Terminate and delete'} {run.ref.group}",
