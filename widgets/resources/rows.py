@@ -131,7 +131,7 @@ def _cell_column(name: str, rows: Sequence[ResourceRow]) -> Column:
         text=partial(_text, name),
         full=partial(_full, name),
         width=min(_WIDEST, needed),
-        least=min(needed, max(_NARROW if number else _WIDE, headed)),
+        least=0 if number else min(needed, max(_WIDE, headed)),
         code=number,
         right=number,
         live=name.endswith("_ns"),

@@ -86,7 +86,9 @@ class FailuresPane(QWidget):
         super().__init__()
         self._keys: list[FailureKey] = []
         self._moment: Moment | None = None
-        self.table = ListTable("Failures", ("#", "time", "step", "attempt", "error"), (56, 112, 160, 70))
+        self.table = ListTable(
+            "Failures", ("#", "time", "step", "attempt", "error"), (56, 112, 160, 70), firm=(0, 3)
+        )
         self.table.chosen.connect(self._on_chosen)
         self.table.opened.connect(self._on_chosen)
         layout = QVBoxLayout(self)

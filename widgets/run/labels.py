@@ -88,6 +88,7 @@ class Text(QWidget):
             p.setFont(self.font())
             p.setPen(theme().color(self._tone))
             text = p.fontMetrics().elidedText(self._text, self._elide, self.width())
+            text = text.replace("……", "…")  # the end of an id begins with one
             p.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
 
 
