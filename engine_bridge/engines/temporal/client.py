@@ -43,6 +43,7 @@ class Client:
         self._service: ServiceClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
         self._lead_ns = 0
 
     def connect(self, cancel: CancelToken) -> None:
@@ -103,9 +104,9 @@ class Client:
         self, rpc: str, request: Any, *, what: str = "", timeout_s: float = CALL_S
     ) -> Callable[[CancelToken], Any]:
         """Starts a call that reads; what comes back waits for its answer, and raises as :meth:`call` does."""
-        if self._loop is None or not self._loop.is_running():
+        future = self._scheduled(self._call(rpc, request, what, timeout_s, True))
+        if future is None:
             return lambda cancel: self.call(rpc, request, cancel, what=what, timeout_s=timeout_s)
-        future = asyncio.run_coroutine_threadsafe(self._call(rpc, request, what, timeout_s, True), self._loop)
         return lambda cancel: self._taken(future, cancel, timeout_s + 12)
 
     def waiting(
@@ -158,12 +159,19 @@ class Client:
         return self._taken(self._begun(coroutine, cancel), cancel, timeout_s)
 
     def _begun(self, coroutine: Coroutine[Any, Any, Any], cancel: CancelToken) -> Future[Any]:
-        loop = self._loop
-        if cancel.cancelled or loop is None or not loop.is_running():
-            coroutine.close()
+        future = self._scheduled(coroutine, cancel.cancelled)
+        if future is None:
             cancel.raise_if_cancelled()
             raise ConnectError("The source is closed.", "Open it again.")
-        return asyncio.run_coroutine_threadsafe(coroutine, loop)
+        return future
+
+    def _scheduled(self, coroutine: Coroutine[Any, Any, Any], refused: bool = False) -> Future[Any] | None:
+        """A coroutine on the loop, whose thread may not run it yet; None once the client is closed."""
+        with self._lock:  # what comes before a close is cancelled by it, what comes after it is refused
+            if self._loop is not None and not refused:
+                return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        coroutine.close()
+        return None
 
     def _taken(self, future: Future[Any], cancel: CancelToken, timeout_s: float | None) -> Any:
         remove = cancel.add_hook(lambda: _stop(future))
@@ -197,8 +205,9 @@ class Client:
     def close(self) -> None:
         """Ends the connection and its thread; may be called twice, and before connect."""
         self._service = None
-        loop, thread = self._loop, self._thread
-        self._loop = self._thread = None
+        with self._lock:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
         if loop is None or thread is None:
             return
         done = asyncio.run_coroutine_threadsafe(_cancel_all(), loop)
