@@ -8,13 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ConnectField:
-    """One field of the connect dialog. ``secret`` fields never reach a URL or a file."""
+    """One field of the connect dialog. ``secret`` fields never reach a URL or a file.
+
+    ``choices`` (value, title) are all values that it can have, ``default`` one of them.
+    """
 
     name: str
     title: str
     default: str = ""
     secret: bool = False
     placeholder: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

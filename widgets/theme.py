@@ -22,6 +22,7 @@ CODE: Final = "JetBrains Mono"
 ROW: Final = 26  # px, height of a table row
 GRID: Final = 4
 RADIUS: Final = 6
+_AS_TYPED: Final = ("calt", "liga")  # OpenType features that draw -> != := 3x4 as something else
 
 _STATE: Final[dict[str, str]] = {
     Status.QUEUED: "waiting",
@@ -120,6 +121,8 @@ def font(size: int = 12, *, code: bool = False, bold: bool = False) -> QFont:
             QFont.StyleStrategy.NoSubpixelAntialias.value | QFont.StyleStrategy.PreferAntialias.value
         )
     )
+    for feature in _AS_TYPED:
+        result.setFeature(QFont.Tag(feature), 0)
     if bold:
         result.setWeight(QFont.Weight.Bold if code else QFont.Weight.DemiBold)
     return result

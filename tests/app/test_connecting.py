@@ -53,6 +53,18 @@ def test_a_form_without_its_file_opens_nothing(
     assert "File or folder: nothing is named." in dialog.message.text() and not window.sources.all()
 
 
+def test_what_has_few_values_is_chosen(qtbot: QtBot, window: MainWindow, dialog: ConnectDialog) -> None:
+    field = ConnectField("name", "TLS", choices=(("orders", "With a key"), ("stock", "Always")))
+    dialog.set_forms([ConnectForm("fake", "Server", (field,), lambda fields: f"fake://h/{fields['name']}")])
+    dialog.kind.setCurrentIndex(1)
+    assert not dialog.lines() and dialog.value().url == "fake://h/orders"
+    dialog.choices()["name"].setFocus()
+    qtbot.keyClick(dialog.choices()["name"], Qt.Key.Key_Down)
+    assert dialog.choices()["name"].currentText() == "Always" and dialog.value().url == "fake://h/stock"
+    dialog.kind.setCurrentIndex(0)
+    assert not dialog.choices()
+
+
 def test_a_test_can_succeed_fail_and_be_cancelled(
     qtbot: QtBot, window: MainWindow, dialog: ConnectDialog
 ) -> None:

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine_bridge.bridge import ConnectForm
+from engine_bridge.bridge import ConnectField, ConnectForm
 from engine_bridge.errors import PlayheadError, UsageError
 from engine_bridge.format import plain, safe_lines
 from engine_bridge.words import Environment
@@ -65,7 +65,7 @@ class ConnectDialog(QDialog):
         self.setWindowTitle("Connect")
         self.setMinimumWidth(560)
         self._forms: list[ConnectForm] = []
-        self._lines: dict[str, QLineEdit] = {}
+        self._editors: dict[str, QLineEdit | QComboBox] = {}
         self.kind = self._combo("Kind of source")
         self.kind.addItem(_URL)
         self.kind.currentIndexChanged.connect(self._on_kind)
@@ -177,22 +177,31 @@ class ConnectDialog(QDialog):
             self.resize(self.width(), layout.totalHeightForWidth(self.width()))
 
     def _on_kind(self) -> None:
-        for line in self._lines.values():
-            self._form.removeRow(line)
-        self._lines = {}
+        for editor in self._editors.values():
+            self._form.removeRow(editor)
+        self._editors = {}
         form = self._current()
         if form is None:
             self._add("url", "URL", self._line(_URL, "scheme://user@host/name, or a file's path"))
         for field in form.fields if form is not None else ():
             if not field.secret:
-                line = self._line(plain(field.title), field.placeholder)
-                line.setText(field.default)
-                self._add(field.name, plain(field.title), line)
+                self._add(field.name, plain(field.title), self._editor(field))
         self._show_secret()
 
-    def _add(self, name: str, title: str, line: QLineEdit) -> None:
-        self._lines[name] = line
-        self._form.insertRow(len(self._lines), title, line)
+    def _editor(self, field: ConnectField) -> QLineEdit | QComboBox:
+        if not field.choices:
+            line = self._line(plain(field.title), field.placeholder)
+            line.setText(field.default)
+            return line
+        combo = self._combo(plain(field.title))
+        for value, title in field.choices:
+            combo.addItem(plain(title), value)
+        combo.setCurrentIndex(max(0, combo.findData(field.default)))
+        return combo
+
+    def _add(self, name: str, title: str, editor: QLineEdit | QComboBox) -> None:
+        self._editors[name] = editor
+        self._form.insertRow(len(self._editors), title, editor)
 
     def _current(self) -> ConnectForm | None:
         at = self.kind.currentIndex()
@@ -200,12 +209,17 @@ class ConnectDialog(QDialog):
 
     def lines(self) -> dict[str, QLineEdit]:
         """The lines of the chosen kind, by field name."""
-        return dict(self._lines)
+        return {name: editor for name, editor in self._editors.items() if isinstance(editor, QLineEdit)}
+
+    def choices(self) -> dict[str, QComboBox]:
+        """What is chosen rather than typed, by field name."""
+        return {name: editor for name, editor in self._editors.items() if isinstance(editor, QComboBox)}
 
     def value(self) -> Connection:
         """What is filled in. Raises PlayheadError when an engine's form refuses it."""
         form = self._current()
-        values = {name: line.text().strip() for name, line in self._lines.items()}
+        values = {name: line.text().strip() for name, line in self.lines().items()}
+        values |= {name: str(combo.currentData()) for name, combo in self.choices().items()}
         if form is not None and values.get("path") == "":
             title = next(field.title for field in form.fields if field.name == "path")
             raise UsageError(f"{title}: nothing is named.", "Type its path, or drop it on the window.")

@@ -152,7 +152,11 @@ ENGINE = Engine(
                     secret=True,
                     placeholder="empty: from the keyring, TEMPORAL_API_KEY, or none",
                 ),
-                ConnectField("tls", "TLS", "false", placeholder="true or false"),
+                ConnectField(
+                    "tls",
+                    "TLS",
+                    choices=(("", "Only with an API key or a certificate"), ("true", "Always")),
+                ),
                 ConnectField("ca", "CA certificate", placeholder="empty: this machine's authorities"),
                 ConnectField("cert", "Client certificate", placeholder="/etc/ssl/client.pem"),
                 ConnectField("key", "Client key", placeholder="/etc/ssl/client.key"),
