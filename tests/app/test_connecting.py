@@ -61,8 +61,10 @@ def test_what_has_few_values_is_chosen(qtbot: QtBot, window: MainWindow, dialog:
     dialog.choices()["name"].setFocus()
     qtbot.keyClick(dialog.choices()["name"], Qt.Key.Key_Down)
     assert dialog.choices()["name"].currentText() == "Always" and dialog.value().url == "fake://h/stock"
+    dialog.password.setText(PASSWORD)
     dialog.kind.setCurrentIndex(0)
     assert not dialog.choices()
+    assert not dialog.password.text(), "what was typed for one kind of source goes to no other"
 
 
 def test_a_test_can_succeed_fail_and_be_cancelled(

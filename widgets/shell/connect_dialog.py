@@ -177,6 +177,7 @@ class ConnectDialog(QDialog):
             self.resize(self.width(), layout.totalHeightForWidth(self.width()))
 
     def _on_kind(self) -> None:
+        self.password.clear()
         for editor in self._editors.values():
             self._form.removeRow(editor)
         self._editors = {}

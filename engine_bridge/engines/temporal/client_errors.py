@@ -60,7 +60,9 @@ def connecting(source: ServerSource, text: str) -> PlayheadError:
         )
     if source.tls and _PLAIN.search(text):
         return ConnectError(
-            f"{where} does not speak TLS.", "Leave out tls=true and certificates, or name the TLS port.", said
+            f"{where} does not speak TLS.",
+            "Leave TLS (tls=true) and certificates out, or name the port that speaks it.",
+            said,
         )
     failed = _tls(text) if source.tls else None
     if failed is not None:

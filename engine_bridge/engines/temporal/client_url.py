@@ -25,6 +25,7 @@ ADDRESS: Final = "TEMPORAL_ADDRESS"
 _HINT: Final = "Write temporal://host:7233/namespace, with ?tls=true for TLS."
 _FILES: Final = ("ca", "cert", "key")
 _KNOWN: Final = frozenset({"tls", "server_name", codec_url.PARAMETER, *_FILES})
+_TOGETHER: Final = re.compile(r"([^:]+|\[.+\]):([0-9]+)")  # a host and its port, as they are copied
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]")
 
 
@@ -141,9 +142,13 @@ def absolute(url: str) -> str:
 
 def server_url(fields: dict[str, str]) -> str:
     """The URL of a filled form."""
+    host, port = fields.get("host", "").strip(), fields.get("port", "")
+    together = _TOGETHER.fullmatch(host)
+    if together is not None:
+        host, port = together.groups()
     source = ServerSource(
-        host=(fields.get("host") or "localhost").strip("[] "),
-        port=_port(fields.get("port", "")),
+        host=host.strip("[]") or "localhost",
+        port=_port(port),
         namespace=fields.get("namespace") or "default",
         tls=_given(fields.get("tls", "")),
         codec=codec_url.checked(fields.get("codec", "")),
@@ -164,7 +169,7 @@ def _address(text: str) -> tuple[str, int]:
     if not host:
         host = "localhost"
     if not _HOST.fullmatch(host):
-        raise UsageError("The URL names no host that can be one.", _HINT)
+        raise UsageError("This is no valid host.", f"Name it alone in the form, or as a URL. {_HINT}")
     return host.strip("[]"), _port(port)
 
 
@@ -172,7 +177,7 @@ def _port(text: str) -> int:
     if not text:
         return PORT
     if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536):
-        raise UsageError("The URL has no valid port.", _HINT)
+        raise UsageError("This is no valid port.", "A port is a number from 1 to 65535: 7233 by default.")
     return int(text)
 
 

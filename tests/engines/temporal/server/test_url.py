@@ -48,7 +48,7 @@ def test_urls_name_server_and_namespace(url: str, host: str, port: int, namespac
         (f"temporal://h/n?api_key={SECRET}", "not supported: api_key"),
         (f"temporal://user:{SECRET}@h/n", "no user and password"),
         ("http://h/n", "not the URL"),
-        ("temporal://ho st/n", "no host"),
+        ("temporal://ho st/n", "no valid host"),
     ],
 )
 def test_urls_that_mean_nothing_say_why_and_repeat_no_secret(url: str, message: str) -> None:
@@ -79,6 +79,9 @@ def test_a_filled_form_makes_a_url() -> None:
     assert server_url(fields) == "temporal://h.example:7233/shop?tls=true&ca=/etc/ca.pem"
     form = next(form for form in load_engine("temporal").forms if form.scheme == "temporal")
     assert form.build({"host": "localhost", "namespace": "default"}) == "temporal://localhost:7233/default"
+    for pasted in ("h.example:17233", "[::1]:17233", "::1"):
+        port = parse(form.build({"host": pasted, "port": "7233", "namespace": "shop"})).port
+        assert port == (7233 if pasted == "::1" else 17233)
     assert [field.name for field in form.fields if field.secret] == ["api_key"]
 
 
