@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, Final
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QT_SCALE_FACTOR", "1")
@@ -20,11 +21,13 @@ os.environ.setdefault("QT_FONT_DPI", "96")
 
 import psutil
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
+from pytestqt.qtbot import QtBot
 
 from tests.engines.dbos.databases import made_postgresql, made_sqlite, server
 from tests.engines.entity_state.fixtures import entity_server, tenants_server
 from tests.engines.temporal.shop import temporal_shop
+from tests.waiting import LIMIT_S
 
 # Servers and databases that live as long as the run: declared here, and nowhere else, every folder gets the same ones.
 __all__ = ["entity_server", "made_postgresql", "made_sqlite", "server", "temporal_shop", "tenants_server"]
@@ -49,12 +52,34 @@ _homes = itertools.count()
 
 
 # `make test` tries the same examples each time; `make test-long` looks for new ones.
-settings.register_profile("same", derandomize=True)
-settings.register_profile("new", print_blob=True)
+_ANY_SPEED: Final[Any] = {"deadline": None, "suppress_health_check": (HealthCheck.too_slow,)}
+settings.register_profile("same", derandomize=True, **_ANY_SPEED)
+settings.register_profile("new", print_blob=True, **_ANY_SPEED)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("new" if config.getoption("-m") else "same")
+
+
+_LIMIT_MS: Final = round(LIMIT_S * 1000)
+
+
+class PatientBot(QtBot):
+    """pytest-qt's, whose waits are five seconds long."""
+
+    def waitUntil(self, callback: Callable[[], Any], *, timeout: int = _LIMIT_MS) -> None:
+        super().waitUntil(lambda: bool(callback()), timeout=timeout)
+
+    def waitSignal(self, signal: Any, *, timeout: int = _LIMIT_MS, **more: Any) -> Any:
+        return super().waitSignal(signal, timeout=timeout, **more)
+
+    def waitExposed(self, widget: Any, *, timeout: int = _LIMIT_MS) -> Any:
+        return super().waitExposed(widget, timeout=timeout)
+
+
+@pytest.fixture
+def qtbot(qapp: Any, request: pytest.FixtureRequest) -> PatientBot:
+    return PatientBot(request)
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +107,7 @@ def _no_leaked_threads() -> Iterator[None]:
     """Threads started by a test have ended when it has."""
     before = set(threading.enumerate())
     yield
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
         left = [t for t in threading.enumerate() if t not in before and t.is_alive() and not _foreign(t)]
         if not left:
@@ -101,7 +126,7 @@ def _no_leaked_processes() -> Iterator[None]:
     """Child processes started by a test have ended when it has (session-wide servers excepted)."""
     before, began = _descendants(), time.time()
     yield
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
         left = [pid for pid in _descendants() - before if _ours(pid, began)]
         if not left:

@@ -173,12 +173,14 @@ def _fault(faults: dict[str, str], point: str, cancel: CancelToken) -> None:
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif how == "kill-parent":
-        os.kill(os.getppid(), signal.SIGKILL)
-        time.sleep(0.05)
+        parent = os.getppid()
+        os.kill(parent, signal.SIGKILL)
+        _until_dead(parent)
     elif how == "orphan":
         # Stopped first: once its parent is dead a child ends by itself.
-        subprocess.Popen(["sh", "-c", f"kill -STOP {os.getpid()}; kill -KILL {os.getppid()}"])
-        time.sleep(1)
+        parent = os.getppid()
+        subprocess.Popen(["sh", "-c", f"kill -STOP {os.getpid()}; kill -KILL {parent}"])
+        _until_dead(parent)
     elif how == "error":
         raise RejectedError("The shop refuses this run.")
     elif how == "hang":
@@ -186,6 +188,11 @@ def _fault(faults: dict[str, str], point: str, cancel: CancelToken) -> None:
             time.sleep(1)
     elif how.startswith("slow:"):
         time.sleep(float(how[5:]))
+
+
+def _until_dead(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.01)
 
 
 class ShopBridge(Bridge):

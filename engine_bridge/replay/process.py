@@ -39,7 +39,7 @@ HELD: Final = "held"
 _CHUNK: Final = 1 << 16
 _GATHER_S: Final = 0.02
 _LET_GO_S: Final = 1.0
-_STACKS_S: Final = 1.0
+_STACKS_S: Final = 5.0
 
 
 Item = AnyMessage | Gone
@@ -161,7 +161,7 @@ class RunnerProcess:
     def stacks(self) -> str:
         """The stacks that Python left when it crashed, or of all threads now while it runs; "" when it cannot tell.
 
-        Works while C code holds the interpreter. Waits up to a second.
+        Works while C code holds the interpreter. Waits for them, for up to five seconds on a busy machine.
         """
         path = self.scratch / STACKS
         if self.alive and self._process is not None and hasattr(signal, "SIGUSR1"):
@@ -169,7 +169,7 @@ class RunnerProcess:
                 os.kill(self._process.pid, signal.SIGUSR1)
             deadline = time.monotonic() + _STACKS_S
             before = -1
-            while time.monotonic() < deadline and (not _size(path) or _size(path) != before):
+            while self.alive and time.monotonic() < deadline and (not _size(path) or _size(path) != before):
                 before = _size(path)
                 time.sleep(_GATHER_S)
         with suppress(OSError):

@@ -42,8 +42,8 @@ class Acting:
     def unlock(self) -> None:
         self.window.desk.unlocks.unlock(self.key, 600)
 
-    def until(self, condition: Callable[[], object], timeout: int = 20_000) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=timeout)
+    def until(self, condition: Callable[[], object]) -> None:
+        self.qtbot.waitUntil(lambda: bool(condition()))
 
     @property
     def desk(self):
@@ -84,7 +84,7 @@ def acting(
         qtbot.waitExposed(window)
         key = window.actions_of_sources.open(f"act://{host}{store.path}")
         assert key is not None
-        qtbot.waitUntil(lambda: window.sources.get(key).state == "live", timeout=20_000)
+        qtbot.waitUntil(lambda: window.sources.get(key).state == "live")
         return Acting(window, store, key, qtbot)
 
     yield open_

@@ -73,10 +73,10 @@ def test_a_waiting_approval_is_signalled_and_finishes_live(
     desk = window.desk
     key = window.actions_of_sources.open(str(database))
     assert key is not None
-    qtbot.waitUntil(lambda: window.sources.get(key).state == "live", timeout=30_000)
+    qtbot.waitUntil(lambda: window.sources.get(key).state == "live")
     window.focus.change(page="run", run=RunRef("workflow", "approval-1", "approval-1"))
     page = window.router.pages.get("run")
-    qtbot.waitUntil(lambda: desk.offered.why_not("signal") == "", timeout=30_000)
+    qtbot.waitUntil(lambda: desk.offered.why_not("signal") == "")
     assert page.feed.history.run.status is Status.RUNNING
     window.run_command("source.unlock")
     desk.locks.dialog.unlock_button.click()
@@ -85,17 +85,15 @@ def test_a_waiting_approval_is_signalled_and_finishes_live(
     form.fields["topic"].set_text("approval")
     form.fields["message"].set_text('{"ok": true}')
     window.run_command("action.submit")
-    qtbot.waitUntil(lambda: desk.review.blocked() == "", timeout=30_000)
+    qtbot.waitUntil(lambda: desk.review.blocked() == "")
     desk.review.view.reason.setText("customer called")
     window.run_command("action.submit")
-    qtbot.waitUntil(lambda: page.feed.history.run.status is Status.COMPLETED, timeout=60_000)
-    qtbot.waitUntil(lambda: not desk.executions.running, timeout=30_000)
+    qtbot.waitUntil(lambda: page.feed.history.run.status is Status.COMPLETED)
+    qtbot.waitUntil(lambda: not desk.executions.running)
     row = desk.executions.view.rows[0]
-    qtbot.waitUntil(
-        lambda: row.text.startswith("Applied ·") or row.text.startswith("Applied\n"), timeout=30_000
-    )
+    qtbot.waitUntil(lambda: row.text.startswith("Applied ·") or row.text.startswith("Applied\n"))
     assert journal().verify() is None
     assert next(one.verdict for one in journal().rows() if one.verdict) == "applied"
-    qtbot.waitUntil(lambda: len(page.actions.operators.entries) == 1, timeout=30_000)
+    qtbot.waitUntil(lambda: len(page.actions.operators.entries) == 1)
     window.close()
     journal().close()

@@ -30,7 +30,7 @@ class Story:
     qtbot: QtBot
 
     def until(self, condition: Callable[[], object]) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=30_000)
+        self.qtbot.waitUntil(lambda: bool(condition()))
 
     def one(self, sql: str) -> int:
         with closing(sqlite3.connect(self.database)) as connection:
@@ -62,7 +62,7 @@ def story(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Story]:
     window.show()
     key = window.actions_of_sources.open(f"entity+sqlite:///{database}?mapping={MAPPING}")
     assert key is not None
-    qtbot.waitUntil(lambda: window.sources.get(key).state == "live", timeout=30_000)
+    qtbot.waitUntil(lambda: window.sources.get(key).state == "live")
     yield Story(window, key, database, qtbot)
     window.close()
     from app.journal import journal

@@ -26,7 +26,7 @@ def configured(qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(bridge, "load_engine", lambda name: engine)
     key = window.actions_of_sources.open("fake://server/configs")
     assert key is not None
-    qtbot.waitUntil(lambda: window.sources.get(key).state == "live", timeout=10_000)
+    qtbot.waitUntil(lambda: window.sources.get(key).state == "live")
     return window
 
 
@@ -40,7 +40,7 @@ def test_sources_with_configs_list_the_page_and_others_do_not(
     plain = replace(ENGINE, bridge=lambda url, secret: FakeBridge(3))
     monkeypatch.setattr(bridge, "load_engine", lambda name: plain)
     key = configured.actions_of_sources.open("fake://server/plain")
-    qtbot.waitUntil(lambda: configured.sources.get(key).state == "live", timeout=10_000)
+    qtbot.waitUntil(lambda: configured.sources.get(key).state == "live")
     qtbot.waitUntil(lambda: "Config" not in titles())
 
 

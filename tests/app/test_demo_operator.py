@@ -157,7 +157,7 @@ def test_the_same_in_the_window_which_shows_it_going_on(
     key = window.actions_of_sources.open(community.url)
 
     def see(what: Callable[[], object]) -> None:
-        qtbot.waitUntil(lambda: bool(what()), timeout=20_000)
+        qtbot.waitUntil(lambda: bool(what()))
 
     see(lambda: window.focus.current.page == "entities")
     window.focus.change(query=f"id == {STUCK}", type="registration")

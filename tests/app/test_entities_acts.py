@@ -42,7 +42,7 @@ class Desk:
         return self.window.router.pages.get("entities")
 
     def until(self, condition: Callable[[], object]) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=20_000)
+        self.qtbot.waitUntil(lambda: bool(condition()))
 
     def live(self) -> None:
         self.until(lambda: self.window.sources.get(self.key).state == "live")

@@ -36,7 +36,7 @@ class Shown:
         return self.page.view
 
     def wait(self, condition) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=5000)
+        self.qtbot.waitUntil(lambda: bool(condition()))
 
     def open(self, query: str = "", type_: str | None = None) -> None:
         self.context.focus.change(page="entities", source="fake", query=query, type=type_)
@@ -195,7 +195,7 @@ def test_figures_that_a_lost_server_kept_back_come_by_themselves(shown: Shown, m
     monkeypatch.setattr(shown.bridge, "population", lost_once)
     before = shown.page.populations.shown
     shown.page.populations.outdate()
-    shown.qtbot.waitUntil(lambda: shown.page.populations.shown is not before, timeout=60_000)
+    shown.qtbot.waitUntil(lambda: shown.page.populations.shown is not before)
     assert len(asked) == 2 and shown.told.errors == []
     assert shown.view.graph.scene is not None
 

@@ -44,7 +44,7 @@ class Shown:
         return self.window.router.pages.get("entities")
 
     def until(self, condition) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=20_000)
+        self.qtbot.waitUntil(lambda: bool(condition()))
 
     def only(self, status: str) -> None:
         """Filters by a status of the graph and chooses the first two entities."""

@@ -192,7 +192,7 @@ def test_a_resolved_failure_is_seen_as_such(log: Log, qtbot) -> None:
     log.bridge.log[0] = msgspec.structs.replace(log.bridge.log[0], resolved=True)
     log.bridge.pending = [make_run(1)]
     qtbot.waitUntil(lambda: log.cells("state")[0] == "resolved")
-    qtbot.waitUntil(lambda: log.page.view.bar.words == ["open  19", "resolved  21"], timeout=10_000)
+    qtbot.waitUntil(lambda: log.page.view.bar.words == ["open  19", "resolved  21"])
     assert log.cells("state")[0] == "resolved" and log.page.view.table.isVisible()
 
 

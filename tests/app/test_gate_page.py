@@ -45,7 +45,7 @@ class Story:
         return page
 
     def until(self, condition: Callable[[], object]) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=40_000)
+        self.qtbot.waitUntil(lambda: bool(condition()))
 
     def choose(self, code: Path) -> None:
         """Chooses the code in the dialog."""

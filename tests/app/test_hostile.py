@@ -57,7 +57,7 @@ def window(qtbot: QtBot, hostile: Path) -> Iterator[MainWindow]:
         page = window.router.pages.get("runs") if window.focus.current.page == "runs" else None
         return isinstance(page, RunsPage) and page.view.model.rowCount() > 0
 
-    qtbot.waitUntil(read, timeout=10_000)
+    qtbot.waitUntil(read)
     yield window
     window.close()
 
@@ -80,7 +80,7 @@ def test_a_run_of_any_name_opens(qtbot: QtBot, window: MainWindow, name: str) ->
     window.focus.change(page="run", run=RunRef("workflow", name, name))
     page = window.router.pages.get("run")
     assert isinstance(page, RunPage)
-    qtbot.waitUntil(lambda: page.view.loaded and "failed" in page.view.header.text, timeout=10_000)
+    qtbot.waitUntil(lambda: page.view.loaded and "failed" in page.view.header.text)
     for command in ("run.show_failures", "run.show_graph", "run.show_relations", "playhead.next_failure"):
         window.run_command(command)
         assert is_tame(window)
@@ -109,6 +109,6 @@ def test_an_id_that_is_no_text_is_listed_and_says_why_it_cannot_be_opened(
     assert isinstance(runs, RunsPage)
     window.run_command("view.refresh")
     rows = runs.view.model
-    qtbot.waitUntil(lambda: rows.item(0) is not None and rows.item(0).id == "\\xffb", timeout=10_000)
+    qtbot.waitUntil(lambda: rows.item(0) is not None and rows.item(0).id == "\\xffb")
     window.focus.change(page="run", run=rows.item(0).ref)
     qtbot.waitUntil(lambda: "it can be listed, but not opened" in words(window))

@@ -69,9 +69,9 @@ def test_a_locked_file_opens_by_itself_when_the_lock_is_gone(
     with locked(path):
         window.open(str(path))
         source = window.sources.all()[0]
-        qtbot.waitUntil(lambda: source.state == "failed", timeout=10_000)
+        qtbot.waitUntil(lambda: source.state == "failed")
         assert "is locked by another process" in window.placeholder.text.text()
-    qtbot.waitUntil(lambda: source.state == "live", timeout=10_000)
+    qtbot.waitUntil(lambda: source.state == "live")
 
 
 @pytest.mark.parametrize("page", ["runs", "failures", "resources", "run"])
@@ -79,7 +79,7 @@ def test_a_page_that_met_a_lock_is_read_when_the_lock_is_gone(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, page: str
 ) -> None:
     window.open(str(unpacked("old_3.0.0", tmp_path)))
-    qtbot.waitUntil(lambda: window.sources.all()[0].state == "live", timeout=10_000)
+    qtbot.waitUntil(lambda: window.sources.all()[0].state == "live")
     runs = window.router.pages.get("runs")
     assert isinstance(runs, RunsPage)
     qtbot.waitUntil(lambda: runs.view.model.rowCount() > 0)
@@ -87,8 +87,8 @@ def test_a_page_that_met_a_lock_is_read_when_the_lock_is_gone(
     assert run is not None
     with locked(tmp_path / "old_3.0.0.sqlite"):
         window.focus.change(page=page, run=run.ref, query="started > 2000-01-01")
-        qtbot.waitUntil(lambda: "is locked by another process" in words(window), timeout=10_000)
-    qtbot.waitUntil(lambda: "is locked" not in words(window), timeout=15_000)
+        qtbot.waitUntil(lambda: "is locked by another process" in words(window))
+    qtbot.waitUntil(lambda: "is locked" not in words(window))
 
 
 def words(window: MainWindow) -> str:

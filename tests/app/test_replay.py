@@ -29,7 +29,6 @@ from widgets.code.pane import CodePane
 DATA = ROOT / "tests" / "data" / "dbos"
 DONE, WAITING = "order-00006", "order-00022"
 RECV = '            decision = DBOS.recv("approval"'
-LIMIT = 60_000
 
 
 @dataclass
@@ -53,7 +52,7 @@ class Desk:
         self.wait(lambda: self.page.view.loaded and self.page.feed.complete)
 
     def wait(self, condition: Callable[[], object]) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=LIMIT)
+        self.qtbot.waitUntil(lambda: bool(condition()))
 
     def edit(self, old: str, new: str) -> None:
         text = self.code.read_text("utf-8")

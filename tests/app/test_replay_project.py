@@ -11,7 +11,6 @@ from app.replay_project import ProjectDialog
 from engine_bridge.engines.temporal.replay_input import SPEC
 from engine_bridge.replay.model import Project
 from engine_bridge.replay.modules import entry_point
-from tests.app.test_replay import LIMIT
 
 SAMPLES = Path(__file__).parents[2] / "resources" / "samples"
 
@@ -21,7 +20,7 @@ def test_what_starts_the_workers_is_offered(qtbot: QtBot) -> None:
     qtbot.addWidget(dialog)
     dialog.show()
     dialog.code.setText(str(SAMPLES / "loan"))
-    qtbot.waitUntil(dialog.entry.isVisible, timeout=LIMIT)
+    qtbot.waitUntil(dialog.entry.isVisible)
     assert dialog.entry.text() == "Replay as the workers of worker.py would"
     dialog.options.setPlainText("sandbox=false")
     dialog.entry.click()

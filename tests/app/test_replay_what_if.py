@@ -23,8 +23,9 @@ from engine_bridge.bridge import Sort, load_engine
 from engine_bridge.replay.model import Edit, Outcome, Project
 from engine_bridge.replay.project import save_project
 from tests.app.context import add_source, make_context
-from tests.app.test_replay import LIMIT, Desk
+from tests.app.test_replay import Desk
 from tests.engines.temporal.replay.replays import APPS, DATA
+from tests.waiting import LIMIT_S
 from widgets.actions.rehearsal import Rehearsal
 
 UPDATE = "    @workflow.update\n"
@@ -72,7 +73,7 @@ def agreed_to(url: str, code: Path) -> None:
 
 def open_run(desk: Desk, source: Source) -> Desk:
     assert source.session is not None
-    page = source.session.call("runs", None, Sort(), None, "forward", 1).result(LIMIT / 1000)
+    page = source.session.call("runs", None, Sort(), None, "forward", 1).result(LIMIT_S)
     desk.context.focus.change(page="run", source="fake", run=page.items[0].ref, position=None)
     desk.wait(lambda: desk.page.view.loaded and desk.page.feed.complete)
     return desk
@@ -133,7 +134,7 @@ def test_a_dry_run_shows_the_commands_where_it_was_asked_for(desk: Desk, qtbot: 
     session, run = desk.page.source().session, desk.context.focus.current.run
     target = Target(kind="step", id="31", ref=run, step_id="31")
     staged = Staged(target=target, action="fail_activity", args={"step": "31", "message": "no money"})
-    edit = session.call("edit_of", staged).result(LIMIT / 1000)
+    edit = session.call("edit_of", staged).result(LIMIT_S)
     replay.what_if.rehearse(edit, "Fail the activity", rehearsal)
     assert replayed(desk) is Outcome.STOPPED
     first = rehearsal.table.rows[0]

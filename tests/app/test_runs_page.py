@@ -93,7 +93,7 @@ class Shown:
         return [model.index(row, 2).data() for row in range(min(rows, model.rowCount()))]
 
     def wait(self, condition) -> None:
-        self.qtbot.waitUntil(condition, timeout=5000)
+        self.qtbot.waitUntil(condition)
 
     def open(self, query: str = "") -> None:
         self.context.focus.change(page="runs", source="fake", query=query)
@@ -116,7 +116,7 @@ def test_runs_are_listed_newest_first_with_true_figures(shown: Shown) -> None:
     shown.open()
     assert shown.ids() == ["run-0299", "run-0298", "run-0297"]
     assert shown.page.view.model.rowCount() == 300
-    assert shown.told.status[-1].startswith("300 runs in 50 m · first page ")
+    assert shown.told.status[-1].startswith("300 runs over 50 m · first page ")
     assert shown.page.view.chips.text_of("failed").split() == ["failed", "50"]
     assert shown.page.view.chips.text_of("paused") == ""
 

@@ -47,7 +47,7 @@ class Story:
         self.qtbot.keyClicks(QApplication.focusWidget(), text)
 
     def see(self, what: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(what, timeout=15_000)
+        self.qtbot.waitUntil(what)
 
     def page(self, kind: type[Page]) -> Page:
         self.see(lambda: self.window.focus.current.page == kind.name)

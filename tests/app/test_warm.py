@@ -12,7 +12,7 @@ from tests.app.window_fixture import Opened
 def test_pages_wait_until_their_modules_are_there(qtbot: QtBot, window: MainWindow, opened: Opened) -> None:
     after_first_paint(window)
     opened("fake://server/orders")
-    qtbot.waitUntil(lambda: window.router.scope == "runs", timeout=20_000)
+    qtbot.waitUntil(lambda: window.router.scope == "runs")
     assert window.router.pages.ready
 
 

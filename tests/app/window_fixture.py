@@ -113,7 +113,7 @@ def opened(qtbot: QtBot, window: MainWindow) -> Opened:
     def open_(url: str) -> str:
         key = window.actions_of_sources.open(url)
         assert key is not None
-        qtbot.waitUntil(lambda: window.sources.get(key).state == "live", timeout=10_000)
+        qtbot.waitUntil(lambda: window.sources.get(key).state == "live")
         return key
 
     return open_

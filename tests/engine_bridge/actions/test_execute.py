@@ -22,6 +22,7 @@ from engine_bridge.actions.model import Plan, PlanItem, Receipt, Verdict
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError, PlayheadError, RejectedError, SchemaUnknownError
 from tests.fakes_actions import ShopActor, add_fault, applied, make, plan_of
+from tests.waiting import LIMIT_S, until
 
 ROOT = Path(__file__).parents[3]
 
@@ -69,9 +70,9 @@ def run_until(told: Told, run: Execution, item: PlanItem, then: Any) -> Receipt:
     token, found = CancelToken(told), []
     thread = threading.Thread(target=lambda: found.append(run.run(item, token)))
     thread.start()
-    assert told.heard.wait(20)
+    assert told.heard.wait(LIMIT_S)
     then(token)
-    thread.join(30)
+    thread.join(LIMIT_S)
     return found[0]
 
 
@@ -114,13 +115,10 @@ def test_a_child_that_hangs_after_its_commit_is_told_as_applied(shop: Path, jour
     add_fault(shop, "r-0000", "after-commit", "hang")
     told = Told("Waiting for the lock")
     with execution(shop, journal) as run:
-        receipt = run_until(told, run, plan_of("r-0000"), lambda token: (wait_applied(shop), token.cancel()))
+        receipt = run_until(
+            told, run, plan_of("r-0000"), lambda token: (until(lambda: applied(shop)), token.cancel())
+        )
     assert receipt.outcome.verdict is Verdict.APPLIED and applied(shop) == {"r-0000": 1}
-
-
-def wait_applied(shop: Path) -> None:
-    while not applied(shop):
-        pass
 
 
 def test_what_cannot_be_read_back_now_stays_open_and_is_settled_later(
@@ -211,7 +209,7 @@ def with_full_disk(shop: Path, folder: Path, when: str) -> list[str]:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -258,7 +256,7 @@ def test_a_read_only_home_is_refused(tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
     )
     assert done.stdout.strip() == "The journal's folder cannot be written, so nothing is sent.", done.stderr
     assert not (home / "playhead").exists()

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine_bridge.actions.journal import Journal, Kind, Row, Why
@@ -94,7 +94,7 @@ def test_reading_creates_nothing(tmp_path: Path) -> None:
 
 
 @given(st.integers(1, 8), st.sampled_from(["body", "hash", "delete", "swap", "tail", "seq"]))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 def test_every_kind_of_tampering_names_the_first_bad_row(
     tmp_path_factory: pytest.TempPathFactory, row: int, how: str
 ) -> None:

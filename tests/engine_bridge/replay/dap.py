@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-WAIT_S = 60.0
+from tests.waiting import LIMIT_S
+
+WAIT_S = LIMIT_S
 
 
 class Dap:

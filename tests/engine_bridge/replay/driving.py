@@ -12,10 +12,11 @@ from engine_bridge.replay.model import End, Project, ReplayInput, RunnerSpec, Tr
 from engine_bridge.replay.protocol import AnyMessage, Begin, Bye, Ended, Hello, Lines, Log, Step
 from engine_bridge.replay.supervisor import Limits, Replay, Warm
 from tests.engine_bridge.replay.plain import SPEC, project, recorded
+from tests.waiting import LIMIT_S
 
 M = TypeVar("M")
-QUICK = Limits(silence_s=5, busy_s=5, start_s=30, load_s=20, memory_mb=1024)
-IMPATIENT = Limits(silence_s=1.3, busy_s=1.1, start_s=30, load_s=20, memory_mb=1024)
+QUICK = Limits(silence_s=60, busy_s=60, start_s=60, load_s=60, memory_mb=1024)
+IMPATIENT = Limits(silence_s=2.5, busy_s=1.1, start_s=60, load_s=60, memory_mb=1024)
 
 
 class Heard:
@@ -33,7 +34,7 @@ class Heard:
     def all(self, kind: type[M]) -> list[M]:
         return [message for message in self.messages if isinstance(message, kind)]
 
-    def until(self, found: Callable[[AnyMessage], bool], timeout: float = 20) -> None:
+    def until(self, found: Callable[[AnyMessage], bool], timeout: float = LIMIT_S) -> None:
         """Waits for a message."""
         with self.arrived:
             assert self.arrived.wait_for(lambda: any(map(found, self.messages)), timeout), self.tail
@@ -81,7 +82,7 @@ def run(
     *,
     spec: RunnerSpec = SPEC,
     limits: Limits = QUICK,
-    timeout: float = 40,
+    timeout: float = LIMIT_S,
     **more: Any,
 ) -> Heard:
     """One replay to its end; its threads, process and folder are gone then."""

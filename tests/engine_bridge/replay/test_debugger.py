@@ -14,6 +14,7 @@ from engine_bridge.replay.model import Outcome
 from engine_bridge.replay.protocol import Debug, Hello
 from tests.engine_bridge.replay.dap import Dap
 from tests.engine_bridge.replay.driving import SPEC, Heard, Replay, project, recorded, run, written
+from tests.waiting import LIMIT_S
 
 FLOW = """
 def flow(step):
@@ -38,7 +39,7 @@ def test_a_debugger_stops_in_user_code(tmp_path: Path, bare: str, theirs: bool) 
     replay = Replay(SPEC, place, [recorded("r1", [("a", 1), ("b", 2)])], heard, debug=-1)
     replay.start()
     try:
-        heard.until(lambda message: isinstance(message, Debug), 60)
+        heard.until(lambda message: isinstance(message, Debug))
         (waits,) = heard.all(Debug)
         assert waits.debugpy.startswith("debugpy ") and not waits.attached
         assert waits.debugpy.endswith(" of Playhead") == (not theirs)
@@ -55,7 +56,7 @@ def test_a_debugger_stops_in_user_code(tmp_path: Path, bare: str, theirs: bool) 
             assert dap.stopped() == (0, [])
         finally:
             dap.close()
-        assert replay.wait(60)
+        assert replay.wait(LIMIT_S)
     finally:
         replay.cancel()
     assert heard.end.outcome is Outcome.SAME and not heard.end.blocked
@@ -86,7 +87,7 @@ def test_who_waits_for_a_debugger_can_be_ended(tmp_path: Path) -> None:
     heard = Heard()
     replay = Replay(SPEC, project(written(tmp_path, FLOW)), [recorded("r1", [("a", 1)])], heard, debug=-1)
     replay.start()
-    heard.until(lambda message: isinstance(message, Debug), 60)
+    heard.until(lambda message: isinstance(message, Debug))
     replay.cancel()
-    assert replay.wait(30)
+    assert replay.wait(LIMIT_S)
     assert heard.end.outcome is Outcome.CANCELLED

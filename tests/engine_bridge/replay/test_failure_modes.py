@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -16,6 +15,7 @@ from engine_bridge.replay.protocol import Begin, Busy, Loaded, Log, Step
 from engine_bridge.replay.scratch import sweep
 from tests.engine_bridge.replay.driving import IMPATIENT, QUICK, Heard, Limits, Replay, recorded, run, written
 from tests.engine_bridge.replay.plain import SPEC, project
+from tests.waiting import LIMIT_S
 
 ONE = [recorded("r1", [("a", 1), ("b", 2)])]
 HANGS = {
@@ -46,17 +46,17 @@ def test_code_that_hangs_is_ended_at_its_line(tmp_path: Path, name: str) -> None
     assert heard.end.hint
 
 
-def test_where_it_is_busy_is_said_long_before_it_is_ended(tmp_path: Path) -> None:
-    heard = run(written(tmp_path, flow("while a: pass")), limits=IMPATIENT)
-    busy = heard.all(Busy)
-    assert busy[0].seconds < 2
-    assert busy[0].stack[0].line == 3
-
-
-def test_slow_code_that_comes_back_is_not_ended(tmp_path: Path) -> None:
-    heard = run(written(tmp_path, flow("import time; time.sleep(1.5)")))
+def test_where_it_is_busy_is_said_long_before_it_is_ended_and_it_may_come_back(tmp_path: Path) -> None:
+    heard, go = Heard(), tmp_path / "go"
+    code = flow(f"while not __import__('os').path.exists({str(go)!r}): pass")
+    replay = Replay(SPEC, project(written(tmp_path, code)), ONE, heard, limits=QUICK)
+    replay.start()
+    heard.until(lambda message: isinstance(message, Busy))
+    go.touch()
+    assert replay.wait(LIMIT_S)
     assert heard.end.outcome is Outcome.SAME
-    assert heard.all(Busy)
+    stack = heard.all(Busy)[0].stack
+    assert (stack[0].file.rpartition("/")[2], stack[0].line) == ("flows.py", 3)
 
 
 CRASHES = {
@@ -120,10 +120,8 @@ def test_a_run_that_kills_the_process_does_not_take_the_others_along(tmp_path: P
 def test_a_flood_of_output_neither_blocks_nor_floods(tmp_path: Path) -> None:
     line = "print('x' * 99, file=__import__('sys').stdout); import sys\n    "
     line += "for _ in range(1000): print('y' * 49_999); sys.stderr.write('z' * 50_000)"
-    began = time.monotonic()
     heard = run(written(tmp_path, flow(line)), limits=Limits(memory_mb=1024))
     assert heard.end.outcome is Outcome.SAME
-    assert time.monotonic() - began < 15
     assert len(heard.all(Log)) < 100
     assert len(heard.printed) < 300_000
     assert "bytes were printed and dropped" in heard.printed
@@ -158,11 +156,9 @@ def test_modules_that_user_code_replaces_do_not_disturb(tmp_path: Path) -> None:
 
 
 def test_threads_left_behind_do_not_keep_it(tmp_path: Path) -> None:
-    line = "import threading, time; threading.Thread(target=time.sleep, args=(60,)).start()"
-    began = time.monotonic()
+    line = "import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()"
     heard = run(written(tmp_path, flow(line)))
     assert heard.end.outcome is Outcome.SAME
-    assert time.monotonic() - began < 10
 
 
 def test_values_that_json_has_not(tmp_path: Path) -> None:
@@ -193,7 +189,7 @@ def _writes(f):
     try: return stat.S_ISFIFO(os.fstat(f).st_mode) and fcntl.fcntl(f, fcntl.F_GETFL) & 3 == os.O_WRONLY
     except OSError: return False
 """
-    limits = Limits(message_bytes=1 << 20, silence_s=3, memory_mb=1024)
+    limits = Limits(message_bytes=1 << 20, silence_s=60, memory_mb=1024)
     heard = run(written(tmp_path, helper + flow(find + line)), limits=limits)
     assert heard.end.outcome is Outcome.CRASHED
     assert said in heard.end.error
@@ -219,11 +215,9 @@ def test_cancelled_in_every_phase(tmp_path: Path, phase: str) -> None:
     replay.start()
     if phase != "at once":
         heard.until(lambda message: type(message).__name__ == phase)
-    began = time.monotonic()
     replay.cancel()
     replay.cancel()
-    assert replay.wait(10)
-    assert time.monotonic() - began < 5
+    assert replay.wait(LIMIT_S)
     assert {end.outcome for end in heard.ends.values()} == {Outcome.CANCELLED}
     assert list(heard.ends) == ["r1", "r2"]
     assert heard.ends["r1"].steps == len(heard.all(Step))
@@ -235,7 +229,7 @@ def test_cancelled_before_it_starts(tmp_path: Path) -> None:
     replay = Replay(SPEC, project(written(tmp_path, flow("pass"))), ONE, heard, limits=QUICK)
     replay.cancel()
     replay.start()
-    assert replay.wait(10)
+    assert replay.wait(LIMIT_S)
     assert heard.end.outcome is Outcome.CANCELLED
     assert not heard.all(Loaded)
 
@@ -243,10 +237,10 @@ def test_cancelled_before_it_starts(tmp_path: Path) -> None:
 def test_longer_than_it_may_take(tmp_path: Path) -> None:
     code = "def flow(step):\n    import time\n    for n in range(100): step('a'); time.sleep(0.1)\n"
     inputs = [recorded("r1", [("a", 1)] * 100), recorded("r2", [("a", 1)])]
-    heard = run(written(tmp_path, code), inputs, limits=Limits(total_s=1.5))
+    heard = run(written(tmp_path, code), inputs, limits=Limits(total_s=3))
     assert {end.outcome for end in heard.ends.values()} == {Outcome.HUNG}
-    assert "longer than 1.5 seconds" in heard.ends["r1"].error
-    assert len(heard.steps) > 3
+    assert "longer than 3 seconds" in heard.ends["r1"].error
+    assert heard.ends["r1"].steps == len(heard.steps)
 
 
 # --- the parent dies ----------------------------------------------------------------------------
@@ -268,16 +262,16 @@ replay = Replay(SPEC, place, [recorded("r1", [("a", 1)])], heard, limits=Limits(
 replay.start()
 heard.until(lambda message: type(message).__name__ == "Step")
 print(heard.messages[0].pid, replay._process.scratch, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
     root = Path(__file__).parents[3]
     process = psutil.Popen([sys.executable, "-c", parent], cwd=root, stdout=-1, text=True)
     pid, scratch = process.stdout.readline().split()
     runner = psutil.Process(int(pid))
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(LIMIT_S)
     process.stdout.close()
-    psutil.wait_procs([runner], timeout=5)
+    psutil.wait_procs([runner], timeout=LIMIT_S)
     assert not runner.is_running() or runner.status() == psutil.STATUS_ZOMBIE
     # Its folder is removed by the next Playhead.
     assert Path(scratch).exists()

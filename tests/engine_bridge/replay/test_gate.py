@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine_bridge.cancel import CancelToken
@@ -14,7 +15,7 @@ from engine_bridge.replay import gate
 from engine_bridge.replay.gate import GateJob, run_gate
 from engine_bridge.replay.gate_report import GateReport, Result, Section, to_json
 from engine_bridge.replay.model import Outcome, ReplayInput
-from tests.engine_bridge.replay.driving import QUICK, written
+from tests.engine_bridge.replay.driving import QUICK, Limits, written
 from tests.engine_bridge.replay.plain import SPEC, project, recorded
 
 GOOD = [("a", 1), ("b", 2)]
@@ -73,10 +74,10 @@ def gated(
     *,
     parallel: int = 2,
     token: CancelToken | None = None,
+    limits: Limits = QUICK,
 ) -> GateReport:
-    job = GateJob(
-        spec=SPEC, project=project(written(folder, code)), parallel=parallel, total=len(inputs), limits=QUICK
-    )
+    place = project(written(folder, code))
+    job = GateJob(spec=SPEC, project=place, parallel=parallel, total=len(inputs), limits=limits)
     return run_gate(job, inputs, token or CancelToken())
 
 
@@ -116,7 +117,7 @@ def test_runs_that_part_at_one_line_are_one_group(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("bad", "outcome"), [("hangs", Outcome.HUNG), ("dies", Outcome.CRASHED)])
 def test_one_that_ends_its_process_costs_no_other_run(tmp_path: Path, bad: str, outcome: Outcome) -> None:
     inputs = [*many("flow", 6), *many(bad, 1), *many("flow", 6, 6)]
-    report = gated(tmp_path, inputs)
+    report = gated(tmp_path, inputs, limits=msgspec.structs.replace(QUICK, busy_s=4))
     totals = report.totals()
     assert (totals["same"], totals[outcome.value]) == (12, 1)
     (group,) = report.of(Section.FAILED)

@@ -20,6 +20,7 @@ from engine_bridge.replay.model import Outcome
 from engine_bridge.replay.protocol import Hello, Side
 from engine_bridge.replay.runners import kernel
 from tests.engine_bridge.replay.driving import IMPATIENT, Heard, project, recorded, run, written
+from tests.waiting import LIMIT_S, until
 
 ROOT = Path(__file__).parents[3]
 ONE = [recorded("r1", [("a", 1), ("b", 2)])]
@@ -277,15 +278,18 @@ def test_a_child_that_was_started_before_the_guards_dies_with_the_runner(tmp_pat
     """Where processes cannot be denied, the whole group goes."""
     marker = f"playhead-grandchild-{os.getpid()}"
     python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nsh -c "sleep 60; : {marker}" &\nexec {sys.executable} "$@"\n')
+    python.write_text(f'#!/bin/sh\nsh -c "sleep 600; : {marker}" &\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     place = project(written(tmp_path, "def flow(step):\n    return step('a')\n"), python=str(python))
     heard = run(place, [recorded("r1", [("a", 1)])])
     assert heard.end.outcome is Outcome.SAME
-    left = [
-        p for p in psutil.process_iter(["cmdline", "status"]) if marker in " ".join(p.info["cmdline"] or ())
-    ]
-    assert not [p for p in left if p.info["status"] != psutil.STATUS_ZOMBIE]
+
+    def gone() -> bool:
+        found = psutil.process_iter(["cmdline", "status"])
+        left = [p for p in found if marker in " ".join(p.info["cmdline"] or ())]
+        return all(p.info["status"] == psutil.STATUS_ZOMBIE for p in left)
+
+    until(gone)
 
 
 def test_a_child_that_left_the_group_and_holds_the_pipes_is_not_waited_for(tmp_path: Path) -> None:
@@ -293,7 +297,7 @@ def test_a_child_that_left_the_group_and_holds_the_pipes_is_not_waited_for(tmp_p
     python.write_text(f'#!/bin/sh\nsetsid sleep 4 &\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     place = project(written(tmp_path, "def flow(step):\n    return step('a')\n"), python=str(python))
-    heard = run(place, [recorded("r1", [("a", 1)])], timeout=20)
+    heard = run(place, [recorded("r1", [("a", 1)])], timeout=LIMIT_S)
     assert heard.end.outcome is Outcome.SAME
 
 

@@ -113,6 +113,6 @@ def test_ten_thousand_steps_are_taken_and_found_at_once() -> None:
             made.add(step, None)
         best = min(best, time.perf_counter() - began)
     print(f"10,000 steps added in {best * 1e3:.1f} ms")
-    assert best < 0.05
+    assert best < 0.5, "quadratic"
     assert made.at(0) == -1
     assert made.at(1) == 9_999

@@ -65,7 +65,7 @@ def test_json_that_is_wrong_is_marked_where_it_is(editor: WhatIfEditor, qtbot: Q
     editor.kind.setCurrentIndex(1)
     assert json.loads(editor.value.text) == {"id": 1} and "\n" in editor.value.text
     editor.value.setPlainText('{"id": 1,\n "to" 2}')
-    qtbot.waitUntil(lambda: editor.error.isVisible(), timeout=60_000)
+    qtbot.waitUntil(lambda: editor.error.isVisible())
     assert editor.error.text() == "Line 2, column 7: Expecting ':' delimiter."
     (mark,) = editor.value.extraSelections()
     assert mark.cursor.selectionStart() == 16
@@ -165,7 +165,7 @@ def test_what_is_hypothetical_is_marked_as_such(
     qtbot.keyClick(pane.hypothesis.back, Qt.Key.Key_Return)
     qtbot.keyClick(pane.hypothesis.edit, Qt.Key.Key_Return)
     assert asked_for == ["record", "what_if"]
-    qtbot.waitUntil(lambda: not pane.store.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not pane.store.busy)
 
 
 def test_answers_follow_the_playhead_both_ways(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_answers_follow_the_playhead_both_ways(qtbot: QtBot, qapp: QApplication,
         assert pane.answers_head.text == f"QUERIES at event {position}"
     pane.set_answers(Answers())
     assert not pane.asking.isVisible()
-    qtbot.waitUntil(lambda: not pane.store.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not pane.store.busy)
 
 
 def test_what_an_ide_wants_is_copied_with_the_port(qtbot: QtBot, qapp: QApplication) -> None:

@@ -51,7 +51,7 @@ def test_the_first_graph_of_all_waits_for_its_library_in_another_thread(
     view.set_history(history)
     with pytest.raises(AssertionError, match="charge_card is not drawn"):
         centre_of(view, "charge_card")
-    qtbot.waitUntil(lambda: bool(centre_of(view, "charge_card")), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(centre_of(view, "charge_card")))
 
 
 def test_nodes_take_their_state_at_the_playhead(view: GraphView) -> None:

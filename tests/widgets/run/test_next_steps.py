@@ -84,7 +84,7 @@ def test_typing_data_asks_again_and_keeps_what_was_typed(pane: NextStepsPane, qt
 
 def test_choosing_a_requester_asks_at_once(pane: NextStepsPane, qtbot: QtBot) -> None:
     pane.show_resolution(resolution("user", {}))
-    with qtbot.waitSignal(pane.asked, timeout=100) as asked:
+    with qtbot.waitSignal(pane.asked) as asked:
         pane.requesters.setCurrentIndex(1)
         pane.requesters.activated.emit(1)
     assert asked.args == [("admin", {})]

@@ -217,9 +217,7 @@ def test_buttons_of_the_playhead_are_whole_or_not_there(view: RunView, qtbot: Qt
     buttons = (one.previous, one.play, one.next, one.speed, one.live)
     for wide in (1400, 500, 330):
         view.resize(wide, 700)
-        qtbot.waitUntil(
-            lambda: all(b.isHidden() or b.width() >= b.sizeHint().width() for b in buttons), timeout=60_000
-        )
+        qtbot.waitUntil(lambda: all(b.isHidden() or b.width() >= b.sizeHint().width() for b in buttons))
         assert all(b.isVisible() for b in buttons) or wide < 1000
 
 

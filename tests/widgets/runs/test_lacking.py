@@ -28,5 +28,5 @@ def test_chips_keep_their_counts_where_room_is_short(qtbot: QtBot) -> None:
     states = ("running", "delayed", "paused", "failed", "timed_out", "terminated", "cancelled", "completed")
     view.chips.set_counts(dict.fromkeys((*states, "continued"), 188))
     buttons = [view.chips._buttons[name] for name in (*states, "continued")]
-    qtbot.waitUntil(lambda: all(b.width() >= b.sizeHint().width() for b in buttons), timeout=60_000)
+    qtbot.waitUntil(lambda: all(b.width() >= b.sizeHint().width() for b in buttons))
     assert view.chips.text_of("running").strip() == "188"

@@ -18,9 +18,10 @@ from engine_bridge.model import RunRef
 from engine_bridge.replay.model import End, Frame, LineHit, Place, Project, ReplayInput, TraceStep
 from engine_bridge.replay.protocol import AnyMessage, Begin, Bye, Ended, Lines, Log, Step
 from engine_bridge.replay.supervisor import Limits, Replay
+from tests.waiting import LIMIT_S
 
 APPS = Path(__file__).with_name("apps")
-LIMITS = Limits(silence_s=20, busy_s=20, memory_mb=2048)
+LIMITS = Limits(silence_s=LIMIT_S, busy_s=LIMIT_S, memory_mb=2048)
 
 
 @dataclass
@@ -80,7 +81,7 @@ def text_at(place: Place | Frame) -> str:
     return Path(place.file).read_text("utf-8").splitlines()[place.line - 1].strip() if place.line else ""
 
 
-def execute(app: Path, *arguments: str, code: int = 0, seconds: float = 120) -> None:
+def execute(app: Path, *arguments: str, code: int = 0, seconds: float = LIMIT_S) -> None:
     """Has a real worker make histories."""
     command = [sys.executable, str(app), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
@@ -105,7 +106,7 @@ def inputs_of(url: str | Path, runs: Iterable[str]) -> list[ReplayInput]:
 
 def replay(inputs: Sequence[ReplayInput], app: Path, **more: Any) -> All:
     """Replays runs in one process, to their end."""
-    options, seconds = more.pop("options", {}), more.pop("seconds", 90)
+    options, seconds = more.pop("options", {}), more.pop("seconds", LIMIT_S)
     project = Project(
         code=str(app), python=more.pop("python", sys.executable), modules=more.pop("modules", (str(app),)),
         paths=more.pop("paths", (str(app.parent), str(APPS))), options=options,

@@ -18,7 +18,6 @@ from tests.engines.temporal.codec.conftest import SecretShop
 from tests.engines.temporal.codec.server import CodecPlace
 from widgets.payload.viewer import RAW, PayloadView
 
-LONG = 60_000
 TOKEN = "swordfish-swordfish"
 
 
@@ -35,16 +34,14 @@ def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow
 
 def shown(qtbot: QtBot, window: MainWindow, path: Path) -> RunPage:
     window.open(str(path))
-    qtbot.waitUntil(
-        lambda: bool(window.sources.all()) and window.sources.all()[0].state == "live", timeout=LONG
-    )
-    qtbot.waitUntil(lambda: run_of(window) is not None, timeout=LONG)
+    qtbot.waitUntil(lambda: bool(window.sources.all()) and window.sources.all()[0].state == "live")
+    qtbot.waitUntil(lambda: run_of(window) is not None)
     run = run_of(window)
     assert run is not None
     window.focus.change(page="run", run=run.ref)
     page = window.router.pages.get("run")
     assert isinstance(page, RunPage)
-    qtbot.waitUntil(lambda: page.feed.complete, timeout=LONG)
+    qtbot.waitUntil(lambda: page.feed.complete)
     validate = next(step for step in page.feed.history.all_steps() if step.name == "validate_order")
     window.focus.change(step_id=validate.id)
     return page
@@ -57,7 +54,7 @@ def run_of(window: MainWindow) -> Run | None:
 
 def set_codec(qtbot: QtBot, window: MainWindow, viewer: PayloadView, address: str, token: str = "") -> None:
     viewer.codec_requested.emit()
-    qtbot.waitUntil(lambda: window.codec_dialog is not None, timeout=LONG)
+    qtbot.waitUntil(lambda: window.codec_dialog is not None)
     dialog = window.codec_dialog
     assert dialog is not None
     dialog.address.setText("codec.example")
@@ -81,16 +78,16 @@ def test_an_encrypted_run_is_decoded_in_the_window(
     codec.token = TOKEN
     page = shown(qtbot, window, secret_shop.file)
     viewer = page.view.detail.payload
-    qtbot.waitUntil(lambda: viewer.hidden_message == "It is encrypted (binary/encrypted).", timeout=LONG)
+    qtbot.waitUntil(lambda: viewer.hidden_message == "It is encrypted (binary/encrypted).")
     assert viewer.badge.startswith("binary · binary/encrypted")
     assert "Encoded failure (encrypted)" in words(page)
 
     set_codec(qtbot, window, viewer, codec.url, TOKEN)
-    qtbot.waitUntil(lambda: "decoded by 127.0.0.1" in viewer.badge, timeout=LONG)
+    qtbot.waitUntil(lambda: "decoded by 127.0.0.1" in viewer.badge)
     assert viewer.hidden_message == "" and viewer.text.source.data == b'"poor-1: valid"'
     viewer.show_page(RAW)
     assert b"poor-1" not in viewer.raw.source.data
-    qtbot.waitUntil(lambda: "CardDeclined: insufficient funds" in words(page), timeout=LONG)
+    qtbot.waitUntil(lambda: "CardDeclined: insufficient funds" in words(page))
     assert '"poor-1: valid"' in words(page)
     run = page.feed.history.run
     assert run is not None and run.error == "CardDeclined: insufficient funds"
@@ -101,13 +98,13 @@ def test_an_encrypted_run_is_decoded_in_the_window(
 
     codec.way = "error"
     window.sources.set_codec(source.key, source.url, TOKEN)
-    qtbot.waitUntil(lambda: "500 Internal Server Error" in viewer.hidden_message, timeout=LONG)
+    qtbot.waitUntil(lambda: "500 Internal Server Error" in viewer.hidden_message)
     assert viewer.badge.startswith("binary · binary/encrypted")
-    qtbot.waitUntil(lambda: "500 Internal" in page.feed.decoded.note, timeout=LONG)
+    qtbot.waitUntil(lambda: "500 Internal" in page.feed.decoded.note)
     codec.way = "good"
     viewer.again.activated.emit()
-    qtbot.waitUntil(lambda: "decoded by 127.0.0.1" in viewer.badge, timeout=LONG)
-    qtbot.waitUntil(lambda: "CardDeclined: insufficient funds" in words(page), timeout=LONG)
+    qtbot.waitUntil(lambda: "decoded by 127.0.0.1" in viewer.badge)
+    qtbot.waitUntil(lambda: "CardDeclined: insufficient funds" in words(page))
     assert page.feed.decoded.note == ""
 
 
@@ -115,14 +112,10 @@ def test_lists_are_decoded_after_they_are_there(
     qtbot: QtBot, window: MainWindow, secret_shop: SecretShop, codec: CodecPlace
 ) -> None:
     window.open(secret_shop.urls(codec.url)["database"])
-    qtbot.waitUntil(
-        lambda: bool(window.sources.all()) and window.sources.all()[0].state == "live", timeout=LONG
-    )
+    qtbot.waitUntil(lambda: bool(window.sources.all()) and window.sources.all()[0].state == "live")
     runs = window.router.pages.get("runs").view.model  # type: ignore[attr-defined]  # the runs page
     found = "CardDeclined: insufficient funds"
-    qtbot.waitUntil(
-        lambda: any(r and r.error == found for r in map(runs.item, range(runs.rowCount()))), timeout=LONG
-    )
+    qtbot.waitUntil(lambda: any(r and r.error == found for r in map(runs.item, range(runs.rowCount()))))
     window.focus.change(page="failures")
     log = window.router.pages.get("failures").view.model  # type: ignore[attr-defined]  # the failures page
     qtbot.waitUntil(
@@ -130,5 +123,4 @@ def test_lists_are_decoded_after_they_are_there(
             row and "insufficient funds" in reason(row.failure)
             for row in map(log.item, range(log.rowCount()))
         ),
-        timeout=LONG,
     )

@@ -61,10 +61,10 @@ def test_a_sample_opens_with_one_click_and_its_code_is_known(qtbot: QtBot, windo
     [button] = [b for b in window.welcome.findChildren(QToolButton) if "A Loan" in b.text()]
     assert "Ctrl+Alt+O" in button.text()
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.focus.current.page == "run", timeout=30_000)
+    qtbot.waitUntil(lambda: window.focus.current.page == "run")
     page = window.router.pages.get("run")
     assert isinstance(page, RunPage)
-    qtbot.waitUntil(lambda: page.feed.complete, timeout=30_000)
+    qtbot.waitUntil(lambda: page.feed.complete)
     assert len(page.feed.history) == 121
     source = window.router.source()
     assert source is not None
@@ -92,13 +92,13 @@ def test_a_run_is_written_as_its_engine_exports_it(qtbot: QtBot, window: MainWin
     path, out = tmp_path / "kitchen.json", tmp_path / "out.json"
     path.write_bytes(h.dialect("cli.json"))
     drop(window, path)
-    qtbot.waitUntil(lambda: window.router.scope == "run" and bool(window.desk.exports.refs()), timeout=30_000)
+    qtbot.waitUntil(lambda: window.router.scope == "run" and bool(window.desk.exports.refs()))
     window.run_command("action.export_raw")
     window.desk.exports.raw_dialog.box.click()
     window.desk.exports.raw_dialog.export_button.click()
     dialog = window.desk.exports.dialog
     assert dialog.nameFilters() == ["Playhead bundle (*.playhead)", "Temporal history (*.json)"]
     dialog.fileSelected.emit(str(out))
-    qtbot.waitUntil(lambda: "Exported 1 run to out.json" in window.status_bar.note.text, timeout=30_000)
+    qtbot.waitUntil(lambda: "Exported 1 run to out.json" in window.status_bar.note.text)
     dialog.reject()
     assert len(json.loads(out.read_bytes())["events"]) == 62

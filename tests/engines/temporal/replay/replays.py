@@ -17,10 +17,11 @@ from engine_bridge.engines.temporal.replay_input import SPEC
 from engine_bridge.replay.model import Project, ReplayInput
 from engine_bridge.replay.supervisor import Limits, Replay
 from tests.engines.dbos.replay.replays import All
+from tests.waiting import LIMIT_S
 
 APPS = Path(__file__).with_name("apps")
 DATA = Path(__file__).parents[3] / "data" / "temporal" / "replay"
-LIMITS = Limits(silence_s=20, busy_s=20, memory_mb=2048)
+LIMITS = Limits(silence_s=LIMIT_S, busy_s=LIMIT_S, memory_mb=2048)
 
 
 def opened(path: Path) -> Bridge:
@@ -50,7 +51,7 @@ def replay(inputs: Sequence[ReplayInput], app: Path, **more: Any) -> All:
     told = All()
     replay = Replay(SPEC, project, inputs, told.hear, limits=LIMITS, **more)
     replay.start()
-    assert replay.wait(120)
+    assert replay.wait(LIMIT_S)
     return told
 
 

@@ -11,6 +11,7 @@ from engine_bridge.replay.supervisor import Limits
 from tests.engines.dbos.replay.replays import All, text_at
 from tests.engines.temporal.replay import replays
 from tests.engines.temporal.replay.replays import APPS, edited_order, input_of, posing, replay
+from tests.waiting import LIMIT_S
 
 EFFECTS = {
     "connects": ("uses the network", 'socket.create_connection(("127.0.0.1", 9))'),
@@ -61,7 +62,7 @@ def test_the_guards_hold_while_core_runs(told: All) -> None:
 
 
 def test_code_that_does_not_come_back_is_ended_at_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replays, "LIMITS", Limits(silence_s=20, busy_s=2))
+    monkeypatch.setattr(replays, "LIMITS", Limits(silence_s=LIMIT_S, busy_s=4))
     end = _replayed("spins")["spins"].end
     assert end.outcome is Outcome.HUNG
     assert "effects.py" in end.error

@@ -12,6 +12,7 @@ from engine_bridge.replay.model import Answer, Outcome, Project, Question
 from engine_bridge.replay.protocol import Answered, AnyMessage, Bye, Ended, Side
 from engine_bridge.replay.supervisor import Limits, Replay
 from tests.engines.temporal.replay.replays import APPS, input_of
+from tests.waiting import LIMIT_S
 
 QUERIES = """
     @workflow.query
@@ -52,7 +53,9 @@ QUERIES = """
 class Asked:
     """One replay of the order with questions."""
 
-    def __init__(self, folder: Path, *questions: Question, sandbox: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *questions: Question, sandbox: bool = False, busy_s: float = LIMIT_S
+    ) -> None:
         text = (APPS / "order.py").read_text("utf-8")
         app = folder / "asked.py"
         app.write_text(text.replace("\n    @workflow.update\n    async def move", QUERIES), "utf-8")
@@ -61,12 +64,12 @@ class Asked:
             options={"sandbox": sandbox},
         )  # fmt: skip
         self.messages: list[AnyMessage] = []
-        limits = Limits(silence_s=20, busy_s=1.5)
+        limits = Limits(silence_s=LIMIT_S, busy_s=busy_s)
         replay = Replay(
             SPEC, project, [input_of("order")], self.messages.append, questions=questions, limits=limits
         )
         replay.start()
-        assert replay.wait(60)
+        assert replay.wait(LIMIT_S)
         (ended,) = (message for message in self.messages if isinstance(message, Ended))
         self.end = ended.end
         assert self.end.outcome is Outcome.SAME and not self.end.blocked and not self.end.drift
@@ -110,6 +113,6 @@ def test_a_query_cannot_disturb_what_was_told(tmp_path: Path) -> None:
 
 
 def test_a_query_that_never_answers_is_ended_behind_the_verdict(tmp_path: Path) -> None:
-    asked = Asked(tmp_path, Question(name="spins"))
+    asked = Asked(tmp_path, Question(name="spins"), busy_s=3)
     assert not asked.answers("spins")
     assert "has not come back" in asked.bye.error and "asked.py" in asked.bye.error

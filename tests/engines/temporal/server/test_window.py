@@ -23,7 +23,6 @@ from tests.engines.temporal.local import LocalServer, LocalWorker
 from tests.engines.temporal.shop import Shop
 
 PLAYHEAD = str(Path(sys.executable).with_name("playhead"))
-LONG = 60_000
 
 
 @pytest.fixture
@@ -48,13 +47,11 @@ def _window(qtbot: QtBot) -> Iterator[MainWindow]:
 
 def shown_runs(qtbot: QtBot, window: MainWindow, shop: Shop) -> list[Run]:
     window.open(shop.server.url)
-    qtbot.waitUntil(lambda: window.sources.all()[0].state in ("live", "failed"), timeout=LONG)
+    qtbot.waitUntil(lambda: window.sources.all()[0].state in ("live", "failed"))
     assert window.sources.all()[0].error is None
     page = window.router.pages.get("runs")
     assert isinstance(page, RunsPage)
-    qtbot.waitUntil(
-        lambda: page.view.model.rowCount() > 20 and page.view.model.item(0) is not None, timeout=LONG
-    )
+    qtbot.waitUntil(lambda: page.view.model.rowCount() > 20 and page.view.model.item(0) is not None)
     rows = (page.view.model.item(row) for row in range(page.view.model.rowCount()))
     return [run for run in rows if isinstance(run, Run)]
 
@@ -69,9 +66,9 @@ def test_a_server_is_browsed_and_a_run_followed_to_its_end(
     page = window.router.pages.get("run")
     assert isinstance(page, RunPage)
     feed = page.feed
-    qtbot.waitUntil(lambda: any(step.name == "timer" for step in feed.history.all_steps()), timeout=LONG)
+    qtbot.waitUntil(lambda: any(step.name == "timer" for step in feed.history.all_steps()))
     shop.worker.ask("signal", "order-in-window", "approve_order", "ann")
-    qtbot.waitUntil(lambda: getattr(feed.history.run, "status", None) is Status.COMPLETED, timeout=LONG)
+    qtbot.waitUntil(lambda: getattr(feed.history.run, "status", None) is Status.COMPLETED)
     assert feed.complete
 
 
@@ -83,12 +80,12 @@ def test_a_run_is_asked_what_the_user_asks_and_nothing_before(
     page = window.router.pages.get("run")
     assert isinstance(page, RunPage)
     pane = page.queries.pane
-    qtbot.waitUntil(lambda: page.feed.complete, timeout=LONG)
+    qtbot.waitUntil(lambda: page.feed.complete)
     window.run_command("run.show_queries")
     assert pane.isVisible() and "nothing is asked by itself" in pane.words.text() and not pane.names.count()
 
     def says(words: str) -> None:
-        qtbot.waitUntil(lambda: words in pane.words.text(), timeout=LONG)
+        qtbot.waitUntil(lambda: words in pane.words.text())
 
     window.run_command("query.stack")
     says("where the code stands: answered at")
@@ -107,14 +104,12 @@ def test_a_run_is_asked_what_the_user_asks_and_nothing_before(
     pane.args.clear()
     pane.send.click()
     says("approval: answered at")
-    qtbot.waitUntil(lambda: answer.text.source.data == b'""', timeout=LONG)
+    qtbot.waitUntil(lambda: answer.text.source.data == b'""')
     pane.names.setCurrentText("nothing_such")
     pane.send.click()
     says("known queries")
     window.focus.change(page="run", run=listed["nobody-works"].ref)
-    qtbot.waitUntil(
-        lambda: page.feed.complete and "nothing is asked by itself" in pane.words.text(), timeout=LONG
-    )
+    qtbot.waitUntil(lambda: page.feed.complete and "nothing is asked by itself" in pane.words.text())
     window.run_command("query.list")
     says("None polls task queue nobody now")
 
@@ -131,7 +126,7 @@ def test_a_server_that_comes_late_goes_and_comes_back_is_followed(
         return source.state, str(source.error or "")
 
     def becomes(wanted: str) -> None:
-        qtbot.waitUntil(lambda: state()[0] == wanted, timeout=2 * LONG)
+        qtbot.waitUntil(lambda: state()[0] == wanted)
 
     becomes("failed")
     assert state()[1].startswith(f"No Temporal server answers at {server.address}")
@@ -143,18 +138,14 @@ def test_a_server_that_comes_late_goes_and_comes_back_is_followed(
         window.focus.change(page="run", source=key, run=ref)
         page = window.router.pages.get("run")
         assert isinstance(page, RunPage)
-        qtbot.waitUntil(lambda: any(s.name == "timer" for s in page.feed.history.all_steps()), timeout=LONG)
+        qtbot.waitUntil(lambda: any(s.name == "timer" for s in page.feed.history.all_steps()))
         server.stop()
-        qtbot.waitUntil(
-            lambda: any("Live updates stopped" in n for n in page.view.notices.notes), timeout=2 * LONG
-        )
+        qtbot.waitUntil(lambda: any("Live updates stopped" in n for n in page.view.notices.notes))
         becomes("stale")
         server.start()
         becomes("live")
         worker.ask("signal", "order-1", "approve_order", "ann")
-        qtbot.waitUntil(
-            lambda: getattr(page.feed.history.run, "status", None) is Status.COMPLETED, timeout=2 * LONG
-        )
+        qtbot.waitUntil(lambda: getattr(page.feed.history.run, "status", None) is Status.COMPLETED)
         assert not any("Live updates" in note for note in page.view.notices.notes)
         worker.close()
     finally:
@@ -190,16 +181,16 @@ def test_a_workflow_is_started_without_a_run_to_start_from(
     shown_runs(qtbot, window, shop)
     window.run_command("action.source")
     chooser = window.overlays.chooser
-    qtbot.waitUntil(chooser.isVisible, timeout=LONG)
+    qtbot.waitUntil(chooser.isVisible)
     QTest.keyClicks(chooser.line, "Start a work")
     QTest.keyClick(chooser.line, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: window.desk.forms.view is not None, timeout=LONG)
+    qtbot.waitUntil(lambda: window.desk.forms.view is not None)
     form = window.desk.forms.view
     assert form is not None
     form.set_args({"type": "send_invoice", "queue": "nobody", "args": ["i9"]})
     form.submit()
     review = window.desk.review
-    qtbot.waitUntil(lambda: review.plan is not None, timeout=LONG)
+    qtbot.waitUntil(lambda: review.plan is not None)
     assert review.plan is not None
     [item] = review.plan.items
     assert item.title == "Start send_invoice" and not item.refused
