@@ -243,7 +243,12 @@ class Turns:
         with self._lock:
             turn = self._first()
             future = self._waiting.get(turn)
-            late = [key for key, (_, held, context) in self._late.items() if context.function_id + 1 == held]
+            # One whose thread has not come back yet would never hear of its turn.
+            late = [
+                key
+                for key, (_, held, context) in self._late.items()
+                if key in self._waiting and context.function_id + 1 == held
+            ]
             awaited = self._is_awaited()
         if late:
             future = self._take(late[0])
