@@ -199,12 +199,13 @@ class Facts(QObject):
         self._page.show_status()
 
     def summary(self) -> str:
-        """ "1 284 runs in 14 days", as far as it is known."""
+        """ "1 284 runs over 14 days", as far as it is known."""
         if self.total is None:
             return ""
+        if self.total == 1:
+            return "1 run"
         span = _span(self.facets)
-        noun = "run" if self.total == 1 else "runs"
-        return f"{count(self.total)} {noun}" + (f" in {span}" if span else "")
+        return f"{count(self.total)} runs" + (f" over {span}" if span else "")
 
 
 def _span(facets: Facets | None) -> str:

@@ -24,6 +24,8 @@ MAX_SUB: Final = 8
 OPEN_END: Final = np.iinfo(np.int64).max
 ORDINAL_NS: Final = 1_000_000_000
 """Width of one position on an axis of positions, used where a history has no time at all."""
+GRACE_NS: Final = 5_000_000_000
+"""What is due may be under way for as long before its engine is asked again: it is not late yet."""
 
 _BLOCK: Final = 1 << 14
 

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from engine_bridge import format as fmt
 from engine_bridge.model import Blocked, Evidence, Provenance
+from engine_bridge.steps import GRACE_NS
 from widgets.run.entity import WHY
 from widgets.run.labels import Link, Text
 from widgets.run.moment import Moment
@@ -43,7 +44,7 @@ def since_text(blocked: Blocked, moment: Moment) -> str:
     if blocked.since_ns is not None:
         parts.append(f"since {_short(blocked.since_ns, moment)}{_waited(blocked.since_ns, now)}")
     if blocked.until_ns is not None:
-        overdue = now is not None and now > blocked.until_ns and moment.live
+        overdue = now is not None and now > blocked.until_ns + GRACE_NS and moment.live
         word = "was due" if overdue else _UNTIL.get(blocked.kind, "expires")
         parts.append(f"{word} {_short(blocked.until_ns, moment)}")
     return ", ".join(parts)

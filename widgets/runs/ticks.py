@@ -10,7 +10,10 @@ from typing import Final
 from engine_bridge.format import count, duration
 
 _DAY: Final = 86_400
-_STEPS: Final = (1, 5, 15, 30, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200)
+_SECOND, _MINUTE = 1_000, 60_000  # ms, as all steps within a day
+_ROUNDING: Final = 1e-3  # ms: seconds since 1970 have no more digits
+_SECONDS: Final = (1, 5, 15, 30, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200)
+_STEPS: Final = (1, 5, 10, 50, 100, 500, *(seconds * _SECOND for seconds in _SECONDS))
 _DAY_STEPS: Final = (1, 2, 5, 10, 30, 90, 365, 1_825, 3_650, 18_250, 36_500)
 _DURATIONS_NS: Final = tuple(
     int(seconds * 1e9)
@@ -37,12 +40,12 @@ def time_ticks(start_s: float, end_s: float, most: int, zone: tzinfo | None) -> 
     """At most about ``most`` (position, label) between two times in seconds UTC, on round local times."""
     if not end_s > start_s or most < 1:
         return []
-    wanted = (end_s - start_s) / most
+    wanted_s = (end_s - start_s) / most
     try:
-        step = next((s for s in _STEPS if s >= wanted), None)
+        step = next((s for s in _STEPS if s >= wanted_s * _SECOND), None)
         if step is not None:
             return list(_within_days(start_s, end_s, step, zone))
-        days = next((d for d in _DAY_STEPS if d * _DAY >= wanted), _DAY_STEPS[-1])
+        days = next((d for d in _DAY_STEPS if d * _DAY >= wanted_s), _DAY_STEPS[-1])
         return list(_whole_days(start_s, end_s, days, zone))
     except (OverflowError, ValueError, OSError):
         return []
@@ -58,17 +61,19 @@ def _midnights(start_s: float, end_s: float, zone: tzinfo | None) -> Iterator[da
 def _within_days(start_s: float, end_s: float, step: int, zone: tzinfo | None) -> Iterator[Tick]:
     for midnight in _midnights(start_s, end_s, zone):
         base = midnight.timestamp()
-        first = max(0, math.ceil((start_s - base) / step) * step)
-        for offset in range(first, min(_DAY, int(end_s - base) + 1), step):
-            at = base + offset
-            if start_s <= at <= end_s:
-                yield at, _label(datetime.fromtimestamp(at, UTC).astimezone(zone), step)
+        first = max(0, math.ceil(((start_s - base) * _SECOND - _ROUNDING) / step) * step)
+        last = min(_DAY * _SECOND - 1, math.floor((end_s - base) * _SECOND + _ROUNDING))
+        for offset in range(first, last + 1, step):
+            yield base + offset / _SECOND, _label(midnight, offset, step)
 
 
-def _label(at: datetime, step: int) -> str:
-    if step >= 60 and at.hour == at.minute == 0:
+def _label(midnight: datetime, offset: int, step: int) -> str:
+    at = datetime.fromtimestamp(midnight.timestamp() + offset // _SECOND, UTC).astimezone(midnight.tzinfo)
+    if step >= _MINUTE and at.hour == at.minute == 0:
         return f"{at.day} {at:%b}"
-    return f"{at:%H:%M:%S}" if step < 60 else f"{at:%H:%M}"
+    if step >= _SECOND:
+        return f"{at:%H:%M:%S}" if step < _MINUTE else f"{at:%H:%M}"
+    return f"{at:%H:%M:%S}.{offset % _SECOND:03}"
 
 
 def _whole_days(start_s: float, end_s: float, step: int, zone: tzinfo | None) -> Iterator[Tick]:

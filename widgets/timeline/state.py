@@ -239,6 +239,8 @@ class TimelineState:
         of = (origin, *((t.history, t.history.epoch, t.history.version) for t in self.tracks), *nows)
         if self._axis is None or self._axis[0] != of:
             moments = [track.moments(now) for track, now in zip(self.tracks, nows, strict=True)]
+            # What is planned is waited for, too: to scale it would dwarf the squeezed past.
+            moments.append(np.array([self.shown_limits()[1]]))
             self._axis = (of, active_axis(origin, np.concatenate(moments) - origin))
         return self._axis[1]
 

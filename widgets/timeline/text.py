@@ -7,7 +7,7 @@ from datetime import tzinfo
 from engine_bridge import format as fmt
 from engine_bridge.model import Event, Provenance, Step, StepKind, StepStatus
 from engine_bridge.payloads import headline, root
-from engine_bridge.steps import Flag
+from engine_bridge.steps import GRACE_NS, Flag
 
 _KIND_NOTES = {
     StepKind.CHILD: "child",
@@ -68,9 +68,9 @@ def _open(step: Step, now_ns: int, status: StepStatus) -> str:
     verb = "fires" if step.kind is StepKind.TIMER else "expires"
     if step.status is StepStatus.RETRYING:
         verb = "next try"
-    return (
-        f"{what} · {verb} in {fmt.duration(gap)}" if gap > 0 else f"{what} · overdue by {fmt.duration(-gap)}"
-    )
+    if gap > 0:
+        return f"{what} · {verb} in {fmt.duration(gap)}"
+    return f"{what} · due now" if -gap <= GRACE_NS else f"{what} · overdue by {fmt.duration(-gap)}"
 
 
 def tooltip(step: Step, flags: int, now_ns: int, zone: tzinfo | None) -> str:

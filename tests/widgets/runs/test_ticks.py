@@ -40,6 +40,12 @@ def test_days_survive_a_change_of_clocks() -> None:
     assert gaps == [86_400, 90_000, 86_400, 86_400]
 
 
+def test_what_began_within_a_second_has_ticks_too() -> None:
+    second = at(2026, 11, 20, 10, 10)
+    assert labels(time_ticks(second + 0.7335, second + 0.95, 4, UTC)) == ["10:10:00.800", "10:10:00.900"]
+    assert labels(time_ticks(second + 0.733, second + 0.734, 4, UTC)) == ["10:10:00.733", "10:10:00.734"]
+
+
 @given(st.integers(0, 4_000_000_000), st.integers(1, 3_000_000_000), st.integers(1, 20))
 def test_any_range_has_a_bearable_number_of_ordered_ticks(start: int, length: int, most: int) -> None:
     ticks = time_ticks(start, start + length, most, UTC)

@@ -67,6 +67,10 @@ def step(**more: object) -> Step:
             step(status=StepStatus.WAITING, end_ns=None, planned_end_ns=T0 + 30 * S),
             "waiting · overdue by 30 s",
         ),
+        (
+            step(status=StepStatus.RETRYING, end_ns=None, planned_end_ns=T0 + 58 * S),
+            "retrying · due now",
+        ),
     ],
 )
 def test_labels(given: Step, words: str) -> None:
