@@ -22,6 +22,7 @@ MIN_SPAN_NS: Final = 1_000.0
 """The narrowest view: one microsecond."""
 _LONG: Final = 10
 _WORTH: Final = 0.5
+_AHEAD: Final = 0.125
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,24 @@ def active_axis(origin_ns: int, moments: Ints) -> Axis:
     cut = long[edges[:-1]]
     widths[cut] = np.minimum(widths[cut], limit)
     return Axis(origin_ns, knots_t, np.concatenate([[0.0], np.cumsum(widths)]), np.flatnonzero(cut))
+
+
+def with_plan(axis: Axis, planned: int) -> Axis:
+    """The axis with what is planned beyond its end (ns since the origin) in an eighth of its width.
+
+    To scale, seconds until a next try would dwarf a past whose minutes are squeezed. A plain axis stays as it is.
+    """
+    if axis.knots_t is None or axis.knots_u is None or axis.breaks is None:
+        return axis
+    room = (axis.knots_u[-1] - axis.knots_u[0]) * _AHEAD
+    if planned - axis.knots_t[-1] <= room:
+        return axis
+    return Axis(
+        axis.origin_ns,
+        np.append(axis.knots_t, float(planned)),
+        np.append(axis.knots_u, axis.knots_u[-1] + room),
+        np.append(axis.breaks, len(axis.knots_t) - 1),
+    )
 
 
 def _squeezed_width(gaps: Floats, share: float, least: float) -> float:

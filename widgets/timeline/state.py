@@ -18,7 +18,7 @@ from engine_bridge.steps import OPEN_END
 from widgets.timeline.frame import Frame, make_frame
 from widgets.timeline.layout import Layout, arrange
 from widgets.timeline.markers import RUN_LANE
-from widgets.timeline.scale import Axis, Scale, active_axis, idle_share, planned_bound
+from widgets.timeline.scale import Axis, Scale, active_axis, idle_share, planned_bound, with_plan
 from widgets.timeline.ticks import Mode
 from widgets.timeline.tracks import IN_PLACE, Track
 
@@ -239,9 +239,8 @@ class TimelineState:
         of = (origin, *((t.history, t.history.epoch, t.history.version) for t in self.tracks), *nows)
         if self._axis is None or self._axis[0] != of:
             moments = [track.moments(now) for track, now in zip(self.tracks, nows, strict=True)]
-            # What is planned is waited for, too: to scale it would dwarf the squeezed past.
-            moments.append(np.array([self.shown_limits()[1]]))
-            self._axis = (of, active_axis(origin, np.concatenate(moments) - origin))
+            axis = active_axis(origin, np.concatenate(moments) - origin)
+            self._axis = (of, with_plan(axis, self.shown_limits()[1] - origin))
         return self._axis[1]
 
     @property

@@ -341,7 +341,7 @@ def test_the_wait_for_a_next_try_does_not_dwarf_the_past(make_view: MakeView) ->
     history.append(BatchBuilder().build(make_run(2), [], [*done, tried], engine_now_ns=start + later))
     state = make_view(history).state
     assert state.active and state.now_ns == start + later
-    assert 0.7 * state.scale.width < state.scale.x_of(start + later)
+    assert 0.8 * state.scale.width < state.scale.x_of(start + later)
     assert state.scale.x_of(start + later + 4 * S) <= state.scale.width
 
 
