@@ -38,6 +38,9 @@ class RunActions(QObject):
         self._plan: tuple[PlanItem, ...] = ()
         self.buttons = ActionButtons()
         self.operators = EntryTable("What operators did to this run", _COLUMNS)
+        self.operators.set_placeholder(
+            "The journal knows of no action on this run. A lists what can be done."
+        )
         view = page.view
         view.header.side.addWidget(self.buttons)
         view.left.add(Pane("operators", "Operators", self.operators))

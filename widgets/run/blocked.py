@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import (
+    QFocusEvent,
+    QFontMetrics,
+    QGuiApplication,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+)
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
@@ -24,6 +32,7 @@ from widgets.shell.label import Wrapped
 from widgets.theme import RADIUS, font, theme
 
 _POPUP = 560  # px
+_HINT = 160  # px
 _UNTIL = {"timer": "due", "delay": "due", "retry": "next try"}
 _TITLES = {"nothing": "Not blocked", WHY: "Why"}
 
@@ -134,6 +143,28 @@ def _copy(text: str) -> None:
     QGuiApplication.clipboard().setText(text)
 
 
+class _How(Text):
+    """How it is known, and a hint: only where enough of the hint can be read to be one."""
+
+    _how = ""
+
+    def set_words(self, how: str, hint: str) -> None:
+        self._how = fmt.plain(how)
+        self.set_text(f"{how} · {hint}" if hint else how)
+
+    def shown(self, width: int) -> str:
+        metrics = QFontMetrics(self.font())
+        left = width - metrics.horizontalAdvance(self._how)
+        cut = left < min(_HINT, metrics.horizontalAdvance(self.text.removeprefix(self._how)))
+        return metrics.elidedText(self._how if cut else self.text, Qt.TextElideMode.ElideRight, width)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as p:
+            p.setFont(self.font())
+            p.setPen(theme().color("muted"))
+            p.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter), self.shown(self.width()))
+
+
 class BlockedLine(QWidget):
     """One line under the header; hidden when the run waits for nothing at the playhead."""
 
@@ -151,7 +182,7 @@ class BlockedLine(QWidget):
         self._place = Link(code=True, least=120, most=420)
         self._place.activated.connect(self.place_chosen)
         self._place.hide()
-        self._how = Text(tone="muted", most=96)
+        self._how = _How(tone="muted", most=96)
         self._how.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._evidence = Link("Evidence", least=120)
         self._evidence.activated.connect(self.show_evidence)
@@ -189,7 +220,7 @@ class BlockedLine(QWidget):
         known = blocked.provenance is not Provenance.RECORDED
         rule = f": {blocked.evidence[0].rule}" if known and blocked.evidence else ""
         how = f"· {blocked.provenance.value}{rule}" if known else "· recorded"
-        self._how.set_text(f"{how} · {blocked.hint}" if blocked.hint else how)
+        self._how.set_words(how, blocked.hint)
 
     def _follow(self) -> None:
         if self._blocked is None:

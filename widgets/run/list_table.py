@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import (
+    QFontMetrics,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QStyle,
@@ -20,7 +28,11 @@ from widgets import glyphs
 from widgets.run.labels import draw_glyph, tip
 from widgets.theme import ROW, font, theme
 
-_LAST = 120  # px that the last column wants at least
+_MEASURED = 60  # rows whose texts tell how wide their columns should be
+_PADDING = 18  # px beside a cell's text
+_GLYPH = 20  # px of a state's glyph and the gap after it
+_LONGEST = 200  # characters of a text that are measured
+_NARROW = 40  # px that a column has at least
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 _DISPLAY = int(Qt.ItemDataRole.DisplayRole)
@@ -127,7 +139,8 @@ class _Delegate(QStyledItemDelegate):
 class ListTable(QTableView):
     """``chosen`` carries the row that became current; ``opened`` that of Enter or a double click.
 
-    ``widths`` are those of all columns but the last; ``firm`` columns keep theirs where room is short.
+    ``widths`` are those of all columns but the last, or more where their texts need it; where room is short columns get
+    what their texts need as far as it goes, and ``firm`` ones keep their widths.
     """
 
     chosen = Signal(int)
@@ -152,6 +165,9 @@ class ListTable(QTableView):
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._widths, self._firm = widths, firm
+        self._needs: dict[int, int] = {}
+        self.list_model.modelReset.connect(self._measure)
+        self.list_model.rowsInserted.connect(self._measure)
         self._placeholder = ""
         self.setShowGrid(False)
         self.setTabKeyNavigation(False)
@@ -178,13 +194,35 @@ class ListTable(QTableView):
                 p.drawText(self.viewport().rect().adjusted(16, 0, -16, 0), int(flags), self._placeholder)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Columns keep their shares, firm ones their widths; the last gets what is left."""
-        kept = sum(self._widths[column] for column in self._firm)
-        rest = sum(self._widths) - kept + _LAST
-        share = min(1.0, max(0, self.viewport().width() - kept) / rest)
-        for column, width in enumerate(self._widths):
-            self.setColumnWidth(column, width if column in self._firm else max(40, int(width * share)))
+        self._fit()
         super().resizeEvent(event)
+
+    def _measure(self) -> None:
+        """What the texts of the first rows need, by column; empty tables keep what the last rows needed."""
+        model, words, code = self.list_model, QFontMetrics(font(12)), QFontMetrics(font(12, code=True))
+        rows = range(min(_MEASURED, model.rowCount()))
+        if not rows:
+            return
+        for column in set(range(model.columnCount())).difference(self._firm):
+            need = words.horizontalAdvance(str(model.headerData(column, Qt.Orientation.Horizontal)))
+            for cell in (model.cell(row, column) for row in rows):
+                wide = (code if cell.code else words).horizontalAdvance(cell.text[:_LONGEST])
+                need = max(need, wide + (_GLYPH if cell.status else 0))
+            self._needs[column] = need + _PADDING
+        self._fit()
+
+    def _fit(self) -> None:
+        """Gives columns their widths; the last one is stretched over what is left."""
+        room = self.viewport().width() - sum(self._widths[column] for column in self._firm)
+        last = len(self._widths)
+        free = [column for column in range(last) if column not in self._firm]
+        wanted = {column: max(self._widths[column], self._needs.get(column, 0)) for column in free}
+        least = self._needs.get(last, _PADDING)
+        if sum(wanted.values()) + least > room:
+            needs = {column: self._needs.get(column, self._widths[column]) for column in free}
+            wanted = _shared(needs | {last: least}, room)
+        for column, width in enumerate(self._widths):
+            self.setColumnWidth(column, wanted.get(column, width))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         before = self.currentIndex().row()
@@ -204,3 +242,12 @@ class ListTable(QTableView):
         """A row's cells, separated by tabs."""
         columns = range(self.list_model.columnCount())
         return "\t".join(self.list_model.cell(row, c).text for c in columns) if row >= 0 else ""
+
+
+def _shared(needs: dict[int, int], room: int) -> dict[int, int]:
+    """``room`` px shared out: who needs less than an equal share gets that, the others share the rest."""
+    given: dict[int, int] = {}
+    for number, (column, need) in enumerate(sorted(needs.items(), key=lambda item: item[1])):
+        given[column] = max(_NARROW, min(need, room // (len(needs) - number)))
+        room -= given[column]
+    return given
