@@ -150,6 +150,7 @@ def test_since_when_is_read_in_full_beside_a_long_hint(view: RunView, qtbot: QtB
     since = view.blocked._since
     qtbot.waitUntil(lambda: since.width() >= since.sizeHint().width() > 200)
     assert hint.strip() in view.blocked.text
+    view.blocked._how.set_words("· recorded", hint)
     assert view.blocked._how.shown(100) == "· recorded", "no scrap of a hint stands there"
     assert view.blocked._how.shown(400).startswith("· recorded · If no worker")
 
