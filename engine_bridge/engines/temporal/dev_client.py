@@ -141,11 +141,11 @@ class DevClient(Client):
         except (CorruptError, IndexError, protobuf.WireError, DecodeError):
             return None
 
-    def _history(self, request: Any, cancel: CancelToken, patience_s: float = POLL_S) -> Any:
+    def _history(self, request: Any, cancel: CancelToken, patience_s: float | None = None) -> Any:
         if request.history_event_filter_type == _CLOSING:
             return self._closing(request, cancel)
         token = _decoded(request.next_page_token)
-        deadline = time.monotonic() + patience_s
+        deadline = time.monotonic() + (POLL_S if patience_s is None else patience_s)
         while True:
             stamp = self.store.file.stamp()
             answer, idle = self._page(request, token, cancel)

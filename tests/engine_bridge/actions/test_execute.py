@@ -124,11 +124,11 @@ def test_a_child_that_hangs_after_its_commit_is_told_as_applied(shop: Path, jour
 def test_what_cannot_be_read_back_now_stays_open_and_is_settled_later(
     shop: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "SETTLE_S", 1.0)
     told = Told("Waiting for the source, which may be busy or locked")
     with execution(shop, journal) as run:
         run.run(plan_of("r-0001"), CancelToken())
-        with locked(shop, "EXCLUSIVE"):
+        with locked(shop, "EXCLUSIVE"), monkeypatch.context() as patch:
+            patch.setattr(execute, "SETTLE_S", 1.0)
             receipt = run_until(told, run, plan_of("r-0000"), CancelToken.cancel)
         assert receipt.outcome.verdict is Verdict.UNKNOWN and receipt.outcome.pending == LATER
         assert [row.target for row in journal.open_intents()] == ["r-0000"]

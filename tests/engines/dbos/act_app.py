@@ -83,19 +83,30 @@ def tick(scheduled: datetime, context: Any) -> None:
     one("tick")
 
 
+def hold() -> None:
+    """What is done by the worker that is killed."""
+    tick_each_second = {
+        "schedule_name": "tick",
+        "workflow_fn": tick,
+        "schedule": "* * * * * *",
+        "context": None,
+    }
+    DBOS.apply_schedules([tick_each_second])
+    (FOLDER / "hanging").touch()
+    with SetWorkflowID("stuck-1"):
+        DBOS.start_workflow(stuck, "stuck-1")
+
+
 def start() -> None:
     (FOLDER / "broken").touch()
-    (FOLDER / "hanging").touch()
     for name in ("approve-1", "approve-2"):
         with SetWorkflowID(name):
             DBOS.start_workflow(approve, name)
     with SetWorkflowID("approve-1"):
         DBOS.start_workflow(approve, "approve-1")
-    for name in ("saga-1", "saga-2"):
+    for name in ("saga-1", "saga-2", "saga-3"):
         with SetWorkflowID(name):
             DBOS.start_workflow(saga, name, datetime(2026, 11, 20, 12))
-    with SetWorkflowID("stuck-1"):
-        DBOS.start_workflow(stuck, "stuck-1")
     with SetWorkflowID("later-1"), SetEnqueueOptions(delay_seconds=3600):
         DBOS.enqueue_workflow("limited", plain, "late")
 
@@ -114,11 +125,7 @@ def main() -> None:
     DBOS(config=config)
     DBOS.launch()
     DBOS.register_queue("limited", worker_concurrency=1, polling_interval_sec=0.1)
-    if sys.argv[2] == "a":
-        DBOS.apply_schedules(
-            [{"schedule_name": "tick", "workflow_fn": tick, "schedule": "* * * * * *", "context": None}]
-        )
-        start()
+    hold() if sys.argv[2] == "a" else start()
     print("READY", flush=True)
     sys.stdin.read()
     os._exit(0)

@@ -10,7 +10,9 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +26,8 @@ from dbos import (
     SetWorkflowTimeout,
     WorkflowSerializationFormat,
 )
+
+IN_STEP = threading.Event()
 
 
 class Declined(Exception):
@@ -54,7 +58,7 @@ async def quote(carrier: str) -> dict[str, Any]:
 
 @DBOS.step()
 def download(url: str) -> int:
-    print("IN STEP", flush=True)
+    IN_STEP.set()
     time.sleep(3600)
     return 1
 
@@ -233,6 +237,7 @@ def v1() -> None:
     with SetWorkflowID("cancelled-1"):
         DBOS.start_workflow(nap, 3600.0)
     DBOS.send("approved-1", {"ok": True}, topic="approval")
+    until(lambda: DBOS.list_workflow_steps("cancelled-1"))
     DBOS.cancel_workflow("cancelled-1")
     for handle in handles:
         try:
@@ -241,8 +246,27 @@ def v1() -> None:
             print(type(error).__name__)
     with SetWorkflowID("stuck-1"):
         DBOS.start_workflow(import_catalog, "https://example.com/catalog.csv")
-    time.sleep(1.2)
+    IN_STEP.wait()
+    until(settled)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def until(true: Callable[[], Any]) -> None:
+    while not true():
+        time.sleep(0.05)
+
+
+def settled() -> bool:
+    """What is open has come as far as it will."""
+    if len(DBOS.list_workflow_steps("waiting-1")) < 4 or not DBOS.list_workflow_steps("nap-1"):
+        return False
+    found = {run.workflow_id: run.status for run in DBOS.list_workflows()}
+    fired = [status for run_id, status in found.items() if run_id.startswith("sched-drift-eu")]
+    return (
+        found["timeout-1"] == "CANCELLED"
+        and len(DBOS.list_workflow_steps("report-0")) > 9
+        and "SUCCESS" in fired
+    )
 
 
 def v2() -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from engine_bridge.bridge import Bridge, load_engine
 from engine_bridge.cancel import CancelToken
+from tests.waiting import LIMIT_S
 
 APP = Path(__file__).with_name("app.py")
 DATA = Path(__file__).resolve().parents[2] / "data" / "dbos"
@@ -27,7 +28,7 @@ DATA = Path(__file__).resolve().parents[2] / "data" / "dbos"
 def run_app(url: str, version: str) -> None:
     """Runs the application to its (violent, for v1) end."""
     done = subprocess.run(
-        [sys.executable, str(APP), url, version], capture_output=True, text=True, timeout=120
+        [sys.executable, str(APP), url, version], capture_output=True, text=True, timeout=LIMIT_S
     )
     assert done.returncode == (-9 if version == "v1" else 0), done.stdout + done.stderr
 
@@ -38,6 +39,8 @@ def made_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("dbos") / "orders.sqlite"
     for version in ("v1", "v2"):
         run_app(f"sqlite:///{path}", version)
+    with writer(path) as client:
+        client.execute("BEGIN IMMEDIATE")  # a commit in whose middle the application ended is undone
     return path
 
 
@@ -121,7 +124,7 @@ def open_bridge() -> Iterator[Open]:
 
 def writer(path: Path) -> closing[sqlite3.Connection]:
     """A connection that an application might have, in a driver of its own library."""
-    return closing(sqlite3.connect(path, isolation_level=None, timeout=5))
+    return closing(sqlite3.connect(path, isolation_level=None, timeout=LIMIT_S))
 
 
 def unpacked(name: str, folder: Path) -> Path:

@@ -16,18 +16,22 @@ import sqlalchemy as sa
 
 from engine_bridge.actions.model import Target, Verdict
 from engine_bridge.cancel import CancelToken
+from engine_bridge.engines.dbos import act_outcome
 from tests.engines.dbos.act_tools import Operator, Place, sqlite_engine
 from tests.engines.dbos.databases import bridge_url, make_database
+from tests.waiting import LIMIT_S, until
 
 APP = Path(__file__).with_name("act_app.py")
 
 
 class Live:
-    """A database with two workers; the first one starts all the runs, and can be killed."""
+    """A database with two workers; the first one has the run that hangs, and can be killed."""
 
     def __init__(self, place: Place, url: str, folder: Path) -> None:
         self.place, self.url, self.folder = place, url, folder
         self.workers = [self.spawn("a"), self.spawn("b")]
+        for saga in ("saga-1", "saga-2", "saga-3"):
+            self.ends(saga, "ERROR")
 
     def spawn(self, executor: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "tests.engines.dbos.act_app", self.url, executor, str(self.folder)]
@@ -54,16 +58,8 @@ class Live:
         lines = file.read_text().splitlines() if file.exists() else []
         return [line.split()[0] for line in lines if line.endswith(f" {name}")]
 
-    def until(self, test: Callable[[], Any]) -> Any:
-        for _ in range(600):
-            found = test()
-            if found:
-                return found
-            threading.Event().wait(0.05)
-        raise AssertionError("it did not happen within 30 s")
-
     def ends(self, run_id: str, status: str = "SUCCESS") -> None:
-        self.until(lambda: self.place.status(run_id) == status)
+        until(lambda: self.place.status(run_id) == status)
 
 
 def _sqlite(folder: Path) -> tuple[Place, str]:
@@ -95,20 +91,20 @@ def at_work(live: Live, operators: Callable[[str], Operator]) -> Operator:
     return operators(live.place.url)
 
 
-def test_a_signal_completes_a_waiting_run(live: Live, at_work: Operator) -> None:
-    live.until(lambda: live.place.count("operation_outputs", "approve-1"))
+def test_a_signal_completes_a_waiting_run_and_the_next_is_prefilled_from_it(
+    live: Live, at_work: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(act_outcome, "TAKE_S", LIMIT_S)
+    until(lambda: live.place.count("operation_outputs", "approve-1"))
     receipt = at_work.act("approve-1", "signal", topic="approval", message='{"by": "ada"}')
     assert receipt.outcome.verdict is Verdict.APPLIED and not receipt.outcome.pending
     assert "the run took it by step 1" in receipt.outcome.evidence
     live.ends("approve-1")
-
-
-def test_the_next_signal_is_prefilled_from_the_last(live: Live, at_work: Operator) -> None:
-    live.ends("approve-1")
-    live.until(lambda: live.place.count("operation_outputs", "approve-2"))
+    until(lambda: live.place.count("operation_outputs", "approve-2"))
     topic, message = at_work.specs("approve-2")["signal"].params
     assert (topic.default, message.default) == ("approval", '{"by":"ada"}')
     assert "approve-1" in message.source
+    monkeypatch.setattr(act_outcome, "TAKE_S", 1.0)
     receipt = at_work.act("approve-2", "signal", topic="wrong", message="1")
     assert receipt.outcome.verdict is Verdict.APPLIED
     assert receipt.outcome.pending == "nothing has taken the signal yet"
@@ -117,11 +113,10 @@ def test_the_next_signal_is_prefilled_from_the_last(live: Live, at_work: Operato
 
 
 def test_fork_resumes_from_the_chosen_step(live: Live, at_work: Operator) -> None:
-    live.ends("saga-1", "ERROR")
     item = at_work.plan("saga-1", "fork")
     assert item.staged.args == {"start_step": "2"}  # the first failed one
     assert any("undo" in warning for warning in item.warnings)
-    (live.folder / "broken").unlink()
+    (live.folder / "broken").unlink(missing_ok=True)
     receipt = at_work.execute(item)
     assert receipt.outcome.new_ref is not None
     live.ends(receipt.outcome.new_ref.run)
@@ -130,7 +125,6 @@ def test_fork_resumes_from_the_chosen_step(live: Live, at_work: Operator) -> Non
 
 
 def test_rewind_runs_the_same_run_again(live: Live, at_work: Operator) -> None:
-    live.ends("saga-2", "ERROR")
     (live.folder / "broken").unlink(missing_ok=True)
     at_work.act("saga-2", "rewind", start_step="1")
     live.ends("saga-2")
@@ -139,7 +133,7 @@ def test_rewind_runs_the_same_run_again(live: Live, at_work: Operator) -> None:
 
 def test_one_like_this_has_the_same_input(live: Live, at_work: Operator) -> None:
     (live.folder / "broken").unlink(missing_ok=True)
-    copied = at_work.act("saga-1", "enqueue_like", queue="limited").outcome.new_ref
+    copied = at_work.act("saga-3", "enqueue_like", queue="limited").outcome.new_ref
     edited = at_work.act("later-1", "enqueue_like", input='{"positionalArgs": [{"a": 1}]}').outcome.new_ref
     assert copied is not None and edited is not None
     live.ends(copied.run)
@@ -154,36 +148,39 @@ def test_a_delay_is_cut_short(live: Live, at_work: Operator) -> None:
 def test_a_paused_queue_holds_its_runs(live: Live, at_work: Operator) -> None:
     queue = Target(kind="queues", id="limited")
     paused = at_work.act(queue, "pause_queue")
-    live.until(lambda: _noticed(time.monotonic() + 1.5))
-    held = at_work.act("later-1", "enqueue_like").outcome.new_ref
-    assert held is not None
-    live.until(lambda: _noticed(time.monotonic() + 1.5))
-    assert live.place.status(held.run) == "ENQUEUED"
+
+    def held() -> str:
+        """A run that nobody took for a while; "" until the workers have read the queue anew, as each poll does."""
+        queued = at_work.act("later-1", "enqueue_like").outcome.new_ref
+        assert queued is not None
+        time.sleep(1.5)
+        return queued.run if live.place.status(queued.run) == "ENQUEUED" else ""
+
+    run_id = until(held)
     assert paused.inverse is not None
     at_work.act(queue, paused.inverse.action, **paused.inverse.args)
-    live.ends(held.run)
-
-
-def _noticed(until: float) -> bool:
-    """The worker has read the queue anew: it does so at each of its polls."""
-    threading.Event().wait(max(0.0, until - time.monotonic()))
-    return True
+    live.ends(run_id)
 
 
 def test_a_paused_schedule_does_not_fire(live: Live, at_work: Operator) -> None:
     schedule = Target(kind="schedules", id="tick")
-    live.until(lambda: live.steps("tick"))
+    until(lambda: live.steps("tick"))
     at_work.act(schedule, "pause_schedule")
-    live.until(lambda: _noticed(time.monotonic() + 1.5))
+
+    def ticks(seconds: float) -> int:
+        before = len(live.steps("tick"))
+        time.sleep(seconds)
+        return len(live.steps("tick")) - before
+
+    # One that was under way when it was paused may come still.
+    until(lambda: not ticks(2.5))
     before = len(live.steps("tick"))
-    live.until(lambda: _noticed(time.monotonic() + 2.2))
-    assert len(live.steps("tick")) == before
     at_work.act(schedule, "resume_schedule")
-    live.until(lambda: len(live.steps("tick")) > before)
+    until(lambda: len(live.steps("tick")) > before)
 
 
 def test_resume_recovers_a_stuck_run(live: Live, at_work: Operator) -> None:
-    live.until(lambda: live.steps("stuck-1") == ["one", "hang"])
+    until(lambda: live.steps("stuck-1") == ["one", "hang"])
     live.kill_first()
     (live.folder / "hanging").unlink()
     assert live.place.status("stuck-1") == "PENDING"
@@ -195,24 +192,22 @@ def test_resume_recovers_a_stuck_run(live: Live, at_work: Operator) -> None:
 
 
 def test_a_stale_plan_is_not_executed(live: Live, at_work: Operator) -> None:
-    live.ends("saga-1", "ERROR")
-    item = at_work.plan("saga-1", "rewind", start_step="1")
-    at_work.act("saga-1", "rewind", start_step="1")
+    item = at_work.plan("saga-3", "rewind", start_step="1")
+    at_work.act("saga-3", "rewind", start_step="1")
     receipt = at_work.execute(item)
     assert receipt.outcome.stale and receipt.outcome.verdict is Verdict.NOT_APPLIED
     assert any(line.startswith("status was ERROR, is ") for line in receipt.outcome.evidence)
-    live.ends("saga-1")
+    until(lambda: live.place.status("saga-3") in ("SUCCESS", "ERROR"))
 
 
 def test_a_lock_is_waited_for_and_can_be_left(live: Live, at_work: Operator) -> None:
-    live.until(lambda: live.place.status("saga-1"))
-    item = at_work.plan("saga-1", "fork", start_step="1")
+    item = at_work.plan("saga-3", "fork", start_step="1")
     heard: list[str] = []
     cancel = CancelToken(lambda _done, _total, text: heard.append(text))
     connection = live.place.engine.connect()
     if live.place.schema:
         connection.execute(
-            sa.text("SELECT 1 FROM dbos.workflow_status WHERE workflow_uuid = 'saga-1' FOR UPDATE")
+            sa.text("SELECT 1 FROM dbos.workflow_status WHERE workflow_uuid = 'saga-3' FOR UPDATE")
         )
     else:
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -19,6 +19,7 @@ from engine_bridge.errors import CancelledError
 from engine_bridge.history import Batch, History, Restart
 from engine_bridge.model import EventKind, Provenance, Status, StepStatus
 from tests.engines.dbos.story_data import CANCEL, opened, steps, unpack, write
+from tests.waiting import LIMIT_S
 
 RUN = "order-00006"
 
@@ -44,7 +45,7 @@ class Follower:
 
     def until(self, done: Callable[[], bool]) -> None:
         while not done():
-            item = self._items.get(timeout=10)
+            item = self._items.get(timeout=LIMIT_S)
             if isinstance(item, Restart):
                 self.restart = item.reason
             elif isinstance(item, Batch):
@@ -52,7 +53,7 @@ class Follower:
 
     def stop(self) -> None:
         self._token.cancel()
-        self._thread.join(5)
+        self._thread.join(LIMIT_S)
         assert not self._thread.is_alive()
 
 

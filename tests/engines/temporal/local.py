@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import random
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
+
+from tests.waiting import LIMIT_S
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 NAMESPACE: Final = "shop"
@@ -48,6 +51,11 @@ class LocalServer:
 
     def start(self) -> None:
         """Starts it (again), and waits until its port answers."""
+        # It picks ports for its parts itself, and one of them may be taken before it comes to listen there.
+        if not any(self._comes_up() for _ in range(3)):
+            raise RuntimeError(self._log.read_text()[-2000:])
+
+    def _comes_up(self) -> bool:
         attributes = [part for pair in ATTRIBUTES for part in ("--search-attribute", pair)]
         command = [
             str(self.program), "server", "start-dev", *self._shows(), "--ip", "127.0.0.1",
@@ -59,18 +67,18 @@ class LocalServer:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=_dies_with_its_parent
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + LIMIT_S
         while time.monotonic() < deadline and self._process.poll() is None:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return
+                return True
             time.sleep(0.02)
         self.stop(kill=True)
-        raise RuntimeError(self._log.read_text()[-2000:])
+        return False
 
     def stop(self, *, kill: bool = False) -> None:
         if self._process is not None:
             self._process.kill() if kill else self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(LIMIT_S)
             self._process = None
 
 
@@ -110,7 +118,7 @@ class LocalWorker:
         while line and not line.startswith("@"):
             line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the worker ended with {self._process.wait(20)}")
+            raise RuntimeError(f"the worker ended with {self._process.wait(LIMIT_S)}")
         answer = json.loads(line[1:])
         if isinstance(answer, dict) and "error" in answer:
             raise RuntimeError(answer["error"])
@@ -124,10 +132,10 @@ class LocalWorker:
                 with suppress(OSError):
                     stream.close()
         try:
-            self._process.wait(20)
+            self._process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(20)
+            self._process.wait(LIMIT_S)
 
 
 def _dies_with_its_parent() -> None:
@@ -176,9 +184,21 @@ def fill(worker: LocalWorker) -> None:
         ask("wait", cancelled)
     ask("schedule", "nightly", False)
     ask("schedule", "paused-one", True)
+    # The lists tell of an end a moment after the end itself.
+    orders = [f"order-{number:04d}" for number in range(1, 11) if number != 9]
+    for closed in (
+        *orders,
+        "catalog",
+        "agent",
+        *(f"invoice-{how}" for how in ("cancelled", "terminated", "timed-out")),
+    ):
+        ask("listed", closed)
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that the kernel gives to no connection: it is still free when a server is started again."""
+    while True:
+        port = random.SystemRandom().randrange(12_000, 32_000)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -14,6 +14,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.host import ProcessHost
 from engine_bridge.model import Event, Step
 from engine_bridge.session import Call
+from tests.waiting import LIMIT_S
 
 
 class Rooms:
@@ -56,7 +57,7 @@ class Child:
     def call(self, method: str, args: tuple[Any, ...], token: CancelToken, on_item: Any = None) -> Any:
         call = Call(method, token)
         self.host.start(call, args, on_item)
-        return call.result(60)
+        return call.result(LIMIT_S)
 
     def close(self) -> None:
         self.host.close()

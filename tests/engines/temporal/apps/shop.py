@@ -108,7 +108,7 @@ class NightlyExport:
     async def run(self, order: str) -> str:
         retries = RetryPolicy(
             initial_interval=timedelta(milliseconds=50),
-            backoff_coefficient=1000.0,
+            backoff_coefficient=100_000.0,
             maximum_interval=timedelta(hours=1),
             maximum_attempts=9,
         )

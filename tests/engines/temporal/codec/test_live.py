@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,6 +21,7 @@ from tests.app.cli.conftest import Answer, playhead
 from tests.engines.temporal.act.acting import REASON, plan_of
 from tests.engines.temporal.codec.conftest import SecretShop
 from tests.engines.temporal.codec.server import CodecPlace
+from tests.waiting import until
 
 __all__ = ["playhead"]
 
@@ -118,13 +118,6 @@ def execution(secret_shop: SecretShop, codec: CodecPlace, tmp_path: Any) -> Iter
     with Execution(ActorFactory("temporal", url, None), journal, plan_of(url), REASON) as running:
         yield running
     journal.close()
-
-
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
 
 
 def events(bridge: Any, workflow_id: str) -> list[Event]:

@@ -18,6 +18,7 @@ from tests.engines.temporal.dev import databases
 from tests.engines.temporal.dev.databases import NEVER
 from tests.engines.temporal.local import NAMESPACE
 from tests.engines.temporal.shop import Shop
+from tests.waiting import LIMIT_S, until
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_a_tail_follows_the_server_to_the_end_of_a_run(temporal_shop: Shop, live
 
 def follow(history: History, tail: Iterator[object], done: object) -> None:
     """Takes batches of a tail until something is told."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + LIMIT_S
     assert callable(done)
     while not done() and time.monotonic() < deadline:
         history.append(next(tail))  # type: ignore[arg-type]  # no Restart: histories only grow
@@ -68,7 +69,7 @@ def test_a_tail_without_news_ends_when_it_is_cancelled(live: DevBridge) -> None:
         assert not waiting.done()
         token.cancel()
         with pytest.raises(CancelledError):
-            waiting.result(10)
+            waiting.result(LIMIT_S)
 
 
 def test_the_server_goes_on_while_its_file_is_read(temporal_shop: Shop, live: DevBridge) -> None:
@@ -84,20 +85,25 @@ def test_the_server_goes_on_while_its_file_is_read(temporal_shop: Shop, live: De
 
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(read)
-        started = time.monotonic()
         for number in range(3):
             temporal_shop.worker.ask("start", "fraud_check", f"grown-{number}", "x", wait=True)
-        took = time.monotonic() - started
         token.cancel()
-        assert reading.result(30) >= 1
-    assert took < 20
+        assert reading.result(LIMIT_S) >= 1
     assert sorted(path.suffix for path in temporal_shop.server.file.parent.glob("temporal.db*")) in (
         [".db"], [".db", ".db-journal"],
     )  # fmt: skip
 
 
 def test_pending_work_is_a_recorded_fact(live: DevBridge) -> None:
-    run = live.run(databases.runs(live)["export-stuck"].ref, NEVER)
+    ref = databases.runs(live)["export-stuck"].ref
+
+    def attempts() -> int:
+        return next(
+            s.attempts or 0 for s in databases.history(live, ref).all_steps() if s.name == "export_ledger"
+        )
+
+    until(lambda: attempts() > 2)
+    run = live.run(ref, NEVER)
     assert run.blocked_on is not None and run.blocked_on.provenance is Provenance.RECORDED
     assert "activity export_ledger, attempt" in run.blocked_on.what and "of 9" in run.blocked_on.what
     steps = {step.name: step for step in databases.history(live, run.ref).all_steps()}
@@ -110,11 +116,13 @@ def test_an_activity_at_a_worker_is_told_so_in_lists_too(temporal_shop: Shop, li
     """Its start is no event before its end: only the run's state has it."""
     id_ = f"bank-{time.time_ns()}"
     ref = RunRef("workflow", id_, temporal_shop.worker.ask("start", "bank_transfer", id_, "b1"))
-    deadline = time.monotonic() + 60
-    told = ""
-    while "at worker" not in told and time.monotonic() < deadline:
+
+    def what() -> str:
         block = live.run(ref, NEVER).blocked_on
-        told = "" if block is None else block.what
+        return "" if block is None else block.what
+
+    until(lambda: "at worker" in what())
+    told = what()
     assert told == "activity await_bank, at worker shop-worker"
     mark = live.changes(None, (), NEVER).mark
     changed = live.changes(mark, (ref,), NEVER).changed

@@ -18,6 +18,7 @@ from tests.engines.temporal.dev import databases
 from tests.engines.temporal.dev.databases import NEVER
 from tests.engines.temporal.local import NAMESPACE
 from tests.engines.temporal.shop import Shop
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -50,9 +51,8 @@ def test_a_run_that_was_reset_while_it_was_open_is_told_alike(temporal_shop: Sho
     shop.worker.ask("start", "send_invoice", "acted-reset", "i9")
     server: Bridge = shop.child.bridge(shop.server.url)
     server.open(NEVER)
-    base = server.find("acted-reset", 1, NEVER)[0].ref
-    while len(databases.history(server, base)) < 4:
-        NEVER.wait(0.05)
+    base = until(lambda: server.find("acted-reset", 1, NEVER))[0].ref
+    until(lambda: len(databases.history(server, base)) >= 4)
     made = shop.worker.ask("reset", "acted-reset", 4)
     database = databases.bridge(shop.server.file, NAMESPACE)
     database.open(NEVER)

@@ -23,6 +23,7 @@ from engine_bridge.session import Session
 from tests.engines.temporal.local import NAMESPACE, LocalServer, LocalWorker
 from tests.engines.temporal.server.conftest import NEVER, history, newest
 from tests.engines.temporal.shop import Shop
+from tests.waiting import LIMIT_S, until
 
 ENGINE = load_engine("temporal")
 
@@ -35,7 +36,7 @@ class Follower:
         self.history = History(ENGINE.decode_event or _none, ENGINE.decode_step or _none)
         self.restarts: list[str] = []
         self._moved = threading.Condition()
-        session.stream("history", ref, on_item=self.take).result(60)
+        session.stream("history", ref, on_item=self.take).result(LIMIT_S)
         self.follow()
 
     def follow(self) -> None:
@@ -49,7 +50,7 @@ class Follower:
 
     def wait_for(self, what: Callable[[History], bool]) -> None:
         with self._moved:
-            assert self._moved.wait_for(lambda: what(self.history), 60)
+            assert self._moved.wait_for(lambda: what(self.history), LIMIT_S)
 
     def names(self) -> list[str]:
         return [event.name for event in self.history.all_events()]
@@ -68,7 +69,7 @@ def children() -> set[int]:
 def opened(url: str) -> Iterator[Session]:
     session = Session(functools.partial(ENGINE.bridge, url, None), host="process")
     try:
-        session.open().result(60)
+        session.open().result(LIMIT_S)
         yield session
     finally:
         session.close()
@@ -76,17 +77,13 @@ def opened(url: str) -> Iterator[Session]:
 
 def find(session: Session, workflow_id: str) -> Run:
     """A run, as soon as the visibility store tells of it."""
-    until = time.monotonic() + 60
-    while not (found := session.call("find", workflow_id, 1).result(60)):
-        assert time.monotonic() < until, workflow_id
-        time.sleep(0.05)
-    run: Run = found[0]
+    run: Run = until(lambda: session.call("find", workflow_id, 1).result(LIMIT_S))[0]
     return run
 
 
 def whole(session: Session, ref: RunRef) -> History:
     found = History(ENGINE.decode_event or _none, ENGINE.decode_step or _none)
-    session.stream("history", ref, on_item=found.append).result(60)
+    session.stream("history", ref, on_item=found.append).result(LIMIT_S)
     return found
 
 
@@ -132,7 +129,7 @@ def test_a_tail_goes_on_through_signal_worker_death_server_restart_and_child_dea
         workers.pop().close(kill=True)
         server.stop()
         with pytest.raises(ConnectError):
-            tail.call.result(60)
+            tail.call.result(LIMIT_S)
         server.start()
         workers.append(LocalWorker(server))
         tail.follow()
@@ -141,7 +138,7 @@ def test_a_tail_goes_on_through_signal_worker_death_server_restart_and_child_dea
         (child,) = children() - before
         psutil.Process(child).kill()
         with pytest.raises(ConnectError, match="ended unexpectedly"):
-            tail.call.result(60)
+            tail.call.result(LIMIT_S)
         tail.follow()
         workers[0].ask("signal", "order-1", "approve_order", "ann")
         # The server says so of a run before it gives the last events of it.
@@ -153,7 +150,7 @@ def test_a_tail_goes_on_through_signal_worker_death_server_restart_and_child_dea
         assert tail.history.all_steps() == again.all_steps() and tail.history.names == again.names
         tail.call.cancel()
         with pytest.raises(CancelledError):
-            tail.call.result(60)
+            tail.call.result(LIMIT_S)
 
 
 def test_pending_attempts_move_though_they_leave_no_event(bridge: Any, shop: Shop) -> None:
@@ -200,7 +197,7 @@ def test_raw_blobs_are_read_like_events(tmp_path: Path) -> None:
 def test_no_process_is_left_and_no_secret_stands_in_an_argument(shop: Shop) -> None:
     before = children()
     session = Session(functools.partial(ENGINE.bridge, shop.server.url, "eyJsecret"), host="process")
-    session.open().result(60)
+    session.open().result(LIMIT_S)
     (child,) = children() - before
     seen = psutil.Process(child)
     assert "eyJsecret" not in " ".join([*seen.cmdline(), *seen.environ().values()])
