@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import random
-import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from engine_bridge.sqlite_library import sqlite3
 
 DAYS = 14
 RELEASE_DAYS = 4

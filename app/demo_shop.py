@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from datetime import datetime
 from typing import Final
@@ -11,6 +10,7 @@ from app.demo_build import Builder
 from app.demo_child import Child
 from app.demo_shift import DAYS, RELEASE_DAYS, shift
 from app.demo_world import World
+from engine_bridge.sqlite_library import sqlite3
 from resources.demo.releases import MODULES
 
 PAST_PACE = 0.2

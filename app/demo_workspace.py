@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from itertools import product
@@ -13,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine_bridge.errors import BusyError, PlayheadError
+from engine_bridge.held_files import Hold
 from engine_bridge.own_file import try_lock
+from engine_bridge.sqlite_library import sqlite3
 
 if TYPE_CHECKING:
     from app.demo_world import World
@@ -41,6 +42,7 @@ class Workspace:
         self._marker = self.folder / MARKER
         self._lock: int | None = None
         self._anchors: list[sqlite3.Connection] = []
+        self._hold = Hold()
 
     def file(self, world: World) -> Path:
         """A world's database."""
@@ -65,6 +67,7 @@ class Workspace:
         """Keeps the journal's files in being until ``release``: who finds none would have to read a copy."""
         try:
             for world in self.worlds:
+                self._hold.take(self.file(world))
                 anchor = sqlite3.connect(self.file(world), check_same_thread=False)
                 self._anchors.append(anchor)
                 anchor.execute(f"SELECT 1 FROM {world.proof} LIMIT 1").fetchone()
@@ -75,6 +78,7 @@ class Workspace:
         """Gives the folder free again, each database whole in one file if nobody reads it."""
         while self._anchors:
             self._anchors.pop().close()
+        self._hold.release()
         if self._lock is not None:
             for world in self.worlds:
                 _checkpoint(self.file(world))

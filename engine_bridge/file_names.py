@@ -7,6 +7,8 @@ from pathlib import Path
 from stat import S_ISREG
 from urllib.parse import quote, unquote_to_bytes
 
+from engine_bridge.held_files import opened
+
 
 def quoted(path: str, safe: str = "/:") -> str:
     """A path for a URL, percent-encoded by its bytes."""
@@ -22,5 +24,5 @@ def head_of(path: Path, size: int) -> bytes:
     """The first bytes of a regular file; b"" of what is none, since a pipe waits for its writer. Raises OSError."""
     if not S_ISREG(path.stat().st_mode):
         return b""
-    with path.open("rb") as file:
+    with opened(path) as file:
         return file.read(size)

@@ -2,8 +2,7 @@
 
 Opening a WAL database with ``mode=ro`` creates ``-shm`` and an empty ``-wal`` where they are missing; with both there
 (a live application), and ``readonly_shm=1``, nothing appears. A hot journal has to be rolled back before any read.
-One process must never open a file with two SQLite libraries (closing one drops the locks of the other), so all
-readers take the newest one at hand.
+What SQLite may have open is read only through ``held_files``.
 """
 
 from __future__ import annotations
@@ -26,6 +25,8 @@ from engine_bridge.errors import (
     SchemaUnknownError,
 )
 from engine_bridge.format import plain
+from engine_bridge.held_files import Hold, opened
+from engine_bridge.sqlite_library import sqlite3
 
 MAGIC: Final = b"SQLite format 3\x00"
 BUSY_MS: Final = 400
@@ -46,31 +47,24 @@ _HOT: Final = (
 )
 
 
-def sqlite_module() -> Any:
-    """The SQLite driver of this process: pysqlite3 where it is newer than Python's own."""
-    import sqlite3
-
-    try:
-        import pysqlite3.dbapi2 as newer
-    except ImportError:
-        return sqlite3
-    return newer if newer.sqlite_version_info > sqlite3.sqlite_version_info else sqlite3
-
-
 class SqliteFile:
     """``prepare`` decides how to read the file; ``stale`` says when that must be decided anew."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        self.module = sqlite_module()
+        self.module: Any = sqlite3
         self.notice = ""
         self._folder: Path | None = None
+        self._hold = Hold()
         self._logged = False
         self._seen: tuple[Any, ...] = ()
 
     def prepare(self, cancel: CancelToken, *, hot: bool = False) -> None:
         """Decides, and copies where needed. Raises ConnectError and its kinds."""
+        hold = Hold()  # before the old one goes: a read that is still under way needs its lock
+        hold.take(self.path)
         self.close()
+        self._hold = hold
         error = missing_file(self.path)
         if error is not None:
             raise error
@@ -95,6 +89,7 @@ class SqliteFile:
         """A driver connection that cannot write to the file. Raises the driver's errors."""
         path = self.path if self._folder is None else self._folder / "copy"
         mode = "ro&readonly_shm=1" if self._folder is None else "rw"
+        self._hold.take(path)
         uri = f"file:{quote(os.fsencode(path))}?mode={mode}"
         connection = self.module.connect(uri, uri=True, check_same_thread=False, timeout=BUSY_MS / 1000)
         connection.isolation_level = None
@@ -110,13 +105,14 @@ class SqliteFile:
         return self._content()
 
     def close(self) -> None:
-        """Removes the copy, if any."""
+        """Removes the copy, if any. All connections must have been closed."""
+        self._hold.release()
         folder, self._folder = self._folder, None
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _readable_in_place(self) -> bool:
-        with self.path.open("rb") as file:
+        with opened(self.path) as file:
             head = file.read(20)
         wal, shm = (self._beside(suffix).exists() for suffix in ("-wal", "-shm"))
         self._logged = head[18:20] == _WAL
@@ -159,7 +155,7 @@ def _copy_file(source: Path, target: Path, cancel: CancelToken) -> None:
     if not source.exists():
         return
     total, done = source.stat().st_size, 0
-    with source.open("rb") as read, target.open("wb") as write:
+    with opened(source) as read, target.open("wb") as write:
         while chunk := read.read(_CHUNK):
             write.write(chunk)
             done += len(chunk)
@@ -180,7 +176,7 @@ def missing_file(path: Path) -> PlayheadError | None:
     try:
         if path.is_dir():
             return ConnectError(f"{shown} is a folder.", "Name the database file in it.")
-        with path.open("rb") as file:
+        with opened(path) as file:
             head = file.read(16)
     except FileNotFoundError:
         return ConnectError(f"{shown} does not exist.", "Check the path; it may have been moved or removed.")

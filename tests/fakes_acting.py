@@ -8,7 +8,6 @@ registers the engine by an entry point, so that child processes find it.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +37,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import PlayheadError, RejectedError
 from engine_bridge.history import Batch
 from engine_bridge.model import Environment, Run, RunRef, Status
+from engine_bridge.sqlite_library import sqlite3
 from tests.fakes import FakeBridge, ref
 
 _SCHEMA = """

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -49,6 +48,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import NotFoundError, RejectedError, SchemaUnknownError
 from engine_bridge.history import Batch
 from engine_bridge.model import Run, RunRef, Status
+from engine_bridge.sqlite_library import sqlite3
 
 SCHEMA = """
 CREATE TABLE run (id TEXT PRIMARY KEY, status TEXT, version INTEGER, note TEXT);

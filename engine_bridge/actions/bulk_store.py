@@ -8,12 +8,11 @@ nothing.
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +22,9 @@ from engine_bridge.actions.bulk_model import ItemReport, ItemState, Job, JobStat
 from engine_bridge.actions.journal_store import prepare, prepared
 from engine_bridge.actions.model import Plan, PlanItem, Target, derived_id
 from engine_bridge.errors import NotFoundError, PlayheadError, RejectedError
+from engine_bridge.held_files import Hold
 from engine_bridge.payloads.masking import mask_text
+from engine_bridge.sqlite_library import sqlite3
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS job (
@@ -58,6 +59,7 @@ class BulkStore:
         self._dead = dead
         self._lock = threading.Lock()
         self._writer: sqlite3.Connection | None = None
+        self._hold = Hold()
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -76,17 +78,20 @@ class BulkStore:
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        with suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         db = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA synchronous=NORMAL")
         db.execute("PRAGMA secure_delete=ON")
         prepare(db, _SCHEMA)
+        self._hold.take(self._path)
         return db
 
     def _drop(self) -> None:
         db, self._writer = self._writer, None
         if db is not None:
             db.close()
+        self._hold.release()
 
     def close(self) -> None:
         """Closes the file."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Final
@@ -15,6 +14,7 @@ import msgspec
 from engine_bridge.actions.journal_rows import Row, parse
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import PlayheadError, UsageError
+from engine_bridge.sqlite_library import sqlite3
 
 FORMS: Final = ("jsonl", "csv")
 _EVERY: Final = 500

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sqlite3
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from app.demo_shift import shift
 from app.demo_shop import SHOP, ShopBuilder
 from app.demo_workspace import Workspace
 from app.demo_worlds import WORLDS
+from engine_bridge.sqlite_library import sqlite3
 
 NOW = datetime.now().astimezone()
 NOW_MS = int(NOW.timestamp() * 1000)

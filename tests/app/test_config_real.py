@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from app import appearance
 from app.demo_community import MAPPING, NEXT
 from app.settings import Settings
 from app.window import MainWindow
+from engine_bridge.sqlite_library import sqlite3
 from tests.app.demo_sample import small_past
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -27,6 +26,7 @@ from app.demo_workspace import Workspace
 from app.demo_world import World
 from app.demo_worlds import WORLDS
 from engine_bridge.errors import BusyError, CancelledError, PlayheadError
+from engine_bridge.sqlite_library import sqlite3
 from tests.app.demo_sample import small_past
 
 HOLDER = """

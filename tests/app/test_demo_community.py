@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ import pytest
 from app.demo import Demo
 from app.demo_community import COMMUNITY, MAPPING, NEXT
 from engine_bridge.engines.entity_state.engine import load
+from engine_bridge.sqlite_library import sqlite3
 from tests.app.demo_sample import NOW, small_past
 
 FOLDER = MAPPING.parent

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +19,7 @@ from app.demo_community import COMMUNITY, MAPPING
 from app.journal import journal
 from app.settings import Settings
 from app.window import MainWindow
+from engine_bridge.sqlite_library import sqlite3
 from tests.app.cli.conftest import Run, playhead
 from tests.app.demo_sample import small_past
 from tests.app.test_demo import until

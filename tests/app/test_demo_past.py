@@ -6,7 +6,6 @@ import base64
 import itertools
 import json
 import random
-import sqlite3
 from collections import defaultdict
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ import pytest
 import resources
 from app.cli.main import main
 from app.demo_shift import DAYS, MOMENTS, Family, find_families, place, release_time
+from engine_bridge.sqlite_library import sqlite3
 from tests.app.demo_sample import NOW, NOW_MS, Past, small_past
 
 STATUSES = {

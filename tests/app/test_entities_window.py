@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from app.entities_page import EntitiesPage
 from app.settings import Settings
 from app.window import MainWindow
 from engine_bridge.model import RunRef
+from engine_bridge.sqlite_library import sqlite3
 from resources.demo_entities import past
 
 MAPPING = Path(resources.__file__).parent / "demo_entities" / "community.toml"

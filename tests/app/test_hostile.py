@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +15,7 @@ from app.runs_page import RunsPage
 from app.settings import Settings
 from app.window import MainWindow
 from engine_bridge.model import RunRef
+from engine_bridge.sqlite_library import sqlite3
 from tests.app.test_real_files import words
 from tests.engines.dbos.databases import unpacked
 

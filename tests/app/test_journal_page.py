@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -11,6 +10,7 @@ from PySide6.QtCore import Qt
 from app.journal import folder, journal
 from engine_bridge.actions.model import Intent, Outcome, PlanItem, Staged, Target, Verdict
 from engine_bridge.focus import Focus
+from engine_bridge.sqlite_library import sqlite3
 from tests.app.acting import CONTROL, Acting, Open
 from tests.fakes import ref
 

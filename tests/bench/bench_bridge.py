@@ -23,7 +23,7 @@ from engine_bridge.bridge import Sort, load_engine
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos.tables import COLUMNS
 from engine_bridge.query import parse
-from engine_bridge.sqlite_file import sqlite_module
+from engine_bridge.sqlite_library import sqlite3
 from tests.bench.make_big_db import write
 
 NEVER = CancelToken()
@@ -74,7 +74,7 @@ def compare(path: Path, limit: int, rounds: int) -> list[dict[str, Any]]:
     """One line for each case: medians of both and their ratio."""
     bridge = load_engine("dbos").bridge(f"dbos+sqlite:///{path}", None)
     bridge.open(NEVER)
-    client = sqlite_module().connect(f"file:{path}?mode=ro", uri=True)
+    client = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     fields = bridge.fields(NEVER)
     lines = []
     for name, (text, where) in CASES.items():

@@ -14,7 +14,6 @@ import argparse
 import functools
 import json
 import shutil
-import sqlite3
 import statistics
 import tempfile
 import time
@@ -32,6 +31,7 @@ from engine_bridge.bridge import load_engine
 from engine_bridge.cancel import CancelToken
 from engine_bridge.model import RunRef
 from engine_bridge.session import Session
+from engine_bridge.sqlite_library import sqlite3
 from tests.bench.make_big_db import write
 from tests.fakes_actions import ShopActor, make, plan_of
 

@@ -27,7 +27,7 @@ from engine_bridge.bridge import Sort, load_engine
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state.engine import Tables
 from engine_bridge.query import parse
-from engine_bridge.sqlite_file import sqlite_module
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.entity_state import sample
 
 NEVER = CancelToken()
@@ -51,7 +51,7 @@ def write(path: Path, entities: int, seed: int = 1) -> Path:
         table.metadata.create_all(engine)
     Tables().create(engine)
     engine.dispose()
-    with closing(sqlite_module().connect(path)) as client:
+    with closing(sqlite3.connect(path)) as client:
         client.execute("PRAGMA synchronous = OFF")
         client.execute("CREATE INDEX invoices_created ON invoices (created_at)")
         client.execute("CREATE INDEX invoices_status ON invoices (status, created_at)")
@@ -142,7 +142,7 @@ def compare(path: Path, mapping: Path, limit: int, rounds: int) -> Iterator[dict
     """One line for each case: medians of both and their ratio."""
     bridge = load_engine("entity_state").bridge(sample.file_url(path, mapping), None)
     bridge.open(NEVER)
-    client = sqlite_module().connect(f"file:{path}?mode=ro", uri=True)
+    client = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     fields = bridge.fields(NEVER)
     for name, (text, where) in CASES.items():
         query = parse(text, fields)

@@ -14,7 +14,6 @@ import base64
 import gc
 import json
 import pickle
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from engine_bridge.model import RunRef
 from engine_bridge.replay.model import End, Project, ReplayInput
 from engine_bridge.replay.protocol import AnyMessage, Ended, Step
 from engine_bridge.replay.supervisor import Limits, Replay, Warm
+from engine_bridge.sqlite_library import sqlite3
 
 APP = Path(__file__).with_name("replay_app.py")
 LIMITS = Limits(busy_s=0, silence_s=0)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
 from typing import Final
+
+from engine_bridge.sqlite_library import sqlite3
 
 ID: Final = "bench-long-run"
 _GAP_MS: Final = 40

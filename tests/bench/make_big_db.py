@@ -14,7 +14,6 @@ import itertools
 import json
 import pickle
 import random
-import sqlite3
 import time
 import uuid
 from contextlib import closing
@@ -22,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine_bridge.sqlite_library import sqlite3
 from resources.demo import failures
 
 MINUTE = 60_000

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from engine_bridge.sqlite_library import sqlite3
 from tests.bench.make_big_db import write
 
 NOW = 1_795_000_000_000

@@ -6,7 +6,6 @@ with at least a dozen runs of several statuses, of which ``GROW`` may add more.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from engine_bridge.bundle import export
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state import anchors
 from engine_bridge.session import Session
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.dbos.databases import bridge_url
 from tests.engines.entity_state import fixtures as entities
 from tests.engines.temporal.dev import databases

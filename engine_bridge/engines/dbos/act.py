@@ -31,7 +31,7 @@ from engine_bridge.errors import (
 )
 from engine_bridge.format import plain
 from engine_bridge.postgres_url import mask
-from engine_bridge.sqlite_file import sqlite_module
+from engine_bridge.sqlite_library import sqlite3
 
 if TYPE_CHECKING:
     from dbos import DBOSClient
@@ -122,7 +122,7 @@ class DbosActor(Actor):
             return
         defaults = sa.text("SELECT count(*) FROM sqlite_master WHERE sql LIKE '%unixepoch(''subsec'')%'")
         fine = self._read(lambda c: Reading(c).value(defaults), cancel) > 0
-        module = sqlite_module()
+        module: Any = sqlite3
         if fine and module.sqlite_version_info < _SUBSECOND:
             raise UnsupportedError(
                 f"This database needs SQLite 3.42 or newer, here is {module.sqlite_version}.",

@@ -20,7 +20,9 @@ import sqlalchemy as sa
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos.url import FileSource, ServerSource
 from engine_bridge.errors import CancelledError
-from engine_bridge.sqlite_file import missing_file, sqlite_module
+from engine_bridge.held_files import Hold
+from engine_bridge.sqlite_file import missing_file
+from engine_bridge.sqlite_library import sqlite3
 
 LOCK_MS: Final = 250
 COMMIT_MS: Final = 30_000
@@ -134,10 +136,13 @@ def _sqlite(path: Path) -> sa.Engine:
     error = missing_file(path.absolute())
     if error is not None:
         raise error
-    module = sqlite_module()
+    module: Any = sqlite3
     uri = f"file:{quote(os.fsencode(path.absolute()))}?mode=rw"
 
+    hold = Hold()
+
     def connect() -> Any:
+        hold.take(path)
         connection = module.connect(uri, uri=True, check_same_thread=False, timeout=COMMIT_MS / 1000)
         connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys=ON")

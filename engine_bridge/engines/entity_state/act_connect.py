@@ -18,7 +18,9 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.entity_state import store_errors
 from engine_bridge.engines.entity_state.url import Place
 from engine_bridge.errors import CancelledError, PermissionDeniedError, PlayheadError
-from engine_bridge.sqlite_file import sqlite_module
+from engine_bridge.held_files import Hold
+from engine_bridge.sqlite_file import missing_file
+from engine_bridge.sqlite_library import sqlite3
 
 LOCK_MS: Final = 250
 COMMIT_MS: Final = 30_000
@@ -157,13 +159,16 @@ class Writer:
 
 def _sqlite(path: Path) -> sa.Engine:
     path = path.absolute()
-    error = store_errors.missing_file(path)
+    error = missing_file(path)
     if error is not None:
         raise error
-    module = sqlite_module()
+    module: Any = sqlite3
     uri = f"file:{quote(os.fsencode(path))}?mode=rw"
 
+    hold = Hold()
+
     def connect() -> Any:
+        hold.take(path)
         connection = module.connect(uri, uri=True, check_same_thread=False)
         connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys=ON")

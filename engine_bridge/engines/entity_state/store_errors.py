@@ -17,6 +17,7 @@ from engine_bridge.errors import (
     PlayheadError,
     SchemaUnknownError,
 )
+from engine_bridge.sqlite_file import missing_file
 
 # What drivers raise besides their own classes: undecodable names, numbers out of range, absurd sizes.
 CAUGHT: Final = (sa.exc.SQLAlchemyError, OSError, ValueError, OverflowError, MemoryError, SystemError)
@@ -76,24 +77,6 @@ def _of_sqlite(error: BaseException, path: Path) -> PlayheadError:
         "Copy the details for a report.",
         f"{type(error).__name__}: {text}",
     )
-
-
-def missing_file(path: Path) -> PlayheadError | None:
-    """Why a path cannot be a readable database file, None when it can."""
-    try:
-        if path.is_dir():
-            return ConnectError(f"{path} is a folder.", "Name the database file in it.")
-        with path.open("rb") as file:
-            head = file.read(16)
-    except FileNotFoundError:
-        return ConnectError(f"{path} does not exist.", "Check the path; it may have been moved or removed.")
-    except PermissionError:
-        return AuthError(f"You may not read {path}.", "Ask its owner, or run as a user that may read it.")
-    except (OSError, ValueError) as error:
-        return ConnectError(f"{path} cannot be opened.", "Check the path.", type(error).__name__)
-    if not head:
-        return CorruptError(f"{path.name} is empty.", "The application has not created its tables yet.")
-    return None
 
 
 _BY_STATE: Final[dict[str, tuple[type[PlayheadError], str, str]]] = {

@@ -15,7 +15,8 @@ from engine_bridge.engines.temporal.dev_store import Store
 from engine_bridge.errors import SchemaUnknownError
 from engine_bridge.file_names import quoted
 from engine_bridge.format import plain
-from engine_bridge.sqlite_file import MAGIC, sqlite_module
+from engine_bridge.sqlite_file import MAGIC
+from engine_bridge.sqlite_library import sqlite3
 
 NEWEST: Final = (0, 11)
 """The newest version that was tested (Temporal 1.32)."""
@@ -176,7 +177,7 @@ def is_dev_database(path: str, head: bytes) -> bool:
     """Whether a file is a SQLite database with Temporal's tables. It takes no lock and leaves no file behind."""
     if not head.startswith(MAGIC):
         return False
-    module = sqlite_module()
+    module: Any = sqlite3
     wanted = ("executions_visibility", "history_node", "current_executions")
     try:
         uri = f"file:{quoted(str(Path(path).absolute()))}?mode=ro&immutable=1"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from app.journal import folder, journal
 from app.saved import Saved
+from engine_bridge.sqlite_library import sqlite3
 from engine_bridge.words import Environment
 from tests.app.cli.conftest import Run
 from tests.fakes_actions import add_fault, applied, status_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.saved import Saved
+from engine_bridge.sqlite_library import sqlite3
 from engine_bridge.words import Environment
 from tests.app.cli.conftest import Run
 from tests.fakes_actions import add_fault, applied, clear_faults

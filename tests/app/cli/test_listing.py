@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from engine_bridge.sqlite_library import sqlite3
 from tests.app.cli.conftest import Run
 
 MS = 1_000_000

@@ -6,7 +6,6 @@ import gzip
 import os
 import pty
 import shutil
-import sqlite3
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -18,6 +17,7 @@ import pytest
 
 from app.replay_flow import known
 from app.replay_state import consents, folder
+from engine_bridge.sqlite_library import sqlite3
 from tests.app.cli.conftest import DATA, Answer, Run
 
 Replay = Callable[..., Answer]

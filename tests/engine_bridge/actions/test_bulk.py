@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import random
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError, NotFoundError, RejectedError
 from engine_bridge.query import parse
 from engine_bridge.session import Session
+from engine_bridge.sqlite_library import sqlite3
 from tests.fakes_actions import (
     ShopActor,
     ShopBridge,

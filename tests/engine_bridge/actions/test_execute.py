@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ from engine_bridge.actions.journal import Journal, Kind
 from engine_bridge.actions.model import Plan, PlanItem, Receipt, Verdict
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError, PlayheadError, RejectedError, SchemaUnknownError
+from engine_bridge.sqlite_library import sqlite3
 from tests.fakes_actions import ShopActor, add_fault, applied, make, plan_of
 from tests.waiting import LIMIT_S, until
 

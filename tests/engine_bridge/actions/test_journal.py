@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import random
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,6 +32,7 @@ from engine_bridge.actions.model import (
 )
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError, PlayheadError
+from engine_bridge.sqlite_library import sqlite3
 
 DONE = Outcome(verdict=Verdict.APPLIED, evidence=("read back",))
 

@@ -28,7 +28,7 @@ from engine_bridge.bridge import Bridge, load_engine
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos import act_outcome
 from engine_bridge.model import RunRef
-from engine_bridge.sqlite_file import sqlite_module
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.dbos.databases import bridge_url
 
 NEVER = CancelToken()
@@ -68,7 +68,7 @@ def run_target(run_id: str) -> Target:
 
 def sqlite_engine(path: Path) -> sa.Engine:
     """The same SQLite library as that of bridge and actor: two in one process undo each other's locks."""
-    return sa.create_engine(f"sqlite:///{path}", module=sqlite_module(), poolclass=sa.pool.NullPool)
+    return sa.create_engine(f"sqlite:///{path}", module=sqlite3, poolclass=sa.pool.NullPool)
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import pytest
 
 from engine_bridge.bridge import Bridge, load_engine
 from engine_bridge.cancel import CancelToken
+from engine_bridge.sqlite_library import sqlite3
 from tests.waiting import LIMIT_S
 
 APP = Path(__file__).with_name("app.py")

@@ -20,7 +20,7 @@ from engine_bridge.engines.dbos.infer_read import read_context
 from engine_bridge.engines.dbos.rows import STATUSES
 from engine_bridge.history import History
 from engine_bridge.model import Event, Run, Status, Step
-from engine_bridge.sqlite_file import sqlite_module
+from engine_bridge.sqlite_library import sqlite3
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "dbos"
 CANCEL = CancelToken()
@@ -46,7 +46,7 @@ def write(path: Path, *statements: str, rows: Sequence[tuple[object, ...]] = ())
 
     By the reader's own SQLite: two SQLite libraries in one process do not see each other's locks.
     """
-    connection = sqlite_module().connect(str(path))
+    connection = sqlite3.connect(str(path))
     for statement in statements[:-1]:
         connection.execute(statement)
     if rows:

@@ -17,7 +17,7 @@ from engine_bridge.errors import CancelledError, NotFoundError
 from engine_bridge.history import History
 from engine_bridge.model import EventKind, Provenance, Status, StepKind, StepStatus
 from engine_bridge.playback import state_at
-from engine_bridge.sqlite_file import sqlite_module
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.dbos.story_data import CANCEL, ms, of_step, opened, read_at, steps, unpack, words, write
 
 
@@ -30,7 +30,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
 
 def query(db: Database, statement: str) -> list[tuple[Any, ...]]:
     """What a plain SQL client finds."""
-    connection = sqlite_module().connect(str(db.path))
+    connection = sqlite3.connect(str(db.path))
     found: list[tuple[Any, ...]] = connection.execute(statement).fetchall()
     connection.close()
     return found

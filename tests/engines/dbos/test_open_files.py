@@ -6,7 +6,6 @@ import hashlib
 import os
 import random
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from engine_bridge.errors import (
     PlayheadError,
     SchemaUnknownError,
 )
+from engine_bridge.sqlite_library import sqlite3
 from tests.contract.test_runs import look_at_everything
 from tests.engines.dbos.databases import Open, unpacked, writer
 

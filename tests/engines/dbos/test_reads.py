@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from engine_bridge.bridge import Bridge, Sort
 from engine_bridge.cancel import CancelToken
 from engine_bridge.model import Provenance, Run, RunRef, Status
 from engine_bridge.payloads import decode
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.dbos.databases import OLD, Open, bridge_url, unpacked
 
 MS = 1_000_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.dbos.search import _surely_absent
 from engine_bridge.errors import CancelledError, UsageError
 from engine_bridge.payloads import decode
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.dbos.databases import Open, unpacked
 
 NEVER = CancelToken()

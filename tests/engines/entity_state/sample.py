@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import sqlalchemy as sa
 
 from engine_bridge.engines.entity_state.engine import Tables, entity_table
-from engine_bridge.sqlite_file import sqlite_module
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.entity_state import sample_configs
 
 TENANTS = ("acme", "globex")
@@ -75,7 +75,7 @@ USERS: tuple[tuple[str, str], ...] = (
 
 def engine(path: Path) -> sa.Engine:
     """A SQLAlchemy engine on a file, through the one SQLite library of this process; rollback journal."""
-    return sa.create_engine(f"sqlite:///{path}", module=sqlite_module())
+    return sa.create_engine(f"sqlite:///{path}", module=sqlite3)
 
 
 def alchemy(uri: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from engine_bridge.replay.model import ReplayInput
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.dbos.replay.replays import APPS, All, execute, inputs_of, replay
 
 SHAPES = APPS / "shapes.py"

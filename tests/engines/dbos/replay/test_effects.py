@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from engine_bridge.replay import process
 from engine_bridge.replay.model import Outcome
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.dbos.replay.conftest import SHAPES
 from tests.engines.dbos.replay.replays import All, Edits, edited, inputs_of, replay, text_at
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from engine_bridge.replay.model import Outcome
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.dbos.replay.replays import APPS, All, execute, inputs_of, replay
 
 OVER = ("SUCCESS", "ERROR")

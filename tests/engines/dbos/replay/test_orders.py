@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from engine_bridge.engines.dbos.replay_parts import orders
 from engine_bridge.engines.dbos.replay_parts.orders import Before, Orders, Search, Tried
 from engine_bridge.replay.model import End, Outcome, ReplayInput
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.dbos.databases import bridge_url, make_database
 from tests.engines.dbos.replay.conftest import SHAPES
 from tests.engines.dbos.replay.replays import APPS, Edits, execute, inputs_of, replay

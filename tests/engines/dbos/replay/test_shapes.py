@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from engine_bridge.replay.model import Outcome
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.dbos.replay.conftest import SHAPES
 from tests.engines.dbos.replay.replays import All, Edits, inputs_of, replay, text_at
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import NotFoundError
 from engine_bridge.model import RunRef
 from engine_bridge.replay.model import Outcome
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.dbos.databases import APP, OLD, bridge_url, make_database, unpacked
 from tests.engines.dbos.replay.conftest import ORDER, SHAPES
 from tests.engines.dbos.replay.replays import APPS, edited, execute, inputs_of, opened, posing, replay

@@ -14,7 +14,7 @@ from engine_bridge.bridge import Sort
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import AuthError, BusyError, ConnectError, CorruptError, PlayheadError
 from engine_bridge.model import RunRef
-from engine_bridge.sqlite_file import sqlite_module
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.entity_state import sample
 from tests.engines.entity_state.fixtures import OpenBridge, Sample, make_file
 
@@ -27,7 +27,7 @@ def ids(bridge: Any) -> list[str]:
 
 def client(made: Sample) -> Any:
     assert made.path is not None
-    return closing(sqlite_module().connect(made.path, isolation_level=None, timeout=5))
+    return closing(sqlite3.connect(made.path, isolation_level=None, timeout=5))
 
 
 def names(made: Sample) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from engine_bridge.engines.entity_state.store_connect import Connections, Reader
 from engine_bridge.model import Run
 from engine_bridge.populations import Population
 from engine_bridge.query import parse
+from engine_bridge.sqlite_library import sqlite3
 from tests.bench.bench_population import fill
 from tests.engines.entity_state.story.conftest import NEVER
 from tests.engines.entity_state.story.data import source_url, write_mapping

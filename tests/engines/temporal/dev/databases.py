@@ -20,7 +20,7 @@ from engine_bridge.engines.temporal import dev_messages as messages
 from engine_bridge.engines.temporal.dev_bridge import DevBridge
 from engine_bridge.history import History
 from engine_bridge.model import Run, RunRef
-from engine_bridge.sqlite_file import sqlite_module
+from engine_bridge.sqlite_library import sqlite3
 
 RECORDED = Path(__file__).parents[3] / "data" / "temporal" / "dev_shop.db.gz"
 NEVER = CancelToken()
@@ -36,7 +36,7 @@ def write(path: Path) -> Path:
 @contextmanager
 def changing(path: Path) -> Iterator[Any]:
     """A connection that writes, as the server would, in one transaction."""
-    with closing(sqlite_module().connect(path, isolation_level=None)) as client:
+    with closing(sqlite3.connect(path, isolation_level=None)) as client:
         client.execute("BEGIN")
         yield client
         client.execute("COMMIT")

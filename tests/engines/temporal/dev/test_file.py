@@ -25,7 +25,8 @@ from engine_bridge.errors import (
     UsageError,
 )
 from engine_bridge.model import Run, RunRef
-from engine_bridge.sqlite_file import MAGIC, sqlite_module
+from engine_bridge.sqlite_file import MAGIC
+from engine_bridge.sqlite_library import sqlite3
 from tests.contract.test_runs import look_at_everything
 from tests.engines.temporal.dev import databases
 from tests.engines.temporal.dev.databases import NEVER, run_sql
@@ -95,7 +96,7 @@ def test_each_sqlite_file_is_opened_by_its_own_engine(file: Path, tmp_path: Path
     renamed = Path(shutil.copy(file, tmp_path / "unnamed"))
     others = (tmp_path / "orders.sqlite", tmp_path / "app.db")
     for path, table in zip(others, ("workflow_status", "executions_visibility"), strict=True):
-        with closing(sqlite_module().connect(path)) as client:
+        with closing(sqlite3.connect(path)) as client:
             client.execute(f"CREATE TABLE {table} (id INT)")
     found = {path: opening.engine_of(str(path)) for path in (file, renamed, *others)}
     assert [engine.name for engine, _ in found.values()] == ["temporal", "temporal", "dbos", "dbos"]
@@ -108,7 +109,7 @@ def test_a_damaged_or_locked_file_is_still_told_apart(file: Path, tmp_path: Path
     cut.write_bytes(file.read_bytes()[:20_000])
     assert not dev_schema.is_dev_database(str(cut), MAGIC)
     assert not dev_schema.is_dev_database(str(tmp_path / "none.db"), MAGIC)
-    with closing(sqlite_module().connect(file, isolation_level=None)) as client:
+    with closing(sqlite3.connect(file, isolation_level=None)) as client:
         client.execute("BEGIN EXCLUSIVE")
         assert dev_schema.is_dev_database(str(file), MAGIC)
 
@@ -158,7 +159,7 @@ def test_missing_empty_and_foreign_files_say_what_they_are(tmp_path: Path) -> No
 
 
 def test_a_file_in_write_ahead_mode_is_read_as_a_copy_and_left_alone(file: Path) -> None:
-    with closing(sqlite_module().connect(file, isolation_level=None)) as client:
+    with closing(sqlite3.connect(file, isolation_level=None)) as client:
         assert client.execute("PRAGMA journal_mode=wal").fetchone() == ("wal",)
     before = file.read_bytes()
     bridge, notices, _ = opened(file)
@@ -170,7 +171,7 @@ def test_a_file_in_write_ahead_mode_is_read_as_a_copy_and_left_alone(file: Path)
 
 def test_a_transaction_that_a_killed_server_left_is_rolled_back_in_a_copy(file: Path, tmp_path: Path) -> None:
     # What a server that is killed while it commits leaves: changed pages, and a journal with the old ones.
-    with closing(sqlite_module().connect(file, isolation_level=None)) as client:
+    with closing(sqlite3.connect(file, isolation_level=None)) as client:
         client.execute("PRAGMA cache_size=1")
         client.execute("BEGIN IMMEDIATE")
         client.execute("DELETE FROM history_node")
@@ -190,7 +191,7 @@ def test_a_transaction_that_a_killed_server_left_is_rolled_back_in_a_copy(file: 
 
 def test_a_locked_file_is_waited_for_and_a_cancelled_wait_ends(bridge: DevBridge, file: Path) -> None:
     token = CancelToken(lambda *_: None)
-    with closing(sqlite_module().connect(file, isolation_level=None)) as client:
+    with closing(sqlite3.connect(file, isolation_level=None)) as client:
         client.execute("BEGIN EXCLUSIVE")
         token.cancel()
         with pytest.raises((CancelledError, BusyError)):
@@ -276,7 +277,7 @@ def test_damaged_records_never_crash_nor_hide_the_others(file: Path, table: str,
     with databases.changing(file) as client:
         for row, value in client.execute(f"SELECT rowid, {column} FROM {table}").fetchall():
             if chance.random() < 0.3:
-                with suppress(sqlite_module().Error):  # a constraint that no server breaks either
+                with suppress(sqlite3.Error):  # a constraint that no server breaks either
                     client.execute(
                         f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (damaged(value, chance), row)
                     )

@@ -17,7 +17,7 @@ from engine_bridge.errors import NotFoundError, RejectedError, UsageError
 from engine_bridge.model import RunRef
 from engine_bridge.query import parse
 from engine_bridge.query.predicate import predicate
-from engine_bridge.sqlite_file import sqlite_module
+from engine_bridge.sqlite_library import sqlite3
 from tests.engines.temporal.dev import databases
 from tests.engines.temporal.dev.databases import NEVER, run_sql, runs
 
@@ -232,7 +232,7 @@ def _chasm_memo(file: Path) -> bytes:
     from temporalio.api.common.v1 import Memo
     from temporalio.api.schedule.v1 import ScheduleListInfo
 
-    with closing(sqlite_module().connect(file)) as client:
+    with closing(sqlite3.connect(file)) as client:
         (found,) = client.execute(
             "SELECT memo FROM executions_visibility WHERE workflow_id = 'temporal-sys-scheduler:nightly'"
         ).fetchone()
