@@ -53,6 +53,8 @@ class Desk(QObject):
         self.unfinished = Unfinished(self)
         self.closing: CloseDialog | None = None
         self._shown: object = None
+        self._sheet_of = ""  # the key of the source that the sheet's page is about
+        self._aside = False  # whether it is hidden because another source is looked at
         self.specs.changed.connect(self.show_offered)
         self.drafts.changed.connect(lambda key: self.show_offered())
         self.journal_moved.connect(lambda: self._look())
@@ -128,10 +130,22 @@ class Desk(QObject):
             self._shown = shown
             page = self.page()
             self.window.place_sheet(page.sheet_home if page is not None else None)
+            self._turn_sheet(focus.source)
             self.locks.show()
             self.trail.look()
             self._look(again=False)
             self.show_offered()
+
+    def _turn_sheet(self, key: str | None) -> None:
+        """What is asked or reviewed stands beside its own source only; what is executed stays in sight."""
+        if self._aside and key == self._sheet_of:
+            self._aside = False
+            self.window.unhide_sheet()
+        elif self.sheet_page() is not None and key != self._sheet_of and not self.busy:
+            self._aside = True
+            self.window.hide_sheet()
+        if "review" in vars(self):
+            self.review.show_on_page()
 
     def _look(self, *, again: bool = True) -> None:
         page = self.page()
@@ -149,6 +163,7 @@ class Desk(QObject):
         source = self.window.sources.get(key)
         if source is None or source.session is None:
             self.drafts.forget(key)
+            self._aside = self._aside and key != self._sheet_of
 
     # -- what the user does ---------------------------------------------------------------------------------
 
@@ -174,6 +189,7 @@ class Desk(QObject):
 
     def show(self, page: QWidget, title: str, source: Source, where: str = "") -> None:
         """Shows a page in the sheet, under its title, target, source and environment."""
+        self._sheet_of, self._aside = source.key, False
         environment = source.info.environment.value if source.info else ""
         self.window.show_sheet(page, title, " · ".join(filter(None, (where, source.title))), environment)
 

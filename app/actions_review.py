@@ -108,9 +108,9 @@ class Review(QObject):
 
     def show_on_page(self) -> None:
         """The page shows what the plan will do to what it shows."""
-        page = self._desk.page()
+        page, own = self._desk.page(), self._key == self._desk.window.focus.current.source
         if page is not None:
-            page.show_plan(self.plan.items if self.plan is not None else ())
+            page.show_plan(self.plan.items if own and self.plan is not None else ())
 
     def _on_error(self, error: PlayheadError) -> None:
         if self.view is not None:

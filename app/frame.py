@@ -157,6 +157,11 @@ class Frame(QMainWindow):
             self._sheet_width = self.sheet.width()
             self.sheet.hide()
 
+    def unhide_sheet(self) -> None:
+        """Shows again what the sheet held when it was hidden."""
+        self.sheet.show()
+        self._fit_sheet()
+
     def sheet_closing(self) -> None:
         """The user wants the sheet closed."""
 

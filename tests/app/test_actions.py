@@ -13,6 +13,7 @@ from engine_bridge.actions.journal import Journal
 from engine_bridge.actions.model import Intent, PlanItem, Staged, Target, new_request_id
 from tests.app.acting import CONTROL, Acting, Open
 from tests.fakes import ref
+from tests.fakes_acting import Store
 from widgets.actions.notes import Note
 
 WAITING = "run-0002"
@@ -260,6 +261,22 @@ def test_the_sheet_closes_with_escape_and_keeps_the_draft(acting: Open) -> None:
     a.planned()
     assert len(a.desk.drafts.staged(a.key)) == 2
     assert a.desk.review.view.reason.text() == "", "it was the reason of something else"
+
+
+def test_a_review_stands_beside_its_own_source_only(acting: Open, tmp_path: Path) -> None:
+    a = acting()
+    a.go(WAITING)
+    a.run("action.cancel")
+    a.desk.forms.submit()
+    a.planned()
+    review = a.desk.review.view
+    assert review.isVisible()
+    other = a.window.actions_of_sources.open(f"act://dev{Store(tmp_path / 'others.act').path}")
+    a.until(lambda: a.window.focus.current.source == other and a.window.router.scope == "runs")
+    assert a.desk.sheet_page() is None and not review.isVisible()
+    a.window.focus.change(source=a.key, page="run", run=ref(WAITING))
+    a.until(review.isVisible)
+    assert a.desk.sheet_page() is review and a.desk.drafts.staged(a.key)
 
 
 def test_closing_while_executing_asks_and_settles(acting: Open) -> None:

@@ -26,7 +26,10 @@ ACTIVE_LIMIT: Final = 20_000
 """Longer histories keep the plain axis: they have no idle time worth squeezing."""
 
 MOSTLY_IDLE: Final = 0.8
-"""A run that was idle for more of its time than this is first shown with its idle time squeezed."""
+"""A run that was idle for more of its time than this is shown with its idle time squeezed, unless somebody chose."""
+
+_STEADY: Final = 5_000
+"""Events of a run that is followed, from which on it is not judged anew whether it was idle."""
 
 Key = tuple[int, int]
 """A span: track number and step row."""
@@ -71,6 +74,7 @@ class TimelineState:
         self.findings: tuple[Stamp, ...] = ()
         self.dropped_ns: int | None = None  # from here on a staged action drops what is recorded
         self.clock_ns: int | None = None
+        self._chosen = False  # whether somebody said if idle time is squeezed
         self._laid_out: object = None
         self._steps: dict[tuple[int, int, int, int], Step] = {}
         self._axis: tuple[tuple[object, ...], Axis] | None = None  # the active axis, and of what
@@ -114,6 +118,7 @@ class TimelineState:
         self.top = 0
         self.fitted = True
         self._steps.clear()
+        self._chosen = False
         self.active = self.idle_share > MOSTLY_IDLE
         self.relayout()
         self.fit()
@@ -130,6 +135,8 @@ class TimelineState:
         self.relayout()
         self._place_playhead()
         if self.fitted:
+            if not self.active and not self._chosen and self.tracks and len(self.main.history) <= _STEADY:
+                self.active = self.idle_share > MOSTLY_IDLE
             self.fit()
 
     def relayout(self) -> None:
@@ -252,7 +259,7 @@ class TimelineState:
 
     def set_active(self, active: bool) -> None:
         """Squeezes idle time, or stops to."""
-        self.active = active
+        self.active, self._chosen = active, True
         self.fit()
 
     def show_range(self, first_ns: int, last_ns: int, pad: float = 0.1) -> None:

@@ -345,6 +345,35 @@ def test_the_wait_for_a_next_try_does_not_dwarf_the_past(make_view: MakeView) ->
     assert state.scale.x_of(start + later + 4 * S) <= state.scale.width
 
 
+def test_a_run_that_goes_on_after_a_long_wait_is_squeezed_then(make_view: MakeView) -> None:
+    start, history, builder = make_run(2).started_ns or T0, History(), BatchBuilder()
+    history.append(builder.build(make_run(2), [], [], engine_now_ns=start))
+    view = make_view(history)
+    assert not view.state.active
+
+    def go_on(first: int, later: int) -> None:
+        steps = [
+            Step(
+                str(i),
+                "pay",
+                StepKind.STEP,
+                StepStatus.COMPLETED,
+                start_ns=start + later + i,
+                end_ns=start + later + 9,
+            )
+            for i in range(first, first + 9)
+        ]
+        history.append(builder.build(None, [], steps, engine_now_ns=start + later + S))
+        view.refresh()
+
+    go_on(0, 0)
+    go_on(10, 900 * S)
+    assert view.state.active and view.tools.active.isChecked()
+    view.tools.active.click()
+    go_on(20, 1_800 * S)
+    assert not view.state.active, "somebody chose"
+
+
 def test_enter_and_the_expander_ask_for_the_child(make_view: MakeView, qtbot: QtBot) -> None:
     view = make_view(small_history(1))
     row = view.state.row_of((0, 2))
