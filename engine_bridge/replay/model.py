@@ -140,7 +140,9 @@ class Outcome(StrEnum):
 class End(_Value, frozen=True):
     """The end of one replay. ``coverage`` maps a file to hits per line; ``error`` is for FAILED, with ``hint``.
 
-    ``notes`` say what the record cannot decide, or this replay not do: no alarm.
+    ``notes`` say what the record cannot decide, or this replay not do: no alarm. Of an edited history, ``next`` is what
+    can be made of what the code would do (edits of a later turn), ``turns`` are the first steps of the turns that were
+    taken, and ``unfit`` says why the next one could not be.
     """
 
     outcome: Outcome
@@ -157,6 +159,9 @@ class End(_Value, frozen=True):
     error: str = ""
     hint: str = ""
     stack: str = ""
+    next: tuple[EditKind, ...] = ()
+    turns: tuple[int, ...] = ()
+    unfit: Unfit | None = None
 
 
 class Question(_Value, frozen=True):
@@ -203,6 +208,8 @@ class Edit(_Value, frozen=True):
     """One change of a history. ``position`` is the event that is changed, or behind which something is added.
 
     ``position`` None: at the end of an open run. ``value`` is JSON text, or plain text where the kind takes text.
+    ``turn`` 0 edits what is recorded, each turn behind it what the code made of those before: a step is then named by
+    the ``step_id`` of an ``End.next``. Edits of one turn come at once.
     """
 
     kind: str
@@ -210,6 +217,15 @@ class Edit(_Value, frozen=True):
     step_id: str = ""
     name: str = ""
     value: str = ""
+    turn: int = 0
+
+
+class Unfit(_Value, frozen=True):
+    """An edit of a later turn that does not fit what the code did; those before it were made."""
+
+    turn: int
+    message: str
+    hint: str = ""
 
 
 class Was(_Value, frozen=True):
@@ -242,7 +258,8 @@ class ReplayInput(_Value, frozen=True):
 
     ``globals`` are the names that its payloads would import when they are unpickled (shown before consent).
     ``steps`` is about how many the replay will tell. Of an edited history, ``cut`` is the last position that is kept of
-    the recorded one, and ``was`` what the code did there then.
+    the recorded one, ``was`` what the code did there then, and ``then`` the edits of later turns, which the runner
+    makes itself: only the code can say what they are made of.
     """
 
     run_id: str
@@ -254,6 +271,7 @@ class ReplayInput(_Value, frozen=True):
     notices: tuple[str, ...] = ()
     cut: int | None = None
     was: tuple[Was, ...] = ()
+    then: tuple[Edit, ...] = ()
     name: str = ""  # what people call the run, where that is not its id
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine_bridge.replay.model import Answer, Blocked, End, Frame, LineHit, Question, TraceStep
+from engine_bridge.replay.model import Answer, Blocked, Edit, End, Frame, LineHit, Question, TraceStep
 
 VERSION: Final = 1
 LONGEST: Final = 16 << 20
@@ -19,13 +19,14 @@ LONGEST: Final = 16 << 20
 class Item(msgspec.Struct, frozen=True, omit_defaults=True):
     """One run to replay: its input as a file that the runner reads, ``detail`` the steps to record line by line.
 
-    ``steps`` is about how many it has, 0 when nobody knows.
+    ``steps`` is about how many it has, 0 when nobody knows. ``then`` are edits of later turns of an edited history.
     """
 
     run_id: str
     input: str
     steps: int = 0
     detail: tuple[int, int] | None = None
+    then: tuple[Edit, ...] = ()
 
 
 class Job(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

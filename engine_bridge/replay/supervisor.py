@@ -138,7 +138,7 @@ class Replay:
                 except OSError as error:
                     hint = "Make room there, or name another folder by TMPDIR."
                     raise UsageError(f"{path} cannot be written: {error.strerror}.", hint) from None
-                items.append(Item(item.run_id, str(path), item.steps, self._detail))
+                items.append(Item(item.run_id, str(path), item.steps, self._detail, item.then))
         project = self._project
         return Job(
             items=tuple(items),

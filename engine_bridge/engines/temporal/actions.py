@@ -24,7 +24,7 @@ from engine_bridge.engines.temporal.actions_read import Reads
 from engine_bridge.engines.temporal.actions_space import START
 from engine_bridge.engines.temporal.client import Client
 from engine_bridge.engines.temporal.plan_base import Kind, Look, finish, refused
-from engine_bridge.engines.temporal.what_if_offers import REHEARSED
+from engine_bridge.engines.temporal.what_if_actions import REHEARSED
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import plain
 

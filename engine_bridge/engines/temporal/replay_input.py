@@ -19,8 +19,9 @@ from engine_bridge.model import RunRef
 from engine_bridge.replay.model import ReplayInput, RunnerSpec
 
 _PARTS: Final = (
-    "recorded", "commands", "matching", "contents", "readable", "drifts", "sites", "waits", "jobs", "walk", "around",
-    "ending", "asking", "dropped", "instance", "captured", "found", "engine",
+    "recorded", "commands", "matching", "contents", "readable", "drifts", "sites", "waits", "jobs", "locally", "walk",
+    "around", "ending", "asking", "dropped", "script", "values", "things", "edits", "offers", "answering", "turns",
+    "instance", "captured", "found", "engine",
 )  # fmt: skip
 SPEC: Final = RunnerSpec(
     engine="temporal",

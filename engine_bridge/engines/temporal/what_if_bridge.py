@@ -17,7 +17,7 @@ class WhatIf(Bridge):
     """Needs ``replay_input``, and nothing else."""
 
     def edits(self, ref: RunRef, position: int | None, cancel: CancelToken) -> tuple[EditKind, ...]:
-        from engine_bridge.engines.temporal.what_if_offers import offered
+        from engine_bridge.engines.temporal.what_if import offered
 
         return offered(self.replay_input(ref, cancel), position)
 
@@ -27,6 +27,6 @@ class WhatIf(Bridge):
         return edited(self.replay_input(ref, cancel), edits)
 
     def edit_of(self, staged: Staged, cancel: CancelToken) -> Edit | None:
-        from engine_bridge.engines.temporal.what_if_offers import edit_of
+        from engine_bridge.engines.temporal.what_if_actions import edit_of
 
         return edit_of(staged)

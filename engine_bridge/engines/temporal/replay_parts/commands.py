@@ -54,6 +54,7 @@ class Asked:
         about: Any = getattr(command, self.what, None)
         self.about = about
         self.site = site
+        self.metadata = getattr(command, "user_metadata", None)
         self.event: Any = None
         self.type = BECOMES.get(self.what, "")
         if self.what == "update_response":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import functools
 import gc
 import inspect
 import json
@@ -22,7 +21,8 @@ from engine_bridge.engines.temporal.replay_parts.ending import Ending
 from engine_bridge.engines.temporal.replay_parts.found import code_of, codes
 from engine_bridge.engines.temporal.replay_parts.instance import Current, recording
 from engine_bridge.engines.temporal.replay_parts.readable import unreadable
-from engine_bridge.engines.temporal.replay_parts.recorded import Recorded
+from engine_bridge.engines.temporal.replay_parts.recorded import Recorded, type_names
+from engine_bridge.engines.temporal.replay_parts.turns import Turns
 from engine_bridge.engines.temporal.replay_parts.walk import Walk
 from engine_bridge.replay.runners.debugger import PASSED
 from engine_bridge.replay.runners.failures import failure
@@ -143,7 +143,8 @@ class TemporalEngine(Engine):
         with open(item["input"], "rb") as file:
             header, _, data = file.read().partition(b"\n")
         facts = json.loads(header)
-        recorded = Recorded(_events(data), _type_names())
+        turns = self._current.turns = _turns(facts, data, item.get("then") or [])
+        recorded = turns.recorded if turns is not None else Recorded(_events(data), type_names())
         queue = recorded.start.task_queue.name
         named = code_of(self._codes, recorded.type, queue)
         if named is None:
@@ -158,12 +159,32 @@ class TemporalEngine(Engine):
         self._current.since = time.monotonic()
         self._current.facts = {"namespace": facts.get("namespace", ""), "task_queue": queue}
         self._last = None
+        if turns is not None:
+            return self._by_turns(facts["id"], turns, kind, recorder)
         found = self._loop.run_until_complete(self._replay(facts["id"], recorded, kind, recorder))
         if self._bare or self._debugged:
             return found
         if (found.get("divergence") or {}).pop("after", False):
             found = self._with_lines(facts["id"], recorded, kind, recorder)
             (found.get("divergence") or {}).pop("after", None)
+        return found
+
+    def _by_turns(self, workflow_id: str, turns: Turns, kind: type, recorder: Recorder) -> dict[str, Any]:
+        """An edited history: what later turns edit is found by silent replays, and the whole is told in the end."""
+
+        def replayed() -> dict[str, Any]:
+            return self._loop.run_until_complete(self._replay(workflow_id, turns.recorded, kind, recorder))
+
+        while turns.left and not recorder.cancelled:
+            with recorder.trial():
+                found = replayed()
+            if self._last is None or not turns.take(self._last[1], found):
+                break
+        found = replayed()
+        if self._last is not None and not self._bare:
+            walk = self._last[1]
+            found |= {**turns.told(walk), "next": turns.next(walk, found)}
+        found.get("divergence", {}).pop("after", None)
         return found
 
     def ask(self, item: dict[str, Any], questions: list[dict[str, Any]], recorder: Recorder) -> None:
@@ -214,6 +235,7 @@ class TemporalEngine(Engine):
 
         contents = Contents()
         walk = self._current.walk = Walk(recorded, recorder, contents)
+        walk.hypothetical = self._current.turns is not None
         self._last = workflow_id, walk, kind
         history = WorkflowHistory(workflow_id, recorded.raw)
         try:
@@ -292,21 +314,18 @@ def _folder(module: Any) -> str:
     return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(module.__file__))), "")
 
 
+def _turns(facts: dict[str, Any], data: bytes, then: list[dict[str, Any]]) -> Turns | None:
+    """The turns of an edited history, behind which is what was recorded instead; None of a recorded one."""
+    if "rest" not in facts:
+        return None
+    end = len(data) - int(facts["rest"])
+    return Turns(_events(data[:end]), _events(data[end:]), then)
+
+
 def _events(data: bytes) -> Any:
     from temporalio.api.history.v1 import History
 
     return list(History.FromString(data).events)
-
-
-@functools.cache
-def _type_names() -> dict[int, str]:
-    from temporalio.api.enums.v1 import EventType
-
-    return {number: _canonical(name) for name, number in EventType.items()}
-
-
-def _canonical(name: str) -> str:
-    return "".join(word.capitalize() for word in name.removeprefix("EVENT_TYPE_").split("_"))
 
 
 def _place(kind: type) -> tuple[str, int]:

@@ -10,12 +10,14 @@ import functools
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from engine_bridge.engines.temporal.replay_parts.asking import Asking
 from engine_bridge.engines.temporal.replay_parts.dropped import without_handler
+from engine_bridge.engines.temporal.replay_parts.locally import LocalEnd
 from engine_bridge.engines.temporal.replay_parts.sites import ORIGINS, Sites
+from engine_bridge.engines.temporal.replay_parts.turns import Turns
 from engine_bridge.engines.temporal.replay_parts.walk import Walk
 from engine_bridge.replay.runners.channel import Stop
 from engine_bridge.replay.runners.loop import Recorder
@@ -31,6 +33,7 @@ class Current:
         self.recorder = recorder
         self.walk: Walk | None = None
         self.asking: Asking | None = None
+        self.turns: Turns | None = None
         self.facts: dict[str, str] = {}
         """What the code may ask about its run and a replayer does not know: namespace, task queue."""
         self.finds_ends = False
@@ -80,6 +83,7 @@ class Instance:
         self._sites: Sites | None = None
         self._real: Any = None
         self._leaving = False
+        self._given = 0  # ends of local activities that were handed out
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
@@ -97,9 +101,25 @@ class Instance:
             return self._leave(walk, activation)
         self._current.inside = True
         try:
-            return self._activate(walk, activation, jobs)
+            completion = self._activate(walk, activation, jobs)
+            for end, made in self._local_ends(activation, completion):
+                walk.give(end, activation.timestamp)
+                more = [(job.WhichOneof("variant") or "", job) for job in made.jobs]
+                _join(completion, self._activate(walk, made, more))
+            return completion
         finally:
             self._current.inside, self._current.since = False, time.monotonic()
+
+    def _local_ends(self, activation: Any, completion: Any) -> Iterator[tuple[LocalEnd, Any]]:
+        """Ends of local activities that an edit gives in the last workflow task, each as an activation of its own."""
+        turns = self._current.turns
+        given = turns.given if turns is not None and turns.last == activation.history_length else []
+        while completion.HasField("successful") and self._given < len(given):
+            end = given[self._given]
+            if end.seq not in getattr(_real_instance(self._inner), "_pending_activities", {}):
+                return
+            self._given += 1
+            yield end, _resolving(activation, end)
 
     def _asked(self, activation: Any) -> Any:
         """One activation that is not told; behind it, questions."""
@@ -109,8 +129,9 @@ class Instance:
             completion = self._inner.activate(activation)
             leaves = any(job.HasField("remove_from_cache") for job in activation.jobs)
             if current.asking is not None and not leaves and not completion.HasField("failed"):
-                if not current.asking.answered(activation.history_length):
-                    _without_local(completion)
+                for _, made in self._local_ends(activation, completion):
+                    _join(completion, self._inner.activate(made))
+                self._without_local(completion, current.asking.answered(activation.history_length))
                 current.asking.behind(self._inner, activation)
             return completion
         finally:
@@ -122,8 +143,8 @@ class Instance:
             self._quietly(self._prepare, walk, activation, jobs)
             completion = self._run(walk, activation)
             self._quietly(self._finish, walk, completion)
-            if not walk.answers[-1].recorded:
-                self._quietly(_without_local, completion)
+            walk.answers[-1].flags.update(completion.successful.used_internal_flags)
+            self._quietly(self._without_local, completion, walk.answers[-1].recorded)
         except Stop as stop:
             walk.stop = stop
         except Exception:
@@ -134,6 +155,18 @@ class Instance:
             walk.stop = walk.stop or Stop.first or Stop("blocked")
         self._current.recorder.enter()
         return _refused(activation) if walk.stop is not None or walk.crash is not None else completion
+
+    def _without_local(self, completion: Any, recorded: bool) -> None:
+        """Local activities of which the history has no end: nobody will run them, and some versions of core wait."""
+        turns = self._current.turns
+        if (recorded and turns is None) or not completion.HasField("successful"):
+            return
+        ended = turns.ended_locally if turns is not None and recorded else set()
+        commands = completion.successful.commands
+        kept = [one for one in commands if not _is_local_beyond(one, ended)]
+        if len(kept) < len(commands):
+            del commands[:]
+            commands.extend(kept)
 
     def _run(self, walk: Walk, activation: Any) -> Any:
         lines, counts = self._current.recorder.lines, self._current.all_lines or walk.ends_here
@@ -244,15 +277,34 @@ def _real_instance(inner: Any) -> Any:
     return getattr(box, "instance", inner)
 
 
-def _without_local(completion: Any) -> None:
-    """Where the history ends nobody will run local activities, which some versions of core wait for."""
-    if not completion.HasField("successful"):
+def _is_local_beyond(command: Any, ended: set[int]) -> bool:
+    what = command.WhichOneof("variant")
+    return what in LOCAL_COMMANDS and getattr(command, what).seq not in ended
+
+
+def _resolving(activation: Any, end: LocalEnd) -> Any:
+    """An activation as core makes one when a local activity has ended."""
+    made = type(activation)()
+    made.CopyFrom(activation)
+    del made.jobs[:]
+    job = made.jobs.add().resolve_activity
+    job.seq = end.seq
+    if "is_local" in job.DESCRIPTOR.fields_by_name:
+        job.is_local = True
+    if end.kind == "result":
+        job.result.completed.result.CopyFrom(end.what)
+    else:
+        getattr(job.result, "failed" if end.kind == "failure" else "cancelled").failure.CopyFrom(end.what)
+    return made
+
+
+def _join(completion: Any, more: Any) -> None:
+    """What the code answered in a further activation of one workflow task belongs to the same answer."""
+    if more.HasField("failed"):
+        completion.CopyFrom(more)
         return
-    commands = completion.successful.commands
-    kept = [one for one in commands if one.WhichOneof("variant") not in LOCAL_COMMANDS]
-    if len(kept) < len(commands):
-        del commands[:]
-        commands.extend(kept)
+    completion.successful.commands.extend(more.successful.commands)
+    completion.successful.used_internal_flags.extend(more.successful.used_internal_flags)
 
 
 def _completion(activation: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from engine_bridge.engines.temporal.replay_parts.commands import Asked
 from engine_bridge.engines.temporal.replay_parts.recorded import Happened, Task
 
-_TAKEN_BACK = {
+TAKEN_BACK = {
     "cancel_timer": "start_timer",
     "request_cancel_activity": "schedule_activity",
     "cancel_child_workflow_execution": "start_child_workflow_execution",
@@ -137,7 +137,7 @@ def ordered_commands(asked: list[Asked]) -> list[Asked]:
     begun = {(one.what, one.seq) for one in asked}
     gone: set[tuple[str, int]] = set()
     for one in asked:
-        start = (_TAKEN_BACK.get(one.what, ""), cancelled_seq(one))
+        start = (TAKEN_BACK.get(one.what, ""), cancelled_seq(one))
         if start in begun:
             gone |= {start, (one.what, one.seq)}
     by_name = (

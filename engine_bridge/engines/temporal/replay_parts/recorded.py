@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -27,6 +28,18 @@ MOVED = 3e-4
 NOTHING: dict[str, Any] = {}
 PATCH, LOCAL = "core_patch", "core_local_activity"
 SIGNALLED = "SignalExternalWorkflowExecutionInitiated"  # core passes another name in silence
+
+
+@functools.cache
+def type_names() -> dict[int, str]:
+    """The canonical names of all types of events that the SDK knows, by number."""
+    from temporalio.api.enums.v1 import EventType
+
+    return {number: _canonical(name) for name, number in EventType.items()}
+
+
+def _canonical(name: str) -> str:
+    return "".join(word.capitalize() for word in name.removeprefix("EVENT_TYPE_").split("_"))
 
 
 class Happened:

@@ -8,6 +8,7 @@ from engine_bridge.engines.temporal.replay_parts.commands import KINDS, Asked
 from engine_bridge.engines.temporal.replay_parts.contents import Contents
 from engine_bridge.engines.temporal.replay_parts.drifts import Drifts
 from engine_bridge.engines.temporal.replay_parts.jobs import jobs_told
+from engine_bridge.engines.temporal.replay_parts.locally import Local, LocalEnd, LocalMark
 from engine_bridge.engines.temporal.replay_parts.matching import Matcher
 from engine_bridge.engines.temporal.replay_parts.recorded import ENDS, Recorded, Task
 from engine_bridge.engines.temporal.replay_parts.sites import Sites, where
@@ -25,10 +26,12 @@ class Answer:
     def __init__(self, started: int, task: Task | None) -> None:
         self.started = started
         self.task = task
-        self.asked: list[Asked] = []
+        self.asked: list[Any] = []
         self.matcher = Matcher(task)
         self.place: dict[str, Any] = {}
         """Where the code stood when it had answered."""
+        self.flags: set[int] = set()
+        """Flags of the SDK that were in use."""
 
     @property
     def recorded(self) -> bool:
@@ -61,6 +64,12 @@ class Walk:
         self._jobs: list[tuple[str, Any]] = []
         self.marks: dict[int, tuple[int, int]] = {}
         """The last step and the position behind each workflow task, by the event that started it."""
+        self.began: dict[tuple[int, int], int] = {}
+        """The first step of each workflow task, and of each end of a local activity in it, counted from 1."""
+        self._local_ends = 0
+        self._given: set[int] = set()
+        self._cancelled: set[int] = set()
+        self.hypothetical = False
 
     @property
     def last_place(self) -> dict[str, Any]:
@@ -78,11 +87,15 @@ class Walk:
         started = activation.history_length
         if not self.answers or self.answers[-1].started != started:
             self.answers.append(Answer(started, self.recorded.tasks.get(started)))
+            self._local_ends = 0
         task = self.answers[-1].task
         self._told = len(self.answers[-1].asked)
         self._jobs = jobs
         if self.recorder.owes_progress:
             self.recorder.progress(started, len(self.recorded.raw), self.recorded.share(started))
+        ended = (job.resolve_activity.seq for what, job in jobs if what == "resolve_activity")
+        self._local_ends += sum(("schedule_local_activity", seq) in self.commands for seq in ended)
+        self.began.setdefault((started, self._local_ends), self.recorder.n)
         name = jobs_told(jobs, self.commands)
         self._parked = self._parked or ([{**entry, "kind": "user"}] if entry else [])
         self.recorder.step(
@@ -109,6 +122,8 @@ class Walk:
         asked = Asked(command, site)
         answer = self.answers[-1]
         answer.asked.append(asked)
+        if asked.what == "request_cancel_local_activity":
+            self._cancelled.add(asked.seq)
         if not asked.tells:
             return
         self.commands.setdefault((asked.what, asked.seq), asked)
@@ -135,7 +150,7 @@ class Walk:
             # Its marker is with the workflow task in which it ended.
             markers = [e for e in self.recorded.events if e.is_local and e.name == asked.name]
             same = (e for e in markers if str(e.marked.get("seq")) == str(asked.seq))
-            found = next(same, next(iter(markers), None))
+            found = next(same, None if self.hypothetical else next(iter(markers), None))
         return found
 
     def _line(self, asked: Asked) -> list[dict[str, Any]]:
@@ -209,6 +224,24 @@ class Walk:
                 left.pop(0)
                 still.append(one)
         asked[self._told :] = still
+
+    # -- local activities of a hypothetical end ---------------------------------------------------------------
+
+    def local(self) -> list[Local]:
+        """Local activities that the code waits for, and of which the history tells no end."""
+        ended = {str(event.marked.get("seq")) for event in self.recorded.events if event.is_local}
+        asked = [one for (what, _), one in self.commands.items() if what == "schedule_local_activity"]
+        return [
+            Local(one.seq, one.name, one.seq in self._cancelled)
+            for one in asked
+            if str(one.seq) not in ended and one.seq not in self._given
+        ]
+
+    def give(self, end: LocalEnd, time: Any) -> None:
+        """A local activity ends in the workflow task under way."""
+        self._given.add(end.seq)
+        asked = self.commands["schedule_local_activity", end.seq]
+        self.answers[-1].asked.append(LocalMark(asked, end, self._local_ends + 1, time))
 
     def leave(self, sites: Sites, instance: Any) -> None:
         """The run is about to be forgotten: what it waits for is looked at once more."""

@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine_bridge.engines.temporal.what_if import edited
-from engine_bridge.engines.temporal.what_if_offers import offered
-from engine_bridge.engines.temporal.what_if_script import Script
+from engine_bridge.engines.temporal.replay_parts.script import Script
+from engine_bridge.engines.temporal.what_if import edited, offered
 from engine_bridge.replay.model import Edit, Outcome, ReplayInput
 from tests.engines.dbos.replay.replays import All
 from tests.engines.temporal.replay.replays import APPS, changed, input_of, replay

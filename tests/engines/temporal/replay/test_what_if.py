@@ -11,8 +11,8 @@ import pytest
 from engine_bridge.actions.model import Staged, Target
 from engine_bridge.bridge import Capability, Sort
 from engine_bridge.cancel import CancelToken
-from engine_bridge.engines.temporal.what_if import edited
-from engine_bridge.engines.temporal.what_if_offers import edit_of, offered
+from engine_bridge.engines.temporal.what_if import edited, offered
+from engine_bridge.engines.temporal.what_if_actions import edit_of
 from engine_bridge.errors import UsageError
 from engine_bridge.replay.model import Edit, Outcome
 from tests.engines.dbos.replay.replays import All, Told

@@ -1,4 +1,4 @@
-"""A recorded history that is being edited: events (protobuf) are changed, added and cut, and numbered again at the end.
+"""Runner part, and ours: a history that is being edited: events (protobuf) are changed, added, cut, and numbered anew.
 
 Every event keeps its recorded id until ``whole``; added ones have negative ids, so that others can refer to them.
 """
@@ -8,26 +8,46 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from engine_bridge.engines.temporal.events import NUMBERS, TYPES, attributes_key
-from engine_bridge.engines.temporal.replay_parts.recorded import COMMANDED, ENDS, KILLED, SCHEDULED, STARTED
+from engine_bridge.engines.temporal.replay_parts.locally import Local, LocalEnd
+from engine_bridge.engines.temporal.replay_parts.recorded import (
+    BROKEN_TASKS,
+    COMMANDED,
+    ENDS,
+    KILLED,
+    SCHEDULED,
+    STARTED,
+    type_names,
+)
 
-_BEHIND_STARTED: Final = ("WorkflowTaskCompleted", "WorkflowTaskFailed", "WorkflowTaskTimedOut")
-_SECOND: Final = 1_000_000_000
+_BEHIND_STARTED: Final = ("WorkflowTaskCompleted", *BROKEN_TASKS)
+
+
+class UnfitError(Exception):
+    """An edit that a history does not take; ``hint`` says what would do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
 
 
 class Script:
-    """Events of one run in order. ``cut`` is the last recorded position that is kept, 0 while nothing was cut."""
+    """Events of one run in order. ``cut`` is the last recorded position that is kept, 0 while nothing was cut.
 
-    def __init__(self, events: Sequence[Any]) -> None:
+    ``local`` are local activities that the code waits for behind them, ``given`` how some of those end.
+    """
+
+    def __init__(self, events: Sequence[Any], local: Sequence[Local] = ()) -> None:
         self.events = list(events)
         self.cut = 0
+        self.local = list(local)
+        self.given: list[LocalEnd] = []
         self._added = 0
 
     @staticmethod
     def type_of(event: Any) -> str:
         """The canonical name of an event's type."""
-        number = event.event_type
-        return TYPES[number] if 0 < number < len(TYPES) else f"EventType {number}"
+        return type_names().get(event.event_type) or f"EventType {event.event_type}"
 
     @staticmethod
     def about(event: Any) -> Any:
@@ -50,11 +70,12 @@ class Script:
 
         self._added += 1
         event = HistoryEvent(event_id=-self._added)
-        event.event_type = NUMBERS[name]  # type: ignore[assignment]  # the generated enum is an int
+        number: Any = next(number for number, known in type_names().items() if known == name)
+        event.event_type = number
         event.event_time.CopyFrom(self.events[before - 1].event_time)
-        key = attributes_key(name)
-        own = next(field.name for field in event.DESCRIPTOR.fields if field.json_name == key)
-        getattr(event, own).SetInParent()
+        own = f"{name}EventAttributes".lower()
+        field = next(f.name for f in event.DESCRIPTOR.fields if f.name.replace("_", "") == own)
+        getattr(event, field).SetInParent()
         return event
 
     # -- places ---------------------------------------------------------------------------------------------
@@ -118,20 +139,36 @@ class Script:
         scheduled = self.task_before(place)
         if scheduled < 0:
             event = self.made(SCHEDULED, place)
-            about = self.about(event)
+            about, began = self.about(event), self.about(self.events[0])
             about.attempt = 1
-            about.task_queue.CopyFrom(self.events[0].workflow_execution_started_event_attributes.task_queue)
+            about.task_queue.CopyFrom(began.task_queue)
+            if began.HasField("workflow_task_timeout"):
+                about.start_to_close_timeout.CopyFrom(began.workflow_task_timeout)
             self.put(place, event)
             scheduled, place = place, place + 1
         event = self.made(STARTED, place)
         about = self.about(event)
         about.scheduled_event_id, about.identity = self.events[scheduled].event_id, "playhead"
+        about.request_id = f"playhead-{place}"
+        about.history_size_bytes = sum(one.ByteSize() for one in self.events)
         self.put(place, event)
 
     def unanswered(self) -> None:
         """Takes a workflow task back that was begun and not answered at the end: what is added comes before it."""
         if self.type_of(self.events[-1]) == STARTED:
             self.events.pop()
+
+    def answer_locally(self, local: Local, kind: str, what: Any) -> None:
+        """How a local activity ends: no server hears of it before the workflow task is answered."""
+        self.local.remove(local)
+        self.given.append(LocalEnd(local.seq, kind, what))
+
+    @staticmethod
+    def blank_failure() -> Any:
+        """A failure to be filled in."""
+        from temporalio.api.failure.v1 import Failure
+
+        return Failure()
 
     # -- the end --------------------------------------------------------------------------------------------
 
@@ -156,4 +193,4 @@ def _refer(about: Any, numbers: dict[int, int]) -> None:
 
 def nanoseconds(event: Any) -> int:
     """The time of an event, in nanoseconds."""
-    return int(event.event_time.seconds * _SECOND + event.event_time.nanos)
+    return int(event.event_time.seconds * 1_000_000_000 + event.event_time.nanos)
