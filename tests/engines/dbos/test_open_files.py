@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -45,7 +46,35 @@ def prints(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
 
-def add_run(client: sqlite3.Connection, run_id: str) -> None:
+class Application:
+    """A connection in a process of its own: within one process, a reader and a writer share the log's index."""
+
+    CODE = """
+import json, sqlite3, sys
+client = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
+for line in sys.stdin:
+    client.execute(*json.loads(line))
+    print("done", flush=True)
+"""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def execute(self, statement: str, values: tuple[object, ...] = ()) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        print(json.dumps([statement, values]), file=self._process.stdin, flush=True)
+        assert self._process.stdout.readline() == "done\n"
+
+
+@contextmanager
+def application(path: Path) -> Iterator[Application]:
+    command = [sys.executable, "-I", "-c", Application.CODE, str(path)]
+    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield Application(process)
+        process.communicate(timeout=60)
+
+
+def add_run(client: sqlite3.Connection | Application, run_id: str) -> None:
     client.execute(
         "INSERT INTO workflow_status (workflow_uuid, status, name, created_at, updated_at) "
         "VALUES (?, 'SUCCESS', 'x', ?, ?)",
@@ -77,7 +106,7 @@ def test_a_wal_file_at_rest_is_read_from_a_copy_that_goes_away(
 
 
 def test_a_live_wal_file_is_read_in_place(orders_file: Path, open_bridge: Open) -> None:
-    with writer(orders_file) as client:
+    with application(orders_file) as client:
         client.execute("PRAGMA journal_mode=WAL")
         add_run(client, "one")
         before = prints(orders_file.parent)

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -145,8 +146,11 @@ def test_a_step_called_in_a_thread_of_the_users_is_not_executed(shapes_file: Pat
 
 
 def test_the_databases_are_read_only_to_a_replay(shapes_file: Path) -> None:
-    with closing(sqlite3.connect(shapes_file)) as connection:
-        before = list(connection.iterdump())
+    def stored() -> dict[str, list[Any]]:
+        with closing(sqlite3.connect(shapes_file)) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+            return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for (name,) in tables}
+
+    before = stored()
     replay(inputs_of(shapes_file, ["steps", "transacts"]), SHAPES)
-    with closing(sqlite3.connect(shapes_file)) as connection:
-        assert list(connection.iterdump()) == before
+    assert stored() == before and len(before["workflow_status"]) > 2
