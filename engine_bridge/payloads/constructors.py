@@ -148,6 +148,14 @@ def _new_object(made: Opaque) -> Opaque:
     return Opaque(str(cls.value), made.args[1:], {}, made.state, made.items)
 
 
+def _member(made: Opaque) -> Opaque:
+    # Members of an Enum in Python 3.11.0 to 3.11.3, and what else is found in a class by its name.
+    match made.args:
+        case (Opaque(type="type", value=cls), str(name)):
+            return Opaque(f"{cls}.{name}")
+    return made
+
+
 CONSTRUCTORS: Final[dict[str, Callable[[Opaque], Opaque | Plain]]] = {
     "datetime.datetime": _datetime,
     "datetime.date": _date,
@@ -180,4 +188,5 @@ CONSTRUCTORS: Final[dict[str, Callable[[Opaque], Opaque | Plain]]] = {
     "copyreg._reconstructor": _reconstructed,
     "copy_reg._reconstructor": _reconstructed,
     "copyreg.__newobj__": _new_object,
+    "getattr": _member,
 }
