@@ -10,12 +10,10 @@ from typing import TypeVar
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QFileDialog,
     QHBoxLayout,
     QMenu,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -25,12 +23,12 @@ from engine_bridge.bridge import Decoding
 from engine_bridge.errors import PlayheadError
 from engine_bridge.model import PayloadRef
 from widgets.payload.background import Background
+from widgets.payload.bar import PayloadBar
 from widgets.payload.decoding import Shown, badge, hidden_words, prepare, quick, raw_source
 from widgets.payload.sources import TextSource
 from widgets.payload.text_view import TextView
 from widgets.payload.tree_view import TreeView
-from widgets.run.find_box import FindBox
-from widgets.run.labels import Link, Text, tip
+from widgets.run.labels import Link, Text
 from widgets.shell.label import label
 
 SLICE = 256 * 1024  # bytes asked for first
@@ -70,7 +68,8 @@ class PayloadView(QWidget):
         self.tree = TreeView()
         self.text = TextView()
         self.raw = TextView()
-        self.finder = FindBox("Find in payload")
+        self._bar = PayloadBar()
+        self.finder = self._bar.finder
         self._badge = Text(tone="muted", size=11)
         self._never = Text(tone="retrying", size=11)
         self._message = Text(tone="muted")
@@ -84,32 +83,16 @@ class PayloadView(QWidget):
         self._pages = QStackedWidget()
         for page in (self.tree, self.text, self.raw):
             self._pages.addWidget(page)
-        self._buttons = QButtonGroup(self)
-        self._reveal_button = _button("Reveal", "Show values that look like secrets", checkable=True)
-        self._reveal_button.toggled.connect(self.set_reveal)
-        self._menu_button = _button("More", "Copy or save this payload")
-        self._menu_button.clicked.connect(self._open_menu)
+        self._buttons = self._bar.pages
+        self._buttons.idClicked.connect(self._on_page_clicked)
+        self._bar.reveal.toggled.connect(self.set_reveal)
+        self._bar.menu.clicked.connect(self._open_menu)
         self.finder.text_changed.connect(self._on_find)
         self.finder.stepped.connect(self._on_step)
         self._build()
         self.set_ref(None)
 
     def _build(self) -> None:
-        bar = QHBoxLayout()
-        bar.setContentsMargins(8, 4, 8, 4)
-        bar.setSpacing(4)
-        for index, (title, doc) in enumerate(
-            (("Tree", "Decoded values"), ("Text", "Decoded, as text"), ("Raw", "Bytes as stored"))
-        ):
-            button = _button(title, doc, checkable=True)
-            self._buttons.addButton(button, index)
-            bar.addWidget(button)
-        self._buttons.setExclusive(True)
-        self._buttons.idClicked.connect(self._on_page_clicked)
-        bar.addSpacing(6)
-        bar.addWidget(self.finder, 1)
-        bar.addWidget(self._reveal_button)
-        bar.addWidget(self._menu_button)
         facts = QHBoxLayout()
         facts.setContentsMargins(10, 0, 10, 4)
         facts.setSpacing(10)
@@ -125,7 +108,7 @@ class PayloadView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(bar)
+        layout.addWidget(self._bar)
         layout.addLayout(facts)
         layout.addLayout(hidden)
         layout.addWidget(self._pages, 1)
@@ -235,9 +218,7 @@ class PayloadView(QWidget):
 
     def _enable(self, on: bool) -> None:
         self._pages.setVisible(on)
-        controls: list[QWidget] = [self.finder, self._reveal_button, self._menu_button]
-        for widget in (*self._buttons.buttons(), *controls):
-            widget.setVisible(on)
+        self._bar.set_shown(on)
 
     def _decode(self) -> None:
         data, reveal = self._content, self._reveal
@@ -379,7 +360,7 @@ class PayloadView(QWidget):
         if on == self._reveal:
             return
         self._reveal = on
-        self._reveal_button.setChecked(on)
+        self._bar.reveal.setChecked(on)
         self.reveal_changed.emit(on)
         if self._data:
             self._decode()
@@ -388,7 +369,7 @@ class PayloadView(QWidget):
 
     def _open_menu(self) -> None:
         menu = self.menu()
-        menu.exec(self._menu_button.mapToGlobal(self._menu_button.rect().bottomLeft()))
+        menu.exec(self._bar.menu.mapToGlobal(self._bar.menu.rect().bottomLeft()))
         menu.deleteLater()
 
     def menu(self) -> QMenu:
@@ -427,13 +408,3 @@ class PayloadView(QWidget):
 def _same(one: PayloadRef, other: PayloadRef) -> bool:
     """Whether two references name the same payload: the head of an encoded one comes when it was decoded."""
     return (one.key, one.encoding, one.size) == (other.key, other.encoding, other.size)
-
-
-def _button(title: str, doc: str, *, checkable: bool = False) -> QToolButton:
-    button = QToolButton()
-    button.setText(title)
-    button.setToolTip(tip(doc))
-    button.setAccessibleName(doc)
-    button.setCheckable(checkable)
-    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    return button

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QFocusEvent,
     QFontMetrics,
@@ -32,7 +32,7 @@ from widgets.shell.label import Wrapped
 from widgets.theme import RADIUS, font, theme
 
 _POPUP = 560  # px
-_HINT = 160  # px
+_SCRAP = 140  # px: less of a sentence says nothing
 _UNTIL = {"timer": "due", "delay": "due", "retry": "next try"}
 _TITLES = {"nothing": "Not blocked", WHY: "Why"}
 
@@ -144,19 +144,32 @@ def _copy(text: str) -> None:
 
 
 class _How(Text):
-    """How it is known, and a hint: only where enough of the hint can be read to be one."""
+    """How it is known, and a hint: as much of it as can be read, never a scrap."""
 
-    _how = ""
+    _parts: tuple[str, ...] = ("",)
 
-    def set_words(self, how: str, hint: str) -> None:
-        self._how = fmt.plain(how)
-        self.set_text(f"{how} · {hint}" if hint else how)
+    def set_words(self, *parts: str) -> None:
+        """What each says more than the one before it."""
+        self._parts = tuple(fmt.plain("".join(parts[: n + 1])) for n in range(len(parts)))
+        self.set_text(self._parts[-1])
+
+    def sizeHint(self) -> QSize:
+        """Whether it is a guess is always read; the rest stands where there is room."""
+        least = QFontMetrics(self.font()).horizontalAdvance(self._parts[0]) + 2
+        return QSize(least, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
 
     def shown(self, width: int) -> str:
-        metrics = QFontMetrics(self.font())
-        left = width - metrics.horizontalAdvance(self._how)
-        cut = left < min(_HINT, metrics.horizontalAdvance(self.text.removeprefix(self._how)))
-        return metrics.elidedText(self._how if cut else self.text, Qt.TextElideMode.ElideRight, width)
+        """What is drawn in so many px."""
+        metrics, said = QFontMetrics(self.font()), ""
+        for part in self._parts:
+            if metrics.horizontalAdvance(part) > width:
+                left = width - metrics.horizontalAdvance(said)
+                return metrics.elidedText(part, Qt.TextElideMode.ElideRight, width) if left > _SCRAP else said
+            said = part
+        return said
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as p:
@@ -182,7 +195,7 @@ class BlockedLine(QWidget):
         self._place = Link(code=True, least=120, most=420)
         self._place.activated.connect(self.place_chosen)
         self._place.hide()
-        self._how = _How(tone="muted", most=96)
+        self._how = _How(tone="muted")
         self._how.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._evidence = Link("Evidence", least=120)
         self._evidence.activated.connect(self.show_evidence)
@@ -219,8 +232,8 @@ class BlockedLine(QWidget):
         self._since.set_text(since_text(blocked, moment))
         known = blocked.provenance is not Provenance.RECORDED
         rule = f": {blocked.evidence[0].rule}" if known and blocked.evidence else ""
-        how = f"· {blocked.provenance.value}{rule}" if known else "· recorded"
-        self._how.set_words(how, blocked.hint)
+        how = f"· {blocked.provenance.value}" if known else "· recorded"
+        self._how.set_words(how, rule, f" · {blocked.hint}" if blocked.hint else "")
 
     def _follow(self) -> None:
         if self._blocked is None:

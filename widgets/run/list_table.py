@@ -32,7 +32,7 @@ _MEASURED = 60  # rows whose texts tell how wide their columns should be
 _PADDING = 18  # px beside a cell's text
 _GLYPH = 20  # px of a state's glyph and the gap after it
 _LONGEST = 200  # characters of a text that are measured
-_NARROW = 40  # px that a column has at least
+_NARROW = 96  # px that a column has at least, if it needs them
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 _DISPLAY = int(Qt.ItemDataRole.DisplayRole)
@@ -245,9 +245,12 @@ class ListTable(QTableView):
 
 
 def _shared(needs: dict[int, int], room: int) -> dict[int, int]:
-    """``room`` px shared out: who needs less than an equal share gets that, the others share the rest."""
+    """``room`` px shared out: who needs less than an equal share gets that, the others share the rest.
+
+    None gets so little that nothing can be read: the table scrolls then.
+    """
     given: dict[int, int] = {}
     for number, (column, need) in enumerate(sorted(needs.items(), key=lambda item: item[1])):
-        given[column] = max(_NARROW, min(need, room // (len(needs) - number)))
+        given[column] = max(min(need, _NARROW), min(need, room // (len(needs) - number)))
         room -= given[column]
     return given

@@ -150,9 +150,11 @@ def test_since_when_is_read_in_full_beside_a_long_hint(view: RunView, qtbot: QtB
     since = view.blocked._since
     qtbot.waitUntil(lambda: since.width() >= since.sizeHint().width() > 200)
     assert hint.strip() in view.blocked.text
-    view.blocked._how.set_words("· recorded", hint)
-    assert view.blocked._how.shown(100) == "· recorded", "no scrap of a hint stands there"
-    assert view.blocked._how.shown(400).startswith("· recorded · If no worker")
+    how = view.blocked._how
+    assert how.shown(how.minimumSizeHint().width()) == how.shown(100) == "· inferred", (
+        "and no scrap of a sentence"
+    )
+    assert how.shown(300).startswith("· inferred: recv and getEvent write")
 
 
 def test_the_blocked_line_leads_to_the_step_or_run(view: RunView, qtbot: QtBot) -> None:
