@@ -85,15 +85,19 @@ class Jobs(QObject):
             call = session.stream(
                 method,
                 *args,
-                on_item=lambda item: self._arrived.emit((job, "item", item)),
+                on_item=lambda item: self._post(job, "item", item),
                 on_progress=progress,
             )
         job.call = call
-        call.when_done(lambda c: self._arrived.emit((job, "done", c)))
+        call.when_done(lambda c: self._post(job, "done", c))
         if method != "tail":
             self._young.add(slot)
             self._timer.start()
         return call
+
+    def _post(self, job: _Job, kind: str, value: Any) -> None:
+        if job.wanted:  # else its owner may be gone, and this with it
+            self._arrived.emit((job, kind, value))
 
     def cancel(self, slot: str) -> None:
         """Cancels a slot's call; its results are dropped from now on."""

@@ -38,10 +38,10 @@ class Hosted(Protocol):
 
 
 class ProcessHost:
-    """Runs a bridge in one child process and starts a new one when it died.
+    """Runs a bridge in one child process; once that has died, every call fails.
 
-    With ``reopens``, a new child's bridge is opened before its first call, when its predecessor's was open; the calls
-    that came meanwhile wait for that, and fail as it fails.
+    With ``reopens`` a new one is started, and its bridge is opened before its first call, when its predecessor's was
+    open; the calls that came meanwhile wait for that, and fail as it fails.
     """
 
     def __init__(self, factory: Callable[[], Hosted], *, reopens: bool = False) -> None:
@@ -108,6 +108,8 @@ class ProcessHost:
     def _ensure(self) -> Connection:
         if self._pipe is not None and self.alive:
             return self._pipe
+        if self._process is not None and not self._reopens:
+            raise BrokenPipeError
         self._process, ours = host_process.start(serve, self._factory)
         self._pipe = ours
         ends = (ours, self._process)

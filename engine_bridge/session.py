@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from engine_bridge import memory
@@ -58,13 +59,13 @@ class Call:
         self._future.add_done_callback(lambda _: callback(self))
 
     def finish(self, value: Any) -> None:
-        """For hosts: the call succeeded."""
-        if not self._future.done():
+        """For hosts: the call succeeded. What ends a call first counts, in whichever thread."""
+        with suppress(InvalidStateError):
             self._future.set_result(value)
 
     def fail(self, error: BaseException) -> None:
         """For hosts: the call failed."""
-        if not self._future.done():
+        with suppress(InvalidStateError):
             self._future.set_exception(error)
 
 
@@ -110,11 +111,12 @@ class ThreadHost:
                 call.fail(CancelledError("The source was closed."))
                 return
             self._open.add(call)
+            # Begun while nobody can close it: a closed pool takes nothing, and closing waits for the threads it sees.
+            if call.method == "tail":
+                self._start_tail(call, args, on_item)
+            else:
+                self._pool.submit(self._run, call, args, on_item)
         call.when_done(self._forget)
-        if call.method == "tail":
-            self._start_tail(call, args, on_item)
-        else:
-            self._pool.submit(self._run, call, args, on_item)
 
     def _run(self, call: Call, args: tuple[Any, ...], on_item: OnItem | None) -> None:
         run_call(self._bridge, call, args, on_item)
@@ -125,9 +127,8 @@ class ThreadHost:
         thread = threading.Thread(
             target=run_call, args=(self._bridge, call, args, on_item), name="playhead-tail", daemon=True
         )
-        with self._lock:
-            self._tails = [t for t in self._tails if t.is_alive()] + [thread]
         thread.start()
+        self._tails = [t for t in self._tails if t.is_alive()] + [thread]
 
     def _forget(self, call: Call) -> None:
         with self._lock:

@@ -23,7 +23,7 @@ from engine_bridge.session import Session
 from tests.engines.temporal.local import NAMESPACE, LocalServer, LocalWorker
 from tests.engines.temporal.server.conftest import NEVER, history, newest
 from tests.engines.temporal.shop import Shop
-from tests.waiting import LIMIT_S, until
+from tests.waiting import LIMIT_S, hosts, until
 
 ENGINE = load_engine("temporal")
 
@@ -62,7 +62,7 @@ def _none(_: bytes) -> Any:
 
 def children() -> set[int]:
     """The child processes that host something."""
-    return {p.pid for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())}
+    return {process.pid for process in hosts()}
 
 
 @contextmanager
