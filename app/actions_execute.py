@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from app.actions_desk import Desk
     from app.target import Target
     from engine_bridge.actions.execute import Execution
-    from engine_bridge.actions.journal import Journal
 
 _LOOK_S: Final = 1.5
 _LOOK_FOR_S: Final = 600.0
@@ -45,17 +44,18 @@ class _Job:
         from engine_bridge.session import describe_error
 
         try:
-            book = journal()
             self.plan = msgspec.structs.replace(self.plan, source=source_id(self._target.url))
-            with Execution(actor_of(self._target), book, self.plan, self.reason) as execution:
+            with Execution(actor_of(self._target), journal(), self.plan, self.reason) as execution:
                 pending = self._run_items(execution)
                 self._told((self, "done", 0, None))
-                self._wait_for(execution, book, pending)
+                self._wait_for(execution, pending)
         except BaseException as error:  # noqa: BLE001  whatever it was is shown on the item
             self._told((self, "failed", self._index, describe_error(error)))
         self._told((self, "done", 0, None))
 
     def _run_items(self, execution: Execution) -> list[tuple[int, Intent]]:
+        from engine_bridge.actions.execute import LATER
+
         pending = []
         for index, item in enumerate(self.items):
             self._index = index
@@ -64,26 +64,39 @@ class _Job:
             self._told((self, "progress", index, "starting"))
             receipt = execution.run(item, self.token)
             self._told((self, "receipt", index, receipt))
-            if receipt.outcome.pending and receipt.outcome.verdict is Verdict.APPLIED:
-                intent = Intent(request_id=receipt.request_id, source=self.plan.source, item=item)
-                pending.append((index, intent))
+            if receipt.outcome.pending not in ("", LATER):
+                sure = receipt.outcome.verdict is Verdict.APPLIED
+                asked = Intent(
+                    request_id=receipt.request_id, source=self.plan.source, item=item, applied=sure
+                )
+                pending.append((index, asked))
         return pending
 
-    def _wait_for(self, execution: Execution, book: Journal, pending: list[tuple[int, Intent]]) -> None:
-        """Looks until what was sent has had its effect, and tells how far it is; the journal then says so."""
+    def _wait_for(self, execution: Execution, pending: list[tuple[int, Intent]]) -> None:
+        """Looks until what was sent has had its effect, and tells how far it is; the journal then says so.
+
+        Who looks at the journal later asks again (app/settle.py).
+        """
         until = time.monotonic() + _LOOK_FOR_S
         shown: dict[int, Outcome] = {}
         while pending and time.monotonic() < until and not self.left.wait(_LOOK_S):
             for entry in list(pending):
                 index, intent = entry
-                outcome = execution.look(intent, self.left)
-                if outcome.verdict is not Verdict.APPLIED or outcome == shown.get(index):
+                outcome = _followed(execution, intent, self.left)
+                if outcome is None or outcome == shown.get(index):
                     continue
                 shown[index] = outcome
                 if not outcome.pending:
                     pending.remove(entry)
-                    book.settled(intent, outcome)
                 self._told((self, "taken", index, outcome))
+
+
+def _followed(execution: Execution, intent: Intent, left: CancelToken) -> Outcome | None:
+    """How far it is; None while its source cannot be asked."""
+    try:
+        return execution.follow(intent, left)
+    except PlayheadError:
+        return None
 
 
 class Executions(QObject):

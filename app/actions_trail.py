@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
+from app.journal_follow import Follow
 from app.journal_work import Reader
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Trail(QObject):
         super().__init__(desk)
         self._desk = desk
         self._reader = Reader(desk.window.context, self)
+        self._follow = Follow(desk.window.context, self)
         self._asked: object = None
         self.count = 0
         self._timer = QTimer(self)
@@ -51,7 +53,8 @@ class Trail(QObject):
         if page is not None and focus.page == "run" and focus.run is not None and focus.source is not None:
 
             def arrived(found: Entries) -> None:
-                page.show_trail(tuple(found[0]))
+                page.show_trail(self._follow.told(found[0]))
+                self._follow.look(found[0], lambda moved: self._timer.start())
 
             self._reader.read(arrived, lambda error: None, key=focus.source, target=str(focus.run))
 
@@ -63,3 +66,4 @@ class Trail(QObject):
     def stop(self) -> None:
         self._timer.stop()
         self._reader.stop()
+        self._follow.stop()

@@ -131,11 +131,13 @@ def _waits(job: Job) -> bool:
 
 def _settled_words(settled: list[Settled]) -> str:
     """What became of actions whose outcome nobody knew: a Playhead ended meanwhile, or the source was away."""
+    from engine_bridge.actions.execute import LATER
+
     counts: dict[str, int] = {}
     for one in settled:
-        words = "still open" if one.outcome.pending.startswith("Nobody knows") else one.outcome.verdict.value
+        words = "still open" if one.outcome.pending == LATER else one.outcome.verdict.value
         counts[words] = counts.get(words, 0) + 1
     told = ", ".join(f"{count(number)} {words}" for words, number in counts.items())
     first: Any = settled[0].intent.item.staged
-    which = f" ({plain(first.action, 40)} {plain(first.target.id, 80)})" if len(settled) == 1 else ""
+    which = f" ({plain(first.action, 40)} {plain(first.target.label, 80)})" if len(settled) == 1 else ""
     return f"Actions had been left open{which}. What became of it was read back: {told}. See the journal."

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
 from app.commands import Command
 from app.context import Context, PageController
+from app.journal_follow import Follow
 from app.journal_work import Entries, Reader
 from engine_bridge.actions.model import ActionSpec, Staged, Target
 from engine_bridge.errors import PlayheadError
@@ -35,6 +36,7 @@ class JournalPage(PageController):
         self._older: int | None = None
         self._shown: tuple[str | None, str, bool] | None = None
         self._reader = Reader(context, self)
+        self._follow = Follow(context, self)
         view = self.view
         view.search.searched.connect(self.search)
         view.only_source.toggled.connect(lambda _: self.refresh())
@@ -81,7 +83,8 @@ class JournalPage(PageController):
         )
 
     def _show(self, entries: tuple[Entry, ...]) -> None:
-        self.view.table.set_entries(entries, self.context.settings.zone())
+        self.view.table.set_entries(self._follow.told(entries), self.context.settings.zone())
+        self._follow.look(entries, self._on_followed)
         if entries:
             self.view.show_rows(more=self._older is not None)
             if self.view.table.current() is None:
@@ -97,8 +100,16 @@ class JournalPage(PageController):
         words = "entry" if len(entries) == 1 else "entries"
         self.status_changed.emit(f"{count(len(entries))}{more} {words}" if entries else "")
 
+    def _on_followed(self, moved: bool) -> None:
+        if moved:
+            self.refresh()
+        else:
+            table = self.view.table
+            table.set_entries(self._follow.told(table.entries), self.context.settings.zone())
+
     def close(self) -> None:
         self._reader.stop()
+        self._follow.stop()
         super().close()
 
     def _failed(self, error: PlayheadError) -> None:
@@ -107,7 +118,9 @@ class JournalPage(PageController):
     # -- what the user does ---------------------------------------------------------------------------------
 
     def verify(self) -> None:
-        """Checks the chain; names the first bad row."""
+        """Checks the chain and names the first bad row; asks again about what is awaited."""
+        self._follow.again()
+        self.refresh()
         self.view.tell("hourglass", "waiting", "Verifying every row …")
 
         def done(result: tuple[Any, int]) -> None:
@@ -164,7 +177,7 @@ class JournalPage(PageController):
         if entry.outcome != "applied":
             self.context.notify(f"There is nothing to undo: it was {entry.words}.")
             return
-        target = Target(kind="run", id=run.id, title=run.type, ref=run.ref)
+        target = Target(kind="run", id=str(run.ref), title=run.type, ref=run.ref)
 
         def told(specs: list[ActionSpec]) -> None:
             spec = next((one for one in specs if entry.action in one.undoes), None)

@@ -49,7 +49,7 @@ class Reader(QObject):
             from app.journal import journal
             from app.journal_entries import read
 
-            known = {_name(place): (k, title) for k, title, place in sources}
+            known = {name_of(place): (k, title) for k, title, place in sources}
             names = {k: name for name, (k, _) in known.items()}
             found = read(
                 journal(),
@@ -102,7 +102,7 @@ class Reader(QObject):
         self._work.stop()
 
 
-def _name(target: Target) -> str:
+def name_of(target: Target) -> str:
     """The journal's name of a source; its URL where nothing can open it."""
     from app.opening import source_id
 

@@ -152,9 +152,9 @@ def resolve(place: Opened, text: str) -> Target:
     run = find_exactly(place, found)
     if kind == "step":
         return Target(
-            kind="step", id=f"{run.id}/{step}", title=f"step {step} of {run.id}", ref=run.ref, step_id=step
+            kind="step", id=f"{run.ref}/{step}", title=f"step {step} of {run.id}", ref=run.ref, step_id=step
         )
-    return Target(kind="run", id=run.id, title=run.type, ref=run.ref)
+    return Target(kind="run", id=str(run.ref), title=run.type, ref=run.ref)
 
 
 def spec_of(specs: list[ActionSpec], action: str) -> ActionSpec:

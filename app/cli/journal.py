@@ -11,15 +11,17 @@ import msgspec
 
 from app.cli.act_print import settled_note
 from app.cli.options import json_option, limit_option
-from app.cli.output import json_line, line, table
+from app.cli.output import json_line, line, note, table
 from app.cli.working import work
 from app.journal import journal as of_user
 from app.opening import source_id, target_of
 from app.saved import Saved
-from app.settle import settle
+from app.settle import KEPT_NOTHING, follow, settle
 from engine_bridge import format as fmt
+from engine_bridge.actions.execute import LATER
 from engine_bridge.actions.journal import Journal, Row
 from engine_bridge.errors import CorruptError, PlayheadError
+from engine_bridge.payloads.masking import mask_text
 
 
 @click.command()
@@ -36,7 +38,8 @@ from engine_bridge.errors import CorruptError, PlayheadError
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write all rows to a .jsonl or .csv file.",
 )
-@click.option("--target", help="Only rows of this run or resource.")
+@click.option("--offline", is_flag=True, help="Ask no source how far effects are that are still awaited.")
+@click.option("--target", help="Only rows of this run or resource, by its id or name.")
 @click.option("--search", default="", metavar="TEXT", help="Only rows that hold TEXT anywhere.")
 @limit_option(100)
 @json_option
@@ -45,6 +48,7 @@ def journal(
     verify_: bool,
     settle_: bool,
     path: Path | None,
+    offline: bool,
     target: str | None,
     search: str,
     limit: int,
@@ -64,7 +68,9 @@ def journal(
         line(f"Wrote {count} rows to {path}.")
     if verify_ or path is not None:
         return
-    rows = record.rows(source=place, target=target, text=search, limit=limit)
+    rows = record.rows(source=place, called=target, text=search, limit=limit)
+    if not offline and _follow(record, rows):
+        rows = record.rows(source=place, called=target, text=search, limit=limit)
     if as_json:
         for row in rows:
             json_line(row_json(row))
@@ -100,10 +106,26 @@ def _settle(record: Journal, place: str | None) -> None:
     found = work(lambda token: settle(record, token, place))
     for settled in found:
         settled_note(settled)
-    left = sum(1 for settled in found if settled.outcome.pending)
+    left = sum(1 for settled in found if settled.outcome.pending == LATER)
     line(f"Settled {len(found) - left} of {len(found)} actions that ended Playheads left open.")
     if left:
         raise PlayheadError(f"{left} cannot be settled now.", "Try again when their sources answer.")
+
+
+def _follow(record: Journal, rows: list[Row]) -> bool:
+    """Asks about listed effects that are awaited; whether the journal says more since. What stays awaited is told."""
+    ends: dict[str, Row] = {}
+    for row in rows:
+        ends.setdefault(row.request_id, row)
+    wanted = {name for name, row in ends.items() if row.pending}
+    found = work(lambda token: follow(record, token, wanted)) if wanted else []
+    for one in found:
+        if one.outcome.pending:
+            staged = one.intent.item.staged
+            note(f"Still awaited: {staged.action} {staged.target.label}: {mask_text(one.outcome.pending)}")
+    for name in sorted(wanted - {one.intent.request_id for one in found}, key=lambda name: ends[name].seq):
+        note(f"Row {ends[name].seq} cannot be asked about any more: {KEPT_NOTHING}")
+    return any(not one.outcome.pending for one in found)
 
 
 def _print(rows: list[Row]) -> None:

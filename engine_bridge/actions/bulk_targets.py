@@ -32,7 +32,7 @@ class Preview(msgspec.Struct, frozen=True):
 
 def target_of(run: Run) -> Target:
     """A run as a target."""
-    return Target(kind="run", id=run.id, title=run.type, ref=run.ref)
+    return Target(kind="run", id=str(run.ref), title=run.type, ref=run.ref)
 
 
 def preview(session: Session, query: Node | None, cancel: CancelToken, most: int = _PREVIEW) -> Preview:

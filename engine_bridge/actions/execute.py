@@ -31,6 +31,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError, PlayheadError, RejectedError
 
 SETTLE_S: Final = 20.0
+UNSEEN: Final = "What was awaited cannot be seen any more."
 LATER: Final = "Nobody knows yet: the journal keeps it open, and it is settled when the source answers again."
 
 
@@ -89,12 +90,15 @@ class Execution:
         self._journal.settled(intent, outcome)
         return outcome
 
-    def look(self, intent: Intent, cancel: CancelToken) -> Outcome:
-        """What became of an intent by now, without a word in the journal: for effects that come later."""
-        try:
-            return read_back(self._child, intent, cancel)
-        except PlayheadError as error:
-            return Outcome(verdict=Verdict.UNKNOWN, evidence=(_failed(error),))
+    def follow(self, intent: Intent, cancel: CancelToken) -> Outcome:
+        """How far an awaited effect is by now; journalled once nothing is awaited any more.
+
+        Raises PlayheadError when the source cannot be asked.
+        """
+        outcome = _kept_applied(intent, read_back(self._child, intent, cancel))
+        if not outcome.pending:
+            self._journal.seen(intent, outcome)
+        return outcome
 
     def _execute(self, intent: Intent, cancel: CancelToken) -> Receipt:
         try:
@@ -158,6 +162,13 @@ def receipts(execution: Execution, items: tuple[PlanItem, ...], cancel: CancelTo
     for number, item in enumerate(items):
         cancel.progress(number, len(items), item.title)
         yield execution.run(item, cancel)
+
+
+def _kept_applied(intent: Intent, found: Outcome) -> Outcome:
+    """What was seen to be applied stays so, whatever can still be read of it."""
+    if not intent.applied or found.verdict is Verdict.APPLIED:
+        return found
+    return Outcome(verdict=Verdict.APPLIED, evidence=(UNSEEN, *found.evidence), pending=found.pending)
 
 
 def _failed(error: PlayheadError) -> str:

@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 import platform
-import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -34,6 +33,7 @@ from engine_bridge.actions.owner import Owner
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import PlayheadError
 from engine_bridge.payloads.masking import mask, mask_text
+from engine_bridge.sqlite_library import sqlite3
 
 _SEAL_S: Final = 1.0
 
@@ -53,6 +53,7 @@ class _Entry:
     kind: Kind
     fields: dict[str, Any]
     payload: bytes | None = None
+    ends: str = ""
     closes: str = ""
 
 
@@ -111,6 +112,19 @@ class Journal:
     def settled(self, intent: Intent, outcome: Outcome) -> Row:
         """As ``outcome``, where nothing but the outcome is known."""
         return self._write([_outcome(intent, outcome, None)])[-1]
+
+    def seen(self, intent: Intent, outcome: Outcome) -> bool:
+        """Records what became of an effect that was awaited; False where somebody else has done so already."""
+        with self._lock:
+            with self._store.writing() as db:
+                asked = (intent.request_id,)
+                if db.execute("SELECT 1 FROM payload WHERE request_id=?", asked).fetchone() is None:
+                    return False
+                self._insert(db, _outcome(intent, outcome, None), *head_of(db))
+                at = head_of(db)
+            with contextlib.suppress(PlayheadError):
+                self._anchor(*at)
+        return True
 
     def unsettled(self, intent: Intent) -> None:
         """Nobody could find out what became of an intent: it stays open, for this or another Playhead to take over."""
@@ -203,7 +217,7 @@ class Journal:
                     rows.append(row)
                     at = (row.seq, row.hash)
             self._late = []
-            self._flying.difference_update(entry.closes for entry in entries)
+            self._flying.difference_update(entry.ends for entry in entries)
             if not anchor and time.monotonic() - self._sealed_s < _SEAL_S:
                 self._unsealed = at
                 return rows
@@ -244,10 +258,14 @@ class Journal:
         text: str = "",
         before_seq: int | None = None,
         limit: int | None = None,
+        called: str | None = None,
     ) -> list[Row]:
-        """Rows, newest first; the next page is ``before_seq`` the last row's. ``text`` is found in any field."""
+        """Rows, newest first; the next page is ``before_seq`` the last row's. ``text`` is found in any field.
+
+        ``called`` is as ``target``, or the name that it shares with others.
+        """
         with self._store.reading() as db:
-            return journal_read.page(db, source, target, text, before_seq, limit) if db else []
+            return journal_read.page(db, source, target, text, before_seq, limit, called) if db else []
 
     def count(self) -> int:
         """How many rows there are."""
@@ -264,21 +282,41 @@ class Journal:
         with self._store.reading() as db:
             return journal_read.open_intents(db, source) if db else []
 
-    def _intent_of(self, row: Row) -> Intent | None:
-        """What settling a row needs; None, and an outcome in the journal, where somebody changed it."""
+    def awaited(self, source: str | None = None) -> list[Intent]:
+        """What was sent and whose effect is awaited still, newest first; creates nothing.
+
+        An effect that was awaited when an older Playhead recorded it is not among them: it kept nothing to ask by.
+        """
         with self._store.reading() as db:
-            found = (
-                db
-                and db.execute("SELECT intent FROM payload WHERE request_id=?", (row.request_id,)).fetchone()
-            )
+            ends = journal_read.awaited(db, source) if db else []
+            first = rows_of(db, [row.request_id for row in ends]) if db else {}
+        found = [(row, self._kept(first[row.request_id][0])) for row in ends]
+        return [
+            msgspec.structs.replace(intent, applied=row.verdict == Verdict.APPLIED.value)
+            for row, intent in found
+            if intent is not None
+        ]
+
+    def _kept(self, row: Row) -> Intent | None:
+        """What was kept of an intent, by its first row; None where it is gone or somebody changed it."""
+        with self._store.reading() as db:
+            asked = (row.request_id,)
+            found = db and db.execute("SELECT intent FROM payload WHERE request_id=?", asked).fetchone()
         if found and hashlib.sha256(found[0]).hexdigest() == row.intent_sha256:
             return msgspec.msgpack.decode(found[0], type=Intent)
+        return None
+
+    def _intent_of(self, row: Row) -> Intent | None:
+        """What settling a row needs; None, and an outcome in the journal, where somebody changed it."""
+        intent = self._kept(row)
+        if intent is not None:
+            return intent
         same = {
             name: getattr(row, name) for name in ("source", "target", "target_kind", "action", "request_id")
         }
         why = f"What is needed to settle row {row.seq} was changed. Look at the target itself."
         told = {"verdict": Verdict.UNKNOWN.value, "evidence": (why,)}
-        self._write([_Entry(Kind.OUTCOME, same | told, closes=row.request_id)])
+        self._write([_Entry(Kind.OUTCOME, same | told, ends=row.request_id, closes=row.request_id)])
         return None
 
     def verify(self, cancel: CancelToken | None = None) -> Tampered | None:
@@ -354,7 +392,9 @@ def _outcome(intent: Intent, outcome: Outcome, receipt: Receipt | None) -> _Entr
         "new_ref": str(outcome.new_ref or ""),
         "took_ns": receipt.took_ns if receipt else None,
     }
-    return _Entry(Kind.OUTCOME, fields, closes=intent.request_id)
+    # An effect that is awaited is asked about later, by what was kept of its intent.
+    closes = "" if outcome.pending else intent.request_id
+    return _Entry(Kind.OUTCOME, fields, ends=intent.request_id, closes=closes)
 
 
 def _without_arguments(intent: Intent) -> Intent:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ import msgspec
 from engine_bridge.actions.journal_rows import GENESIS, Kind, Row, Tampered, parse, problem, searchable
 from engine_bridge.actions.journal_store import rows_of
 from engine_bridge.cancel import CancelToken
+from engine_bridge.sqlite_library import sqlite3
 
 _EVERY: Final = 500
 
@@ -22,8 +22,9 @@ def page(
     text: str,
     before_seq: int | None,
     limit: int | None,
+    called: str | None = None,
 ) -> list[Row]:
-    """Rows, newest first."""
+    """Rows, newest first. ``called`` is a target's id, or the name that it shares with others."""
     tests: list[tuple[str, Any]] = []
     if source is not None:
         tests.append(("json_extract(body, '$.source') = ?", source))
@@ -37,7 +38,8 @@ def page(
         f"SELECT body, hash FROM journal {where} ORDER BY seq DESC", [value for _, value in tests]
     ):
         row = parse(body, digest)
-        if not wanted or wanted in searchable(row):
+        named = called is None or called in (row.target, row.target_name, row.target_name.rpartition(" ")[0])
+        if named and (not wanted or wanted in searchable(row)):
             found.append(row)
             if limit is not None and len(found) >= limit:
                 break
@@ -53,6 +55,14 @@ def open_intents(db: sqlite3.Connection, source: str | None) -> list[Row]:
         if owner is not None and source in (None, rows[0].source):
             found.append(msgspec.structs.replace(rows[0], owner=owner))
     return sorted(found, key=lambda row: row.seq)
+
+
+def awaited(db: sqlite3.Connection, source: str | None) -> list[Row]:
+    """The last outcomes of requests whose effect is awaited still, and can be asked about, newest first."""
+    ids = [request_id for (request_id,) in db.execute("SELECT request_id FROM payload")]
+    ends = [rows[-1] for rows in rows_of(db, ids).values() if rows[-1].kind is Kind.OUTCOME]
+    found = [row for row in ends if source in (None, row.source)]
+    return sorted(found, key=lambda row: row.seq, reverse=True)
 
 
 def owner_of(rows: list[Row]) -> str | None:

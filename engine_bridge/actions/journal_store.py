@@ -1,7 +1,7 @@
 """The journal's file and its anchor: durable appends under SQLite's write lock, indexed reads.
 
 The indexes are over the hashed text itself, so they cannot disagree with it. ``payload`` holds what settling an open
-intent needs, and only while it is open.
+intent needs, and only while it is open or its effect is awaited.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from typing import Final
 
 from engine_bridge.actions.journal_rows import GENESIS, Row, parse
 from engine_bridge.errors import PlayheadError
+from engine_bridge.held_files import Hold
+from engine_bridge.sqlite_library import sqlite3
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS journal (
@@ -43,6 +44,7 @@ class Store:
         self.path = path
         self.anchor = anchor
         self._db: sqlite3.Connection | None = None
+        self._hold = Hold()
         self._inode = -1
 
     @contextmanager
@@ -77,6 +79,7 @@ class Store:
             db.execute("PRAGMA fullfsync=ON")
             db.execute("PRAGMA secure_delete=ON")
             prepare(db, _SCHEMA)
+            self._hold.take(self.path)
             self._inode = self.path.stat().st_ino
         return self._db
 
@@ -92,6 +95,7 @@ class Store:
         if db is not None:
             with contextlib.suppress(sqlite3.Error):
                 db.close()
+        self._hold.release()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection | None]:

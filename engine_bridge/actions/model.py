@@ -207,11 +207,15 @@ class Receipt(_Value, frozen=True):
 
 
 class Intent(_Value, frozen=True):
-    """What is written to the journal before anything is sent, and what ``settle`` gets after a crash."""
+    """What is written to the journal before anything is sent, and what ``settle`` gets after a crash.
+
+    ``applied``: that is certain already; what is asked is how far its effect is.
+    """
 
     request_id: str
     source: str
     item: PlanItem
+    applied: bool = False
 
 
 def new_request_id() -> str:

@@ -8,7 +8,10 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 
 from app.journal import folder, journal
-from engine_bridge.actions.model import Intent, Outcome, PlanItem, Staged, Target, Verdict
+from app.opening import ActorFactory
+from engine_bridge.actions.execute import Execution
+from engine_bridge.actions.model import Intent, Outcome, Plan, PlanItem, Staged, Target, Verdict
+from engine_bridge.cancel import CancelToken
 from engine_bridge.focus import Focus
 from engine_bridge.sqlite_library import sqlite3
 from tests.app.acting import CONTROL, Acting, Open
@@ -95,6 +98,30 @@ def test_verify_names_the_first_bad_row(acting: Open) -> None:
     a.run("journal.verify")
     a.until(lambda: page.view.told.words.text().startswith("Row 3 does not fit"))
     assert page.view.table.current().target == "run-0001"
+
+
+def test_what_is_awaited_is_asked_for_when_the_journal_is_looked_at(acting: Open) -> None:
+    a = acting()
+    a.store.set("takes_signals", "0")
+    name = f"act://dev{a.store.path}"
+    target = Target(kind="run", id="run-0003", ref=ref("run-0003"))
+    staged = Staged(target=target, action="signal", args={"topic": "approve", "message": True})
+    item = PlanItem(staged=staged, title="Signal")
+    plan = Plan(id="p", source=name, environment="dev", items=(item,))
+    with Execution(ActorFactory("acting", name), journal(), plan, "") as execution:
+        execution.run(item, CancelToken())
+    gone = Intent(request_id="elsewhere", source="act://dev/no/such.act", item=item)
+    journal().intent(gone, environment="dev", reason="")
+    journal().settled(gone, Outcome(verdict=Verdict.APPLIED, pending="Nothing has taken the signal yet."))
+    page = page_of(a)
+    told = page.view.table
+    a.until(lambda: told.entries[0].heard.startswith("Its source cannot be asked now: The store is gone"))
+    assert {entry.words for entry in told.entries} == {"applied, still awaited"}
+    a.store.take_signals()
+    a.run("journal.verify")
+    a.until(lambda: [entry.words for entry in told.entries] == ["applied", "applied, still awaited"])
+    assert a.journal()[-1] == ("outcome", "signal", "applied") and journal().verify() is None
+    assert [intent.request_id for intent in journal().awaited()] == ["elsewhere"]
 
 
 def test_export_writes_every_row(acting: Open, tmp_path: Path) -> None:

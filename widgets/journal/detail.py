@@ -52,6 +52,8 @@ class EntryDetail(QScrollArea):
             self._rows.addWidget(Note("evidence", "muted", text))
         if entry.pending:
             self._rows.addWidget(Note("clock", "waiting", entry.pending))
+        if entry.heard:
+            self._rows.addWidget(Note("clock", "waiting", f"Asked again: {entry.heard}"))
         self._code("Hashes", tuple(f"row {seq}  {digest}" for seq, digest in entry.hashes))
 
     def _head(self, entry: Entry) -> None:

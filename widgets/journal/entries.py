@@ -25,7 +25,8 @@ STATES: Final = {
 class Entry:
     """One attempt, denied or executed, or an export. ``outcome`` is one of STATES; ``hashes`` are (row number, hash).
 
-    ``source`` is what the journal calls it, ``source_title`` what it is called here; ``time_ns`` is its first row's.
+    ``source`` is what the journal calls it, ``source_title`` what it is called here; ``time_ns`` is its first row's;
+    ``heard`` is what its source said of ``pending`` when it was asked again, and nothing the journal holds.
     """
 
     seq: int
@@ -45,6 +46,7 @@ class Entry:
     job: str = ""
     new_ref: str = ""
     pending: str = ""
+    heard: str = ""
     args: str = ""
     plan: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
@@ -61,6 +63,11 @@ class Entry:
     def state(self) -> str:
         """The status that gives glyph and colour."""
         return STATES.get(self.outcome, "unknown")
+
+    @property
+    def awaited(self) -> bool:
+        """Whether something of it had not come about when it was looked at last."""
+        return bool(self.pending)
 
     @property
     def words(self) -> str:

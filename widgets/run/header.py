@@ -14,7 +14,10 @@ from widgets.run.labels import Chip, Glyph, Link, Text
 from widgets.run.moment import Moment
 from widgets.shell.top_bar import Badge
 
-_CHAIN = ("parent", "forked_from", "continued_from", "continued", "retry_of", "retry", "fork")
+_CHAIN = (
+    "parent", "caller", "forked_from", "reset from", "continued_from", "continues", "previous", "continued", "next",
+    "retry_of", "retry", "fork", "reset to", "reset",
+)  # fmt: skip
 _CHAIN_LIMIT = 6
 
 
@@ -87,7 +90,7 @@ class RunHeader(QWidget):
         self._found: list[tuple[str, RunRef, Run | None]] = []
         self._glyph = Glyph(size=18)
         self._type = Text(size=18, bold=True, least=140, most=420)
-        self._id = Text(code=True, tone="muted", elide=Qt.TextElideMode.ElideMiddle, least=110, most=300)
+        self._id = Text(code=True, tone="muted", elide=Qt.TextElideMode.ElideMiddle, least=136, most=300)
         self._chip = Chip()
         self._summary = Text(size=13, tone="muted", least=160)
         self.staged = Badge()
@@ -162,9 +165,9 @@ class RunHeader(QWidget):
     def show_chain(self, run: Run, relations: tuple[Relation, ...]) -> None:
         """Links to parent, origin, forks and continuations; children are in the relations tab."""
         found = [(r.role, r.ref, r.run) for r in relations if r.role in _CHAIN]
-        known = {role for role, _, _ in found}
+        known = {value for role, ref, _ in found for value in (role, ref)}
         for role, ref in (("parent", run.parent), ("forked_from", run.forked_from)):
-            if ref is not None and role not in known:
+            if ref is not None and role not in known and ref not in known:
                 found.append((role, ref, None))
         found.sort(key=lambda item: _CHAIN.index(item[0]))
         self._set_links(found)

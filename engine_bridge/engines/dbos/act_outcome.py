@@ -21,7 +21,7 @@ TAKE_S: Final = 4.0
 """How long a message to a run that waits is watched: workers look for messages every second or so."""
 _POLL_S: Final = 0.05
 _NOT_TAKEN: Final = "nothing has taken the signal yet"
-_NO_WORKER: Final = "no worker has taken it yet"
+NO_WORKER: Final = "no worker has taken it yet"
 _SHOWN: Final = (
     "status", "queue", "recovery_attempts", "deadline", "delay_until", "steps", "global_concurrency",
 )  # fmt: skip
@@ -111,7 +111,7 @@ def _new_run(tables: Tables, reads: Reads, staged: Staged, request_id: str) -> F
         verdict=Verdict.APPLIED,
         evidence=(f"run {id_} is there, {status}",),
         new_ref=ref(id_),
-        pending=_NO_WORKER if status == "ENQUEUED" else "",
+        pending=NO_WORKER if status == "ENQUEUED" else "",
     )
     return Found(outcome, (Change(what="new run", before="none", after=status),))
 
@@ -136,7 +136,7 @@ def _moved(tables: Tables, reads: Reads, staged: Staged, now: Facts | None, befo
     evidence += _children(tables, reads, staged)
     queued = isinstance(now, RunFacts) and now.status == "ENQUEUED" and staged.action in ("resume", "rewind")
     outcome = _applied(*(evidence or ("it is as asked",)))
-    return Found(msgspec.structs.replace(outcome, pending=_NO_WORKER if queued else ""), changes)
+    return Found(msgspec.structs.replace(outcome, pending=NO_WORKER if queued else ""), changes)
 
 
 def _same_is_done(staged: Staged, now: Facts) -> bool:

@@ -68,6 +68,9 @@ def _compared(intent: Intent, now: Facts | None) -> Outcome:
         if staged.action == "delete":
             return _unknown("It is not there any more, as asked.", _BY_WHOM)
         return _unknown("It is not there any more: somebody deleted it.")
+    if intent.applied and isinstance(now, RunFacts):
+        waits = act_outcome.NO_WORKER if now.status == "ENQUEUED" else ""
+        return Outcome(verdict=Verdict.APPLIED, evidence=(f"the run is {now.status}",), pending=waits)
     changed = actions_facts.stale(intent.item.preconditions, now)
     if not changed:
         seen = ", ".join(f"{p.what} {p.value}" for p in intent.item.preconditions)

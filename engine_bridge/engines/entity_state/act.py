@@ -49,6 +49,7 @@ from engine_bridge.errors import (
 TOGETHER: Final = 50
 _UNDER_WAY_S: Final = 10.0
 _TAKE_S: Final = 2.0
+_NOT_NAMED: Final = "the history does not name this request yet"
 _LEFT: Final = "It was cancelled before anything was written."
 _IN_BULK: Final = (
     "move",
@@ -340,6 +341,9 @@ class EntityActor(Actor):
         if made is not None:
             return made
         if kind.http and plan_retry.endpoint(look):
+            if intent.applied:
+                said = ("The application's endpoint took the request.",)
+                return Outcome(verdict=Verdict.APPLIED, evidence=said, pending=_NOT_NAMED)
             return _unknown(
                 "The application's endpoint may have been asked; its history does not name this request."
             )
@@ -403,9 +407,7 @@ def _answered(answer: act_http.Answer) -> Outcome:
         return Outcome(verdict=verdict, evidence=(f"The endpoint did not answer{told}.",))
     said = f"The endpoint answered {answer.code}{told}."
     if answer.code < 300:
-        return Outcome(
-            verdict=Verdict.APPLIED, evidence=(said,), pending="the history does not name this request yet"
-        )
+        return Outcome(verdict=Verdict.APPLIED, evidence=(said,), pending=_NOT_NAMED)
     if answer.code >= 500:
         return _unknown(said)
     stale = answer.code in (409, 412)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from engine_bridge.actions.model import Actor, Intent, Outcome, PlanItem, Receipt, Verdict
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import act_outcome, act_settle, actions_facts, client_url, codec
 from engine_bridge.engines.temporal.act_client import ActingClient, NoAnswerError, RefusedError
 from engine_bridge.engines.temporal.act_outcome import Case, Found
 from engine_bridge.engines.temporal.actions import kind_of
-from engine_bridge.engines.temporal.actions_facts import Facts, RunFacts
+from engine_bridge.engines.temporal.actions_facts import Facts, RunFacts, ScheduleFacts
 from engine_bridge.engines.temporal.actions_read import Reads
 from engine_bridge.engines.temporal.codec_http import CodecError
 from engine_bridge.engines.temporal.plan_base import Kind, Look, Signer
@@ -96,7 +98,7 @@ class TemporalActor(Actor):
                 raise
         # It was sent: a cancellation from here on ends the waiting, not the reading.
         reading = Reads(self._opened, CancelToken(cancel.progress_through))
-        case = Case(reading, item, signer, look.facts, answer)
+        case = Case(reading, _based(item, look), signer, look.facts, answer)
         found = act_outcome.until_moved(lambda: act_outcome.look(case), cancel)
         return Receipt(
             request_id=signer.id, outcome=found.outcome, changes=found.changes, inverse=_inverse(item, found)
@@ -115,6 +117,14 @@ def _patience_s(look: Look) -> float:
     if look.staged.action not in _ASK:
         return _SEND_S
     return WAIT_S if look.run.pollers != 0 else _NOBODY_S
+
+
+def _based(item: PlanItem, look: Look) -> PlanItem:
+    """An item whose counts, which go on without anybody's doing, are those right before it was sent."""
+    if not isinstance(look.facts, ScheduleFacts):
+        return item
+    names = (one.what for one in item.preconditions)
+    return msgspec.structs.replace(item, preconditions=actions_facts.observed(look.facts, *names))
 
 
 def _inverse(item: PlanItem, found: Found) -> Any:
@@ -153,8 +163,10 @@ def _gate(item: PlanItem, kind: Kind, reads: Reads) -> Look:
 
 
 def _since(reads: Reads, item: PlanItem, now: Facts) -> list[str]:
-    """Who did what since the plan, from the history."""
+    """Who did what since the plan, from the history, or from a schedule's notes."""
     planned = actions_facts.planned_events(item.preconditions)
+    if isinstance(now, ScheduleFacts):
+        return [f"its notes: {plain(now.notes, 300)}"] if now.notes else []
     if not isinstance(now, RunFacts) or not planned:
         return []
     try:

@@ -74,14 +74,15 @@ def look(case: Case) -> Found:
     outcome = act_traces.of(trace)
     if outcome is None:
         said = "The server took the request, and nothing of it shows yet."
-        late = case.item.staged.action == "delete" and case.answer is not None
-        return Found(Outcome(verdict=Verdict.UNKNOWN, evidence=(said,)), expected=GONE_S if late else 0.0)
+        return Found(Outcome(verdict=Verdict.UNKNOWN, evidence=(said,)))
     changes = (*act_traces.answers(trace), *_moved(case.before, now))
     return Found(outcome, changes, _expected(case, outcome))
 
 
 def _expected(case: Case, outcome: Outcome) -> float:
     before = case.before
+    if case.item.staged.action == "delete":
+        return GONE_S
     if isinstance(before, ScheduleFacts) or case.item.staged.action == "batch":
         return TAKE_S
     served = isinstance(before, RunFacts) and before.pollers != 0 and not before.paused

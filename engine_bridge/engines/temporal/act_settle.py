@@ -9,7 +9,7 @@ import msgspec
 
 from engine_bridge.actions.model import Intent, Outcome, Verdict
 from engine_bridge.engines.temporal import act_traces, actions_facts
-from engine_bridge.engines.temporal.act_trace import Trace
+from engine_bridge.engines.temporal.act_trace import Trace, applied
 from engine_bridge.engines.temporal.actions_facts import Facts
 from engine_bridge.engines.temporal.actions_read import Reads
 from engine_bridge.engines.temporal.plan_base import Signer
@@ -37,10 +37,15 @@ def _settled(reads: Reads, intent: Intent) -> Outcome:
         now = None
     if staged.action == "query":
         return _not_applied("A query changes nothing; its answer went with the process that asked.")
+    if now is None and staged.action == "delete" and intent.applied:
+        return applied("the server does not know the run any more")
     if now is None:
         asked = ", as asked" if staged.action == "delete" else ", and its history with it"
         return _unknown(f"It is not there any more{asked}.", _BY_WHOM)
-    found = act_traces.of(Trace(reads, intent.item, Signer(intent.request_id), now))
+    sure = intent.applied
+    found = act_traces.of(Trace(reads, intent.item, Signer(intent.request_id), now, applied=sure))
+    if found is not None and sure:
+        return found
     if found is not None:
         return msgspec.structs.replace(found, evidence=(*found.evidence, "found by this request's id"))
     return _without_trace(intent, now)
@@ -48,7 +53,7 @@ def _settled(reads: Reads, intent: Intent) -> Outcome:
 
 def _without_trace(intent: Intent, now: Facts) -> Outcome:
     action = intent.item.staged.action
-    changed = actions_facts.stale(intent.item.preconditions, now)
+    changed = actions_facts.stale(intent.item.preconditions, now, grows=())
     if action == "delete" and not changed:
         return _unknown("It is still there: a deletion that was asked for may be under way.", _BY_WHOM)
     if action in act_traces.SIGNED:

@@ -15,13 +15,22 @@ from engine_bridge.model import RunRef
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A request to look for. ``now`` None: its target is gone; ``answer`` None: the server's is not known."""
+    """A request to look for. ``now`` None: its target is gone; ``answer`` None: the server's is not known.
+
+    ``applied``: that the server took it was seen before.
+    """
 
     reads: Reads
     item: PlanItem
     signer: Signer
     now: Facts | None
     answer: Any = None
+    applied: bool = False
+
+    @property
+    def taken(self) -> bool:
+        """Whether the server is known to have taken it."""
+        return self.answer is not None or self.applied
 
     @property
     def ref(self) -> RunRef:

@@ -8,9 +8,10 @@ from engine_bridge.actions.model import Outcome, Verdict
 from engine_bridge.engines.temporal import plan_new, plan_options
 from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.act_trace import Trace, applied
-from engine_bridge.engines.temporal.actions_facts import STARTED, ScheduleFacts, pending
+from engine_bridge.engines.temporal.actions_facts import LEFT_OUT, STARTED, ScheduleFacts, pending
 from engine_bridge.engines.temporal.actions_space import START, SpaceFacts, progress
 from engine_bridge.engines.temporal.group_facts import PendingActivity
+from engine_bridge.engines.temporal.plan_backfill import MOST
 from engine_bridge.errors import NotFoundError
 from engine_bridge.format import plain
 
@@ -28,7 +29,8 @@ def paused_activity(trace: Trace) -> Outcome | None:
     """Who paused it and why stands beside a pending activity."""
     one = _activity(trace)
     if one is None or "pause" not in one.state or trace.signer.tag not in one.note:
-        return None
+        ended = "the activity has ended since, or is paused no more"
+        return applied(ended) if trace.applied else None
     waits = "its attempt under way has not ended yet" if one.state == "pause_requested" else ""
     return applied(f"the server lists it as paused {one.note}", pending=waits)
 
@@ -36,7 +38,7 @@ def paused_activity(trace: Trace) -> Outcome | None:
 def set_going(trace: Trace) -> Outcome | None:
     """Nothing tells whose request it was: only that the server took ours."""
     one = _activity(trace)
-    if trace.answer is None:
+    if not trace.taken:
         return None
     if one is None:
         return applied("the server took the request; the activity has ended since")
@@ -119,27 +121,44 @@ def noted(trace: Trace) -> Outcome | None:
 
 
 def triggered(trace: Trace) -> Outcome | None:
-    """A schedule counts the runs that it started."""
+    """A schedule counts the runs that it started, and those that it left out."""
     facts = trace.now
-    was = next((int(p.value) for p in trace.item.preconditions if p.what == STARTED), 0)
-    if not isinstance(facts, ScheduleFacts) or trace.answer is None or facts.started <= was:
+    if not isinstance(facts, ScheduleFacts) or not trace.taken:
         return None
-    return applied(f"the schedule has started {facts.started} runs, {was} when it was planned")
+    if _more(trace, STARTED, facts.started):
+        return applied(_counts(trace, facts))
+    if _more(trace, LEFT_OUT, facts.left_out):
+        said = "The server took the request and started nothing: the overlap policy leaves a run out while one is open."
+        return Outcome(verdict=Verdict.NOT_APPLIED, evidence=(said, _counts(trace, facts)))
+    if not facts.waiting:
+        return None
+    waits = "it waits in the schedule's buffer for the end of another run"
+    return applied("the server took the request", pending=waits)
 
 
 def backfilled(trace: Trace) -> Outcome | None:
     """A schedule counts the runs that it started; those of a backfill may follow one another."""
     facts = trace.now
-    if not isinstance(facts, ScheduleFacts) or trace.answer is None:
+    if not isinstance(facts, ScheduleFacts) or not trace.taken:
         return None
-    was = next((int(p.value) for p in trace.item.preconditions if p.what == STARTED), 0)
-    wanted, begun = int(trace.item.staged.args.get("times") or 0), facts.started - was
-    told = f"the schedule has started {facts.started} runs, {was} when it was planned"
-    if begun >= wanted:
-        return applied("the server took the request", told)
-    return applied(
-        "the server took the request", told, pending=f"{begun} of {wanted} runs have been started so far"
-    )
+    wanted = int(trace.item.staged.args.get("times") or 0)
+    begun = _more(trace, STARTED, facts.started)
+    over = begun + _more(trace, LEFT_OUT, facts.left_out)
+    told = ("the server took the request", _counts(trace, facts))
+    if over >= wanted and (wanted < MOST or not facts.waiting):
+        return applied(*told)
+    return applied(*told, pending=f"{begun} of {wanted} runs have been started so far")
+
+
+def _more(trace: Trace, name: str, now: int) -> int:
+    """How much a count has grown since it was planned."""
+    return now - next((int(p.value) for p in trace.item.preconditions if p.what == name), now)
+
+
+def _counts(trace: Trace, facts: ScheduleFacts) -> str:
+    left_out = _more(trace, LEFT_OUT, facts.left_out)
+    also = f", and left out {left_out}" if left_out else ""
+    return f"the schedule has started {_more(trace, STARTED, facts.started)} runs since{also}; {facts.started} in all"
 
 
 def batch(trace: Trace) -> Outcome | None:

@@ -77,6 +77,9 @@ def update(trace: Trace) -> Outcome | None:
         failed = completed.attributes.get("outcome", {}).get("failure", {}).get("message")
         said = f"its handler failed: {plain(str(failed), 500)}" if failed else "its handler has ended"
         return applied(f"event {accepted.id} is its acceptance, event {completed.id} its end", said)
+    if accepted is not None and trace.run is not None and trace.run.closed:
+        said = f"its handler had not ended when the run did ({trace.run.status})"
+        return applied(f"event {accepted.id} is its acceptance", said)
     if accepted is not None:
         return applied(f"event {accepted.id} is its acceptance", pending="its handler has not ended yet")
     return _not_accepted(trace, id_)
@@ -175,4 +178,8 @@ def _made_by(trace: Trace, ref: RunRef, point: int) -> str:
 
 
 def gone(trace: Trace) -> Outcome | None:
-    return applied("the server does not know the run any more") if trace.now is None else None
+    """The server takes a deletion at once, and does it in the background."""
+    if trace.now is None:
+        return applied("the server does not know the run any more")
+    waits = "the server deletes it in the background"
+    return applied("the server took the request", pending=waits) if trace.taken else None

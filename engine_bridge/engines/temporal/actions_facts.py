@@ -24,7 +24,7 @@ from engine_bridge.model import RunRef
 
 RUN, STATUS, EVENTS, SINCE = "run id", "status", "events", "events, at least"
 CANCEL, PAUSED, ACTIVITY = "cancellation requested", "paused", "activity"
-STARTED: Final = "runs started"
+STARTED, LEFT_OUT = "runs started", "runs left out"
 MATCHES: Final = "runs that match, at most"
 OPEN: Final = "open run of that id"
 _TOLD: Final = 8
@@ -61,12 +61,15 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScheduleFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One schedule now."""
+    """One schedule now. ``left_out`` counts starts that its overlap policy skipped or its buffer had no room for,
+    ``waiting`` those that wait for the end of another run."""
 
     id: str
     paused: bool
     notes: str
     started: int
+    left_out: int
+    waiting: int
     workflow: str
 
 
@@ -130,6 +133,8 @@ def schedule(reads: Reads, id_: str) -> ScheduleFacts:
         paused=state.paused,
         notes=state.notes,
         started=answer.info.action_count,
+        left_out=answer.info.overlap_skipped + answer.info.buffer_dropped,
+        waiting=answer.info.buffer_size,
         workflow=answer.schedule.action.start_workflow.workflow_type.name,
     )
 
@@ -142,7 +147,7 @@ def observed(facts: Facts, *names: str) -> tuple[Precondition, ...]:
 def value_of(facts: Facts, name: str) -> Any:
     """A precondition's value now."""
     if isinstance(facts, ScheduleFacts):
-        return {PAUSED: facts.paused, STARTED: facts.started}.get(name)
+        return {PAUSED: facts.paused, STARTED: facts.started, LEFT_OUT: facts.left_out}.get(name)
     if isinstance(facts, SpaceFacts):
         return {STATUS: facts.state, MATCHES: facts.matching, OPEN: facts.open or "none"}.get(name)
     if name.startswith(f"{ACTIVITY} "):
@@ -159,12 +164,14 @@ def pending(facts: RunFacts, activity_id: str) -> PendingActivity | None:
     return next((one for one in facts.activities if one.activity_id == activity_id), None)
 
 
-def stale(preconditions: tuple[Precondition, ...], now: Facts) -> list[str]:
-    """What is no longer as it was when it was planned, in words."""
+def stale(
+    preconditions: tuple[Precondition, ...], now: Facts, grows: tuple[str, ...] = (STARTED, LEFT_OUT)
+) -> list[str]:
+    """What is no longer as it was when it was planned, in words; ``grows`` may have: a schedule goes on."""
     found = []
     for one in preconditions:
         value = value_of(now, one.what)
-        grown = one.what == SINCE and value >= one.value
+        grown = one.what in (SINCE, *grows) and value >= one.value
         if value == one.value or grown or (one.what == MATCHES and value <= one.value):
             continue
         found.append(f"{one.what} was {in_words(one.value)} when it was planned, and is {in_words(value)}")

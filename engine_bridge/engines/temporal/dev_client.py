@@ -174,7 +174,8 @@ class DevClient(Client):
         for one in data:
             answer.raw_history.add(encoding_type=_PROTO, data=one)
         # What is missing before the next event does not come any more.
-        goes_on = not broken and (not whole or (not found.closed and event >= found.next_event - 1))
+        awaited = request.wait_new_event and not found.closed and event >= found.next_event - 1
+        goes_on = not broken and (not whole or awaited)
         if goes_on:
             answer.next_page_token = msgspec.json.encode(_Token(place, event))
         return answer, not data and goes_on

@@ -126,7 +126,7 @@ class Index:
         stories = []
         for number, one in enumerate(several):
             ref = self._unique(path, number, one, taken)
-            grouper = Grouper(ref)
+            grouper = Grouper(ref, namespace=self.source.namespace)
             grouper.add(one.heads)
             if not self.folder:
                 self._fresh[ref] = grouper
@@ -169,7 +169,7 @@ class Index:
         with self._lock:
             grouper = self._fresh.pop(ref, None)
         if grouper is None:
-            grouper = Grouper(ref)
+            grouper = Grouper(ref, namespace=self.source.namespace)
             grouper.add(one.heads)
         return grouper
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from engine_bridge.bridge import Relation
+from engine_bridge.engines.temporal.events_read import event_of
 from engine_bridge.engines.temporal.file_bridge_index import Index
 from engine_bridge.engines.temporal.group_event import KIND
+from engine_bridge.engines.temporal.group_nexus import Link, callers, linked
 from engine_bridge.engines.temporal.group_step import decode_step
 from engine_bridge.errors import PlayheadError
 from engine_bridge.model import Run, RunRef, StepKind
@@ -18,7 +22,7 @@ def related(index: Index, ref: RunRef) -> list[Relation]:
     """Parent, children, the chain of continued and reset runs, schedule. Raises NotFoundError."""
     run = index.story(ref).run
     runs = index.runs
-    found = [*_parent(run, runs), *_children(index, run, runs), *_chain(run, runs)]
+    found = [*_parent(run, runs), *_nexus(index, run, runs), *_children(index, run, runs), *_chain(run, runs)]
     if run.schedule:
         found.append(Relation(role="schedule", run=None, ref=RunRef("schedule", run.schedule, run.schedule)))
     return _once(found)
@@ -53,6 +57,28 @@ def _children(index: Index, run: Run, runs: dict[RunRef, Run]) -> Iterator[Relat
         step = decode_step(grouper.record(row))
         if step.child is not None and step.child.run:
             yield _relation("child", step.child, runs, step.id)
+
+
+def _nexus(index: Index, run: Run, runs: dict[RunRef, Run]) -> Iterator[Relation]:
+    """Whose operation started this run, and the runs that its own operations started."""
+    try:
+        heads = index.loaded(run.ref).heads
+    except PlayheadError:
+        return
+    firsts = (event_of(heads.record[0]),) if len(heads) else ()
+    for link in callers(firsts):
+        step = f"its step {link.event}, a Nexus operation" if link.event else "a Nexus operation"
+        yield _linked("caller", link, runs, step, index.source.namespace)
+    for step_id, link in linked(heads):
+        found = _linked("nexus run", link, runs, "", index.source.namespace)
+        yield msgspec.structs.replace(found, step_id=step_id)
+
+
+def _linked(role: str, link: Link, runs: dict[RunRef, Run], said: str, namespace: str) -> Relation:
+    run = runs.get(link.ref)
+    away = f"in namespace {link.namespace}" if link.place(namespace or "?") and link.namespace else ""
+    where = "" if run is not None else ", ".join(filter(None, (_ELSEWHERE, away)))
+    return Relation(role=role, run=run, ref=link.ref, note="; ".join(filter(None, (said, where))))
 
 
 def _chain(run: Run, runs: dict[RunRef, Run]) -> Iterator[Relation]:

@@ -53,7 +53,8 @@ class StepRecord(msgspec.Struct, frozen=True, array_like=True):
     Records of events are tuples: (the event as recorded, the name of its step, the run), and the id of its step where
     the event itself does not name that.
 
-    ``closed``: how the run ended while this step was open; ``parent``: the step whose handler issued it.
+    ``closed``: how the run ended while this step was open; ``parent``: the step whose handler issued it; ``namespace``:
+    that of the run, "" where it is not known.
     """
 
     ref: RunRef
@@ -63,6 +64,7 @@ class StepRecord(msgspec.Struct, frozen=True, array_like=True):
     closed: Closed | None = None
     pending: PendingActivity | PendingNexus | None = None
     parent: str | None = None
+    namespace: str = ""
 
 
 class Grouper:
@@ -70,11 +72,18 @@ class Grouper:
 
     Call ``add`` with events (ids that rise; others are counted in ``skipped``, not in ``taken``), then ``batch`` for
     all that is new since the last batch. ``first`` and ``closing`` are the records of those events, for the header.
-    With ``recall``, which gives the records of event ids, those of steps are kept there and not here.
+    With ``recall``, which gives the records of event ids, those of steps are kept there and not here. ``namespace`` is
+    the run's, "" where it is not known.
     """
 
-    def __init__(self, ref: RunRef, recall: Callable[[Sequence[int]], tuple[Any, ...]] | None = None) -> None:
+    def __init__(
+        self,
+        ref: RunRef,
+        recall: Callable[[Sequence[int]], tuple[Any, ...]] | None = None,
+        namespace: str = "",
+    ) -> None:
         self.ref = ref
+        self.namespace = namespace
         self._recall = recall
         self.last_id = 0
         self.last_ns: int | None = None
@@ -420,6 +429,7 @@ class Grouper:
             self.closed if self.closed is not None and not _ENDED[self.columns["status"][row]] else None,
             self._pending.get(row),
             None if parent is None else str(self.step_ids[parent]),
+            self.namespace,
         )
 
     def _attempts(self, rows: Ints) -> Columns:

@@ -13,12 +13,13 @@ from engine_bridge.engines.temporal.events_markers import local_activity, patch
 from engine_bridge.engines.temporal.events_read import event_of
 from engine_bridge.engines.temporal.events_values import duration_ns, id_of, mapping, positive_ns, text
 from engine_bridge.engines.temporal.group_failures import failure, words
+from engine_bridge.engines.temporal.group_nexus import callers, started
 from engine_bridge.engines.temporal.group_payloads import all_of
 from engine_bridge.engines.temporal.group_types import EVENT_KIND, ROLE, STEP_STATUS, Role
+from engine_bridge.engines.temporal.group_types import KIND as KIND
 from engine_bridge.format import duration
 from engine_bridge.model import Event, Failure, RunRef
 
-KIND: Final = "workflow"
 _RUN, _FOLLOWER = int(Role.RUN), int(Role.FOLLOWER)  # looking into an enumeration is dear
 _DEEPEST: Final = 6
 _LISTED: Final = 20
@@ -51,7 +52,7 @@ def event_from(event: RawEvent, step_name: str, ref: RunRef, step_id: str | None
         detail=detail(event),
         payloads=all_of(ref, event),
         failure=failure_of(event),
-        ref=other_run(event.attributes),
+        ref=other_run(event.attributes) or _linked(event),
         attributes=shown(event),
     )
 
@@ -86,6 +87,16 @@ def other_run(attributes: dict[str, Any]) -> RunRef | None:
     execution = mapping(attributes.get("workflowExecution") or attributes.get("externalWorkflowExecution"))
     if execution.get("workflowId"):
         return RunRef(KIND, text(execution["workflowId"]), text(execution.get("runId")))
+    return None
+
+
+def _linked(event: RawEvent) -> RunRef | None:
+    """The run that a Nexus operation started, or whose operation started this one."""
+    if event.type.startswith("NexusOperation"):
+        link = started((event,))
+        return None if link is None else link.ref
+    if "links" in event.more or "completionCallbacks" in event.attributes:
+        return next((link.ref for link in callers((event,))), None)
     return None
 
 

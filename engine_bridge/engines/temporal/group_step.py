@@ -21,6 +21,7 @@ from engine_bridge.engines.temporal.group_event import (
 )
 from engine_bridge.engines.temporal.group_facts import PendingActivity, PendingNexus, told
 from engine_bridge.engines.temporal.group_failures import failure, words
+from engine_bridge.engines.temporal.group_nexus import Link, started
 from engine_bridge.engines.temporal.group_payloads import reference
 from engine_bridge.engines.temporal.group_types import ROLE, STEP_KIND, STEP_STATUS, TERMINAL, Role
 from engine_bridge.format import duration
@@ -82,6 +83,11 @@ class _Facts:
     def of(self, *types: str) -> RawEvent | None:
         """The first event of one of some types."""
         return next((event for event in self.events if event.type in types), None)
+
+    @property
+    def nexus(self) -> Link | None:
+        """The run that a Nexus operation started."""
+        return started(self.events) if self.first.type.startswith("NexusOperation") else None
 
     def last(self, suffix: str) -> RawEvent | None:
         return next((event for event in reversed(self.events) if event.type.endswith(suffix)), None)
@@ -237,6 +243,9 @@ def _failure(facts: _Facts, status: StepStatus) -> Failure | None:
 
 
 def _child(facts: _Facts) -> RunRef | None:
+    link = facts.nexus
+    if link is not None:
+        return None if link.place(facts.record.namespace) else link.ref
     if facts.kind not in (StepKind.CHILD, StepKind.SIGNAL_SEND, StepKind.CONTROL):
         return None
     for event in reversed(facts.events):
@@ -272,6 +281,10 @@ def _detail(facts: _Facts) -> str:
         return "cancel requested"
     if facts.first.type in ("ActivityTaskScheduled", "WorkflowExecutionUpdateAccepted"):
         return said
+    if facts.nexus is not None:
+        place = facts.nexus.place(facts.record.namespace)
+        runs = f"runs {facts.nexus.ref.group}" + (f" in namespace {place}" if place else "")
+        return " · ".join(filter(None, (detail(facts.first), runs)))
     return detail(facts.first)
 
 

@@ -12,6 +12,9 @@ from engine_bridge.codes import code
 from engine_bridge.engines.temporal.events import NUMBERS, UNKNOWN
 from engine_bridge.model import EventKind, Status, StepKind, StepStatus
 
+KIND: Final = "workflow"
+"""Of what a run is named by."""
+
 
 class Role(IntEnum):
     """How an event relates to steps."""

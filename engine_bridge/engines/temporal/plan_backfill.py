@@ -8,7 +8,7 @@ from typing import Any, Final
 from engine_bridge.actions import args as arguments
 from engine_bridge.actions.confirm import LIMIT
 from engine_bridge.actions.model import Change, Param, ParamType
-from engine_bridge.engines.temporal.actions_facts import STARTED, ScheduleFacts
+from engine_bridge.engines.temporal.actions_facts import LEFT_OUT, STARTED, ScheduleFacts
 from engine_bridge.engines.temporal.plan_base import Draft, Look, Signer
 from engine_bridge.engines.temporal.plan_schedule import OVERLAPS, POLICY, facts_of, overlap
 from engine_bridge.errors import RejectedError, UsageError
@@ -17,7 +17,7 @@ from engine_bridge.query.ast import Day, Instant
 from engine_bridge.query.literals import day_bounds
 from engine_bridge.query.literals import time as time_literal
 
-_MOST: Final = 1_000
+MOST: Final = 1_000
 _DEFAULT: Final = "buffer all"
 _FORMS: Final = "As 2026-05-01, 2026-05-01T06:30Z, today or yesterday."
 
@@ -80,11 +80,11 @@ def plan(look: Look) -> Draft:
     times = matching(look, start, end)
     if not times:
         raise RejectedError(f"No time of the schedule lies between {timestamp(start)} and {timestamp(end)}.")
-    more = "at least " if len(times) >= _MOST else ""
+    more = "at least " if len(times) >= MOST else ""
     return Draft(
         title=f"Start {more}{counted(len(times), 'run')} of the schedule {plain(facts.id, 120)}",
         send=send,
-        preconditions=(STARTED,),
+        preconditions=(STARTED, LEFT_OUT),
         args={**look.args, "start_ns": str(start), "end_ns": str(end), "times": str(len(times))},
         changes=_changes(facts, times),
         cli=("schedule", "backfill", "--schedule-id", facts.id, "--start-time", _iso(start), "--end-time", _iso(end),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from engine_bridge.actions import args as arguments
 from engine_bridge.actions.model import Change, Param, ParamType, Staged
-from engine_bridge.engines.temporal.actions_facts import PAUSED, STARTED, ScheduleFacts
+from engine_bridge.engines.temporal.actions_facts import LEFT_OUT, PAUSED, STARTED, ScheduleFacts
 from engine_bridge.engines.temporal.plan_base import REASON, Draft, Look, Signer
 from engine_bridge.errors import UsageError
 from engine_bridge.format import plain
@@ -95,7 +95,7 @@ def trigger(look: Look) -> Draft:
     return Draft(
         title=f"Start a run of the schedule {plain(facts.id, 120)} now",
         send=send,
-        preconditions=(STARTED,),
+        preconditions=(STARTED, LEFT_OUT),
         changes=(Change(what=STARTED, before=str(facts.started), after=str(facts.started + 1)),),
         cli=(
             "schedule",

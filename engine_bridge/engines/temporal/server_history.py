@@ -76,7 +76,7 @@ class Reading:
 
     def __init__(self, client: Client, ref: RunRef) -> None:
         self.pages = Pages()
-        self.grouper = Grouper(ref, self.pages.recall)
+        self.grouper = Grouper(ref, self.pages.recall, client.source.namespace)
         self.ended = False
         self._client = client
         self._ref = ref

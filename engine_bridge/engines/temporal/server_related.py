@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +15,9 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import server_describe as describe
 from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.events import RawEvent
+from engine_bridge.engines.temporal.group_nexus import Link, callers
 from engine_bridge.engines.temporal.server_history import events_of
+from engine_bridge.engines.temporal.server_nexus import operations
 from engine_bridge.engines.temporal.server_places import listing
 from engine_bridge.engines.temporal.server_runs import Lister
 from engine_bridge.engines.temporal.visibility_leaves import none_of, quoted, sendable
@@ -35,7 +38,9 @@ _FOLLOWED: Final = {
 _GONE: Final = "not on the server any more"
 
 
-_ORIGINS, _CHILDREN, _SAME_ID = range(3)
+_ORIGINS, _CHILDREN, _SAME_ID, _NEXUS = range(4)
+_AT_ONCE, _MORE = 2, 20
+"""Pages of a history in which Nexus operations are looked for: by itself, and when more is asked for."""
 
 
 class _Place(msgspec.Struct, frozen=True, array_like=True):
@@ -52,31 +57,48 @@ class _Found:
     ref: RunRef
     note: str = ""
     step_id: str | None = None
+    place: str = ""
+    """Another namespace than the source's."""
 
 
 def read(lister: Lister, ref: RunRef, cursor: bytes | None, limit: int, cancel: CancelToken) -> Relations:
-    """A page of relations: parent, root and neighbours in the chain, then children, then other runs of the id.
+    """A page of relations: parent, root, neighbours in the chain and callers, then children, then other runs of the id,
+    then runs that Nexus operations started.
 
     Raises NotFoundError.
     """
-    at = _decoded(cursor)
+    at: _Place | None = _decoded(cursor)
     items: list[Relation] = []
-    while at.section <= _SAME_ID and len(items) < max(limit, 1):
-        if at.section == _ORIGINS:
-            items += _named(lister, list(_origins(lister, ref, cancel)), cancel)
-            own = [item.ref.run for item in items if item.ref.group == ref.group]
-            at = _Place(_CHILDREN, named=(ref.run, *own))
-            continue
-        if at.section == _SAME_ID and not sendable(ref.group):
-            break
-        request = listing(lister.client, _clause(at, ref), limit - len(items))
-        request.next_page_token = base64.b64decode(at.token)
-        answer = lister.client.call("list_workflow_executions", request, cancel)
-        items += _listed(lister, at.section, answer.executions, cancel)
-        token = base64.b64encode(answer.next_page_token).decode()
-        at = _Place(at.section if token else at.section + 1, token, at.named)
-    more = at.section == _CHILDREN or (at.section == _SAME_ID and sendable(ref.group))
-    return Relations(items=tuple(items), after=msgspec.json.encode(at) if more else None)
+    while at is not None and len(items) < max(limit, 1):
+        last = at.section == _NEXUS
+        found, at = _section(lister, ref, at, limit - len(items), cursor is not None, cancel)
+        items += found
+        if last:
+            break  # the rest of a long history is read when more is asked for
+    return Relations(items=tuple(items), after=None if at is None else msgspec.json.encode(at))
+
+
+def _section(
+    lister: Lister, ref: RunRef, at: _Place, limit: int, asked: bool, cancel: CancelToken
+) -> tuple[list[Relation], _Place | None]:
+    """Relations from a place on, and the next place; None at the end."""
+    if at.section == _ORIGINS:
+        found = _named(lister, list(_origins(lister, ref, cancel)), cancel)
+        own = [item.ref.run for item in found if item.ref.group == ref.group]
+        return found, _Place(_CHILDREN, named=(ref.run, *own))
+    if at.section == _NEXUS:
+        pages = _MORE if asked else _AT_ONCE
+        links, going_on = operations(lister.client, ref, base64.b64decode(at.token), pages, cancel)
+        found = _named(lister, [_operation(lister, *one) for one in links], cancel)
+        return found, _Place(_NEXUS, base64.b64encode(going_on).decode()) if going_on else None
+    if at.section == _SAME_ID and not sendable(ref.group):
+        return [], _Place(_NEXUS)
+    request = listing(lister.client, _clause(at, ref), limit)
+    request.next_page_token = base64.b64decode(at.token)
+    answer = lister.client.call("list_workflow_executions", request, cancel)
+    token = base64.b64encode(answer.next_page_token).decode()
+    following = _Place(at.section if token else at.section + 1, token, at.named)
+    return _listed(lister, at.section, answer.executions, cancel), following
 
 
 def _clause(at: _Place, ref: RunRef) -> str:
@@ -92,7 +114,7 @@ def _listed(lister: Lister, section: int, infos: Sequence[Any], cancel: CancelTo
 
 
 def _named(lister: Lister, found: Sequence[_Found], cancel: CancelToken) -> list[Relation]:
-    known = lister.by_refs([one.ref for one in found if one.ref.run], cancel)
+    known = lister.by_refs([one.ref for one in found if one.ref.run and not one.place], cancel)
     by_run = {ref.run: run for ref, run in known.items()}
     told = {run.ref.run: run for run in lister.closings.told(list(by_run.values()), cancel)}
     return [
@@ -101,10 +123,28 @@ def _named(lister: Lister, found: Sequence[_Found], cancel: CancelToken) -> list
             run=told.get(one.ref.run),
             ref=told[one.ref.run].ref if one.ref.run in told else one.ref,
             step_id=one.step_id,
-            note=one.note if one.ref.run in told else f"{one.note}; {_GONE}".removeprefix("; "),
+            note="; ".join(filter(None, (one.note, _where(lister, one, one.ref.run in told)))),
         )
         for one in found
     ]
+
+
+def _where(lister: Lister, one: _Found, listed: bool) -> str:
+    """Where a run is that is not on the list."""
+    if one.place:
+        elsewhere = dataclasses.replace(lister.client.source, namespace=one.place)
+        return f"in namespace {one.place}, which is another source: {elsewhere.location}"
+    return "" if listed or not one.ref.run else _GONE
+
+
+def _operation(lister: Lister, step_id: str, link: Link) -> _Found:
+    return _Found("nexus run", link.ref, step_id=step_id, place=link.place(lister.client.source.namespace))
+
+
+def _callers(lister: Lister, first: RawEvent) -> Iterator[_Found]:
+    for link in callers((first,)):
+        step = f"its step {link.event}, a Nexus operation" if link.event else "a Nexus operation"
+        yield _Found("caller", link.ref, step, place=link.place(lister.client.source.namespace))
 
 
 def _origins(lister: Lister, ref: RunRef, cancel: CancelToken) -> Iterator[_Found]:
@@ -113,6 +153,7 @@ def _origins(lister: Lister, ref: RunRef, cancel: CancelToken) -> Iterator[_Foun
         yield _Found("parent", found.row.parent)
     first, last = edges(lister, ref, cancel)
     if first is not None:
+        yield from _callers(lister, first)
         yield from _before(found, first)
     if last is not None and found.row.status.closed:
         yield from _after(ref, last)

@@ -55,6 +55,22 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     found.close()
 
 
+def test_what_is_awaited_can_be_asked_about_until_it_came_about(journal: Journal) -> None:
+    one = intent(note="please", password="hunter2")
+    journal.intent(one, environment="dev", reason="")
+    journal.settled(one, Outcome(verdict=Verdict.APPLIED, pending="nobody has taken it"))
+    [kept] = journal.awaited("db")
+    assert (kept.request_id, kept.item.preconditions, kept.applied) == (
+        one.request_id, one.item.preconditions, True,
+    )  # fmt: skip
+    assert b"hunter2" not in journal.path.read_bytes() and not journal.open_intents()
+    assert journal.awaited("elsewhere") == [] and journal.take_over() == []
+    assert journal.seen(kept, DONE)
+    assert not journal.seen(kept, DONE), "somebody else saw it first"
+    assert journal.awaited() == [] and journal.verify() is None
+    assert [row.pending for row in journal.rows()] == ["", "nobody has taken it", ""]
+
+
 def fill(journal: Journal, count: int) -> None:
     for i in range(count):
         one = intent(f"order-{i}")

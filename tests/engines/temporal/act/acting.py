@@ -85,10 +85,15 @@ class Operator:
         assert not item.refused, item.refused
         return self.execute(item)
 
+    def follow(self, item: PlanItem, receipt: Receipt) -> Outcome:
+        """How far it is that a receipt says is awaited."""
+        asked = Intent(request_id=receipt.request_id, source=self.shop.server.url, item=item, applied=True)
+        return self.execution.follow(asked, CancelToken())
+
     def look(self, item: PlanItem, request_id: str | None = None) -> Outcome:
-        """What ``settle`` would say."""
+        """What ``settle`` would say; journalled where it was awaited."""
         intent = Intent(request_id=request_id or new_request_id(), source=self.shop.server.url, item=item)
-        return self.execution.look(intent, CancelToken())
+        return self.execution.follow(intent, CancelToken())
 
 
 def plan_of(url: str, *items: PlanItem) -> Plan:

@@ -35,7 +35,7 @@ def acting(
         warm = PlanItem(
             staged=Staged(target=Target(kind="run", id="invoice-waits"), action="query"), title=""
         )
-        running.look(Intent(request_id="", source=url, item=warm), CancelToken())
+        running.follow(Intent(request_id="", source=url, item=warm), CancelToken())
         yield running, orders
     journal.close()
 

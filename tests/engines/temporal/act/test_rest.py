@@ -222,8 +222,12 @@ def test_a_schedule_starts_the_runs_of_a_span_of_time(operator: Operator) -> Non
     assert "--start-time 2026-01-01T00:00:00" in item.copy_as["CLI"]
     receipt = operator.execute(item)
     assert receipt.outcome.verdict is Verdict.APPLIED
-    operator.until(lambda: "started" in operator.plan(schedule, "trigger_schedule").changes[0].what)
-    operator.until(lambda: operator.plan(schedule, "trigger_schedule").changes[0].before == str(count))
+    operator.until(lambda: not operator.follow(item, receipt).pending)
+    assert f"has started {count} runs" in operator.follow(item, receipt).evidence[1]
+    assert "no event" not in operator.look(item, receipt.request_id).evidence[0]
+    skipped = operator.plan(schedule, "backfill_schedule", **asked, overlap="skip")
+    left = operator.execute(skipped)
+    operator.until(lambda: not operator.follow(skipped, left).pending)
 
 
 def test_a_batch_tells_how_far_it_is_and_is_stopped(operator: Operator) -> None:
