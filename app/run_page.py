@@ -22,8 +22,9 @@ from app.run_page_next import NextSteps
 from app.run_page_payloads import Payloads
 from app.run_page_play import Player
 from app.run_page_queries import Queries
+from app.run_page_relations import RunRelations
 from engine_bridge.actions.model import PlanItem, Target
-from engine_bridge.bridge import Capability, Relation, Relations
+from engine_bridge.bridge import Capability
 from engine_bridge.errors import NotFoundError, PlayheadError
 from engine_bridge.focus import Focus
 from engine_bridge.model import RunRef
@@ -35,7 +36,6 @@ from widgets.run.page import RunView
 from widgets.run.panes import Panes
 from widgets.unveiling import Unveiling
 
-_PAGE = 100
 _TICK_MS = 1_000
 
 
@@ -57,8 +57,7 @@ class RunPage(PageController):
         self.payloads = Payloads(self)
         self.replay = RunReplay(self)
         self._loaded: tuple[str | None, Session | None, RunRef | None] | None = None
-        self._relations: list[Relation] = []
-        self._relations_after: bytes | None = None
+        self.relations = RunRelations(self)
         self._notes: tuple[str, ...] = ()
         self._again = Again(self._load_again, self)
         self._ticker = QTimer(self)
@@ -99,7 +98,7 @@ class RunPage(PageController):
         view.payload_requested.connect(self.payloads.load)
         view.decode_requested.connect(self.payloads.decode)
         view.codec_requested.connect(lambda: self.context.commands.run("source.codec"))
-        view.more_relations_requested.connect(self._load_relations)
+        view.more_relations_requested.connect(self.relations.more)
         view.back_requested.connect(self.back_to_list)
         view.retry_requested.connect(self.refresh)
         self.context.sources.changed.connect(self._on_source)
@@ -125,6 +124,7 @@ class RunPage(PageController):
             return
         if old.page != self.name:
             self.feed.resume()
+            self.relations.resume()
             self._ticker.start()
         if not self.view.loaded:
             return
@@ -151,13 +151,14 @@ class RunPage(PageController):
         self._pause()
         self.children_in_place.clear()
         self.replay.leave()
-        for slot in ("payload", "decode", "relations", "code payload"):
+        for slot in ("payload", "decode", "code payload"):
             self.jobs.cancel(slot)
         focus, source = self.context.focus.current, self.source()
         session = source.session if source is not None else None
         self._loaded = (focus.source, session, focus.run)
         self._notes = ()
         self.show_trail(())
+        self.relations.forget()
         self.next_steps.forget()
         self.queries.forget()
         if focus.run is None:
@@ -194,6 +195,7 @@ class RunPage(PageController):
 
     def show_trail(self, entries: tuple[Entry, ...]) -> None:
         self.actions.show_trail(entries)
+        self.relations.acted(len(entries))
 
     def refresh(self) -> None:
         self._loaded = None
@@ -202,6 +204,7 @@ class RunPage(PageController):
     def close(self) -> None:
         self._again.stop()
         self._pause()
+        self.relations.forget()
         self.replay.close()
         super().close()
 
@@ -228,16 +231,14 @@ class RunPage(PageController):
             self._unveiling.start()
         self.view.refresh()
         self.replay.grown()
+        self.relations.look()
         self.actions.tell_targets()
         self.next_steps.look()
         self.status_changed.emit(self.view.status_text())
 
     def _on_done(self) -> None:
         self._reading = False
-        self._relations, self._relations_after = [], None
-        source = self.source()
-        if source is not None and not source.can(Capability.RELATIONS):
-            self._load_relations()
+        self.relations.begin()
         self.replay.read()
 
     def _on_restarted(self, reason: str) -> None:
@@ -266,27 +267,6 @@ class RunPage(PageController):
         decoded.header(self.feed.history, None)
         self.view.retell()
         self.view.set_notes((*self._notes, *filter(None, (decoded.note,))))
-
-    def _load_relations(self) -> None:
-        source, run = self.source(), self.context.focus.current.run
-        if source is None or source.session is None or run is None:
-            return
-
-        def arrived(found: Relations) -> None:
-            self._relations += found.items
-            self._relations_after = found.after
-            self.view.set_relations(tuple(self._relations), more=found.after is not None)
-
-        self.jobs.run(
-            "relations",
-            source.session,
-            "related",
-            run,
-            self._relations_after,
-            _PAGE,
-            on_result=arrived,
-            on_error=self.view.relations.set_error,
-        )
 
     # -- intent -------------------------------------------------------------------------------------------
 

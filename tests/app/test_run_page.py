@@ -18,6 +18,7 @@ from app.keys import Shortcuts
 from app.run_page import RunPage
 from app.run_page_feed import RunFeed
 from engine_bridge.actions.model import Mark, PlanItem, Staged, Target
+from engine_bridge.bridge import Relation, Relations
 from engine_bridge.errors import BusyError, NotFoundError, PermissionDeniedError
 from engine_bridge.focus import Focus
 from engine_bridge.history import Restart
@@ -286,6 +287,24 @@ def test_relations_come_in_pages(desk: Desk) -> None:
     desk.qtbot.mouseClick(desk.view.relations.more, Qt.MouseButton.LeftButton)
     desk.wait(lambda: len(desk.view.relations.items) == 3)
     assert desk.view.header.links == ["research_agent run-0003"]
+
+
+def test_relations_follow_the_run(desk: Desk) -> None:
+    """A reset ends the run and begins another; a child goes on."""
+    desk.page.relations._timer.setInterval(0)
+    desk.open(RUNNING)
+    desk.wait(lambda: len(desk.view.relations.items) == 1)
+    desk.press(Qt.Key.Key_R)
+    desk.view.relations.table.selectRow(0)
+    child, new = desk.view.relations.items[0], Relation(role="reset to", run=None, ref=ref("again"))
+    desk.bridge.pages = [Relations(items=(new, child))]
+    desk.bridge.news.put(event_batch(90, "done", completed(make_run(2))))
+    desk.wait(lambda: desk.view.relations.items == (new, child))
+    assert desk.view.relations.table.currentIndex().row() == 1, "what was chosen stays chosen"
+    desk.bridge.pages = [Relations(items=(new, child, Relation(role="fork", run=None, ref=ref("fork"))))]
+    desk.page.relations.acted(1)
+    desk.page.relations.acted(2)
+    desk.wait(lambda: len(desk.view.relations.items) == 3)
 
 
 def test_a_related_run_opens_and_back_returns(desk: Desk) -> None:

@@ -65,6 +65,7 @@ class PlanCard(QWidget):
         row.setSpacing(6)
         self.copy_button = QToolButton(self)
         self.copy_button.setText("Copy as")
+        self.copy_button.setProperty("drops", "true")
         self.copy_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.copy_button)
         for kind in COPY_AS:

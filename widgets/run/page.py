@@ -210,7 +210,7 @@ class RunView(QWidget):
         self.events.set_history(history)
         self.timeline.set_history(history)
         self.graph.set_history(history)
-        self.relations.set_items((), more=False)
+        self.relations.show_none("Reading what this run has to do with …")
         self._extra_notes = ()
         self._select_everywhere()
         self._move_everywhere()

@@ -58,12 +58,22 @@ class RelationsPane(QWidget):
         self.table.viewport().update()
 
     def set_items(self, items: tuple[Relation, ...], *, more: bool) -> None:
-        """All relations read so far; ``more`` offers to read on."""
+        """All relations read so far; ``more`` offers to read on. The chosen run stays chosen."""
+        row = self.table.currentIndex().row()
+        chosen = self._items[row].ref if 0 <= row < len(self._items) else None
         self._items = items
         self.table.list_model.set_rows(len(items), self._cells)
+        at = next((row for row, item in enumerate(items) if item.ref == chosen), -1)
+        if at >= 0 and chosen is not None:
+            self.table.selectRow(at)
         self.table.set_placeholder(_EMPTY)
         self.more.setVisible(more)
         self._message.hide()
+
+    def show_none(self, words: str) -> None:
+        """No relations, and why: they are being read, or cannot be."""
+        self.set_items((), more=False)
+        self.table.set_placeholder(words)
 
     def set_error(self, error: PlayheadError) -> None:
         """They cannot be read; the rest of the page works."""
