@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -43,7 +44,8 @@ class Work(QObject):
                 from engine_bridge.session import describe_error
 
                 error = describe_error(caught)
-            self._arrived.emit((slot, number, then, failed or self._report, value, error))
+            with suppress(RuntimeError):  # the window may be gone by then
+                self._arrived.emit((slot, number, then, failed or self._report, value, error))
 
         self._sources.in_thread(f"playhead-{slot}", run)
 

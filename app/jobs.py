@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
@@ -96,8 +97,10 @@ class Jobs(QObject):
         return call
 
     def _post(self, job: _Job, kind: str, value: Any) -> None:
-        if job.wanted:  # else its owner may be gone, and this with it
-            self._arrived.emit((job, kind, value))
+        # Who waits no more may be gone, and this with it.
+        if job.wanted:
+            with suppress(RuntimeError):
+                self._arrived.emit((job, kind, value))
 
     def cancel(self, slot: str) -> None:
         """Cancels a slot's call; its results are dropped from now on."""

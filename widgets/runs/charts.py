@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,8 @@ class Charts(QWidget):
     def _import(self) -> None:
         import pyqtgraph  # noqa: F401  what matters is that it is loaded
 
-        self._imported.emit()
+        with suppress(RuntimeError):  # the page may be gone by then
+            self._imported.emit()
 
     def _on_imported(self) -> None:
         self._later(self._make_histogram, self._make_scatter, self._fill_histogram, self._fill_scatter)

