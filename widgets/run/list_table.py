@@ -32,6 +32,7 @@ _MEASURED = 60  # rows whose texts tell how wide their columns should be
 _PADDING = 18  # px beside a cell's text
 _GLYPH = 20  # px of a state's glyph and the gap after it
 _LONGEST = 200  # characters of a text that are measured
+_GROWS = 3  # times its width that a column takes at most: one endless name leaves the others their room
 _NARROW = 96  # px that a column has at least, if it needs them
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -208,7 +209,8 @@ class ListTable(QTableView):
             for cell in (model.cell(row, column) for row in rows):
                 wide = (code if cell.code else words).horizontalAdvance(cell.text[:_LONGEST])
                 need = max(need, wide + (_GLYPH if cell.status else 0))
-            self._needs[column] = need + _PADDING
+            most = _GROWS * self._widths[column] if column < len(self._widths) else need + _PADDING
+            self._needs[column] = min(need + _PADDING, most)
         self._fit()
 
     def _fit(self) -> None:

@@ -13,6 +13,7 @@ from widgets import glyphs
 from widgets.theme import RADIUS, font, theme
 
 HEIGHT = 148
+_GAPS = 40  # px around title and read-out
 _ROOMY = 640  # px below which the legend leaves its place to the read-out
 
 
@@ -35,6 +36,7 @@ class ChartFrame(QWidget):
         self.setFixedHeight(HEIGHT)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(title)
+        self._words = title
         self._title = QLabel(title, self)
         self._readout = _ReadOut(self)
         for label in (self._title, self._readout):
@@ -88,10 +90,20 @@ class ChartFrame(QWidget):
         """Shows what is under the cursor, in words."""
         self._readout.setText(plain(text))
         self.setAccessibleDescription(text)
+        self._show_title()
+
+    def _show_title(self) -> None:
+        """What the chart is; how it is used leaves its place to the read-out where room is short."""
+        metrics = self._title.fontMetrics()
+        needed = (
+            metrics.horizontalAdvance(self._words) + metrics.horizontalAdvance(self._readout.text()) + _GAPS
+        )
+        self._title.setText(self._words if needed <= self.width() else self._words.partition(" · ")[0])
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._show_legend()
+        self._show_title()
 
     def _show_legend(self) -> None:
         for number in range(self._legend.count()):

@@ -27,4 +27,5 @@ def test_a_long_type_takes_the_room_that_others_do_not_need(qtbot: QtBot) -> Non
 
 def test_with_room_columns_keep_their_widths_and_the_last_gets_the_rest(qtbot: QtBot) -> None:
     assert shown(qtbot, 900, [("child", "order-7", "order", "x" * 40)])[:3] == [80, 220, 120]
+    assert shown(qtbot, 1200, [("child", "x" * 300, "order", "why")])[1] == 660, "endless names are cut"
     assert shown(qtbot, 300, [])[0] == 80
