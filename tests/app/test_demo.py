@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from app.demo_worlds import WORLDS
 from engine_bridge.errors import BusyError, CancelledError, PlayheadError
 from engine_bridge.sqlite_library import sqlite3
 from tests.app.demo_sample import small_past
+from tests.waiting import until
 
 HOLDER = """
 import sys, time
@@ -37,16 +38,8 @@ demo = Demo(pace=0.05)
 demo.prepare(Path(sys.argv[1]))
 demo.start()
 print(*demo.worker_pids.values(), flush=True)
-time.sleep(60)
+time.sleep(600)
 """
-
-
-def until(reached: Callable[[], object], seconds: float = 20.0) -> None:
-    """Polls: the workers are other processes, there is nothing to be notified by."""
-    event, end = threading.Event(), time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < end, "waited in vain"
-        event.wait(0.05)
 
 
 _KEPT: set[int] = set()
@@ -99,13 +92,11 @@ def test_a_second_start_takes_what_is_there(folder: Path) -> None:
     before = rows(folder, "SELECT workflow_uuid, created_at FROM workflow_status")
     seen: list[tuple[int, int, str]] = []
     demo = Demo()
-    began = time.monotonic()
     sources = demo.prepare(folder, lambda *step: seen.append(step))
     for name in ("shop", "community"):
         assert (folder / f"{name}.sqlite-wal").exists(), "a reader would take a copy"
     demo.stop()
     assert list(folder.glob("*-wal")) == []
-    assert time.monotonic() - began < 1
     assert (
         sources
         == demo.sources
@@ -127,11 +118,8 @@ def test_live_runs_appear_and_finish_and_stop_leaves_no_process(
     assert len(workers) == 2
     fresh = f"SELECT count(*) FROM workflow_status WHERE created_at > {began} AND completed_at IS NOT NULL"
     until(lambda: rows(folder, fresh)[0][0])
-    until(
-        lambda: rows(
-            folder, "SELECT 1 FROM workflow_status WHERE recovery_attempts = 2 AND status = 'PENDING'"
-        )
-    )
+    recovered = f"SELECT 1 FROM workflow_status WHERE recovery_attempts = 2 AND updated_at > {began}"
+    until(lambda: rows(folder, recovered))
     until(lambda: community(folder, "SELECT 1 FROM users WHERE status = 'active' AND created_at > ?", began))
     assert [worker.net_connections() for worker in workers] == [[], []]
     demo[0].stop()
@@ -176,7 +164,7 @@ def test_workers_die_with_a_parent_that_is_killed(folder: Path) -> None:
         assert len(workers) == 2 and all(worker.is_running() for worker in workers)
         holder.send_signal(signal.SIGKILL)
     for worker in workers:
-        until(lambda worker=worker: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 10)
+        until(lambda worker=worker: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_one_playhead_at_a_time_drives_a_workspace(demo: tuple[Demo, list[str]], folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import multiprocessing
-import time
 from typing import Any
 
 import msgspec
@@ -14,18 +13,15 @@ import sqlalchemy as sa
 from engine_bridge.actions.model import new_request_id
 from tests.engines.dbos import act_killed
 from tests.engines.dbos.act_tools import ACTIONS, ARGS, Operator, Place
+from tests.waiting import until
 
 _NEVER = 1 << 30
-_WAIT_S = 30.0
 SESSION = "SELECT wait_event_type FROM pg_stat_activity WHERE application_name = :name"
 
 
-def until(place: Place, name: str, waiting: list[str]) -> None:
-    """Waits until the sessions of a name wait for this."""
-    deadline = time.monotonic() + _WAIT_S
-    while [row[0] for row in place.sql(SESSION, name=name)] != waiting:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def waiting(place: Place, name: str) -> list[str]:
+    """What the sessions of a name wait for."""
+    return [row[0] for row in place.sql(SESSION, name=name)]
 
 
 @pytest.mark.parametrize("place", ["postgresql"], indirect=True)
@@ -40,11 +36,11 @@ def test_a_statement_that_waits_for_a_lock_dies_with_its_client(place: Place, op
         lock = f"SELECT 1 FROM {place.schema}workflow_status WHERE workflow_uuid = :id FOR UPDATE"
         holder.execute(sa.text(lock), {"id": child})
         acting.start()
-        until(place, f"playhead {request}", ["Lock"])
+        until(lambda: waiting(place, f"playhead {request}") == ["Lock"])
         acting.kill()
         acting.join()
-        assert [row[0] for row in place.sql(SESSION, name=f"playhead {request}")] == ["Lock"]
-    until(place, f"playhead {request}", [])
+        assert waiting(place, f"playhead {request}") == ["Lock"]
+    until(lambda: not waiting(place, f"playhead {request}"))
     assert (place.status(parent), place.status(child)) == ("CANCELLED", "ENQUEUED")
 
 

@@ -86,10 +86,8 @@ def test_a_long_statement_is_interrupted(orders_file: Path) -> None:
     db = Database(f"dbos+sqlite:///{orders_file}")
     db.open(NEVER)
     token, timer = cancelled_after(0.1)
-    start = time.monotonic()
     with pytest.raises(CancelledError):
         db.all(_ENDLESS, token)
-    assert time.monotonic() - start < 2
     timer.join()
     assert db.all(sa.text("SELECT 1"), NEVER)[0][0] == 1
     db.close()

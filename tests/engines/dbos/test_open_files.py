@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -30,6 +29,7 @@ from engine_bridge.errors import (
 from engine_bridge.sqlite_library import sqlite3
 from tests.contract.test_runs import look_at_everything
 from tests.engines.dbos.databases import Open, unpacked, writer
+from tests.waiting import LIMIT_S
 
 NEVER = CancelToken()
 
@@ -153,7 +153,7 @@ os.kill(os.getpid(), 9)
 
 
 def killed(script: str, path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", script, str(path)], timeout=60)
+    done = subprocess.run([sys.executable, "-c", script, str(path)], timeout=LIMIT_S)
     assert done.returncode == -9
 
 
@@ -207,17 +207,15 @@ def held(path: Path, statement: str) -> Iterator[None]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stdout.readline() == b"held\n"
         yield
-        process.communicate(timeout=20)
+        process.communicate(timeout=LIMIT_S)
 
 
 def test_a_locked_file_is_busy_and_later_readable(orders_file: Path, open_bridge: Open) -> None:
     bridge = open_bridge(orders_file)
     mark = bridge.changes(None, (), NEVER).mark
     with held(orders_file, "BEGIN EXCLUSIVE"):
-        start = time.monotonic()
         with pytest.raises(BusyError, match="locked by another process"):
             ids(bridge)
-        assert time.monotonic() - start < 1.5
         with pytest.raises(BusyError):
             open_bridge(orders_file)
         assert not bridge.changes(mark, (), NEVER).moved

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from engine_bridge.history import History
 from engine_bridge.model import Event, Run, RunRef
 from tests.engines.temporal.server.conftest import NEVER, history
 from tests.engines.temporal.shop import Shop
+from tests.waiting import until
 
 REASON = "the customer called"
 _numbers = itertools.count(1)
@@ -44,13 +44,13 @@ class Operator:
         run_id = self.shop.worker.ask("start", kind, name, name, *args, **options)
         target = Target(kind="run", id=name, ref=RunRef("workflow", name, run_id))
         if "queue" not in options:
-            self.until(lambda: len(self.events(target)) > 3)
+            until(lambda: len(self.events(target)) > 3)
         return target
 
     def order(self) -> Target:
         """An order that waits for its approval; nobody else's."""
         target = self.orders.pop()
-        self.until(lambda: self.events(target, "TimerStarted"))
+        until(lambda: self.events(target, "TimerStarted"))
         return target
 
     def run(self, target: Target) -> Run:
@@ -64,11 +64,8 @@ class Operator:
     def events(self, target: Target, name: str = "") -> list[Event]:
         return [e for e in self.history(target).all_events() if name in ("", e.name)]
 
-    def until(self, true: Callable[[], object], seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < deadline, "it did not come to pass"
-            time.sleep(0.02)
+    def until(self, true: Callable[[], object]) -> None:
+        until(true)
 
     def specs(self, target: Target) -> dict[str, Any]:
         return {spec.id: spec for spec in self.bridge.actions(target, NEVER)}
