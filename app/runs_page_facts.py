@@ -28,6 +28,7 @@ _RECOUNT_MS: Final = 2_000
 _FINE: Final = 100_000  # rows up to which anchors stand at every page
 _COARSE: Final = 1_000
 _DAY_NS: Final = 86_400_000_000_000
+_INSTANT_NS: Final = 1_000_000
 
 
 class Facts(QObject):
@@ -212,6 +213,8 @@ def _span(facets: Facets | None) -> str:
     if facets is None or not facets.buckets:
         return ""
     length = facets.buckets[-1].start_ns + facets.bucket_ns - facets.buckets[0].start_ns
+    if length < _INSTANT_NS:
+        return ""
     days = round(length / _DAY_NS)
     if days >= 2:
         return f"{days} days"

@@ -23,6 +23,7 @@ GROUPS: Final = (
     ("cancelled", "cancelled", "cancelled"),
     ("failed", "failed", "failed"),
 )
+_INSTANT_NS: Final = 1_000_000
 _GROUP: Final[dict[str, str]] = {
     Status.COMPLETED: "ok",
     Status.CONTINUED: "ok",
@@ -65,7 +66,9 @@ class Histogram(QObject):
 
     def set_data(self, buckets: tuple[Bucket, ...], width_ns: int, zone: tzinfo | None) -> None:
         """Shows counts of starts; ``width_ns`` is the length of each bucket."""
-        self._buckets, self._width_ns, self._zone = buckets, max(1, width_ns), zone
+        # What began in one instant stands in a millisecond, which an axis of seconds since 1970 can show.
+        least = _INSTANT_NS if len(buckets) == 1 else 1
+        self._buckets, self._width_ns, self._zone = buckets, max(least, width_ns), zone
         self._chosen = None
         self._plot.time_axis.zone = zone
         self._draw()
@@ -140,7 +143,8 @@ class Histogram(QObject):
 
     def _on_moved(self, point: Any) -> None:
         if self._buckets and self._plot.box.sceneBoundingRect().contains(point):
-            self._read_out(self._bucket_at(self._plot.box.mapSceneToView(point).x()))
+            number = self._bucket_at(self._plot.box.mapSceneToView(point).x())
+            self._read_out(max(0, min(self._last, number)))
 
     def _on_key(self, pressed: tuple[Qt.Key, bool]) -> None:
         key, shift = pressed

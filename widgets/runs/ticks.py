@@ -11,6 +11,7 @@ from engine_bridge.format import count, duration
 
 _DAY: Final = 86_400
 _SECOND, _MINUTE = 1_000, 60_000  # ms, as all steps within a day
+_LONGER: Final = 1.5  # how much room the labels with milliseconds take
 _ROUNDING: Final = 1e-3  # ms: seconds since 1970 have no more digits
 _SECONDS: Final = (1, 5, 15, 30, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200)
 _STEPS: Final = (1, 5, 10, 50, 100, 500, *(seconds * _SECOND for seconds in _SECONDS))
@@ -42,7 +43,8 @@ def time_ticks(start_s: float, end_s: float, most: int, zone: tzinfo | None) -> 
         return []
     wanted_s = (end_s - start_s) / most
     try:
-        step = next((s for s in _STEPS if s >= wanted_s * _SECOND), None)
+        wanted = wanted_s * _SECOND
+        step = next((s for s in _STEPS if s >= wanted * (_LONGER if s < _SECOND else 1)), None)
         if step is not None:
             return list(_within_days(start_s, end_s, step, zone))
         days = next((d for d in _DAY_STEPS if d * _DAY >= wanted_s), _DAY_STEPS[-1])
