@@ -50,6 +50,12 @@ class RunRef(msgspec.Struct, frozen=True, array_like=True, order=True):
         return (f"…{run[-_TAIL:]}" if len(run) > _TAIL + 2 else run) + blank + place
 
     @property
+    def place(self) -> str:
+        """ " in history.json" of a run that stands in several places; "" else."""
+        _, blank, place = self.run.partition(" ")
+        return blank + place if self.tail else ""
+
+    @property
     def label(self) -> str:
         """Its name, with what tells it from others of that name: for people, never to look it up by."""
         return f"{self.name} {self.tail}".rstrip()

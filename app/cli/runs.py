@@ -79,7 +79,7 @@ def print_runs(found: list[Run], printer: Printer) -> None:
         (
             run.status_words,
             run.type,
-            run.id,
+            f"{run.id}{run.ref.place}",
             printer.text(run.now or run.error or "") or "",
             fmt.short_time(run.created_ns, now),
             fmt.duration(run.duration_ns),

@@ -110,7 +110,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
         value=lambda run: run.type,
     ),
     Column(
-        id="id", title="run", text=lambda r, c: plain(r.id), width=250, least=112, code=True, field="id",
+        id="id", title="run", text=lambda r, c: plain(r.id + r.ref.place), width=250, least=112, code=True, field="id",
         value=lambda run: run.id,
     ),
     Column(

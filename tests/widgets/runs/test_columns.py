@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine_bridge.model import Blocked, Run, Status
+from engine_bridge.model import Blocked, Run, RunRef, Status
 from tests.fakes import T0, S, make_run
 from widgets.runs.columns import COLUMNS, duration_of, now_or_why
 from widgets.table.columns import Clock
@@ -54,3 +54,10 @@ def test_unknown_numbers_are_blank_and_zero_is_zero() -> None:
 
 def test_hostile_names_are_made_visible() -> None:
     assert cell("type", run(type="a\n\u202eb")) == "a⏎\\u202eb"
+
+
+def test_runs_of_several_files_say_in_which_one_they_are() -> None:
+    there = run(id="order-7", ref=RunRef("workflow", "order-7", "0a1b2c3d-4e5f in copy.json"))
+    assert cell("id", there) == "order-7 in copy.json"
+    for other in (RunRef("workflow", "order-7", "0a1b2c3d-4e5f"), RunRef("entity", "invoice", "no 7")):
+        assert cell("id", run(id=other.name, ref=other)) == other.name
