@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app import opening
+from engine_bridge import sqlite_file
 from engine_bridge.bridge import Sort, load_engine
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import dev_schema, dev_url
@@ -40,6 +41,16 @@ def opened(path: Path) -> tuple[DevBridge, tuple[str, ...], bool]:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_that_was_just_written_may_be_written_again_at_the_same_time(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, written = sqlite_file.SqliteFile(file), file.stat().st_mtime_ns
+    monkeypatch.setattr(sqlite_file.time, "time_ns", lambda: written + 1_000_000)
+    assert read.stamp() != read.stamp()
+    monkeypatch.setattr(sqlite_file.time, "time_ns", lambda: written + 20_000_000)
+    assert read.stamp() == read.stamp()
 
 
 def test_the_schema_is_known_by_its_tables(bridge: DevBridge) -> None:
