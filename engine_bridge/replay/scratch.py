@@ -40,9 +40,14 @@ def remove(folder: Path) -> None:
     """Removes a folder, even what user code made unreadable in it; what cannot be removed stays."""
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
-        for place, _, _ in os.walk(folder):
-            with contextlib.suppress(OSError):
-                Path(place).chmod(0o700)
+        with contextlib.suppress(OSError):
+            folder.chmod(0o700)
+        # A folder is entered after it was told of by the one above.
+        for place, inner, _ in os.walk(folder):
+            for path in (Path(place, name) for name in inner):
+                with contextlib.suppress(OSError):
+                    if not path.is_symlink():
+                        path.chmod(0o700)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -125,9 +125,9 @@ def test_a_day_is_before_within_or_after(text: str, wanted: tuple[bool, ...]) ->
     node = parse(f"created {text} 1970-01-02", FIELDS, None)
     day = parse("created == 1970-01-02", FIELDS, None)
     assert node is not None and day is not None
-    hours = [h for h in range(100) if matches(day, _created(h * 3_600 * S), NOW)]
-    assert len(hours) == 24
-    probes = (hours[0] * 3_600 * S - 1, hours[12] * 3_600 * S, (hours[-1] + 1) * 3_600 * S)
+    quarters = [n for n in range(400) if matches(day, _created(n * 900 * S), NOW)]  # zones begin days at such
+    assert len(quarters) == 96
+    probes = (quarters[0] * 900 * S - 1, quarters[48] * 900 * S, (quarters[-1] + 1) * 900 * S)
     assert tuple(matches(node, _created(at), NOW) for at in probes) == wanted
 
 

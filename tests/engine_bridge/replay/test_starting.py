@@ -14,6 +14,7 @@ import pytest
 from engine_bridge.replay.model import Outcome
 from engine_bridge.replay.protocol import Hello, Loaded
 from engine_bridge.replay.scratch import Scratch, sweep
+from tests.conftest import ROOT
 from tests.engine_bridge.replay.driving import SPEC, Heard, Limits, Warm, project, recorded, run, written
 
 FLOW = "def flow(step):\n    return step('a')\n"
@@ -270,6 +271,34 @@ def test_its_folder_is_private_and_gone_in_the_end(tmp_path: Path) -> None:
     folder = heard.end.divergence.actual
     assert "playhead-replay-" in folder
     assert not Path(folder).exists()
+
+
+LOCKED = """
+import os, sys
+from pathlib import Path
+from engine_bridge.replay.scratch import Scratch
+if os.getuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+made, outside = Scratch(), Scratch()
+outside.path.chmod(0o755)
+(made.path / "link").symlink_to(outside.path)
+for name in ("deep", "deep/deeper"):
+    (made.path / name).mkdir()
+    (made.path / name / "file").write_text("x")
+for name in ("deep/deeper", "deep", ""):
+    (made.path / name).chmod(0)
+made.remove()
+print(made.path.exists(), oct(outside.path.stat().st_mode & 0o777))
+outside.remove()
+"""
+
+
+def test_what_user_code_made_unreadable_is_removed_for_a_plain_user_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOCKED], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "0o755"]
 
 
 def test_folders_of_the_living_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

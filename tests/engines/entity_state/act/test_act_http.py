@@ -14,6 +14,7 @@ import pytest
 from engine_bridge.actions.model import Verdict
 from engine_bridge.engines.entity_state import act_http
 from tests.engines.entity_state.act.tools import Place, Places
+from tests.waiting import LIMIT_S
 
 
 class Application:
@@ -142,7 +143,7 @@ def test_nobody_there_is_not_applied_and_silence_cannot_be_known(
     item = ann.plan("inv-003", "retry_step", approve="127.0.0.1")
     monkeypatch.setattr(act_http, "TIMEOUT_S", 0.2)
     release = threading.Event()
-    application.take = lambda body: release.wait(5)
+    application.take = lambda body: release.wait(LIMIT_S)
     assert ann.execute(item).outcome.verdict is Verdict.UNKNOWN
     release.set()
     application.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from engine_bridge.actions import confirm
@@ -219,7 +221,8 @@ def test_a_schedule_starts_the_runs_of_a_span_of_time(operator: Operator) -> Non
     assert not item.refused, item.refused
     count = int(item.staged.args["times"])
     assert 3 <= count <= 4 and item.changes[0].after == str(count) and item.new_run
-    assert "--start-time 2026-01-01T00:00:00" in item.copy_as["CLI"]
+    began = datetime(2026, 1, 1).astimezone(UTC)  # a day begins here
+    assert f"--start-time {began:%Y-%m-%dT%H:%M:%S}" in item.copy_as["CLI"]
     receipt = operator.execute(item)
     assert receipt.outcome.verdict is Verdict.APPLIED
     operator.until(lambda: not operator.follow(item, receipt).pending)
