@@ -8,6 +8,7 @@ Values are numpy arrays, bytes and msgspec structs, never open objects.
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import os
 import sys
@@ -25,6 +26,8 @@ from engine_bridge.session import Call, OnItem, describe_error, run_call
 
 #: A call that computes may hold the interpreter this long while another one's answer is there; Python's 5 ms add up.
 _SWITCH_S: Final = 0.0005
+#: Objects made between two looks for cyclic garbage: those of a page of a history are gone when it is sent.
+_YOUNG: Final = 20_000
 
 _GRACE_S = 3.0
 
@@ -198,6 +201,7 @@ def serve(pipe: Connection, factory: Callable[[], Hosted]) -> None:
     """The child's main loop: one thread per call, until the parent closes or dies."""
     memory.share_arena()
     sys.setswitchinterval(_SWITCH_S)
+    gc.set_threshold(_YOUNG)
     try:
         bridge = factory()
     except Exception as error:  # noqa: BLE001  whatever it was is the answer to every call
@@ -216,6 +220,8 @@ def serve(pipe: Connection, factory: Callable[[], Hosted]) -> None:
             run_call(bridge, call, args, lambda item: send(number, "item", item))
         tokens.pop(number, None)
         _answer(number, call, send)
+        if call.method == "open":
+            gc.freeze()  # the client lives until the end, and is large: looking at it again takes 30 ms
         memory.trim()
 
     while True:

@@ -31,7 +31,7 @@ class Reads:
         self.cancel = cancel
         self.codec = client.codec
         self.sending = sending
-        self._hides: dict[RunRef, str] = {}
+        self._firsts: dict[RunRef, Any] = {}
         self._pollers: dict[str, int | None] = {}
         self._can_pause: bool | None = None
 
@@ -71,21 +71,25 @@ class Reads:
         return [event for answer in self._pages(ref, None) for event in events_of(answer)]
 
     def started(self, ref: RunRef) -> Any:
-        """The first event's attributes, as the server's message (payloads as they are)."""
-        from temporalio.api.history.v1 import History
-
-        for answer in self._pages(ref, 1):
-            return History.FromString(bytes_of(answer)).events[0].workflow_execution_started_event_attributes
-        raise NotFoundError("The server gave no history of the run.")
+        """The first event's attributes, as the server's message (payloads as they are). Raises NotFoundError."""
+        return self._first(ref).workflow_execution_started_event_attributes
 
     def hides(self, ref: RunRef) -> str:
         """How a run's input is hidden ("encrypted", "compressed", "encoded"), "" when it is not."""
-        if ref not in self._hides:
+        found = payloads(normal(self._first(ref)).attributes.get("input"))
+        return next((one.opaque for one in found if one.opaque), "")
+
+    def _first(self, ref: RunRef) -> Any:
+        """The first event, which stays what it is, alone: a page of a long history is a megabyte."""
+        if ref not in self._firsts:
+            from temporalio.api.history.v1 import History
+
             [answer] = self._pages(ref, 1, size=1)
-            first = next(iter(events_of(answer)), None)
-            found = [] if first is None else payloads(first.attributes.get("input"))
-            self._hides[ref] = next((one.opaque for one in found if one.opaque), "")
-        return self._hides[ref]
+            events = History.FromString(bytes_of(answer)).events
+            if not events:
+                raise NotFoundError("The server gave no history of the run.")
+            self._firsts[ref] = events[0]
+        return self._firsts[ref]
 
     def _pages(self, ref: RunRef, most: int | None, size: int = _PAGE) -> Iterator[Any]:
         from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest

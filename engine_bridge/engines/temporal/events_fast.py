@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from engine_bridge.engines.temporal.events import NUMBERS, TYPES, Heads, attributes_key
-from engine_bridge.engines.temporal.events_heads import cause_of, fill
+from engine_bridge.engines.temporal.events_heads import COMMANDS, cause_of, fill
 from engine_bridge.engines.temporal.events_read import event_of
 from engine_bridge.engines.temporal.events_values import duration_ns, times_ns
 from engine_bridge.engines.temporal.group_types import info
@@ -38,8 +38,6 @@ _FIELDS: Final[dict[str, list[tuple[str, Any, Any]]]] = {
 }
 """The attributes of the types that long histories are made of. Of the others, which are read whole, none."""
 
-_COMMANDS: Final = frozenset({"ActivityTaskScheduled", "TimerStarted"})
-
 _PLAIN: Final = frozenset(
     name
     for name in TYPES
@@ -65,7 +63,7 @@ def _decoder(style: str) -> tuple[msgspec.json.Decoder[Any], dict[type, int]]:
             fields.append(
                 ("attributes", inside | None, msgspec.field(default=None, name=attributes_key(name)))
             )
-        if name in _COMMANDS:
+        if name in COMMANDS:
             fields.append(("eventGroupMarkers", list[Any] | None, None))
         made = msgspec.defstruct(name, fields, gc=False, tag_field="eventType", tag=tag(name))
         classes[made] = NUMBERS[name]
@@ -126,7 +124,7 @@ def _typed(heads: Heads, name: str, rows: list[int], events: list[Any]) -> None:
         if name == "TimerStarted":
             planned = ["" if one is None else one.startToFireTimeout for one in inside]
             heads.planned[rows] = [max(duration_ns(text) or 0, 0) for text in planned]
-    for i in [row for row in rows if events[row].eventGroupMarkers] if name in _COMMANDS else ():
+    for i in [row for row in rows if events[row].eventGroupMarkers] if name in COMMANDS else ():
         for marker in events[i].eventGroupMarkers:
             cause = cause_of(marker)
             if cause:

@@ -21,6 +21,8 @@ RETRIED_CAUSES: Final = frozenset({"WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
 
 LOCAL_ACTIVITY: Final = frozenset({"core_local_activity", "LocalActivity"})
 PATCHES: Final = frozenset({"core_patch", "Version"})
+COMMANDS: Final = frozenset({"ActivityTaskScheduled", "TimerStarted"})
+"""Types that long histories are made of which begin a step, and so name the handler that issued it."""
 SIDE_EFFECTS: Final = {"SideEffect": "side effect", "MutableSideEffect": "mutable side effect"}
 
 

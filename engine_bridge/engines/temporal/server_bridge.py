@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 OLDEST: Final = (1, 20)
 """The first server whose visibility takes List Filters on every store."""
+_DEVELOPMENT: Final = "sqlite"
+"""The store of development servers alone."""
 _OFFERED: Final = frozenset(
     {
         Capability.RUNS, Capability.SORT, Capability.FACETS, Capability.CHANGES, Capability.TAIL, Capability.PAYLOADS,
@@ -75,6 +77,8 @@ class ServerBridge(WhatIf):
         try:
             client.connect(cancel)
             version, store, notices = _probe(client, cancel)
+            if self._source.loopback and store != _DEVELOPMENT:
+                client.compress(cancel)  # a forwarded port, perhaps of a slow line
             namespace = _namespace(client, cancel)
             known = Visibility(server_fields.search_attributes(client, cancel), store)
         except BaseException:

@@ -63,8 +63,9 @@ class Pages:
     def recall(self, event_ids: Iterable[int]) -> tuple[bytes, ...]:
         """The bytes of some events, without those that were not read."""
         with self._lock:
-            found = map(self._find, event_ids)
-            return tuple(record for record in found if record is not None)
+            newest = self._loose[0][1] if self._loose else {}  # most are asked for while it is
+            found = [newest.get(event_id) or self._find(event_id) for event_id in event_ids]
+        return tuple([record for record in found if record is not None])
 
     def _find(self, event_id: int) -> bytes | None:
         for _, records in self._loose:
