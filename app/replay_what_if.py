@@ -13,9 +13,11 @@ from engine_bridge.bridge import Capability
 from engine_bridge.errors import PlayheadError
 from engine_bridge.format import count
 from engine_bridge.replay.model import Edit, EditKind
+from engine_bridge.replay.turns import numbered
+from widgets.code.chain import Made, kind_of
 from widgets.code.record import Edited
 from widgets.code.what_if import WhatIfEditor
-from widgets.code.would import edit_words, rows, summary
+from widgets.code.would import by_turn, edit_words, rows, summary, unfit_words
 from widgets.timeline.state import Stamp
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class WhatIf(QObject):
         self._asked: tuple[object, int | None] | None = None
         self._titles: dict[Edit, str] = {}
         self._rehearsal: tuple[tuple[Edit, ...], Rehearsal] | None = None
+        replay.pane.hypothesis.answer_requested.connect(self.answer)
         self._page.context.focus.subscribe(lambda new, old: self._load() if self.opened else None)
 
     def why_not(self) -> str:
@@ -52,19 +55,59 @@ class WhatIf(QObject):
         return self.editor is not None and self._replay.pane.pages.currentWidget() is self.editor
 
     def open(self) -> None:
-        """Asks what could have happened at the event under the playhead."""
+        """Asks what could have happened at the event under the playhead, or then, behind a hypothetical replay."""
         if why := self.why_not():
             self._page.context.notify(f"What if: {why}.")
             return
+        recording = self._hypothetical
+        if recording is not None and recording.trace.end is not None and recording.trace.end.next:
+            self.answer(None)
+            return
+        editor = self._shown_editor()
+        self._asked = None
+        self._load()
+        editor.begin()
+
+    def _shown_editor(self) -> WhatIfEditor:
+        """The editor, in sight, with the edits that are on show."""
         if self.editor is None:
             self.editor = WhatIfEditor()
             self.editor.run_requested.connect(self.run)
             self.editor.closed.connect(self.close)
+        recording = self._hypothetical
+        if recording is not None and self.editor.edits != recording.extra.edits:
+            made = [Made(edit, kind_of(edit, self.words(edit))) for edit in recording.extra.edits]
+            self.editor.chain.set_made(made)
         self._page.view.right.show_pane("code")
         self._replay.pane.show_page(self.editor)
-        self._asked = None
-        self._load()
-        self.editor.begin()
+        return self.editor
+
+    @property
+    def _hypothetical(self) -> Recording | None:
+        recording = self._replay.recording
+        return recording if recording is not None and recording.hypothetical else None
+
+    # -- later turns --------------------------------------------------------------------------------------
+
+    def answer(self, kind: EditKind | None) -> None:
+        """Goes on from what the code would do: at once where nothing is to be filled in, else by the editor."""
+        recording = self._hypothetical
+        end = recording.trace.end if recording is not None else None
+        if recording is None or end is None:
+            return
+        editor = self._shown_editor()
+        turn = 1 + max(edit.turn for edit in recording.extra.edits)
+        if end.unfit is not None:
+            turn = end.unfit.turn
+            editor.chain.make_room(turn)
+        self._asked = recording.input.run_id, self._page.context.focus.current.position
+        named = {one: self._named(one) for one in end.next}
+        wanted = named.get(kind) if kind is not None else None
+        editor.show_kinds("Then, what if …", tuple(named.values()), turn, wanted)
+        if wanted is not None and not wanted.needs:
+            editor.submit()
+        else:
+            editor.begin(filled=wanted is not None)
 
     def _load(self) -> None:
         """Asks the source what can be edited at the playhead."""
@@ -121,6 +164,7 @@ class WhatIf(QObject):
 
     def run(self, edits: tuple[Edit, ...]) -> None:
         """Replays with edits, after the questions that any replay asks."""
+        edits = numbered(edits)
         if self.editor is not None:
             self._titles.update(self.editor.titles())
             self.editor.show_note("")
@@ -152,9 +196,9 @@ class WhatIf(QObject):
     def show(self, recording: Recording) -> None:
         """Marks what is on show: as hypothetical, or as the record."""
         pane, edits = self._replay.pane, recording.extra.edits
-        words = {edit.step_id: self.words(edit) for edit in edits if edit.step_id}
+        words = {edit.step_id: self.words(edit) for edit in edits if edit.step_id and not edit.turn}
         pane.set_hypothetical(Edited(recording.input.cut, words) if recording.hypothetical else None)
-        pane.hypothesis.show_edits([self.words(edit) for edit in edits])
+        pane.hypothesis.show_edits(by_turn(edits, self.words))
         if edits:
             pane.hypothesis.show_outcome((), "")
 
@@ -162,14 +206,27 @@ class WhatIf(QObject):
         """The code did all it would: its commands beside the recorded ones, and the first of them in the code."""
         if not recording.hypothetical:
             return
-        found = rows(recording.trace, recording.input.was)
-        self._replay.pane.hypothesis.show_outcome(found, summary(recording.trace))
+        trace, edits = recording.trace, by_turn(recording.extra.edits, self.words)
+        end, found = trace.end, rows(trace, recording.input.was, edits)
+        self._mark_turns(recording)
+        self._replay.pane.hypothesis.show_outcome(
+            found, summary(trace), end.next if end is not None else (), unfit_words(trace, edits)
+        )
         rehearsal, self._rehearsal = self._rehearsal, None
         if rehearsal is not None and rehearsal[0] == recording.extra.edits and isValid(rehearsal[1]):
             rehearsal[1].show_outcome(found, summary(recording.trace))
-        first = next((row.index for row in found if row.index >= 0 and not row.same), -1)
+        turns = end.turns if end is not None else ()
+        since = turns[-1] if len(turns) > 1 else 0
+        first = next((r.index for r in found if r.index >= since and not r.same and not r.heading), -1)
         if first >= 0:
             self._replay.pane.show_step(first)
+
+    def _mark_turns(self, recording: Recording) -> None:
+        """What of the trace is hypothetical is known when it is over."""
+        end = recording.trace.end
+        if end is not None and end.turns:
+            words = {e.step_id: self.words(e) for e in recording.extra.edits if e.step_id and not e.turn}
+            self._replay.pane.set_hypothetical(Edited(recording.input.cut, words, end.turns[0]))
 
     def words(self, edit: Edit) -> str:
         """An edit in a few words."""

@@ -40,6 +40,7 @@ class Running:
     junit: Path | None = None
     strict_drift: bool = False
     what_if: tuple[str, ...] = ()
+    then: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     debug: int = 0
     options: tuple[str, ...] = ()
@@ -117,6 +118,14 @@ def _one_run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="EDIT",
             help="Of one RUN: what would the code do if …? signal:NAME=JSON, result:EVENT=JSON, failure:EVENT=TEXT, "
             "fired:EVENT, input:EVENT=JSON, cancel … (the engine's page lists all). Nothing is sent or written.",
+        ),
+        click.option(
+            "--then",
+            multiple=True,
+            metavar="EDIT",
+            help="Behind --what-if: what if it then went on so? result:STEP=JSON, fired:timer, failure:STEP:TYPE=TEXT "
+            "… by the name of what the code has commanded, STEP#2 for the second of that name. Each is a workflow task "
+            "of its own; with + before it, it comes with the one before.",
         ),
         click.option(
             "--query",

@@ -1,10 +1,13 @@
-"""``--what-if`` and ``--query`` of ``playhead replay``: how edits and questions are typed. Pure."""
+"""``--what-if``, ``--then`` and ``--query`` of ``playhead replay``: how edits and questions are typed. Pure."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Final
+
+import msgspec
 
 from engine_bridge.errors import UsageError
 from engine_bridge.replay.model import Edit, Question
@@ -33,6 +36,20 @@ def edit_of_text(text: str) -> Edit:
         position = int(number)
     step_id = "" if behind or position is None else str(position)
     return Edit(kind=found["kind"], position=position, step_id=step_id, name=name, value=found["value"] or "")
+
+
+def edits_of_texts(first: Sequence[str], then: Sequence[str]) -> tuple[Edit, ...]:
+    """Edits of the record, then those of later turns: one each, but for those with a ``+``. Raises UsageError."""
+    found = [edit_of_text(text) for text in first]
+    if then and not found:
+        raise UsageError("--then goes on from a --what-if.", "Give what comes first by --what-if.")
+    turn = 0
+    for text in then:
+        joins = text.lstrip().startswith("+")
+        turn += not joins or turn == 0
+        edit = edit_of_text(text.lstrip().removeprefix("+"))
+        found.append(msgspec.structs.replace(edit, turn=turn))
+    return tuple(found)
 
 
 def question_of_text(text: str) -> Question:

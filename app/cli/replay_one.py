@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app.cli.output import json_line, note
-from app.cli.replay_edits import edit_of_text, question_of_text
+from app.cli.replay_edits import edits_of_texts, question_of_text
 from app.cli.replay_one_print import one_json, print_one
 from app.cli.session import call
 from app.cli.working import work
@@ -54,6 +54,8 @@ class OneReplay:
     @property
     def commands(self) -> list[TraceStep]:
         """What the code does where the edited history ends: from the last step on that the history holds."""
+        if len(self.end.turns) > 1:
+            return self.steps[self.end.turns[-1] :]
         held = [step.n for step in self.steps if step.recorded is not None and step.kind != "wait"]
         return [step for step in self.steps if step.n >= max(held, default=0)]
 
@@ -64,19 +66,21 @@ class OneReplay:
 
 def wanted(running: Running) -> bool:
     """Whether the command line asks for one run in detail."""
-    return bool(running.what_if or running.query or running.debug)
+    return bool(running.what_if or running.then or running.query or running.debug)
 
 
 def parsed(running: Running) -> tuple[tuple[Edit, ...], tuple[Question, ...]]:
     """Edits and questions as they were typed. Raises UsageError."""
-    return tuple(map(edit_of_text, running.what_if)), tuple(map(question_of_text, running.query))
+    return edits_of_texts(running.what_if, running.then), tuple(map(question_of_text, running.query))
 
 
 def check(place: Opened, what: Asked) -> None:
     """Raises what is wrong with the command line before anything is read."""
     parsed(what.running)
     if len(what.runs) > 1 or what.filter_text:
-        raise UsageError("Name the one RUN that is meant: --what-if, --query and --debug are for one.")
+        raise UsageError(
+            "Name the one RUN that is meant: --what-if, --then, --query and --debug are for one."
+        )
     if what.running.junit is not None or what.running.sample is not None:
         raise UsageError("--junit and --sample are for many runs, not with --what-if, --query or --debug.")
     if what.running.what_if and Capability.WHAT_IF not in place.info.capabilities:
@@ -96,7 +100,7 @@ def replay_one(place: Opened, what: Asked, ready: Ready) -> int:
         json_line(one_json(one))
     else:
         print_one(one, bool(questions))
-    return int(not one.good)
+    return 2 if one.end.unfit is not None else int(not one.good)
 
 
 def _run(one: OneReplay, questions: tuple[Question, ...], debug: int, token: CancelToken) -> None:

@@ -12,7 +12,8 @@ from app.cli.replay_edits import told
 from app.cli.replay_print import where
 from engine_bridge.payloads.masking import mask, mask_text
 from engine_bridge.replay.gate_report import place_json, words
-from engine_bridge.replay.model import Answer, Divergence, End, Now, Outcome, Place, TraceStep, Was
+from engine_bridge.replay.model import Answer, Divergence, EditKind, End, Now, Outcome, Place, TraceStep, Was
+from engine_bridge.replay.turns import Turn, turns_of
 
 if TYPE_CHECKING:
     from app.cli.replay_one import OneReplay
@@ -27,7 +28,7 @@ _OUTCOMES: Final = {
 
 def print_one(one: OneReplay, asked: bool) -> None:
     """What was asked for, the verdict last."""
-    edits = "".join(f", what if {told(edit)}" for edit in one.edits)
+    edits = "".join(f", {'then' if edit.turn else 'what if'} {told(edit)}" for edit in one.edits)
     by = (
         f" by Python {one.runner.python} with {one.runner.engine} {one.runner.library}"
         if one.runner.python
@@ -35,7 +36,7 @@ def print_one(one: OneReplay, asked: bool) -> None:
     )
     line(f"{one.input.type} {one.input.name or one.end.run_id} against {one.ready.project.code}{by}{edits}.")
     if one.edits and one.steps and one.end.outcome in (Outcome.STOPPED, Outcome.SAME):
-        _print_commands(one)
+        _print_turns(one)
     if asked:
         _print_answers(one.answers)
     line("")
@@ -43,8 +44,33 @@ def print_one(one: OneReplay, asked: bool) -> None:
         line(text)
 
 
-def _print_commands(one: OneReplay) -> None:
-    told_, *given = [step for step in one.commands if step.kind != "wait"] or one.steps[-1:]
+def _print_turns(one: OneReplay) -> None:
+    turns = turns_of(one.steps, one.end)
+    if len(turns) < 2:
+        told_, *given = [step for step in one.commands if step.kind != "wait"] or one.steps[-1:]
+        _print_commands(one, told_, given)
+    else:
+        _print_commands(one, turns[0].told, turns[0].commands)
+    for turn in turns[1:]:
+        line("")
+        line(f"Then: {turn.told.name}.")
+        rows = [(f"  {step.name}", where(place_of(step))) for step in turn.commands]
+        if rows:
+            table(("  the code would command", "where"), rows)
+        else:
+            line("  The code commands nothing.")
+    if one.edits and one.end.next:
+        line("")
+        line("What could come next: " + ", ".join(dict.fromkeys(map(next_told, one.end.next))) + ".")
+
+
+def next_told(kind: EditKind) -> str:
+    """What can be made of what the code would do, as it is typed behind --then."""
+    place = f":{kind.step_id}" if kind.step_id else ":NAME" if "name" in kind.needs else ""
+    return f"{kind.kind}{place}"
+
+
+def _print_commands(one: OneReplay, told_: TraceStep, given: Sequence[TraceStep]) -> None:
     line("")
     line(f"Up to event {one.input.cut} as recorded; then: {told_.name}.")
     rows = [
@@ -103,6 +129,9 @@ def verdict(one: OneReplay) -> list[str]:
               f"{words(drift.replayed)}" for drift in end.drift]  # fmt: skip
     found += [f"Blocked: {one_.what} at {where(one_.at)}" for one_ in end.blocked]
     found += [mask_text(text) for text in (end.error, end.hint) if text]
+    if end.unfit is not None:
+        edits = " and ".join(told(edit) for edit in one.edits if edit.turn == end.unfit.turn)
+        found.append(f"{edits} does not fit: {end.unfit.message} {end.unfit.hint}".rstrip())
     if one.bye.error and one.bye.error != end.error:
         found += [mask_text(text) for text in (one.bye.error, one.bye.hint) if text]
     return found or [f"The replay ended: {end.outcome.value}."]
@@ -154,6 +183,9 @@ def one_json(one: OneReplay) -> dict[str, Any]:
         "outcome": end.outcome.value,
         "passed": one.good,
         "commands": [_step(step) for step in one.commands] if one.edits else [],
+        "turns": [_turn(one, turn) for turn in turns_of(one.steps, one.end)],
+        "next": [next_told(kind) for kind in end.next],
+        "unfit": end.unfit and {"turn": end.unfit.turn, "message": end.unfit.message, "hint": end.unfit.hint},
         "was": [{"position": was.position, "name": was.name, "step_id": was.step_id} for was in one.input.was],
         "steps": [_step(step) for step in one.steps],
         "answers": [_answer(answer) for answer in one.answers],
@@ -161,6 +193,14 @@ def one_json(one: OneReplay) -> dict[str, Any]:
         "error": end.error or one.bye.error,
         "hint": end.hint or one.bye.hint,
     }  # fmt: skip
+
+
+def _turn(one: OneReplay, turn: Turn) -> dict[str, Any]:
+    return {
+        "edits": [told(edit) for edit in one.edits if edit.turn == turn.number],
+        "told": turn.told.name,
+        "commands": [_step(step) for step in turn.commands],
+    }
 
 
 def _end(end: End) -> dict[str, Any]:

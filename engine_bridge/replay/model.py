@@ -190,7 +190,7 @@ class EditKind(_Value, frozen=True):
 
     ``needs`` are the fields of Edit that the user gives: "name" (``names`` are known ones) and "value", whose first
     value is ``value`` (what is recorded): JSON text, or plain text where ``text``. ``position`` and ``step_id`` go into
-    the Edit as they are.
+    the Edit as they are. Of an ``End.next``, ``step`` is the step of the trace that it is about, -1 for none.
     """
 
     kind: str
@@ -202,6 +202,7 @@ class EditKind(_Value, frozen=True):
     text: bool = False
     position: int | None = None
     step_id: str = ""
+    step: int = -1
 
 
 class Edit(_Value, frozen=True):

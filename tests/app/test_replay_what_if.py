@@ -27,6 +27,8 @@ from tests.app.test_replay import Desk
 from tests.engines.temporal.replay.replays import APPS, DATA
 from tests.waiting import LIMIT_S
 from widgets.actions.rehearsal import Rehearsal
+from widgets.code.what_if import WhatIfEditor
+from widgets.run.labels import Link
 
 UPDATE = "    @workflow.update\n"
 QUERY = "    @workflow.query\n    def where(self) -> str:\n        return self.status\n\n"
@@ -104,11 +106,39 @@ def test_an_edited_result_shows_what_the_code_would_do_and_one_key_leads_back(de
     stamps = [stamp.words for stamp in desk.page.view.timeline.state.findings]
     assert stamps == ["hypothetical: Activity charge_card returns: 99"]
     assert "would" not in desk.page.view.blocked.text
+    go_on(desk, editor)
     desk.press(Qt.Key.Key_Escape)
     assert desk.context.focus.current.page == "run"
     assert not desk.pane.hypothesis.isVisible() and not desk.page.view.timeline.state.findings
     assert replayed(desk) is Outcome.SAME
     assert replay.recording is replay.record and "replayed" in desk.pane.bar.text
+
+
+def go_on(desk: Desk, editor: WhatIfEditor) -> None:
+    """Results for two of the commands, by the keyboard; then the first of them is taken out."""
+    shown, replay = desk.pane.hypothesis, desk.page.replay
+    assert "Activity pack 5 … · returns … · fails … · times out · something else …" in shown.text
+    desk.qtbot.keyClick(shown.table, Qt.Key.Key_Return)
+    assert replay.what_if.opened and editor.kind.currentText() == "Activity pack 5 returns"
+    assert editor.value.text == '"o-1/0"', "as it was recorded"
+    editor.value.setPlainText('"mine"')
+    editor.run.click()
+    assert replayed(desk) is Outcome.STOPPED
+    assert 'then Activity pack 5 returns: "mine"' in shown.text and "Activity pack 6 …" in shown.text
+    assert shown.text.count("order.py:") >= 5, "what the code would do before is still there"
+    desk.qtbot.keyClick(shown.answers.links[2], Qt.Key.Key_Return)
+    assert replayed(desk) is Outcome.STOPPED and "then Activity pack 6 times out" in shown.text
+    assert shown.text.splitlines()[-1] == "Then it would be over." and not shown.answers.isVisible()
+    desk.press(Qt.Key.Key_W)
+    assert [line.partition(" ")[0] for line in editor.chain.text.splitlines()] == ["if", "then", "then"]
+    remove = [link for link in editor.findChildren(Link) if link.accessibleName().endswith(': "mine"')]
+    desk.qtbot.keyClick(remove[-1], Qt.Key.Key_Return)
+    assert [edit.turn for edit in editor.edits] == [0, 1]
+    editor.run.click()
+    assert replayed(desk) is Outcome.STOPPED
+    assert (
+        shown.words.text == "HYPOTHETICAL: Activity charge_card returns: 99; then Activity pack 6 times out"
+    )
 
 
 def test_a_recording_that_another_replaces_is_over_and_never_shown_again(desk: Desk) -> None:

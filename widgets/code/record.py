@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine_bridge.history import History
 from engine_bridge.model import PayloadRef, Step
 from engine_bridge.replay.model import End, TraceStep
+from engine_bridge.replay.turns import TOLD
 from widgets.code.ends import now_words
 
 
@@ -22,10 +23,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """Of an edited history: ``cut`` is the last position that is recorded, ``words`` tell the edits by step."""
+    """Of an edited history: ``cut`` is the last position that is recorded, ``words`` tell the edits by step.
+
+    ``since`` is the first step that is hypothetical, None while nobody knows.
+    """
 
     cut: int | None
     words: Mapping[str, str]
+    since: int | None = None
 
 
 def record_of(
@@ -51,7 +56,8 @@ def record_of(
 def _hypothetical(step: TraceStep, found: Step | None, edited: Edited) -> str:
     if step.step_id in edited.words:
         return edited.words[step.step_id]
-    if step.recorded is None:
+    made = edited.since is not None and step.n >= edited.since
+    if step.recorded is None or (made and step.kind not in TOLD):
         return "the code would do this"
     beyond = edited.cut is not None and step.position is not None and step.position > edited.cut
     return "it comes of the edit" if beyond or (step.step_id and found is None) else ""

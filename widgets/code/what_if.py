@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+import msgspec
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from engine_bridge.format import plain, safe_lines
 from engine_bridge.replay.model import Edit, EditKind
 from widgets.actions.notes import Note
+from widgets.code.chain import Chain, Made
 from widgets.code.json_edit import JsonEdit
-from widgets.code.would import edit_words
-from widgets.run.labels import Glyph, Link, Text
-from widgets.shell.label import clear, label
+from widgets.run.labels import Glyph, Text
+from widgets.shell.label import label
 from widgets.theme import font
 
 
 class WhatIfEditor(QWidget):
     """``run_requested`` carries the edits to replay with, ``closed`` comes when the user is done with it.
 
-    The caller shows the kinds of the event under the playhead; edits that were made at other events stay.
+    The caller shows the kinds of the event under the playhead, or those of what the code would do then (a later turn);
+    edits that were made before stay in ``chain``.
     """
 
     run_requested = Signal(object)
@@ -29,8 +31,13 @@ class WhatIfEditor(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._kinds: tuple[EditKind, ...] = ()
-        self._made: list[tuple[Edit, str]] = []
         self._touched = False
+        self._chosen = False  # what is in the form is meant as it is
+        self._turn = 0
+        self._instead: Made | None = None
+        self.chain = Chain()
+        self.chain.changed.connect(self._on_chain)
+        self.chain.picked.connect(self.show_made)
         self.where = Text(bold=True, size=13, least=120)
         self.kind = QComboBox()
         self.kind.setAccessibleName("What could have happened")
@@ -55,6 +62,7 @@ class WhatIfEditor(QWidget):
         self.close_button = QPushButton("Close")
         self._lay_out()
         self.kind.currentIndexChanged.connect(lambda _: self._show_kind())
+        self.kind.activated.connect(lambda _: self._on_typed())
         self.value.checked.connect(self._on_checked)
         self.value.textChanged.connect(self._on_typed)
         self.name.editTextChanged.connect(lambda _: self._on_typed())
@@ -74,8 +82,7 @@ class WhatIfEditor(QWidget):
         head.addWidget(self.where)
         head.addStretch(1)
         rows.addLayout(head)
-        self._list = QVBoxLayout()
-        rows.addLayout(self._list)
+        rows.addWidget(self.chain)
         for widget in (
             self.kind,
             self.doc,
@@ -108,21 +115,24 @@ class WhatIfEditor(QWidget):
     def show_loading(self, where: str) -> None:
         """The kinds of another event are being asked for."""
         self.where.set_text(where)
-        self.run.setEnabled(bool(self._made))
+        self.run.setEnabled(bool(self.edits))
 
-    def show_kinds(self, where: str, kinds: Sequence[EditKind]) -> None:
-        """What can be edited at an event."""
-        before = self._kind
+    def show_kinds(
+        self, where: str, kinds: Sequence[EditKind], turn: int = 0, wanted: EditKind | None = None
+    ) -> None:
+        """What can be edited at an event, or of a later turn; ``wanted`` is the one to begin with."""
+        before, self._turn, self._instead = self._kind, turn, None
+        self._chosen = turn > 0 or wanted is not None
         self.where.set_text(where)
         self._kinds = tuple(kinds)
-        typed = (self.name.currentText(), self.value.toPlainText()) if self._touched else None
+        touched = self._touched and wanted is None
+        typed = (self.name.currentText(), self.value.toPlainText()) if touched else None
         self.kind.blockSignals(True)
         self.kind.clear()
         for kind in self._kinds:
             self.kind.addItem(plain(kind.title, 160))
-        same = next(
-            (n for n, k in enumerate(kinds) if before and (k.kind, k.needs) == (before.kind, before.needs)), 0
-        )
+        like = (n for n, k in enumerate(kinds) if before and (k.kind, k.needs) == (before.kind, before.needs))
+        same = self._kinds.index(wanted) if wanted in self._kinds else next(like, 0)
         self.kind.setCurrentIndex(same if self._kinds else -1)
         self.kind.blockSignals(False)
         self._show_kind()
@@ -179,18 +189,28 @@ class WhatIfEditor(QWidget):
     @property
     def edits(self) -> tuple[Edit, ...]:
         """The edits that were kept."""
-        return tuple(edit for edit, _ in self._made)
+        return self.chain.edits
 
     def titles(self) -> dict[Edit, str]:
         """What the kept edits are called."""
-        return dict(self._made)
+        return {one.edit: one.words for one in self.chain.made}
 
     def forget(self) -> None:
         """Another run: no edit is kept."""
-        self._made = []
-        self._show_made()
+        self._instead = None
+        self.chain.set_made(())
 
-    def _current(self) -> tuple[Edit, str] | None:
+    def show_made(self, made: Made) -> None:
+        """An edit in the form, to be changed."""
+        edit = made.edit
+        kind = msgspec.structs.replace(made.kind, value=edit.value)
+        if edit.name:
+            kind = msgspec.structs.replace(kind, names=tuple(dict.fromkeys((edit.name, *kind.names))))
+        self.show_kinds(f"Change: {made.words}", (kind,), edit.turn, kind)
+        self._instead = made
+        self.begin()
+
+    def _current(self) -> tuple[Edit, EditKind] | None:
         """The edit that is in the form; None where it is not whole, which is said."""
         kind = self._kind
         if kind is None:
@@ -204,49 +224,41 @@ class WhatIfEditor(QWidget):
             self.value.setFocus()
             return None
         value = self.value.text if "value" in kind.needs else ""
-        edit = Edit(kind=kind.kind, position=kind.position, step_id=kind.step_id, name=name, value=value)
-        return edit, edit_words(edit, kind.title)
+        at, step = kind.position, kind.step_id
+        edit = Edit(kind=kind.kind, position=at, step_id=step, name=name, value=value, turn=self._turn)
+        return edit, kind
+
+    def _take(self, made: tuple[Edit, EditKind]) -> None:
+        self.chain.put(*made, self._instead)
+        self._touched, self._chosen, self._instead = False, False, None
 
     def _keep(self) -> None:
         made = self._current()
         if made is None:
             return
-        self._made = [one for one in self._made if one[0] != made[0]] + [made]
-        self._touched = False
-        self._show_made()
+        self._take(made)
         self.show_note("Kept. Choose another event, or another edit.")
 
     def submit(self) -> None:
         """As the button: replays with the edits that were kept and the one in the form."""
-        made = self._current() if self._touched or not self._made else None
+        wanted = self._touched or self._chosen or self._instead is not None or not self.edits
+        made = self._current() if wanted else None
         if made is not None:
-            self._made = [one for one in self._made if one[0] != made[0]] + [made]
-            self._touched = False
-            self._show_made()
-        if self._made and (made is not None or not self._touched):
+            self._take(made)
+        if self.edits and (made is not None or not wanted):
             self.run_requested.emit(self.edits)
 
-    def _remove(self, edit: Edit) -> None:
-        self._made = [one for one in self._made if one[0] != edit]
-        self._show_made()
-        self.run.setEnabled(bool(self._made) or self._kind is not None)
+    def _on_chain(self) -> None:
+        """An edit was taken out."""
+        self.show_kinds("What if, without that …", ())
+        self.show_note("Taken out. Choose an event of the record to edit more.")
+        self.run.setEnabled(bool(self.edits))
 
-    def _show_made(self) -> None:
-        clear(self._list)
-        for edit, words in self._made:
-            line, remove = QWidget(), Link("Remove", size=11)
-            remove.setAccessibleName(f"Remove: {words}")
-            remove.activated.connect(lambda edit=edit: self._remove(edit))
-            row = QHBoxLayout(line)
-            row.setContentsMargins(24, 0, 0, 0)
-            row.addWidget(Text(words, least=80, elide=Qt.TextElideMode.ElideRight))
-            row.addWidget(remove)
-            row.addStretch(1)
-            self._list.addWidget(line)
-
-    def begin(self) -> None:
-        """Gives the keyboard to the first field."""
-        (self.kind if self._kinds else self.close_button).setFocus()
+    def begin(self, *, filled: bool = False) -> None:
+        """Gives the keyboard to the first field, or to the first to fill in where the kind has been chosen."""
+        wanted = [w for w in (self.name, self.value) if filled and not w.isHidden()]
+        first = wanted[0] if wanted else self.kind if self._kinds else self.close_button
+        first.setFocus()
 
     def stop(self) -> None:
         self.value.stop()

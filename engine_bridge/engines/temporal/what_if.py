@@ -36,9 +36,12 @@ def edited(given: ReplayInput, edits: Sequence[Edit]) -> ReplayInput:
     recorded = History.FromString(data).events
     script = Script(History.FromString(data).events)
     try:
+        made: list[tuple[int, int]] = []
         for edit in edits:
             if edit.turn == 0:
                 change(script, edit)
+                _check(script, made, edit)
+                made.append((edit.position or 0, script.cut))
     except UnfitError as error:
         raise UsageError(error.message, error.hint) from None
     events = script.whole()
@@ -53,6 +56,17 @@ def edited(given: ReplayInput, edits: Sequence[Edit]) -> ReplayInput:
         was=tuple(was(Recorded(recorded, type_names()), cut)),
         then=tuple(edit for edit in edits if edit.turn),
     )
+
+
+def _check(script: Script, made: Sequence[tuple[int, int]], edit: Edit) -> None:
+    """Raises UnfitError where an edit cuts off what one before it edited: ``made`` are their positions and cuts."""
+    lost = [position for position, cut in made if script.cut < min(position, cut)]
+    if lost:
+        raise UnfitError(
+            f"The edit of event {lost[0]} would be cut off: that of event {edit.position} cuts the history at "
+            f"event {script.cut}.",
+            "Remove one of them; what comes behind a cut is edited in a later turn.",
+        )
 
 
 def was(recorded: Recorded, cut: int) -> list[Was]:

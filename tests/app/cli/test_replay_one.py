@@ -55,14 +55,17 @@ def test_a_file_of_one_history_needs_no_run(playhead: Run) -> None:
 
 def test_what_if_shows_the_commands_beside_those_of_then(playhead: Run) -> None:
     answer = playhead(
-        "replay", ORDER, "--code", CODE, "--python", sys.executable, "--yes", "--what-if", "result:33=99"
-    )
+        "replay", ORDER, "--code", CODE, "--python", sys.executable, "--yes", "--what-if", "result:33=99",
+        "--then", "result:pack", "--then", "+result:pack", "--then", "result:pack", "--then", "failure:audit:Lost=gone",
+    )  # fmt: skip
     assert answer.code == 0, answer.err
     rows = [line for line in answer.out.splitlines() if line.startswith("  ") and "order.py:" in line]
-    assert [line.split("  ")[1] for line in rows] == ["timer", "cancelled timer", "pack", "pack", "pack"]
-    assert [line.split()[-2:] for line in rows[2:]] == [["pack", "37"], ["pack", "38"], ["pack", "39"]]
+    names = [line.split("  ")[1] for line in rows]
+    assert names == ["timer", "cancelled timer", "pack", "pack", "pack", "audit", "failure of the run"]
+    assert [line.split()[-2:] for line in rows[2:5]] == [["pack", "37"], ["pack", "38"], ["pack", "39"]]
     assert "Up to event 35 as recorded; then: charge_card completed." in answer.out
-    assert "Then it waits for pack, at " in answer.out.splitlines()[-1]
+    assert answer.out.count("Then: pack completed.") == 2 and "Then: audit failed." in answer.out
+    assert answer.out.count("The code commands nothing.") == 1
 
 
 def test_json_has_commands_answers_and_what_was(playhead: Run, tmp_path: Path) -> None:
@@ -71,10 +74,14 @@ def test_json_has_commands_answers_and_what_was(playhead: Run, tmp_path: Path) -
     code.write_text(CODE.read_text("utf-8").replace("    @workflow.update\n", query), "utf-8")
     answer = playhead(
         "replay", ORDER, "o-1", "--code", code, "--python", sys.executable, "--yes", "--json",
-        "--what-if", "failure:33:CardError=no money", "--query", "where",
+        "--what-if", "failure:33:CardError=no money", "--then", "result:pack=1", "--query", "where",
     )  # fmt: skip
     found = answer.document
-    assert (answer.code, found["passed"], found["outcome"], found["cut"]) == (0, True, "stopped", 35)
+    assert (answer.code, found["passed"], found["outcome"], found["cut"]) == (2, True, "stopped", 35)
+    assert found["unfit"] == {
+        "turn": 1, "message": "The run is over by then.", "hint": "Remove this edit, or change one before it.",
+    }  # fmt: skip
+    assert [turn["edits"] for turn in found["turns"]] == [["failure:33:CardError=no money"]]
     assert [(step["name"], step["recorded"]) for step in found["commands"]] == [
         ("charge_card failed", "charge_card failed"), ("failure of the run", None),
     ]  # fmt: skip
@@ -88,6 +95,7 @@ def test_json_has_commands_answers_and_what_was(playhead: Run, tmp_path: Path) -
     [
         (("o-1", "--what-if", "signal:approve"), "The run is over: nothing can be added at its end."),
         (("o-1", "--what-if", "result:99=1"), "no event 99"),
+        (("o-1", "--then", "result:pack"), "--then goes on from a --what-if."),
         (("o-1", "--query", "x", "--sample", "3"), "are for many runs"),
         (("o-1", "o-2", "--query", "x"), "Name the one RUN"),
     ],

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
@@ -21,6 +22,7 @@ from engine_bridge.replay.model import (
     Place,
     Question,
     TraceStep,
+    Unfit,
     Was,
 )
 from engine_bridge.replay.trace import Trace
@@ -28,10 +30,12 @@ from tests.widgets.code import traces
 from widgets import theme
 from widgets.code.answers import Answers
 from widgets.code.debug import DebugPage
+from widgets.code.hypothesis import Hypothesis
 from widgets.code.pane import CodePane
 from widgets.code.record import Edited
 from widgets.code.what_if import WhatIfEditor
-from widgets.code.would import Would, rows, summary
+from widgets.code.would import Would, by_turn, edit_words, rows, summary, unfit_words
+from widgets.run.labels import Link
 
 KINDS = (
     EditKind(kind="signal", title="A signal arrives behind event 7", needs=("name", "value"), names=("approve",),
@@ -101,7 +105,10 @@ def test_edits_of_several_events_are_kept_and_taken_back(editor: WhatIfEditor, q
     qtbot.keyClick(editor.run, Qt.Key.Key_Space)
     assert [edit.kind for edit in runs[0]] == ["signal", "result"]
     assert next(iter(editor.titles().values())) == "A signal arrives behind event 7: approve true"
-    editor._remove(editor.edits[0])
+    remove = [
+        link for link in editor.findChildren(Link) if link.accessibleName().startswith("Remove: A signal")
+    ]
+    qtbot.keyClick(remove[-1], Qt.Key.Key_Return)
     editor.run.click()
     assert [edit.kind for edit in runs[1]] == ["result"]
     editor.show_kinds("What if, at event 1 …", ())
@@ -129,6 +136,54 @@ def test_commands_stand_beside_those_of_the_record(tmp_path: Path) -> None:
     assert rows(hypothetical(file), was[1:])[0].then == "ship"
     assert rows(Trace("r"), was) == [Would("charge", "–"), Would("ship", "–")]
     assert summary(hypothetical(file)) == "Then it would be at work at orders.py:13 in refund."
+
+
+def test_turns_stand_one_below_the_other_and_what_waits_is_answered(qtbot: QtBot, tmp_path: Path) -> None:
+    trace = hypothetical(traces.write(tmp_path))
+    edits = (Edit(kind="a", value="1"), Edit(kind="b", step_id="refund", turn=1), Edit(kind="c", turn=2))
+    words = by_turn(edits, edit_words)
+    ways = tuple(
+        EditKind(kind=k, title=f"Step refund {k}s", needs=n, step=3)
+        for k, n in (("run", ("value",)), ("fail", ()))
+    )
+    other = EditKind(kind="signal", title="A signal arrives")
+    unfit = Unfit(turn=2, message="It is over by then.", hint="Remove it.")
+    trace.end = msgspec.structs.replace(trace.end, turns=(2, 3), next=(*ways, other), unfit=unfit)
+    found = rows(trace, (Was(position=3, name="charge"),), words)
+    assert [(row.now, row.then, row.heading) for row in found] == [
+        ("if a: 1", "–", True), ("charge", "charge", False), ("then b refund", "–", True),
+        ("refund", "–", False),
+    ]  # fmt: skip
+    assert unfit_words(trace, words) == "c: does not fit. It is over by then. Remove it."
+    shown, chosen = Hypothesis(), list[object]()
+    qtbot.addWidget(shown)
+    shown.answer_requested.connect(chosen.append)
+    shown.show_edits(words)
+    shown.show_outcome(found, "Then …", trace.end.next, unfit_words(trace, words))
+    assert shown.answers.text == "Step refund … · runs … · fails · something else …"
+    assert "does not fit" in shown.text
+    for link in shown.answers.links:
+        qtbot.keyClick(link, Qt.Key.Key_Space)
+    assert chosen == [*ways, None]
+
+
+def test_an_edit_of_the_chain_is_changed_where_it_is(editor: WhatIfEditor) -> None:
+    runs = asked(editor)
+    editor.kind.setCurrentIndex(1)
+    editor.run.click()
+    editor.show_kinds("Then, what if …", KINDS[3:], 1, KINDS[3])
+    editor.submit()
+    assert [edit.turn for edit in runs[-1]] == [0, 1], "nothing was to be typed"
+    editor.show_made(editor.chain.made[0])
+    editor.value.setPlainText("7")
+    editor.run.click()
+    assert [(edit.kind, edit.value, edit.turn) for edit in runs[-1]] == [
+        ("result", "7", 0),
+        ("timeout", "", 1),
+    ]
+    editor.chain.make_room(1)
+    editor.chain.put(Edit(kind="fired", turn=1), KINDS[2])
+    assert [edit.kind for edit in editor.edits] == ["result", "fired", "timeout"]
 
 
 @pytest.mark.parametrize("name", ["dark", "light", "high_contrast"])

@@ -56,6 +56,8 @@ class Answering:
         self._start = script.about(script.events[0])
         self._made: dict[int, int] = {}
         """The event of each command of this answer, by the command's identity in memory."""
+        self.written: list[tuple[Any, int]] = []
+        """Events of commands, and the step of each."""
         self._completed = 0
         self._core = _core_flags(script)
 
@@ -130,6 +132,7 @@ class Answering:
         if asked.metadata is not None and asked.metadata.ListFields():
             event.user_metadata.CopyFrom(asked.metadata)
         self._made[id(asked)] = event.event_id
+        self.written.append((event, asked.n))
         _WRITERS[asked.what](self, asked.about, about)
         if request is not None:
             about.accepted_request.CopyFrom(request)

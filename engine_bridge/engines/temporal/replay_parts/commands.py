@@ -56,6 +56,7 @@ class Asked:
         self.site = site
         self.metadata = getattr(command, "user_metadata", None)
         self.event: Any = None
+        self.n = -1  # the step that it is told as
         self.type = BECOMES.get(self.what, "")
         if self.what == "update_response":
             self.type = "WorkflowExecutionUpdate" + UPDATED.get(str(self.about.WhichOneof("response")), "")

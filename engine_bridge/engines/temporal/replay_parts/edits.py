@@ -204,7 +204,7 @@ def _fails(script: Script, edit: Any) -> None:
 
 
 def _fill_failure(failure: Any, edit: Any) -> Any:
-    _, name = _step_and_name(edit)
+    _, name = step_and_name(edit)
     failure.message, failure.source = plain_text(edit.value), "playhead"
     failure.application_failure_info.type = name or "ApplicationError"
     failure.application_failure_info.non_retryable = True
@@ -312,6 +312,9 @@ CHANGES: Final[dict[str, Callable[[Script, Any], None]]] = {
     "lost": _ends,
 }
 
+ENDING: Final = frozenset(CHANGES) - {"signal", "update", "cancel", "input", "without"}
+"""Kinds of edits that are of a step."""
+
 
 # -- places -------------------------------------------------------------------------------------------------
 
@@ -327,12 +330,12 @@ def place_at(script: Script, position: int | None) -> int:
     if script.cut and position > script.cut:
         raise UnfitError(
             f"Event {position} does not hold any more: the edit before it cuts the history at event {script.cut}.",
-            "Edit the later event first, or go on from there with further edits.",
+            "What comes behind a cut is edited in a later turn.",
         )
     raise UnfitError(f"This history has no event {position}.", f"It has events 1 to {last}.")
 
 
-def _step_and_name(edit: Any) -> tuple[str, str]:
+def step_and_name(edit: Any) -> tuple[str, str]:
     """The step that is meant and the name that is given: ``pack:CardError`` where they came as one."""
     if edit.step_id or edit.position is not None:
         return str(edit.step_id), str(edit.name)
@@ -342,7 +345,11 @@ def _step_and_name(edit: Any) -> tuple[str, str]:
 
 def _wanted(script: Script, edit: Any) -> tuple[Thing | Local, str]:
     """What an edit gives an end to, and its name."""
-    step, _ = _step_and_name(edit)
+    step, _ = step_and_name(edit)
+    seq = getattr(edit, "seq", None)
+    for local in script.local if seq is not None else ():
+        if local.seq == seq:
+            return local, local.named(script)
     number = edit.position if edit.position is not None else step
     if not str(number).isdigit():
         found = named_step(script, str(number))
@@ -362,8 +369,15 @@ def open_steps(script: Script) -> list[Thing | Local]:
 
 
 def named_step(script: Script, name: str) -> Thing | Local:
-    """One of them by name: ``pack`` the first, ``pack#2`` the second; any for no name. Raises UnfitError."""
+    """One of them by name: ``pack`` the first, ``pack#2`` the second, ``pack@6`` the one that the code numbers so,
+    or the only one of its name. Without a name the first of all. Raises UnfitError.
+    """
     every = open_steps(script)
+    called = ((f"{one.called(script)}@{one.known_by(script)}", one) for one in every)
+    own = next((one for word, one in called if word == name), None)
+    alone = [one for one in every if one.called(script) == name.rpartition("@")[0]]
+    if own is not None or len(alone) == 1:
+        return own or alone[0]
     word, _, ordinal = name.rpartition("#") if name.rpartition("#")[2].isdigit() else (name, "", "1")
     same = [one for one in every if not word or one.called(script) == word]
     if same[int(ordinal) - 1 : int(ordinal)]:

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 
 class Local(NamedTuple):
-    """A local activity that the code waits for. ``cancels``: the code asked to cancel it."""
+    """A local activity that the code waits for. ``cancels``: the code asked to cancel it; ``n``: its step."""
 
     seq: int
     name: str
     cancels: bool = False
+    n: int = -1
 
     def named(self, script: Any) -> str:
         return f"local activity {self.name}"
@@ -18,6 +19,10 @@ class Local(NamedTuple):
     def called(self, script: Any) -> str:
         """As ``Thing.called``."""
         return self.name
+
+    def known_by(self, script: Any) -> str:
+        """As ``Thing.known_by``."""
+        return str(self.seq)
 
 
 class LocalEnd(NamedTuple):

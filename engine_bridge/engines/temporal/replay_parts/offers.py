@@ -48,20 +48,26 @@ def offers_next(script: Script, known: dict[str, str]) -> list[Offer]:
     """What can happen to what the code would do, by name. ``known``: recorded results, by word and name."""
     if script.closed_at >= 0:
         return []
-    met: dict[str, int] = {}
-    found = []
-    for one in open_steps(script)[:_MOST_OFFERED]:
-        called = one.called(script)
-        met[called] = met.get(called, 0) + 1
-        step = called if met[called] == 1 else f"{called}#{met[called]}"
-        ends = _ends_of(script, one, step, known)
-        title = f" ({met[called]})" if met[called] > 1 else ""
-        found += [{**offer, "title": _numbered(offer["title"], one.named(script), title)} for offer in ends]
+    steps = open_steps(script)
+    names = [one.called(script) for one in steps]
+    found: list[Offer] = []
+    for place, one in enumerate(steps[:_MOST_OFFERED]):
+        called = names[place]
+        number = names[: place + 1].count(called) if names.count(called) > 1 else 0
+        step, own = f"{called}#{number}" if number else called, one.known_by(script)
+        if own:
+            step = f"{called}@{own}"
+        n = one.n if isinstance(one, Local) else script.steps.get(script.events[one.begins].event_id, -1)
+        for offer in _ends_of(script, one, step, known):
+            title = _numbered(offer["title"], one.named(script), f" {own or number}" if number else "")
+            found.append({**offer, "title": title, "step": n})
     return [*found, *_added(script, None)]
 
 
 def _numbered(title: str, words: str, number: str) -> str:
-    return title[: len(words)] + number + title[len(words) :] if number else title
+    """A title with the number of a thing behind its name, where that has none of its own."""
+    same = not number or words.endswith(number)
+    return title if same else title[: len(words)] + number + title[len(words) :]
 
 
 def _at(script: Script, position: int) -> Iterator[Offer]:
@@ -125,7 +131,9 @@ def _ends_of(
     words = thing.named(script)
     begins = words[0].upper() + words[1:]
     base: Offer = {"step_id": step}
-    recorded, failure, kind = (known or {}).get(words, ""), "", ""
+    recorded, failure, kind = "", "", ""
+    if known is not None:
+        recorded = known.get(f"{words} {thing.known_by(script)}", known.get(words, ""))
     if isinstance(thing, Local):
         word, cancels = LOCALLY, thing.cancels
     else:

@@ -42,6 +42,8 @@ class Script:
         self.cut = 0
         self.local = list(local)
         self.given: list[LocalEnd] = []
+        self.steps: dict[int, int] = {}
+        """The number of the step that the code asked for a thing with, by the event that it became."""
         self._added = 0
 
     @staticmethod

@@ -100,6 +100,12 @@ class Thing(NamedTuple):
             return f"{about.service}.{about.operation}"
         return f"signal {about.signal_name}" if word == SIGNALLING else word.partition(" ")[0]
 
+    def known_by(self, script: Script) -> str:
+        """The number or id that the code gave it, and gives it again; "" where it gives none."""
+        about = script.about(script.events[self.begins])
+        own = (getattr(about, name, "") for name in ("activity_id", "timer_id", "workflow_id"))
+        return next(filter(None, own), "")
+
 
 def thing_at(script: Script, place: int) -> Thing | None:
     """What the event at a place belongs to; None when it is none of them."""

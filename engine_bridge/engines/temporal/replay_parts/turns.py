@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from engine_bridge.engines.temporal.replay_parts.answering import Answering
-from engine_bridge.engines.temporal.replay_parts.edits import change, named_step
+from engine_bridge.engines.temporal.replay_parts.edits import ENDING, change, named_step, step_and_name
 from engine_bridge.engines.temporal.replay_parts.locally import Local, LocalEnd
 from engine_bridge.engines.temporal.replay_parts.offers import Offer, offers_next, recorded_result
 from engine_bridge.engines.temporal.replay_parts.recorded import Recorded, type_names
@@ -16,7 +16,7 @@ from engine_bridge.engines.temporal.replay_parts.things import thing_at
 from engine_bridge.engines.temporal.replay_parts.values import json_texts
 from engine_bridge.engines.temporal.replay_parts.walk import Walk
 
-_EMPTY = {"kind": "", "position": None, "step_id": "", "name": "", "value": "", "turn": 0}
+_EMPTY = {"kind": "", "position": None, "step_id": "", "name": "", "value": "", "turn": 0, "seq": None}
 _STOPS = {
     "same": "The run is over by then.",
     "diverged": "The code parts from what is recorded before that.",
@@ -59,6 +59,8 @@ class Turns:
         turn, edits = self.left.pop(0)
         try:
             script = self._answered(walk, found)
+            for edit in edits:
+                _pin(script, edit)
             local = [edit for edit in edits if _for_local(script, edit)]
             if local:
                 self._locally(script, local)
@@ -80,8 +82,12 @@ class Turns:
             raise UnfitError(why, "Remove this edit, or change one before it.")
         events = [type(event).FromString(event.SerializeToString()) for event in self.recorded.raw]
         script, answer = Script(events, walk.local()), walk.answers[-1]
-        Answering(script, answer.asked, walk.commands, answer.flags, self._rest).write()
+        known = {event.event_id: event for event in events}
+        before = [(known[one.event.id], one.n) for one in walk.commands.values() if one.event is not None]
+        writing = Answering(script, answer.asked, walk.commands, answer.flags, self._rest)
+        writing.write()
         script.events = script.whole()
+        script.steps = {event.event_id: n for event, n in [*before, *writing.written]}
         return script
 
     def _locally(self, script: Script, edits: list[Any]) -> None:
@@ -113,24 +119,39 @@ class Turns:
         return {**told, "unfit": self.unfit} if self.unfit is not None else told
 
 
+def _pin(script: Script, edit: Any) -> None:
+    """The second of a name is the second before any edit of the same turn."""
+    step, name = step_and_name(edit)
+    if edit.kind in ENDING and edit.position is None and step.rpartition("#")[2].isdigit() and "#" in step:
+        found = named_step(script, step)
+        edit.step_id, edit.name = step, name
+        if isinstance(found, Local):
+            edit.seq = found.seq
+        else:
+            edit.position = script.events[found.begins].event_id
+
+
 def _for_local(script: Script, edit: Any) -> bool:
     """Whether an edit is for a local activity, which no event tells of."""
-    if not script.local or edit.kind not in ("result", "failure", "timeout", "cancelled") or edit.position:
+    if not script.local or edit.kind not in ENDING or edit.position is not None:
         return False
-    step = edit.step_id or edit.name.partition(":")[0]
-    return not step.isdigit() and isinstance(named_step(script, step), Local)
+    step, _ = step_and_name(edit)
+    return edit.seq is not None or (not step.isdigit() and isinstance(named_step(script, step), Local))
 
 
 def _known(events: list[Any]) -> dict[str, str]:
-    """Results that are recorded, by what returned them: the last of each."""
-    script, found = Script(events), {}
+    """Results that are recorded, by what returned them, and by its name alone the last."""
+    script, found = Script(events), dict[str, str]()
     for place, event in enumerate(script.events):
         thing = thing_at(script, place) if script.type_of(event).endswith("Completed") else None
         if thing is not None and thing.form.by_kind.get("result") == script.type_of(event):
-            found[thing.named(script)] = recorded_result(thing.form.word, script.about(event))
+            value = recorded_result(thing.form.word, script.about(event))
+            found |= {thing.named(script): value, f"{thing.named(script)} {thing.known_by(script)}": value}
     local = (event for event in Recorded(events, type_names()).events if event.is_local)
     for event in local:
         payloads = event.about.details["result"].payloads if "result" in event.about.details else ()
         if payloads:
-            found[Local(0, event.name).named(script)] = json_texts(payloads, one=True)
+            value = json_texts(payloads, one=True)
+            named = Local(int(event.marked.get("seq") or 0), event.name)
+            found |= {named.named(script): value, f"{named.named(script)} {named.known_by(script)}": value}
     return found

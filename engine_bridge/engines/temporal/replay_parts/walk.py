@@ -131,7 +131,7 @@ class Walk:
         event = asked.event = self._event(asked, answer)
         drift = self._compare(asked, event, answer.task)
         self.ended = self.ended or asked.type in ENDS
-        self.recorder.step(
+        asked.n = self.recorder.step(
             asked.title,
             held=True,
             kind=KINDS.get(asked.what, "end" if asked.type in ENDS else "command"),
@@ -232,7 +232,7 @@ class Walk:
         ended = {str(event.marked.get("seq")) for event in self.recorded.events if event.is_local}
         asked = [one for (what, _), one in self.commands.items() if what == "schedule_local_activity"]
         return [
-            Local(one.seq, one.name, one.seq in self._cancelled)
+            Local(one.seq, one.name, one.seq in self._cancelled, one.n)
             for one in asked
             if str(one.seq) not in ended and one.seq not in self._given
         ]

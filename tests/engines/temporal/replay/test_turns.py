@@ -30,7 +30,7 @@ PACKED = (
 )
 CHAINS: dict[str, tuple[Edit, ...]] = {
     "packed": (CHARGED, *PACKED),
-    "refused": (CHARGED, _edit(1, "failure", "pack", "torn", "Torn"), _edit(2, "result", "pack", "1")),
+    "refused": (CHARGED, _edit(1, "failure", "pack@6", "torn", "Torn"), _edit(2, "result", "pack", "1")),
     "unknown": (CHARGED, _edit(1, "result", "ship", "1")),
     "invoiced": (CHARGED, *PACKED, _edit(2, "result", "audit"), _edit(3, "timeout", "audit")),
     "local": (
@@ -113,9 +113,10 @@ def test_results_of_what_the_code_would_command_lead_on(orders: All) -> None:
 def test_what_can_be_made_of_it_is_offered_with_what_was_recorded(orders: All) -> None:
     offers = {(kind.kind, kind.step_id): kind for kind in orders["packed"].end.next}
     assert list(offers) == [
-        ("result", "audit"), ("failure", "audit"), ("timeout", "audit"), ("signal", ""), ("update", ""), ("cancel", ""),
+        ("result", "audit@8"), ("failure", "audit@8"), ("timeout", "audit@8"), ("signal", ""), ("update", ""),
+        ("cancel", ""),
     ]  # fmt: skip
-    assert offers["result", "audit"].value == '"turn 1"' and offers["update", ""].names == ("move",)
+    assert offers["result", "audit@8"].value == '"turn 0"' and offers["update", ""].names == ("move",)
     first = orders["begun"].end.next
     assert [k.title for k in first[:2]] == ["Activity reserve returns", "Activity reserve fails"]
     assert first[0].value == "", "nothing is recorded of it"

@@ -141,6 +141,8 @@ def test_an_edit_that_cannot_be_is_refused(run: str, edit: Edit, says: str) -> N
 def test_an_edit_behind_a_cut_is_refused() -> None:
     with pytest.raises(UsageError, match="cuts the history at event 35"):
         edited(input_of("order"), [_edit("result", 33, value="1"), _edit("result", 50, value="1")])
+    with pytest.raises(UsageError, match="The edit of event 33 would be cut off: that of event 12 cuts"):
+        edited(input_of("order"), [_edit("result", 33, value="1"), _edit("result", 12, value="1")])
 
 
 def test_every_edit_that_is_offered_can_be_made() -> None:
