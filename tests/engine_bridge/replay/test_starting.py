@@ -274,7 +274,7 @@ def test_its_folder_is_private_and_gone_in_the_end(tmp_path: Path) -> None:
 
 
 LOCKED = """
-import os, sys
+import fcntl, os  # all before the user changes, who may not read where it lies
 from pathlib import Path
 from engine_bridge.replay.scratch import Scratch
 if os.getuid() == 0:
