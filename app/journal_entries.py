@@ -34,7 +34,7 @@ def read(
 
 
 def entries(rows: Sequence[Row], whole: dict[str, list[Row]], titles: Titles) -> list[Entry]:
-    """One entry for each request, at the place of its newest row; rows without a request stand for themselves."""
+    """One entry for each request, newest first by when it began; rows without a request stand for themselves."""
     found: list[Entry] = []
     done: set[str] = set()
     for row in rows:
@@ -43,7 +43,7 @@ def entries(rows: Sequence[Row], whole: dict[str, list[Row]], titles: Titles) ->
         elif row.request_id not in done:
             done.add(row.request_id)
             found.append(_entry(whole.get(row.request_id) or [row], titles))
-    return found
+    return sorted(found, key=lambda entry: entry.seq, reverse=True)
 
 
 def _entry(rows: list[Row], titles: Titles) -> Entry:

@@ -76,6 +76,7 @@ def act(
         raise UsageError("Nothing to act on.", "Name a TARGET, or give an ACTION and --filter.")
     asked = _Asked(reason, confirm, as_json, send=yes and not plan_only)
     with opened(source) as place:
+        _acts(place)
         if filter_text is None:
             _single(place, words[0], action, arguments, asked)
         else:
@@ -141,11 +142,15 @@ def _why(receipt: Receipt) -> str:
     return "stale, nothing was sent" if receipt.outcome.stale else receipt.outcome.verdict.value
 
 
-def resolve(place: Opened, text: str) -> Target:
-    """The target of a TARGET argument; a run must be named by its whole id."""
+def _acts(place: Opened) -> None:
+    """Raises UnsupportedError, and what to do, for a source that is only read."""
     if Capability.ACTIONS not in place.info.capabilities:
         why = place.info.missing.get(Capability.ACTIONS.value, "it is only looked at")
         raise UnsupportedError(f"This source has no actions: {why}.")
+
+
+def resolve(place: Opened, text: str) -> Target:
+    """The target of a TARGET argument; a run must be named by its whole id."""
     kind, found, step = read_target(text, place.info.resource_kinds)
     if kind not in ("run", "step"):
         return Target(kind=kind, id=found, title=found)

@@ -76,6 +76,11 @@ def journal(
             json_line(row_json(row))
     else:
         _print(rows)
+    left = sum(1 for row in record.open_intents(place) if record.owner.dead(row.owner))
+    if left:
+        note(
+            f"What became of {left} that ended Playheads left open is not known yet: playhead journal --settle"
+        )
 
 
 def row_json(row: Row) -> dict[str, Any]:

@@ -124,8 +124,12 @@ def _json(param: Param, text: str) -> Any:
             raise UsageError(f"{param.name}: that file cannot be read.", type(error).__name__) from None
     try:
         value = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return _BAD
+    except (ValueError, RecursionError) as error:
+        # Arguments hold secrets: what was given is not repeated.
+        told = str(error) if isinstance(error, json.JSONDecodeError) else "it is no JSON"
+        raise UsageError(
+            f"{param.name} takes {form(param)}: {told}.", 'A text needs quotes: "yes".'
+        ) from None
     # A text stays JSON text, quotes and all: "123" is not 123.
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else value
 

@@ -16,7 +16,7 @@ from engine_bridge.engines.temporal import act_outcome, act_settle, actions_fact
 from engine_bridge.engines.temporal.act_client import ActingClient, NoAnswerError, RefusedError
 from engine_bridge.engines.temporal.act_outcome import Case, Found
 from engine_bridge.engines.temporal.actions import kind_of
-from engine_bridge.engines.temporal.actions_facts import Facts, RunFacts, ScheduleFacts
+from engine_bridge.engines.temporal.actions_facts import ACTIVITY, Facts, RunFacts, ScheduleFacts
 from engine_bridge.engines.temporal.actions_read import Reads
 from engine_bridge.engines.temporal.codec_http import CodecError
 from engine_bridge.engines.temporal.plan_base import Kind, Look, Signer
@@ -169,8 +169,14 @@ def _since(reads: Reads, item: PlanItem, now: Facts) -> list[str]:
         return [f"its notes: {plain(now.notes, 300)}"] if now.notes else []
     if not isinstance(now, RunFacts) or not planned:
         return []
+    paused = [
+        f"activity {one.activity_id} is paused {plain(one.note, 300)}"
+        for one in now.activities
+        if "pause" in one.state and any(p.what == f"{ACTIVITY} {one.activity_id}" for p in item.preconditions)
+    ]
+    reset = [f"it was reset: run {now.reset_to} goes on"] if now.reset_to else []
     try:
-        return actions_facts.told(reads.since(now.ref, planned))
+        return [*actions_facts.told(reads.since(now.ref, planned)), *paused, *reset]
     except PlayheadError:
         reads.cancel.raise_if_cancelled()
         return []

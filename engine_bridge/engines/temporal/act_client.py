@@ -62,9 +62,9 @@ class ActingClient(Client):
 
     def _told(self, status: int, text: str) -> Exception:
         if status in REFUSED:
-            return RefusedError(status, plain(text, 500).rstrip(".") + _larger(text))
+            return RefusedError(status, plain(errors.masked(text), 500).rstrip(".") + _larger(text))
         if status in _TIMED_OUT:
             return NoAnswerError(
-                f"{plain(self.source.address, 120)} did not answer in time.", "", plain(text)
+                f"{plain(self.source.address, 120)} did not answer in time.", "", errors.masked(text)
             )
         return errors.calling(self.source, status, text)

@@ -75,7 +75,8 @@ def look(case: Case) -> Found:
     if outcome is None:
         said = "The server took the request, and nothing of it shows yet."
         return Found(Outcome(verdict=Verdict.UNKNOWN, evidence=(said,)))
-    changes = (*act_traces.answers(trace), *_moved(case.before, now))
+    answers = act_traces.answers(trace) if outcome.verdict is Verdict.APPLIED else ()
+    changes = (*answers, *_moved(case.before, now))
     return Found(outcome, changes, _expected(case, outcome))
 
 

@@ -13,7 +13,7 @@ from engine_bridge.engines.temporal.actions_space import START, SpaceFacts, prog
 from engine_bridge.engines.temporal.group_facts import PendingActivity
 from engine_bridge.engines.temporal.plan_backfill import MOST
 from engine_bridge.errors import NotFoundError
-from engine_bridge.format import plain
+from engine_bridge.format import counted, plain
 
 _RUNNING: Final = 1
 _COMPLETED: Final = 2
@@ -158,7 +158,8 @@ def _more(trace: Trace, name: str, now: int) -> int:
 def _counts(trace: Trace, facts: ScheduleFacts) -> str:
     left_out = _more(trace, LEFT_OUT, facts.left_out)
     also = f", and left out {left_out}" if left_out else ""
-    return f"the schedule has started {_more(trace, STARTED, facts.started)} runs since{also}; {facts.started} in all"
+    begun = counted(_more(trace, STARTED, facts.started), "run")
+    return f"the schedule has started {begun} since{also}; {facts.started} in all"
 
 
 def batch(trace: Trace) -> Outcome | None:

@@ -194,7 +194,7 @@ def plan(client: Client, staged: tuple[Staged, ...], cancel: CancelToken) -> lis
 
 def _plan(reads: Reads, staged: Staged) -> PlanItem:
     kind = kind_of(staged)
-    title = f"{staged.action} {plain(staged.target.id, 120)}"
+    title = f"{staged.action} {plain(staged.target.label, 120)}"
     if kind is None:
         return refused(staged, title, f"There is no action {staged.action} on {staged.target.kind}.")
     try:

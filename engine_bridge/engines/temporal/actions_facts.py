@@ -31,7 +31,8 @@ _TOLD: Final = 8
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One run now. ``status`` is the server's word; ``paused`` says by whom; ``pollers`` None: nobody can tell."""
+    """One run now. ``status`` is the server's word; ``paused`` says by whom; ``pollers`` None: nobody can tell;
+    ``children`` the parent close policies (numbers of ``ParentClosePolicy``) of open children."""
 
     ref: RunRef
     first_run_id: str
@@ -45,7 +46,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     reset_to: str
     task: PendingTask | None
     activities: tuple[PendingActivity, ...]
-    children: int
+    children: tuple[int, ...]
     pollers: int | None
     can_pause: bool
     request_ids: tuple[str, ...] = ()
@@ -114,7 +115,7 @@ def run(reads: Reads, ref: RunRef) -> RunFacts:
         reset_to=str(extra.get("reset_to") or ""),
         task=found.pending.task,
         activities=found.pending.activities,
-        children=len(found.children),
+        children=tuple(child.parent_close_policy for child in answer.pending_children),
         pollers=reads.pollers(row.queue) if row.queue else None,
         can_pause=closed or reads.can_pause(),
         request_ids=tuple(answer.workflow_extended_info.request_id_infos),
@@ -200,7 +201,11 @@ def _told(event: RawEvent, all_: list[RawEvent]) -> str:
     by = who_of(event, all_)
     named = event.attributes.get("signalName") or event.attributes.get("activityType", {}).get("name")
     of = f" {plain(str(named), 80)}" if named else ""
-    return f"event {event.id}, {timestamp(event.time_ns)}: {event.type}{of}" + (f" by {by}" if by else "")
+    following = event.attributes.get("newExecutionRunId")
+    on = f"; run {following} goes on" if following else ""
+    return (
+        f"event {event.id}, {timestamp(event.time_ns)}: {event.type}{of}" + (f" by {by}" if by else "") + on
+    )
 
 
 def who_of(event: RawEvent, events: list[RawEvent]) -> str:

@@ -42,7 +42,7 @@ _NAMES: Final = re.compile(r"(?i)dns error|failed to lookup|name or service not 
 
 def connecting(source: ServerSource, text: str) -> PlayheadError:
     """Why no connection was made; ``text`` is what the client said."""
-    said = _masked(text)
+    said = masked(text)
     where = plain(source.address, 120)
     if _NAMES.search(text):
         return ConnectError(
@@ -129,16 +129,19 @@ def _tls(text: str) -> tuple[str, str] | None:
     return None
 
 
+_KEPT: Final = ": closed runs are kept for the namespace's retention only."
+
+
 def calling(source: ServerSource, status: int, text: str, what: str = "") -> PlayheadError:
     """What the status of a call means. ``what`` names the thing asked for ("the run order-7")."""
-    said = _masked(text)
+    said = masked(text)
     where = plain(source.address, 120)
     if status == NOT_FOUND and "namespace" in text.lower():
         return NotFoundError(f"{where} has no namespace {plain(source.namespace, 120)}.", "", said)
     if status == NOT_FOUND or (status == INVALID and _BAD_ID.search(text)):
         return NotFoundError(
             f"The server does not know {plain(what, 200) or 'it'}.",
-            "It may have been deleted: closed runs are kept for the namespace's retention only.",
+            "It may have been deleted" + (_KEPT if what.startswith("the run") or not what else "."),
             said,
         )
     if status == UNAUTHENTICATED:
@@ -181,5 +184,5 @@ def calling(source: ServerSource, status: int, text: str, what: str = "") -> Pla
     return ConnectError(f"{where} answered with an error.", "Try again; the details say more.", said)
 
 
-def _masked(text: str) -> str:
+def masked(text: str) -> str:
     return plain(_SECRETS.sub("***", text), 2_000)

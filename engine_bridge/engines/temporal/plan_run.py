@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 from engine_bridge.actions import args as arguments
@@ -92,9 +93,17 @@ def _left(look: Look) -> tuple[str, ...]:
         many = counted(len(run.activities), "activity", "activities")
         found.append(f"Not interrupted, but what comes of it is dropped: {many} under way.")
     if run.children:
-        many = counted(run.children, "open child", "open children")
-        found.append(f"Its {many} will go on or end as the parent close policy says.")
+        many = counted(len(run.children), "open child", "open children")
+        fates = Counter(_CHILDREN.get(policy, _CHILDREN[0]) for policy in run.children)
+        told = "; ".join(f"{count} {fate}" for fate, count in fates.items())
+        found.append(f"Its {many}, by parent close policy: {told}.")
     return tuple(found)
+
+
+_CHILDREN: Final = {
+    0: "as the server's default says", 1: "terminated", 2: "left alone", 3: "asked to cancel",
+}  # fmt: skip
+"""What the server does to an open child when its parent ends, by ParentClosePolicy."""
 
 
 def send_terminate(look: Look, signer: Signer) -> tuple[str, Any]:

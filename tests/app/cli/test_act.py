@@ -109,6 +109,7 @@ def test_deleting_asks_for_the_id_anywhere(playhead: Run, shop: Path) -> None:
         (("text=a", "colour=red"), "'colour' is no parameter of annotate"),
         (("text=a", "count=many"), "count takes a whole number, not 'many'"),
         (("text=a", "data={"), "data takes JSON"),
+        (("text=a", 'data={"password": "hunter2"'), "data takes JSON, or @file: Expecting"),
         (("text=a", "mode=loud"), "mode takes one of: soft, hard"),
         (("text=a", "delay=soon"), "delay takes a duration"),
         (("text=a", "force=perhaps"), "force takes true or false"),
@@ -121,6 +122,7 @@ def test_bad_parameters_are_usage_errors_that_name_them(
 ) -> None:
     answer = playhead("act", f"shop://{shop}", "r-0001", "annotate", *words, "--yes")
     assert answer.code == 2 and said in answer.err and "takes" in answer.err
+    assert "hunter2" not in answer.err
     assert applied(shop) == {}
 
 

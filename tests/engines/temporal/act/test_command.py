@@ -25,6 +25,11 @@ def test_a_signal_is_planned_and_sent_from_the_command_line(operator: Operator, 
     assert sent.code == 0, sent.out + sent.err
     [event] = operator.events(run, "WorkflowExecutionSignaled")
     assert event.attributes["signalName"] == "send_to"
+    asked = ("journal", url, "--target", run.id, "--json")
+    assert "Still awaited: signal acted-" in (told := playhead(*asked)).err and told.lines[0]["pending"]
+    operator.shop.worker.ask("terminate", run.id)
+    over, first, _ = playhead(*asked).lines
+    assert (over["verdict"], over["pending"]) == ("applied", "") and first["target"] == run.ref.run
 
 
 def test_the_engines_own_command_can_be_pasted(operator: Operator) -> None:
