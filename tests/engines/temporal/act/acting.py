@@ -43,6 +43,7 @@ class Operator:
         name = f"acted-{next(_numbers)}"
         run_id = self.shop.worker.ask("start", kind, name, name, *args, **options)
         target = Target(kind="run", id=name, ref=RunRef("workflow", name, run_id))
+        until(lambda: self.bridge.find(name, 1, NEVER))
         if "queue" not in options:
             until(lambda: len(self.events(target)) > 3)
         return target

@@ -53,6 +53,8 @@ def test_a_reset_is_found_by_its_reason_and_never_repeated(operator: Operator, m
     new = Target(kind="run", id=run.id, ref=found.outcome.new_ref)
     again = mortal("before", new, "reset")
     assert again.outcome.verdict is Verdict.NOT_APPLIED
+    # The new one is listed a moment later.
+    operator.until(lambda: len(operator.bridge.find(run.id, 20, CancelToken())) >= 2)
     runs = [one for one in operator.bridge.find(run.id, 20, CancelToken()) if one.id == run.id]
     assert len(runs) == 2
 

@@ -19,7 +19,8 @@ def test_a_signal_reaches_the_code_and_names_its_sender(operator: Operator) -> N
     assert "approve_order" in item.calls[0] and item.dedupes and not item.refused
     assert item.copy_as["CLI"].startswith(f"temporal workflow signal --workflow-id {run.id} --run-id ")
     receipt = operator.execute(item)
-    assert receipt.outcome.verdict is Verdict.APPLIED and not receipt.outcome.pending
+    assert receipt.outcome.verdict is Verdict.APPLIED
+    operator.until(lambda: not operator.look(item, receipt.request_id).pending)
     [event] = operator.events(run, "WorkflowExecutionSignaled")
     assert event.attributes["identity"].startswith("playhead:")
     assert event.attributes["requestId"] == receipt.request_id

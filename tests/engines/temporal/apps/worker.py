@@ -118,11 +118,11 @@ class Clerk:
         while (await self._client.workflow_service.count_workflow_executions(request)).count < count:
             await asyncio.sleep(0.05)
 
-    async def listed(self, id: str) -> None:
-        """Waits until the lists show that the runs of an id have closed."""
+    async def listed(self, id: str, closed: bool = True) -> None:
+        """Waits until the lists show the runs of an id, and that they have closed."""
         while True:
             found = [run.status async for run in self._client.list_workflows() if run.id == id]
-            if found and WorkflowExecutionStatus.RUNNING not in found:
+            if found and not (closed and WorkflowExecutionStatus.RUNNING in found):
                 return
             await asyncio.sleep(0.02)
 

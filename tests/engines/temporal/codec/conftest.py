@@ -48,6 +48,8 @@ def secret_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecretShop
             worker.ask("start", "fulfil_order", id_, order, waits)
         worker.ask("start", "nightly_export", "stuck", "ledger")
         worker.ask("wait", "poor")
+        for id_ in ("poor", "waits", "stuck"):
+            worker.ask("listed", id_, id_ == "poor")
         child = Child()
         ends.callback(child.close)
         yield SecretShop(server, worker, child, exported(server, "poor", folder))

@@ -12,6 +12,7 @@ from engine_bridge.cancel import CancelToken
 from engine_bridge.history import History
 from engine_bridge.model import Run
 from tests.engines.temporal.shop import Shop
+from tests.waiting import until
 
 NEVER = CancelToken()
 
@@ -32,7 +33,8 @@ def bridge(temporal_shop: Shop) -> Iterator[Any]:
 
 def newest(bridge: Bridge, workflow_id: str) -> Run:
     """The header of the newest run of a workflow id."""
-    found = [run for run in bridge.find(workflow_id, 50, NEVER) if run.id == workflow_id]
+    # The visibility store tells of a run a moment after it has begun.
+    found = until(lambda: [run for run in bridge.find(workflow_id, 50, NEVER) if run.id == workflow_id])
     return bridge.run(max(found, key=lambda run: run.created_ns or 0).ref, NEVER)
 
 
