@@ -26,6 +26,7 @@ _HEADS = {
     Section.WAITING: ("  runs", "what", "where", "for", "such as"),
 }
 _TOLD = 12  # lines of a traceback
+_WIDEST = 120  # of a place
 _BROKEN = ("  runs", "what", "where", "why", "such as")
 
 
@@ -83,13 +84,14 @@ def _example(group: Group, report: GateReport) -> str:
 
 
 def where(place: Place) -> str:
-    """file:line, from the working folder where the file is below it."""
+    """file:line, from the working folder where the file is below it; of a long path the end."""
     if not place.file:
         return "-"
     path = Path(place.file)
     here = Path.cwd()
     name = str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else place.file
-    return f"{name}:{place.line}" if place.line else name
+    shown = f"{name}:{place.line}" if place.line else name
+    return shown if len(shown) <= _WIDEST else f"…{shown[1 - _WIDEST :]}"
 
 
 def many(runs: int) -> str:

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from app.cli.replay_print import where
 from app.replay_flow import known
 from app.replay_state import consents, folder
+from engine_bridge.replay.model import Place
 from engine_bridge.sqlite_library import sqlite3
 from tests.app.cli.conftest import DATA, Answer, Run
 
@@ -110,6 +112,11 @@ def test_an_edit_is_stopped_at_event_and_line(replay: Replay, code: Path, name: 
     if line:
         assert diverged["at"]["line"] == line_of(code, line)
     assert Path(diverged["at"]["file"]).name == "orders_app.py"
+
+
+def test_a_long_path_keeps_its_end() -> None:
+    shown = where(Place(file=f"/{'folder/' * 30}flows.py", line=122))
+    assert len(shown) == 120 and shown.startswith("…") and shown.endswith("/folder/flows.py:122")
 
 
 def test_runs_that_break_alike_are_one_line_of_the_table(replay: Replay, code: Path) -> None:
