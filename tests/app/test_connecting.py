@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -16,6 +16,7 @@ from engine_bridge.bridge import ConnectField, ConnectForm
 from engine_bridge.model import Environment
 from tests.app.rings import memory_keyring
 from tests.app.window_fixture import BRIDGES, PASSWORD, Opened
+from widgets.shell import connect_dialog
 from widgets.shell.ask import Ask, AskPassword
 from widgets.shell.connect_dialog import ConnectDialog
 
@@ -40,6 +41,25 @@ def test_connecting_by_fields(qtbot: QtBot, window: MainWindow, dialog: ConnectD
     assert [(s.name, s.url, s.environment) for s in window.saved.sources()] == [
         ("shop", "fake://localhost/orders", Environment.TEST)
     ]
+
+
+def test_a_long_form_scrolls_where_the_screen_is_low(
+    qtbot: QtBot, dialog: ConnectDialog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = tuple(ConnectField(f"f{n}", f"Field {n}") for n in range(12))
+    dialog.set_forms([ConnectForm("fake", "Server", fields, lambda fields: "fake://h/n")])
+    dialog.kind.setCurrentIndex(1)
+    last = dialog.lines()["f11"]
+    assert dialog._scroll.viewport().rect().contains(last.mapTo(dialog._scroll.viewport(), QPoint()))
+    low = dialog.height() - 200
+    monkeypatch.setattr(connect_dialog, "fitted", lambda dialog, wanted: wanted.boundedTo(QSize(2_000, low)))
+    dialog.show_idle("again")
+    assert dialog.height() == low and dialog.connect_button.geometry().bottom() < low
+    dialog.kind.setFocus()
+    for _ in range(12):
+        qtbot.keyClick(dialog.focusWidget(), Qt.Key.Key_Tab)
+    assert dialog.focusWidget() is last, "the keyboard goes from top to bottom"
+    assert dialog._scroll.viewport().rect().contains(last.mapTo(dialog._scroll.viewport(), QPoint()))
 
 
 def test_a_form_without_its_file_opens_nothing(

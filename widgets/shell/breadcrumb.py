@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine_bridge.format import plain
@@ -34,13 +34,14 @@ class Breadcrumb(QWidget):
         self._crumbs: list[Crumb] = []
         self._rects: list[QRect] = []
         self._at = 0
+        self._font = font(12)  # one that is set on the widget after it was shown goes with the next theme
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def set_crumbs(self, crumbs: Sequence[Crumb]) -> None:
         if not self._crumbs:
-            self.setFont(font(12, code=True))  # not before: the first paint shows no code
+            self._font = font(12, code=True)  # not before: the first paint shows no code
         self._crumbs = list(crumbs)
         self._at = len(self._crumbs) - 1
         whole = _GAP.join(plain(c.text) for c in self._crumbs)
@@ -60,7 +61,7 @@ class Breadcrumb(QWidget):
 
     def _fitted(self) -> list[str]:
         """The parts' texts, cut so that all fit."""
-        metrics = self.fontMetrics()
+        metrics = QFontMetrics(self._font)
         texts = [plain(c.text, 200) for c in self._crumbs]
         gaps = metrics.horizontalAdvance(_GAP) * max(0, len(texts) - 1)
         room = max(0, self.width() - 2 * _PAD - gaps)
@@ -72,10 +73,11 @@ class Breadcrumb(QWidget):
         ]
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        t, metrics = theme(), self.fontMetrics()
+        t, metrics = theme(), QFontMetrics(self._font)
         self._rects = []
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setFont(self._font)
             painter.setPen(t.color("accent" if self.hasFocus() else "line"))
             painter.setBrush(t.color("raised"))
             painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), RADIUS, RADIUS)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
     QFormLayout,
+    QFrame,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QLineEdit,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -26,6 +30,7 @@ from engine_bridge.bridge import ConnectField, ConnectForm
 from engine_bridge.errors import PlayheadError, UsageError
 from engine_bridge.format import plain, safe_lines
 from engine_bridge.words import Environment
+from widgets.shell.fitting import fitted, keep_on_screen
 from widgets.shell.label import label
 
 _ENVIRONMENTS: Final = (
@@ -33,6 +38,8 @@ _ENVIRONMENTS: Final = (
     ("Test", Environment.TEST),
     ("Production", Environment.PRODUCTION),
 )
+_MARGIN: Final = 20
+_LEAST: Final = 80  # px of the fields that are always in sight
 _URL: Final = "URL or path"
 _USUAL: Final = "Password"
 _ELSEWHERE: Final = "empty: from the keyring, PGPASSFILE or the environment"
@@ -50,6 +57,23 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"Connection({self.name!r}, {self.environment.value})"
+
+
+def _height(layout: QLayout, width: int) -> int:
+    """What a layout needs at a width; Qt says so only of those that wrap words."""
+    return (
+        layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else layout.totalSizeHint().height()
+    )
+
+
+class _Fields(QScrollArea):
+    """What scrolls where the screen is low; the dialog says how high it is."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(0, _LEAST)
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
 
 
 class ConnectDialog(QDialog):
@@ -114,7 +138,15 @@ class ConnectDialog(QDialog):
         return combo
 
     def _lay_out(self) -> None:
-        form = self._form
+        form, inner = self._form, QWidget()
+        inner.setLayout(form)
+        form.setContentsMargins(0, 0, 0, 0)
+        self._scroll = _Fields()
+        self._scroll.setWidget(inner)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         form.setVerticalSpacing(12)
         form.setHorizontalSpacing(16)
         form.addRow("Kind", self.kind)
@@ -138,8 +170,8 @@ class ConnectDialog(QDialog):
         buttons.addWidget(self.connect_button)
         column = QVBoxLayout(self)
         column.setSpacing(12)
-        column.setContentsMargins(20, 20, 20, 20)
-        column.addLayout(form)
+        column.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
+        column.addWidget(self._scroll, 1)
         column.addWidget(self.message)
         column.addWidget(self.bar)
         column.addLayout(buttons)
@@ -170,11 +202,16 @@ class ConnectDialog(QDialog):
         self._fit()
 
     def _fit(self) -> None:
-        """As high as its words need at this width."""
+        """As high as its words need at this width, if the screen is; the fields scroll where it is not."""
         layout = self.layout()
         if layout is not None:
             layout.activate()
-            self.resize(self.width(), layout.totalHeightForWidth(self.width()))
+            width = self.width()
+            self._form.activate()
+            fields = _height(self._form, width - 2 * _MARGIN)
+            rest = _height(layout, width) - _LEAST
+            self.resize(fitted(self, QSize(width, rest + fields)))
+            keep_on_screen(self)
 
     def _on_kind(self) -> None:
         self.password.clear()
@@ -187,7 +224,15 @@ class ConnectDialog(QDialog):
         for field in form.fields if form is not None else ():
             if not field.secret:
                 self._add(field.name, plain(field.title), self._editor(field))
+        self._order()
         self._show_secret()
+
+    def _order(self) -> None:
+        """The keyboard goes from top to bottom; what is made last would come last."""
+        asked = (*self._editors.values(), self.password, self.remember, self.name, self.environment)
+        order = (self.kind, *asked, self.test_button, self.cancel_button, self.connect_button)
+        for one, other in pairwise(order):
+            QWidget.setTabOrder(one, other)
 
     def _editor(self, field: ConnectField) -> QLineEdit | QComboBox:
         if not field.choices:
@@ -203,6 +248,8 @@ class ConnectDialog(QDialog):
     def _add(self, name: str, title: str, editor: QLineEdit | QComboBox) -> None:
         self._editors[name] = editor
         self._form.insertRow(len(self._editors), title, editor)
+        for widget in (editor, self._form.labelForField(editor)):
+            widget.show()  # Qt would later, when the dialog's height is told
 
     def _current(self) -> ConnectForm | None:
         at = self.kind.currentIndex()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
@@ -18,10 +18,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from widgets.shell.fitting import fitted
 from widgets.shell.label import label
 from widgets.theme import font
 
-_COLUMNS = 3
+_SIZE = QSize(980, 620)
+_COLUMN = 300  # px that a column needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class KeySheet(QDialog):
         inner = QWidget()
         across = QHBoxLayout(inner)
         across.setSpacing(32)
-        for members in _columns(groups):
+        size = fitted(self, _SIZE)
+        for members in _columns(groups, max(1, min(3, size.width() // _COLUMN))):
             column = QVBoxLayout()
             column.setSpacing(16)
             column.addStretch(1)
@@ -62,7 +65,7 @@ class KeySheet(QDialog):
         layout.setSpacing(12)
         layout.addWidget(self.line)
         layout.addWidget(scroll)
-        self.resize(980, 620)
+        self.resize(size)
 
         # A group a turn: all of them at once would take longer than a frame.
         self._turn = QTimer(self)
@@ -122,12 +125,14 @@ class KeySheet(QDialog):
         ]
 
 
-def _columns(groups: Sequence[tuple[str, Sequence[KeyRow]]]) -> list[list[tuple[str, Sequence[KeyRow]]]]:
+def _columns(
+    groups: Sequence[tuple[str, Sequence[KeyRow]]], number: int
+) -> list[list[tuple[str, Sequence[KeyRow]]]]:
     """Groups in order, cut into columns of about the same height."""
-    columns: list[list[tuple[str, Sequence[KeyRow]]]] = [[] for _ in range(_COLUMNS)]
+    columns: list[list[tuple[str, Sequence[KeyRow]]]] = [[] for _ in range(number)]
     whole = sum(len(rows) + 2 for _, rows in groups)
     done = 0
     for title, rows in groups:
-        columns[min(_COLUMNS - 1, done * _COLUMNS // max(1, whole))].append((title, rows))
+        columns[min(number - 1, done * number // max(1, whole))].append((title, rows))
         done += len(rows) + 2
     return columns
