@@ -18,6 +18,7 @@ REFUSED: Final = frozenset(
     }
 )  # fmt: skip
 """Status codes with which a server says that it did nothing."""
+_CREDENTIALS: Final = (errors.DENIED, errors.UNAUTHENTICATED)
 _TIMED_OUT: Final = frozenset({errors.CANCELLED, errors.DEADLINE})
 
 
@@ -62,7 +63,8 @@ class ActingClient(Client):
 
     def _told(self, status: int, text: str) -> Exception:
         if status in REFUSED:
-            return RefusedError(status, plain(errors.masked(text), 500).rstrip(".") + _larger(text))
+            may_not = "; these credentials may not do it" if status in _CREDENTIALS else ""
+            return RefusedError(status, plain(errors.masked(text), 500).rstrip(".") + _larger(text) + may_not)
         if status in _TIMED_OUT:
             return NoAnswerError(
                 f"{plain(self.source.address, 120)} did not answer in time.", "", errors.masked(text)

@@ -11,7 +11,8 @@ from engine_bridge.engines.temporal.protobuf import scan
 from engine_bridge.engines.temporal.server_history import bytes_of
 from engine_bridge.model import RunRef
 
-PAGE: Final = 1_000
+PAGE: Final = 500
+"""Write batches, of a few events each."""
 
 
 def operations(

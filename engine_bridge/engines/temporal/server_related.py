@@ -39,7 +39,7 @@ _GONE: Final = "not on the server any more"
 
 
 _ORIGINS, _CHILDREN, _SAME_ID, _NEXUS = range(4)
-_AT_ONCE, _MORE = 2, 20
+_AT_ONCE, _MORE = 1, 40
 """Pages of a history in which Nexus operations are looked for: by itself, and when more is asked for."""
 
 
@@ -131,8 +131,11 @@ def _named(lister: Lister, found: Sequence[_Found], cancel: CancelToken) -> list
 
 def _where(lister: Lister, one: _Found, listed: bool) -> str:
     """Where a run is that is not on the list."""
+    source = lister.client.source
+    if one.place and not source.host:
+        return f"in namespace {one.place}: open this database with namespace={one.place}"
     if one.place:
-        elsewhere = dataclasses.replace(lister.client.source, namespace=one.place)
+        elsewhere = dataclasses.replace(source, namespace=one.place)
         return f"in namespace {one.place}, which is another source: {elsewhere.location}"
     return "" if listed or not one.ref.run else _GONE
 

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from engine_bridge.actions.model import Intent, PlanItem, Verdict, new_request_id
+from engine_bridge.engines.dbos import act_outcome
 from engine_bridge.payloads.masking import mask
 from tests.engines.dbos.act_tools import ACTIONS, ARGS, NEVER, Operator, Place
 
@@ -125,6 +126,17 @@ def test_what_somebody_else_did_cannot_be_known(place: Place, operator: Operator
         outcome = operator.settle(item, request)
         assert outcome.verdict is Verdict.UNKNOWN
         assert "DBOS does not record who did that." in outcome.evidence
+
+
+def test_what_waits_for_a_worker_is_awaited_until_one_took_it(place: Place, operator: Operator) -> None:
+    run_id = place.in_state("CANCELLED", "awaited")
+    item, request = operator.plan(run_id, "resume"), new_request_id()
+    assert operator.execute(item, request).outcome.pending == act_outcome.NO_WORKER
+    asked = msgspec.structs.replace(journalled(item, request), applied=True)
+    assert operator.actor.settle(asked, NEVER).pending == act_outcome.NO_WORKER
+    place.sql("UPDATE {s}workflow_status SET status = 'PENDING' WHERE workflow_uuid = :id", id=run_id)
+    taken = operator.actor.settle(asked, NEVER)
+    assert (taken.verdict, taken.pending, taken.evidence) == (Verdict.APPLIED, "", ("the run is PENDING",))
 
 
 def test_a_message_may_be_gone_with_its_run(place: Place, operator: Operator) -> None:

@@ -13,7 +13,7 @@ from engine_bridge.engines.temporal import dev_client, dev_spaces, server_histor
 from engine_bridge.engines.temporal.dev_bridge import DevBridge
 from engine_bridge.engines.temporal.dev_client import DevClient
 from engine_bridge.engines.temporal.dev_store import Store
-from engine_bridge.model import Provenance, StepStatus
+from engine_bridge.model import Provenance, Status, StepStatus
 from tests.engines.temporal.dev import databases
 from tests.engines.temporal.dev.databases import NEVER
 from tests.engines.temporal.local import NAMESPACE
@@ -44,6 +44,29 @@ def test_nexus_operations_under_way_are_recorded_facts(
     why = steps[timed_out].failure
     assert why is not None and (why.type, why.message) == ("UPSTREAM_TIMEOUT", "upstream timeout")
     bridge.close()
+
+
+def test_nexus_operations_lead_to_their_runs_and_back(tmp_path: Path) -> None:
+    file = tmp_path / "served.db"
+    file.write_bytes(gzip.decompress(databases.RECORDED.with_name("dev_nexus_served.db.gz").read_bytes()))
+    here, there = databases.bridge(file, NAMESPACE), databases.bridge(file, "vault")
+    for bridge in (here, there):
+        bridge.open(NEVER)
+    caller, mine = (databases.runs(here)[name].ref for name in ("pays-both", "transfer-bank"))
+    theirs = databases.runs(there)["transfer-vault"].ref
+    near, far = here.related(caller, None, 20, NEVER).items
+    assert (near.role, near.step_id, near.ref, near.note) == ("nexus run", "5", mine, "")
+    assert near.run is not None and near.run.status is Status.COMPLETED
+    assert (far.role, far.run, far.ref) == ("nexus run", None, theirs)
+    assert far.note == "in namespace vault: open this database with namespace=vault"
+    first, second = databases.history(here, caller).all_steps()
+    assert first.child == mine and second.child is None and "in namespace vault" in second.detail
+    [back] = here.related(mine, None, 20, NEVER).items
+    assert (back.role, back.ref, back.note) == ("caller", caller, "its step 5, a Nexus operation")
+    [away] = there.related(theirs, None, 20, NEVER).items
+    assert away.run is None and away.note.endswith(f"open this database with namespace={NAMESPACE}")
+    for bridge in (here, there):
+        bridge.close()
 
 
 def test_a_run_that_was_reset_while_it_was_open_is_told_alike(temporal_shop: Shop) -> None:
