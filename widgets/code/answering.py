@@ -39,8 +39,8 @@ class AnswerBar(QWidget):
         """What it offers."""
         return "" if self.isHidden() else " · ".join([self.what.text, *(link.text for link in self.links)])
 
-    def show_kinds(self, kinds: Sequence[EditKind], others: int) -> None:
-        """The ways of one step, and how many there are besides; none of both hides it."""
+    def show_kinds(self, kinds: Sequence[EditKind], others: Sequence[EditKind]) -> None:
+        """The ways of one step, and what could happen besides; nothing of both hides it."""
         self._kinds = tuple(kinds)
         titles = [plain(kind.title, 160) for kind in kinds]
         common = _common(titles)
@@ -50,7 +50,9 @@ class AnswerBar(QWidget):
             self._link(title.removeprefix(common).strip(), kind)
             for title, kind in zip(titles, kinds, strict=True)
         ]
-        if others:
+        at_once = [kind for kind in others if kind.step < 0 and not kind.needs]
+        self.links += [self._link(_lower(plain(kind.title, 160)), kind) for kind in at_once]
+        if len(others) > len(at_once):
             self.links.append(self._link("something else …", None))
         self.setVisible(bool(self.links))
 
@@ -65,6 +67,10 @@ class AnswerBar(QWidget):
         """As the first link."""
         if self._kinds:
             self.chosen.emit(self._kinds[0])
+
+
+def _lower(title: str) -> str:
+    return title[:1].lower() + title[1:]
 
 
 def _common(titles: Sequence[str]) -> str:

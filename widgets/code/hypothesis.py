@@ -129,7 +129,7 @@ class Hypothesis(QWidget):
 
     def _show_answers(self, step: int) -> None:
         kinds = [kind for kind in self._next if kind.step == step >= 0]
-        self.answers.show_kinds(kinds, len(self._next) - len(kinds))
+        self.answers.show_kinds(kinds, [kind for kind in self._next if kind not in kinds])
 
     def _on_row(self, row: int) -> None:
         if 0 <= row < len(self.table.rows) and self.table.rows[row].index >= 0:

@@ -162,8 +162,10 @@ class CodePane(CodeParts):
     def _would(self, at: Cursor | None = None) -> bool:
         """Whether a step is one that the code would do."""
         step, trace = (at or self._cursor).step, self._trace
-        shown = self._edited is not None and trace is not None and 0 <= step < len(trace.steps)
-        return shown and trace is not None and trace.steps[step].recorded is None
+        edited = self._edited
+        if edited is None or trace is None or not 0 <= step < len(trace.steps):
+            return False
+        return trace.steps[step].recorded is None or (edited.since is not None and step >= edited.since)
 
     def _where(self) -> str:
         if self._would():

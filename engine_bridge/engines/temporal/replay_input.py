@@ -20,8 +20,8 @@ from engine_bridge.replay.model import ReplayInput, RunnerSpec
 
 _PARTS: Final = (
     "recorded", "commands", "matching", "contents", "readable", "drifts", "sites", "waits", "jobs", "locally", "walk",
-    "around", "ending", "asking", "dropped", "script", "values", "things", "edits", "offers", "answering", "turns",
-    "instance", "captured", "found", "engine",
+    "around", "ending", "asking", "dropped", "script", "values", "things", "edits", "offers", "answering",
+    "onward", "turns",    "instance", "captured", "found", "engine",
 )  # fmt: skip
 SPEC: Final = RunnerSpec(
     engine="temporal",

@@ -146,9 +146,12 @@ def test_turns_stand_one_below_the_other_and_what_waits_is_answered(qtbot: QtBot
         EditKind(kind=k, title=f"Step refund {k}s", needs=n, step=3)
         for k, n in (("run", ("value",)), ("fail", ()))
     )
-    other = EditKind(kind="signal", title="A signal arrives")
+    other, alike = (
+        EditKind(kind="signal", title="A signal arrives"),
+        EditKind(kind="all", title="All is alike", needs=()),
+    )
     unfit = Unfit(turn=2, message="It is over by then.", hint="Remove it.")
-    trace.end = msgspec.structs.replace(trace.end, turns=(2, 3), next=(*ways, other), unfit=unfit)
+    trace.end = msgspec.structs.replace(trace.end, turns=(2, 3), next=(*ways, alike, other), unfit=unfit)
     found = rows(trace, (Was(position=3, name="charge"),), words)
     assert [(row.now, row.then, row.heading) for row in found] == [
         ("if a: 1", "–", True), ("charge", "charge", False), ("then b refund", "–", True),
@@ -160,11 +163,11 @@ def test_turns_stand_one_below_the_other_and_what_waits_is_answered(qtbot: QtBot
     shown.answer_requested.connect(chosen.append)
     shown.show_edits(words)
     shown.show_outcome(found, "Then …", trace.end.next, unfit_words(trace, words))
-    assert shown.answers.text == "Step refund … · runs … · fails · something else …"
+    assert shown.answers.text == "Step refund … · runs … · fails · all is alike · something else …"
     assert "does not fit" in shown.text
     for link in shown.answers.links:
         qtbot.keyClick(link, Qt.Key.Key_Space)
-    assert chosen == [*ways, None]
+    assert chosen == [*ways, alike, None]
 
 
 def test_an_edit_of_the_chain_is_changed_where_it_is(editor: WhatIfEditor) -> None:

@@ -28,6 +28,13 @@ from engine_bridge.engines.temporal.replay_parts.values import json_texts
 _HOW_ARGUMENTS: Final = "A JSON array of all arguments; anything else is the only argument; empty for none."
 _JSON_RESULT: Final = "JSON, which the code gets as json/plain."
 _BY_NAME = ("name", "value")
+_AS_RECORDED: Final[tuple[dict[str, Any], ...]] = (
+    {"kind": "recorded", "title": "All goes on as recorded", "needs": ()},
+    {
+        "kind": "recorded", "title": "It goes on as recorded, up to an event", "text": True,
+        "doc": "The number of the last event that is to count, as the record has it.",
+    },
+)  # fmt: skip
 _MOST_OFFERED: Final = 40
 """Pending steps that are offered at the end of a run."""
 Offer = dict[str, Any]
@@ -44,8 +51,11 @@ def offers_at(script: Script, position: int | None) -> list[Offer]:
     return [*added, *(offer for thing in pending for offer in _ends_of(script, thing))]
 
 
-def offers_next(script: Script, known: dict[str, str]) -> list[Offer]:
-    """What can happen to what the code would do, by name. ``known``: recorded results, by word and name."""
+def offers_next(script: Script, known: dict[str, str], goes_on: bool) -> list[Offer]:
+    """What can happen to what the code would do, by name.
+
+    ``known`` are recorded results, by word and name; ``goes_on``: there is more that was recorded then.
+    """
     if script.closed_at >= 0:
         return []
     steps = open_steps(script)
@@ -61,7 +71,7 @@ def offers_next(script: Script, known: dict[str, str]) -> list[Offer]:
         for offer in _ends_of(script, one, step, known):
             title = _numbered(offer["title"], one.named(script), f" {own or number}" if number else "")
             found.append({**offer, "title": title, "step": n})
-    return [*found, *_added(script, None)]
+    return [*found, *(_AS_RECORDED if goes_on else ()), *_added(script, None)]
 
 
 def _numbered(title: str, words: str, number: str) -> str:

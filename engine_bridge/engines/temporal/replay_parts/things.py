@@ -113,40 +113,32 @@ def thing_at(script: Script, place: int) -> Thing | None:
     form = _FORM_OF.get(script.type_of(event))
     if form is None:
         return None
-    first = (
-        event.event_id if script.type_of(event) == form.begins else getattr(script.about(event), form.refers)
-    )
-    begins = script.index(first)
-    return _thing(script, form, begins) if begins >= 0 else None
+    begins = script.type_of(event) == form.begins
+    return every_thing(script).get(event.event_id if begins else getattr(script.about(event), form.refers))
+
+
+def every_thing(script: Script) -> dict[int, Thing]:
+    """All of a history, by the number of the event that began each, in order."""
+    found: dict[int, Thing] = {}
+    for place, event in enumerate(script.events):
+        kind = script.type_of(event)
+        form = _FORM_OF.get(kind)
+        if form is None:
+            continue
+        if kind == form.begins:
+            found[event.event_id] = Thing(form, place, -1, -1)
+            continue
+        first = int(getattr(script.about(event), form.refers))
+        thing = found.get(first)
+        if thing is not None and thing.form is form:
+            begins = kind == form.started
+            found[first] = thing._replace(started=place) if begins else thing._replace(ended=place)
+    return found
 
 
 def pending_things(script: Script) -> list[Thing]:
     """All that began and did not end, in order."""
-    ended = {
-        (form.begins, getattr(script.about(event), form.refers))
-        for event in script.events
-        if (form := _FORM_OF.get(script.type_of(event))) is not None and script.type_of(event) in form.ends
-    }
-    found = []
-    for place, event in enumerate(script.events):
-        form = _FORM_OF.get(script.type_of(event))
-        begins = form is not None and script.type_of(event) == form.begins
-        if form is not None and begins and (form.begins, event.event_id) not in ended:
-            found.append(_thing(script, form, place))
-    return found
-
-
-def _thing(script: Script, form: Form, begins: int) -> Thing:
-    first, started, ended = script.events[begins].event_id, -1, -1
-    for place in range(begins + 1, len(script.events)):
-        kind = script.type_of(script.events[place])
-        if (kind == form.started or kind in form.ends) and _refers(script, place, form) == first:
-            started, ended = (place, ended) if kind == form.started else (started, place)
-    return Thing(form, begins, started, ended)
-
-
-def _refers(script: Script, place: int, form: Form) -> int:
-    return int(getattr(script.about(script.events[place]), form.refers))
+    return [thing for thing in every_thing(script).values() if thing.ended < 0]
 
 
 def cancel_wanted(script: Script, thing: Thing) -> int:

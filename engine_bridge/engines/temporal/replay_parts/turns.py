@@ -10,13 +10,15 @@ from engine_bridge.engines.temporal.replay_parts.answering import Answering
 from engine_bridge.engines.temporal.replay_parts.edits import ENDING, change, named_step, step_and_name
 from engine_bridge.engines.temporal.replay_parts.locally import Local, LocalEnd
 from engine_bridge.engines.temporal.replay_parts.offers import Offer, offers_next, recorded_result
+from engine_bridge.engines.temporal.replay_parts.onward import Onward
 from engine_bridge.engines.temporal.replay_parts.recorded import Recorded, type_names
 from engine_bridge.engines.temporal.replay_parts.script import Script, UnfitError
-from engine_bridge.engines.temporal.replay_parts.things import thing_at
+from engine_bridge.engines.temporal.replay_parts.things import every_thing
 from engine_bridge.engines.temporal.replay_parts.values import json_texts
 from engine_bridge.engines.temporal.replay_parts.walk import Walk
 
 _EMPTY = {"kind": "", "position": None, "step_id": "", "name": "", "value": "", "turn": 0, "seq": None}
+AS_RECORDED = "recorded"
 _STOPS = {
     "same": "The run is over by then.",
     "diverged": "The code parts from what is recorded before that.",
@@ -33,6 +35,8 @@ class Turns:
         self.given: list[LocalEnd] = []
         self._ended: dict[int, set[int]] = {}
         self._rest = Script(rest)
+        self._onward = Onward(events, rest)
+        self._went_on = -1
         self._known = _known([*events, *rest])
         edits = [SimpleNamespace(**{**_EMPTY, **edit}) for edit in then]
         self.left = [(turn, list(some)) for turn, some in groupby(edits, key=lambda edit: edit.turn)]
@@ -57,6 +61,8 @@ class Turns:
     def take(self, walk: Walk, found: dict[str, Any]) -> bool:
         """Takes the next turn upon what the code has just answered; False when it does not fit, which is kept."""
         turn, edits = self.left.pop(0)
+        if any(edit.kind == AS_RECORDED for edit in edits):
+            return self._go_on(turn, edits, walk, found)
         try:
             script = self._answered(walk, found)
             for edit in edits:
@@ -72,6 +78,31 @@ class Turns:
         except UnfitError as error:
             self.unfit = {"turn": turn, "message": error.message, "hint": error.hint}
         return self.unfit is None
+
+    def _go_on(self, turn: int, edits: list[Any], walk: Walk, found: dict[str, Any]) -> bool:
+        """As it was recorded, as far as that goes: one workflow task, after which there may be another."""
+        first, self._went_on = self._went_on != turn, turn
+        try:
+            until = _until(next(edit for edit in edits if edit.kind == AS_RECORDED))
+            if len(edits) > 1:
+                raise UnfitError(
+                    "What was recorded comes in turns of its own.", "Make the other edit a turn."
+                )
+            script = self._answered(walk, found)
+            if not self._onward.take(script, until):
+                raise UnfitError("Nothing that was recorded is what the code waits for.")
+        except UnfitError as error:
+            self.unfit = {"turn": turn, "message": error.message, "hint": error.hint} if first else None
+            return not first
+        self.left.insert(0, (turn, edits))
+        if script.given:
+            begins = len(self.recorded.tasks), len(self.given) + 1
+            self.given += script.given
+        else:
+            self.recorded, self.given = Recorded(script.whole(), type_names()), []
+            begins = len(self.recorded.tasks), 0
+        self._begun += [begins] if first else []
+        return True
 
     def _answered(self, walk: Walk, found: dict[str, Any]) -> Script:
         """The history so far and what the code answered last. Raises UnfitError when the code does not go on."""
@@ -107,7 +138,7 @@ class Turns:
     def next(self, walk: Walk, found: dict[str, Any]) -> list[Offer]:
         """What can be made of what the code answered last."""
         try:
-            return offers_next(self._answered(walk, found), self._known)
+            return offers_next(self._answered(walk, found), self._known, self._onward.is_left)
         except UnfitError:
             return []
 
@@ -117,6 +148,15 @@ class Turns:
         steps = [walk.began.get((tasks[number - 1], given), -1) for number, given in self._begun]
         told: dict[str, Any] = {"turns": [n for n in steps if n >= 0]}
         return {**told, "unfit": self.unfit} if self.unfit is not None else told
+
+
+def _until(edit: Any) -> int | None:
+    """The event up to which it goes on as recorded, None for all of them. Raises UnfitError."""
+    if edit.position is not None or not edit.value.strip():
+        return edit.position if edit.position is None else int(edit.position)
+    if not edit.value.strip().isdigit():
+        raise UnfitError("Up to which event?", "Give its number, as the record has it.")
+    return int(edit.value)
 
 
 def _pin(script: Script, edit: Any) -> None:
@@ -142,9 +182,9 @@ def _for_local(script: Script, edit: Any) -> bool:
 def _known(events: list[Any]) -> dict[str, str]:
     """Results that are recorded, by what returned them, and by its name alone the last."""
     script, found = Script(events), dict[str, str]()
-    for place, event in enumerate(script.events):
-        thing = thing_at(script, place) if script.type_of(event).endswith("Completed") else None
-        if thing is not None and thing.form.by_kind.get("result") == script.type_of(event):
+    for thing in every_thing(script).values():
+        event = script.events[thing.ended]
+        if thing.ended >= 0 and thing.form.by_kind.get("result") == script.type_of(event):
             value = recorded_result(thing.form.word, script.about(event))
             found |= {thing.named(script): value, f"{thing.named(script)} {thing.known_by(script)}": value}
     local = (event for event in Recorded(events, type_names()).events if event.is_local)

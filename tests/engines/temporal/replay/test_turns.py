@@ -33,6 +33,9 @@ CHAINS: dict[str, tuple[Edit, ...]] = {
     "refused": (CHARGED, _edit(1, "failure", "pack@6", "torn", "Torn"), _edit(2, "result", "pack", "1")),
     "unknown": (CHARGED, _edit(1, "result", "ship", "1")),
     "invoiced": (CHARGED, *PACKED, _edit(2, "result", "audit"), _edit(3, "timeout", "audit")),
+    "onward": (CHARGED, _edit(1, "recorded")),
+    "halfway": (CHARGED, _edit(1, "recorded", value="50"), _edit(2, "failure", "audit", "gone")),
+    "nowhere": (CHARGED, *PACKED, _edit(2, "recorded", value="36"), _edit(3, "result", "audit")),
     "local": (
         msgspec.structs.replace(_edit(0, "result", value='"r"'), position=12),
         _edit(1, "update", name="move", value='"moon"'),
@@ -113,8 +116,8 @@ def test_results_of_what_the_code_would_command_lead_on(orders: All) -> None:
 def test_what_can_be_made_of_it_is_offered_with_what_was_recorded(orders: All) -> None:
     offers = {(kind.kind, kind.step_id): kind for kind in orders["packed"].end.next}
     assert list(offers) == [
-        ("result", "audit@8"), ("failure", "audit@8"), ("timeout", "audit@8"), ("signal", ""), ("update", ""),
-        ("cancel", ""),
+        ("result", "audit@8"), ("failure", "audit@8"), ("timeout", "audit@8"), ("recorded", ""),
+        ("signal", ""), ("update", ""), ("cancel", ""),
     ]  # fmt: skip
     assert offers["result", "audit@8"].value == '"turn 0"' and offers["update", ""].names == ("move",)
     first = orders["begun"].end.next
@@ -137,6 +140,23 @@ def test_a_step_that_is_not_under_way_is_named_with_those_that_are(orders: All) 
 
 def test_a_time_out_is_what_the_code_makes_of_it(orders: All) -> None:
     assert _last(orders["invoiced"]) == ["failure of the run"]
+
+
+def test_all_goes_on_as_it_was_recorded(orders: All) -> None:
+    """An edited result, and whatever else came then: one event after the other, to the end."""
+    did, then = (_did(orders[run], places=False) for run in ("onward", "order"))
+    taken_back = [("timer", "timer", 0), ("cancelled timer", "command", 0)]
+    assert did == then and all(one in then for one in taken_back)
+    assert orders["onward"].end.unfit is None and len(orders["onward"].end.turns) == 2
+    assert not orders["onward"].end.drift
+    names = [step.name for step in orders["halfway"].steps if step.kind == "workflow task"]
+    assert names[-2:] == ["pack completed", "audit failed"] and _last(orders["halfway"]) == [
+        "failure of the run"
+    ]
+    unfit = orders["nowhere"].end.unfit
+    assert unfit is not None and (unfit.turn, unfit.message) == (
+        2, "Nothing that was recorded is what the code waits for.",
+    )  # fmt: skip
 
 
 def test_a_local_activity_ends_within_its_workflow_task(orders: All) -> None:
