@@ -106,6 +106,14 @@ class Lines(Message, frozen=True, tag="lines", omit_defaults=True):
     hits: tuple[LineHit, ...]
     cut: bool = False
 
+    def with_files(self) -> Lines:
+        """The same with the file of every line: the runner names it where it is another than before."""
+        file, hits = "", []
+        for hit in self.hits:
+            file = hit.file or file
+            hits.append(hit if hit.file else msgspec.structs.replace(hit, file=file))
+        return msgspec.structs.replace(self, hits=tuple(hits))
+
 
 class Answered(Message, frozen=True, tag="answer"):
     """What a question is answered from a position on; told only where the answer changed."""

@@ -22,6 +22,7 @@ from engine_bridge.replay.protocol import (
     Hello,
     Item,
     Job,
+    Lines,
     Log,
     Step,
 )
@@ -161,7 +162,7 @@ class Replay:
             if message.run_id not in self._left:
                 return False
             self._left.remove(message.run_id)
-        self._tell(message)
+        self._tell(message.with_files() if isinstance(message, Lines) else message)
         return True
 
     def end(self, run_id: str, outcome: Outcome, error: str, **more: Any) -> None:

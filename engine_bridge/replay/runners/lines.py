@@ -14,6 +14,7 @@ from engine_bridge.replay.runners.frames import LOCALS, local_values
 KEPT = 20_000
 _GOES_ON = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 HEAVIEST = 3_000_000  # characters of one step's lines; a message may have 16 MiB
+_KEYS = 60  # characters of what each line is told by, besides its values
 _pause = time.sleep  # kept here: engines and user code may replace it
 _TOOLS = (4, 3, 5, 2, 1, 0)  # 4 is nobody's by convention; others have names of their own (sys.monitoring)
 
@@ -32,6 +33,7 @@ class LineTracer:
         """The line of the user's code that was executed last; None where lines are not counted."""
         self._before: dict[int, tuple[types.FrameType, dict[str, Any]]] = {}
         self._weight = 0
+        self._file = ""
         self._monitoring = getattr(sys, "monitoring", None)
         self._tool = 0
         self._yields = False
@@ -94,6 +96,7 @@ class LineTracer:
         self.hits = [] if wanted else None
         self.cut = False
         self._weight = 0
+        self._file = ""
         self._before = {}
 
     def _on_line(self, code: types.CodeType, line: int) -> Any:
@@ -151,7 +154,10 @@ class LineTracer:
             [name, value] for name, value in now.items() if name not in before or before[name] != value
         ]
         name = getattr(code, "co_qualname", code.co_name)
-        self._weight += weight(changed) + len(code.co_filename) + len(name)
+        if code.co_filename != self._file:
+            self._file = code.co_filename
+            self._weight += len(self._file)
+        self._weight += weight(changed) + len(name) + _KEYS
         return {"file": code.co_filename, "line": line, "function": name, "changed": changed}
 
 
@@ -192,6 +198,15 @@ def _trace(function: Any) -> None:
             _pause(0.0)
         else:
             return
+
+
+def without_files(hits: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The file of a line is told where it is another than before: thousands are of one, whose path may be long."""
+    files = ["", *(hit["file"] for hit in hits)]
+    return [
+        {**hit, "file": ""} if hit["file"] == before else hit
+        for before, hit in zip(files, hits, strict=False)
+    ]
 
 
 def weight(value: Any) -> int:

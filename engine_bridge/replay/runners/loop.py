@@ -25,7 +25,7 @@ from engine_bridge.replay.runners.life import (
     peak_mb,
     watch,
 )
-from engine_bridge.replay.runners.lines import LineTracer, trace_nothing, trace_threads
+from engine_bridge.replay.runners.lines import LineTracer, trace_nothing, trace_threads, without_files
 from engine_bridge.replay.runners.modules import use_paths
 from engine_bridge.replay.runners.pictures import STEP_NODES, Painter, forget_classes, picture
 
@@ -189,7 +189,7 @@ class Recorder:
         marked, self._marked = self._marked, None
         hits, cut = marked or (self.lines.hits or [], self.lines.cut)
         if self._wanted(n):
-            self.channel.send("lines", run_id=self.run_id, n=n, hits=hits, cut=cut)
+            self.channel.send("lines", run_id=self.run_id, n=n, hits=without_files(hits), cut=cut)
         if marked is None:
             self.lines.open(self._wanted(n + 1))
 

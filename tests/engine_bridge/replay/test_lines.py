@@ -91,10 +91,11 @@ def test_places_alone_cost_no_locals_and_no_lines(tmp_path: Path) -> None:
 
 def test_a_hot_loop_is_cut_and_said_so(tmp_path: Path) -> None:
     code = "def flow(step):\n    for n in range(30_000):\n        x = n\n    step('a')\n"
-    heard = run(written(tmp_path, code), [recorded("r1", [("a", 1)])], detail=(0, 0), limits=Limits())
+    place = written(tmp_path, code, f"{'far/' * 40}flows.py")  # its path is no part of each line
+    heard = run(place, [recorded("r1", [("a", 1)])], detail=(0, 0), limits=Limits())
     (found,) = heard.all(Lines)
     assert found.cut
-    assert len(found.hits) == 20_000
+    assert len(found.hits) == 20_000 and {hit.file for hit in found.hits} == {str(place)}
     assert heard.end.outcome is Outcome.SAME
 
 
