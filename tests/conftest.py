@@ -70,7 +70,12 @@ class PatientBot(QtBot):
     """pytest-qt's, whose waits are five seconds long."""
 
     def waitUntil(self, callback: Callable[[], Any], *, timeout: int = _LIMIT_MS) -> None:
-        super().waitUntil(lambda: bool(callback()), timeout=timeout)
+        def true() -> bool:
+            with suppress(LookupError):  # the row that is looked at is not there yet
+                return bool(callback())
+            return False
+
+        super().waitUntil(true, timeout=timeout)
 
     def waitSignal(self, signal: Any, *, timeout: int = _LIMIT_MS, **more: Any) -> Any:
         return super().waitSignal(signal, timeout=timeout, **more)
