@@ -133,14 +133,16 @@ def find_run(source: Opened, run_id: str | None) -> Run:
 
 
 def find_exactly(source: Opened, run_id: str) -> Run:
-    """The run of a whole id, or of type/id: what is written to is never guessed.
+    """The run of a whole id, of type/id, or of a run id: what is written to is never guessed.
 
-    Raises NotFoundError naming what begins like it, UsageError where runs of several types have that id.
+    Raises NotFoundError naming what begins like it, UsageError where several runs have that id.
     """
     found = _found(source, run_id)
-    whole = [run for run in found if run_id in (run.id, f"{run.type}/{run.id}")]
+    whole = [run for run in found if run_id in (run.id, f"{run.type}/{run.id}", str(run.ref))]
     if len(whole) > 1:
-        names = ", ".join(plain(f"{run.type}/{run.id}", 60) for run in whole)
+        typed = {f"{run.type}/{run.id}" for run in whole}
+        told = typed if len(typed) == len(whole) else {f"{run.ref} ({run.status_words})" for run in whole}
+        names = ", ".join(plain(one, 60) for one in sorted(told))
         raise UsageError(f"Several runs have the id {plain(run_id)!r}.", f"Say which: {names}.")
     if whole:
         return _full(source, whole[0])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from app.cli import session as cli_session
 from app.cli.main import cli
 from app.opening import engine_of, together
 from engine_bridge.bridge import Sort, load_engine
@@ -276,6 +277,11 @@ def test_a_workflow_id_of_several_runs_asks_for_one(tmp_path: Path) -> None:
     assert isinstance(asked.exception, UsageError) and PARENT.run in str(asked.exception)
     shown = CliRunner().invoke(cli, ["show", str(tmp_path), PARENT.run, "--json"])
     assert json.loads(shown.stdout)["run"]["status"] == "continued"
+    with cli_session.opened(str(tmp_path)) as place:
+        with pytest.raises(UsageError) as several:
+            cli_session.find_exactly(place, "kitchen")
+        assert f"{PARENT.run} (continued)" in str(several.value), "what is acted on can be named"
+        assert cli_session.find_exactly(place, PARENT.run).ref == PARENT
 
 
 def test_an_export_of_a_history_shows_the_same_steps(tmp_path: Path) -> None:
