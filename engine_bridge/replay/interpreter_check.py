@@ -15,7 +15,7 @@ from engine_bridge.replay.environment import scrubbed
 from engine_bridge.replay.versions import release
 
 OLDEST: Final = (3, 10)
-_ASK_S: Final = 10.0
+_ASK_S: Final = 30.0
 _QUESTION: Final = (
     "import sys, json; print(json.dumps([sys.version_info[:3], sys.executable, sys.implementation.name]))"
 )
@@ -31,7 +31,7 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 def check_python(python: str, folder: str = "") -> Checked:
-    """Runs ``python -I -c`` with a question of ours in ``folder``, for ten seconds at most. Blocks: no GUI thread.
+    """Runs ``python -I -c`` with a question of ours in ``folder``, for half a minute at most. Blocks: no GUI thread.
 
     Raises UsageError when it is missing, is no Python, or is older than 3.10.
     """

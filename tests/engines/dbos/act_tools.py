@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -143,7 +144,7 @@ class Place:
 def _folder() -> str:
     """Memory where there is some: commits that wait for a disk are no part of these tests."""
     memory = Path("/dev/shm")
-    return tempfile.mkdtemp(prefix="playhead-act-", dir=memory if memory.is_dir() else None)
+    return tempfile.mkdtemp(prefix="playhead-act-", dir=memory if os.access(memory, os.W_OK) else None)
 
 
 def _sqlite_place(made: Path) -> Iterator[Place]:
