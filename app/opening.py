@@ -160,12 +160,14 @@ def _with_token(token: str | None) -> dict[str, str]:
     return {"token": token} if token else {}
 
 
-def actor_of(target: Target) -> ActorFactory:
-    """What an Execution needs to write to a source; may ask the keyring. Raises UnsupportedError without actions."""
+def actor_of(target: Target, *, named: bool = True) -> ActorFactory:
+    """What an Execution needs to write to a source; may ask the keyring, and the environment where the user ``named``
+    the source. Raises UnsupportedError without actions."""
     engine, url = engine_of(target.url)
     if engine.actor is None:
         raise UnsupportedError("This source has no actions.", "It is only looked at.")
-    secret = target.secret.reveal() if target.secret else secrets.find(password_url(target.url))
+    kept = password_url(target.url)
+    secret = target.secret.reveal() if target.secret else secrets.find(kept, named=named)
     return ActorFactory(engine.name, engine.absolute(url), secret, _token_of(engine, url, target))
 
 

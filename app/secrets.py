@@ -122,15 +122,16 @@ def keyring_available() -> bool:
     return not isinstance(backend, fail.Keyring | null.Keyring)
 
 
-def find(url: str) -> str | None:
+def find(url: str, *, named: bool = True) -> str | None:
     """The password for a URL (without secret): from the environment, else the keyring, else None.
 
-    A URL that names no host needs none: then the keyring, which is slow to start, is left alone.
+    A URL that names no host needs none: then the keyring, which is slow to start, is left alone. The environment's is
+    meant for what the user ``named``: no other source is given it.
     """
     scheme = _SCHEME.match(url)
     if scheme is None or url[scheme.end() : scheme.end() + 1] in ("", "/"):
         return None
-    from_environment = os.environ.get(ENVIRONMENT_KEY)
+    from_environment = os.environ.get(ENVIRONMENT_KEY) if named else None
     if from_environment:
         return from_environment
     try:

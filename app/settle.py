@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from app import secrets
 from app.opening import actor_of, target_of
 from app.saved import Saved
 from app.target import Target
@@ -37,7 +37,8 @@ def settle(
 ) -> list[Settled]:
     """Takes over and settles the open intents of dead owners, of one source (as ``app.opening.source_id``) or of all.
 
-    ``factory`` makes the actor where the caller has one, with its password; others are made from the journal's URL.
+    ``factory`` makes the actor where the caller has one, with its password; others are made from the journal's URL, and
+    get the keyring's.
     A source that cannot be reached leaves its intents open. Not on the GUI thread.
     """
     by_source: dict[str, list[Intent]] = {}
@@ -68,16 +69,24 @@ def follow(
             by_source.setdefault(intent.source, []).append(intent)
     found: list[Settled] = []
     for place, intents in by_source.items():
-        found += _followed(journal, cancel, place, intents, (targets or {}).get(place))
+        target = (targets or {}).get(place)
+        factory = (
+            partial(_factory, place, named=place == source) if target is None else partial(actor_of, target)
+        )
+        found += _followed(journal, cancel, place, intents, factory)
     return found
 
 
 def _followed(
-    journal: Journal, cancel: CancelToken, place: str, intents: list[Intent], target: Target | None
+    journal: Journal,
+    cancel: CancelToken,
+    place: str,
+    intents: list[Intent],
+    factory: Callable[[], Callable[[], Actor]],
 ) -> list[Settled]:
     found: list[Settled] = []
     try:
-        with _reading(journal, place, _factory(place) if target is None else actor_of(target)) as run:
+        with _reading(journal, place, factory()) as run:
             for number, intent in enumerate(intents):
                 cancel.progress_through(number, len(intents), "Asking what became of it")
                 found.append(Settled(intent, _asked(run, intent, cancel)))
@@ -113,7 +122,7 @@ def _of_one(
     factory: Callable[[], Actor] | None,
 ) -> list[Settled]:
     try:
-        with _reading(journal, place, factory or _factory(place)) as run:
+        with _reading(journal, place, factory or _factory(place, named=False)) as run:
             return [Settled(intent, run.settle(intent, cancel)) for intent in intents]
     except PlayheadError as error:
         for intent in intents:
@@ -122,5 +131,5 @@ def _of_one(
         return [Settled(intent, outcome) for intent in intents]
 
 
-def _factory(place: str) -> Callable[[], Actor]:
-    return actor_of(target_of(place, Saved(), secrets.find(place)))
+def _factory(place: str, *, named: bool) -> Callable[[], Actor]:
+    return actor_of(target_of(place, Saved()), named=named)

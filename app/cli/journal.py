@@ -14,13 +14,13 @@ from app.cli.options import json_option, limit_option
 from app.cli.output import json_line, line, note, table
 from app.cli.working import work
 from app.journal import journal as of_user
-from app.opening import source_id, target_of
+from app.opening import ActorFactory, actor_of, source_id, target_of
 from app.saved import Saved
 from app.settle import KEPT_NOTHING, follow, settle
 from engine_bridge import format as fmt
 from engine_bridge.actions.execute import LATER
 from engine_bridge.actions.journal import Journal, Row
-from engine_bridge.errors import CorruptError, PlayheadError
+from engine_bridge.errors import CorruptError, PlayheadError, UnsupportedError
 from engine_bridge.payloads.masking import mask_text
 
 
@@ -69,7 +69,7 @@ def journal(
     if verify_ or path is not None:
         return
     rows = record.rows(source=place, called=target, text=search, limit=limit)
-    if not offline and _follow(record, rows):
+    if not offline and _follow(record, rows, place):
         rows = record.rows(source=place, called=target, text=search, limit=limit)
     if as_json:
         for row in rows:
@@ -108,7 +108,8 @@ def _verify(record: Journal, as_json: bool) -> None:
 
 
 def _settle(record: Journal, place: str | None) -> None:
-    found = work(lambda token: settle(record, token, place))
+    factory = None if place is None else _actor(place)
+    found = work(lambda token: settle(record, token, place, factory))
     for settled in found:
         settled_note(settled)
     left = sum(1 for settled in found if settled.outcome.pending == LATER)
@@ -117,13 +118,13 @@ def _settle(record: Journal, place: str | None) -> None:
         raise PlayheadError(f"{left} cannot be settled now.", "Try again when their sources answer.")
 
 
-def _follow(record: Journal, rows: list[Row]) -> bool:
+def _follow(record: Journal, rows: list[Row], place: str | None) -> bool:
     """Asks about listed effects that are awaited; whether the journal says more since. What stays awaited is told."""
     ends: dict[str, Row] = {}
     for row in rows:
         ends.setdefault(row.request_id, row)
     wanted = {name for name, row in ends.items() if row.pending}
-    found = work(lambda token: follow(record, token, wanted)) if wanted else []
+    found = work(lambda token: follow(record, token, wanted, place)) if wanted else []
     for one in found:
         if one.outcome.pending:
             staged = one.intent.item.staged
@@ -131,6 +132,14 @@ def _follow(record: Journal, rows: list[Row]) -> bool:
     for name in sorted(wanted - {one.intent.request_id for one in found}, key=lambda name: ends[name].seq):
         note(f"Row {ends[name].seq} cannot be asked about any more: {KEPT_NOTHING}")
     return any(not one.outcome.pending for one in found)
+
+
+def _actor(place: str) -> ActorFactory | None:
+    """What reads a named source back, with the environment's password; None for what nothing acts on."""
+    try:
+        return actor_of(target_of(place, Saved()))
+    except UnsupportedError:
+        return None
 
 
 def _print(rows: list[Row]) -> None:

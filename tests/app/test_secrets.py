@@ -9,10 +9,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from app.opening import target_of
+from app import secrets
+from app.opening import actor_of, target_of
 from app.saved import Saved
 from app.secrets import safe_url
-from app.target import Secret
+from app.target import Secret, Target
 
 #: Passwords as people type them: long enough that they cannot stand in the rest of the URL by chance.
 PASSWORDS = st.text(st.characters(min_codepoint=33, max_codepoint=0x24F), min_size=1, max_size=24).map(
@@ -108,3 +109,10 @@ def test_a_secret_shows_nowhere() -> None:
     target = target_of("x://ann:hunter2@host/db", Saved())
     assert "hunter2" not in repr(target)
     assert target.secret is not None and target.secret.reveal() == "hunter2"
+
+
+def test_the_environments_password_is_for_the_source_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(secrets.ENVIRONMENT_KEY, "hunter2")
+    target = Target("temporal://db.example:7233/shop?tls=true", "shop")
+    assert actor_of(target).secret == "hunter2"
+    assert actor_of(target, named=False).secret is None
