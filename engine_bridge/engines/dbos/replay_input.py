@@ -16,7 +16,7 @@ from engine_bridge.payloads import decode
 from engine_bridge.replay.model import ReplayInput, RunnerSpec
 
 _PARTS: Final = (
-    "scratch", "recorded", "alike", "orders", "walk", "parting", "sites", "turns", "drifts", "state", "calls",
+    "scratch", "recorded", "alike", "orders", "walk", "parting", "sites", "clock", "turns", "drifts", "state", "calls",
     "compared", "hooks", "ending", "engine",
 )  # fmt: skip
 SPEC: Final = RunnerSpec(

@@ -163,11 +163,11 @@ class DbosEngine(Engine):
             orders = Orders(before, keeps=True)
             with recorder.trial():
                 walk, found = self._once(record, recorder, orders)
-            return Tried(before, _score(walk, found), _sign(found), orders)
+            return Tried(before, _score(walk, found), _sign(found), orders, *_parted(walk, found))
 
         # Runs that all fail alike were edited: after some, others are not searched for long.
         tries = self._failed.get(failed, 0)
-        search = Search(attempt, recorded.gap, BUDGET_S / 4**tries, lambda: recorder.begin(item))
+        search = Search(attempt, recorded.doubt, BUDGET_S / 4**tries, lambda: recorder.begin(item))
         best = search.run()
         self._failed[failed] = min(tries + 1, HASTE) if best.score[0] in SUSPECT else 0
         recorder.begin(item)
@@ -220,6 +220,8 @@ class DbosEngine(Engine):
             if walk.stop is not None and time.monotonic() - walk.stopped_at > PATIENCE_S:
                 break
         if walk.concurrent:
+            if self.state.turns is not None:
+                self.state.turns.settle(PATIENCE_S)
             self._clear_loop()
 
     def _clear_loop(self) -> None:
@@ -228,14 +230,14 @@ class DbosEngine(Engine):
         loop = self.instance._background_event_loop.target_loop()
 
         async def clear() -> None:
+            if turns is not None:
+                turns.end()
             own = asyncio.current_task()
             tasks = [task for task in asyncio.all_tasks() if task is not own]
             for task in tasks:
                 task.cancel()
             if tasks:
                 await asyncio.wait(tasks, timeout=PATIENCE_S / 2)
-            if turns is not None:
-                turns.end()
 
         with suppress(TimeoutError, asyncio.TimeoutError):
             asyncio.run_coroutine_threadsafe(clear(), loop).result(PATIENCE_S)
@@ -274,6 +276,15 @@ def _sign(values: dict[str, Any]) -> str:
     return json.dumps([values["outcome"], parted.get("message"), values.get("drift")], default=str)
 
 
+def _parted(walk: Walk, values: dict[str, Any]) -> tuple[str, frozenset[str], bool]:
+    """Where code and history part: the step of the history, what the code asked for, and whether that comes later."""
+    parted, asked = values.get("divergence") or {}, frozenset(walk.asked.values())
+    if not parted.get("step_id") or parted["kind"] in ("error", "early end"):
+        return "", asked, False
+    later = {walk.recorded.name(fid) for fid in walk.unvisited() if fid > int(parted["step_id"])}
+    return parted["expected"], asked, parted["actual"] in later
+
+
 def _failure(record: dict[str, Any], values: dict[str, Any]) -> str:
     """What is wrong, as a text that is the same for all runs that one edit breaks."""
     name = next(r["name"] for r in record["tables"]["workflow_status"] if r["workflow_uuid"] == record["run"])
@@ -283,11 +294,20 @@ def _failure(record: dict[str, Any], values: dict[str, Any]) -> str:
 
 
 def _undecided(values: dict[str, Any]) -> dict[str, Any]:
-    """An end whose drift depends on what the record does not hold."""
-    what = ", ".join(dict.fromkeys(entry["what"] for entry in values["drift"]))
+    """An end that depends on what the record does not hold."""
+    what = ", ".join(dict.fromkeys(entry["what"] for entry in values.get("drift", ())))
+    tried = "None of the orders that were tried in the time there is gives what is recorded."
+    parted = values.pop("divergence", None)
+    if parted is not None:
+        values["outcome"], at = "stopped", parted.get("at") or {}
+        step = f"step {parted['step_id']}" if parted.get("step_id") else "the end"
+        what = f"whether the code diverges at {step}"
+        where = f", line {at['line']}" if at.get("line") else ""
+        tried += f" The one that comes furthest parts there: the history has {parted['expected']}, the code"
+        tried += f" {parted['actual']}{where}."
     note = (
         f"Not decided ({what}): it depends on which of several steps went on first, which DBOS does not record when"
-        " they end at the same moment. None of the orders that were tried gives what is recorded."
+        f" they end at the same moment. {tried}"
     )
     return {**values, "drift": [], "notes": [note]}
 

@@ -15,7 +15,7 @@ from engine_bridge.engines.dbos.replay_parts.calls import Calls
 from engine_bridge.engines.dbos.replay_parts.compared import Compared
 from engine_bridge.engines.dbos.replay_parts.sites import ORIGIN
 from engine_bridge.engines.dbos.replay_parts.state import State
-from engine_bridge.engines.dbos.replay_parts.turns import Call
+from engine_bridge.engines.dbos.replay_parts.turns import CALL, LATE
 
 _WRITERS = (
     "_record_operation_result_txn", "_record_operation_error", "init_workflow", "init_child_workflow", "init_workflows",
@@ -117,14 +117,22 @@ class Hooks:
         state = self._state
 
         def set_id(own: Any, value: int) -> None:
-            held = own.__dict__
-            held["playhead_id"] = value
-            walk = state.walk
+            held, walk = own.__dict__, state.walk
             own_id = walk is not None and value > 0 and held.get("workflow_id") == walk.id
-            if walk is not None and own_id and value not in walk.places:
+            if walk is None or not own_id or value in walk.places:
+                held["playhead_id"] = value
+            elif not state.is_taken(own):
+                held["playhead_id"] = value = state.turns.skip(value) if state.turns is not None else value
                 state.taken(walk, value, sys._getframe(1))
 
-        context.function_id = property(lambda own: own.__dict__["playhead_id"], set_id)
+        def get_id(own: Any) -> int:
+            call = CALL.get()
+            if call is not None and call.reads:
+                call.reads = False
+                return call.taken
+            return int(own.__dict__["playhead_id"])
+
+        context.function_id = property(get_id, set_id)
 
     def _steps(self, original: Any) -> Any:
         """A step called beside its workflow (in a thread of the user's) is no step to dbos, which just runs it."""
@@ -157,10 +165,11 @@ class Hooks:
             return _TO_THREAD_ORIGINAL(func, *args, **named)
         kind = self._state.recorder.files.kind(frame.f_code.co_filename)
         if kind == "engine" or frame.f_globals is globals():
-            call = Call()
-            name = getattr(func, "__name__", "")
+            name = getattr(getattr(func, "func", func), "__name__", "")
+            aside = frame.f_globals.get("__name__") == "dbos._dbos"
+            call = turns.call(LATE.get(name, ""), aside=aside)
             call.place = self._state.sites.line(frame)
-            if name in ("record_get_result", "debounce"):
+            if call.late or name == "debounce":
                 call.site = self._state.sites.here(frame, 0)
         counted = call is None and self._state.counts_lines
         return turns.run(call, functools.partial(self._in_worker, counted, func), args, named)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 Before = frozenset[tuple[int, int]]
+Decision = tuple[int, tuple[tuple[int, int], ...]]
 OTHERS = 6
 BUDGET_S = 8.0  # of CPU
 SIGN_S = 1.0
@@ -26,7 +27,8 @@ SUSPECT = (_DRIFTED, _DIVERGED)
 class Orders:
     """The order of one walk: that of the record, but for the pairs of which the second waits for the first.
 
-    ``decisions`` are steps that went on while others were ready too, with the next few of those; kept where ``keeps``.
+    ``decisions`` are steps that went on while others were ready too, with the next few of those and how many
+    milliseconds of the record these came later; kept where ``keeps``. Timers count as steps, by numbers below 0.
     """
 
     def __init__(self, before: Before = frozenset(), *, keeps: bool = False) -> None:
@@ -35,7 +37,7 @@ class Orders:
             self._behind.setdefault(second, set()).add(first)
         self._keeps = keeps
         self.contended = False
-        self.decisions: list[tuple[int, tuple[int, ...]]] = []
+        self.decisions: list[Decision] = []
         self.sequence: list[int] = []
         self.parted = 0
         self._taken: dict[int, int] = {}
@@ -55,7 +57,7 @@ class Orders:
         self.parted = min(self.parted or fid, fid)
 
     @property
-    def open(self) -> list[tuple[int, tuple[int, ...]]]:
+    def open(self) -> list[Decision]:
         """The decisions that may be to blame."""
         return self.decisions[: self._taken.get(self.parted, len(self.decisions))]
 
@@ -74,21 +76,29 @@ class Orders:
         """A step goes on."""
         if len(flying) > 1:
             self.contended = True
-        if self._keeps and turn > 0:
+        if self._keeps:
             self.sequence.append(turn)
             near = heapq.nsmallest(OTHERS + 1, flying.values())
-            others = tuple(fid for *_, fid in near if fid != turn)
+            place = flying[turn][0] if turn in flying else 0
+            others = tuple((fid, max(0, time - place)) for time, _, fid in near if fid != turn)
             if others:
                 self.decisions.append((turn, others))
 
 
 class Tried(NamedTuple):
-    """What came of one order: ``score`` falls with what is wrong, ``sign`` tells two ways of going wrong apart."""
+    """What came of one order: ``score`` falls with what is wrong, ``sign`` tells two ways of going wrong apart.
+
+    Where code and history part, ``wanted`` is the step of the history, ``asked`` are those that the code asked for
+    anywhere, and ``late``: what it asks for comes later in the history ("" and False where it ends there instead).
+    """
 
     before: Before
     score: tuple[int, int]
     sign: str
     orders: Orders
+    wanted: str = ""
+    asked: frozenset[str] = frozenset()
+    late: bool = False
 
 
 def score(values: dict[str, Any], come: int, apart: int) -> tuple[int, int]:
@@ -103,19 +113,19 @@ def score(values: dict[str, Any], come: int, apart: int) -> tuple[int, int]:
 class Search:
     """Looks for an order in which a run comes out as recorded, the likeliest first.
 
-    ``attempt`` replays it in one; ``gap`` is about how many milliseconds of the record speak against the second of two
-    steps before the first; ``alive`` is called now and then; ``budget`` is in seconds of CPU.
+    ``attempt`` replays it in one; ``doubt`` is about how many milliseconds of the record speak against a step that
+    comes so many too early; ``alive`` is called now and then; ``budget`` is in seconds of CPU.
     """
 
     def __init__(
         self,
         attempt: Callable[[Before], Tried],
-        gap: Callable[[int, int], int],
+        doubt: Callable[[int, int], int],
         budget: float,
         alive: Callable[[], None],
     ) -> None:
         self._attempt = attempt
-        self._gap = gap
+        self._doubt = doubt
         self._alive = alive
         self._until = time.process_time() + budget
         self._told = time.monotonic()
@@ -123,21 +133,33 @@ class Search:
         self._open: list[tuple[float, int, Tried, float, tuple[int, int]]] = []
         self._seen: set[tuple[int, ...]] = set()
         self._signs: set[str] = set()
+        self._asked: set[str] = set()
         self.decides = True
         """Whether the best order gives what the code does: false where that depends on an order that nobody knows."""
 
     def run(self) -> Tried:
         """The best order found. Its score is 0 where the run comes out as recorded."""
-        best = self._add(frozenset())
+        first = best = self._add(frozenset())
         while best.score[0] != _SAME:
             if time.process_time() > self._until:
-                self.decides = best.score[0] != _DRIFTED or len(self._signs) == 1
+                self.decides = self._decides(first, best)
                 break
             found = self._next()
             if found is None:
                 break
             best = min(best, found, key=lambda tried: tried.score)
         return best
+
+    def _decides(self, first: Tried, best: Tried) -> bool:
+        """With orders left that were not tried."""
+        if best.score[0] == _DRIFTED:
+            return len(self._signs) == 1
+        if best.score[0] != _DIVERGED:
+            return True
+        if not best.wanted:
+            return best.score >= first.score
+        # A step that the history does not hold behind it, or the code has nowhere, comes of no order.
+        return not (best.late and best.wanted in self._asked)
 
     def _add(self, before: Before, spent: float = 0, parent: Tried | None = None) -> Tried:
         if time.monotonic() - self._told > SIGN_S:
@@ -146,6 +168,7 @@ class Search:
         tried = self._attempt(before)
         if parent is not None and tried.sign == parent.sign:
             spent += IDLE
+        self._asked |= tried.asked
         if tried.score[0] == _DRIFTED:
             self._signs.add(tried.sign)
         sequence = tuple(tried.orders.sequence)
@@ -170,10 +193,10 @@ class Search:
         decisions = tried.orders.open
         for number, (turn, others) in enumerate(decisions):
             late = len(decisions) - number if tried.score[0] == _DIVERGED else 0
-            for place, other in enumerate(others):
+            for place, (other, early) in enumerate(others):
                 pair = other, turn
                 if pair not in tried.before and (turn, other) not in tried.before:
-                    cost = EACH + self._gap(turn, other) / 10 + 10 * late + place
+                    cost = EACH + self._doubt(other, early) / 10 + 10 * late + place
                     found[pair] = min(cost, found.get(pair, cost))
         return found
 

@@ -11,7 +11,7 @@ KINDS = {
     "DBOS.sleep": "sleep", "DBOS.getResult": "child", "DBOS.waitFirst": "child", "DBOS.asyncio_wait": "wait",
 }  # fmt: skip
 NOW = {"wait": "waiting", "child": "child", "sleep": "sleeping"}
-_LAST = 1 << 62
+LAST = 1 << 62
 _WRITTEN_MS = 100
 
 
@@ -35,6 +35,11 @@ class Recorded:
         self.inputs = next((row.get("inputs") for row in own), None) or self.row.get("inputs")
         self._order: dict[int, tuple[int, int, int]] = {}
         self.last = max(self.steps, default=0)
+        self.began_ms = min(
+            (row.get("started_at_epoch_ms") or LAST for row in self.steps.values()), default=0
+        )
+        self.again = int(self.row.get("recovery_attempts") or 0) > 1 or bool(self.row.get("forked_from"))
+        """Whether it was executed again from a record: results that were there came at once, in any order."""
         self.names = {row["function_name"] for row in self.steps.values()}
         self.children = _children(tables, self.id)
         self.events = _by_step(tables.get("workflow_events_history", ()), self.id)
@@ -88,7 +93,7 @@ class Recorded:
         """Where a step comes in the order in which the code went on: a time, its place among equals, itself."""
         if not self._order:
             self._order = self._in_order()
-        return self._order.get(fid, (_LAST, fid, fid))
+        return self._order.get(fid, (LAST, fid, fid))
 
     def _in_order(self) -> dict[int, tuple[int, int, int]]:
         # Rows come as they were written, but for those that a fork copied. The code goes on when its row is written,
@@ -98,20 +103,20 @@ class Recorded:
         reached = 0
         for number, (fid, row) in enumerate(self.steps.items()):
             done = row.get("completed_at_epoch_ms")
-            time = _LAST if done is None else int(done)
+            time = LAST if done is None else int(done)
             if written and done is not None:
                 time = max(reached, time)
                 reached = reached if row["function_name"] == "DBOS.sleep" else time
             found[fid] = (time, number if written else fid, fid)
         return found
 
-    def gap(self, one: int, other: int) -> int:
-        """About how many milliseconds of the record speak against the other of two steps having gone on first.
+    def doubt(self, fid: int, early: int) -> int:
+        """About how many milliseconds of the record speak against a step having gone on that much before its place.
 
-        A sleep is over at its time; all others go on some time after theirs, when they are written.
+        A sleep or a timer is over at its time; all others go on some time after theirs, when they are written.
         """
-        between = self.order(other)[0] - self.order(one)[0]
-        return max(0, between) + (_WRITTEN_MS if self.name(other) != "DBOS.sleep" else 0)
+        early = min(early, _WRITTEN_MS) if self.again else early
+        return early + (_WRITTEN_MS if fid > 0 and self.name(fid) != "DBOS.sleep" else 0)
 
     def first_after(self, fid: int, name: str) -> int:
         """The first step of that name behind one, 0 when there is none."""

@@ -64,6 +64,16 @@ class State:
             text = f"not compared: {type(error).__name__}: {error}"[:500]
             self.recorder.channel.send("log", text=text, level="warning")
 
+    def is_taken(self, context: Any) -> bool:
+        """Whether the id that a thread is about to take is there already; it waits (Wait) until that is so."""
+        turns, call = self.turns, CALL.get()
+        if turns is None or call is None or not call.late or call.takes or not turns.is_elsewhere():
+            return False
+        if not call.taken:
+            turns.take_late(call, call.late, context)
+        call.reads = True
+        return True
+
     def taken(self, walk: Walk, fid: int, frame: Any) -> None:
         """The code took a step id: where it stands is kept until the step is asked for."""
         turns, lines = self.turns, self.recorder.lines
@@ -77,7 +87,8 @@ class State:
             site = call.site if call.site["place"] else {**site, "place": call.place}
         walk.take(fid, site)
         if turns is not None and fid in walk.recorded.steps:
-            turns.take(fid)
+            outer = frame.f_back or frame
+            turns.take(fid, now=outer.f_code.co_name != "reserve_step")
         is_patch = frame.f_code.co_name in _PATCHES and walk.stop is None
         if is_patch:
             walk.tell(fid, str(frame.f_locals.get("patch_name")))

@@ -10,7 +10,7 @@ import pytest
 
 from engine_bridge.engines.dbos.replay_parts.orders import Orders
 from engine_bridge.engines.dbos.replay_parts.recorded import Recorded
-from engine_bridge.engines.dbos.replay_parts.turns import Call, Turns, Wait
+from engine_bridge.engines.dbos.replay_parts.turns import Turns, Wait
 from engine_bridge.engines.dbos.replay_parts.walk import Walk
 
 
@@ -37,17 +37,12 @@ def record(*children: str) -> Recorded:
 
 def rest(turns: Turns) -> None:
     """In a worker thread: until the loop has looked whose turn it is, and found nothing more to do."""
-    looked = threading.Event()
-
-    def look() -> None:
-        if turns._looking:
-            turns.loop.call_later(0.001, look)
-        else:
-            looked.set()
-
+    begun, pause = threading.Event(), threading.Event()
     turns.loop.call_soon_threadsafe(turns._look)
-    turns.loop.call_soon_threadsafe(look)
-    assert looked.wait(60)
+    turns.loop.call_soon_threadsafe(begun.set)
+    assert begun.wait(60)
+    while turns._looking:
+        pause.wait(0.001)
 
 
 def test_an_operation_whose_thread_comes_back_late_hears_of_its_turn() -> None:
@@ -58,7 +53,7 @@ def test_an_operation_whose_thread_comes_back_late_hears_of_its_turn() -> None:
     context: Any = Context()
 
     async def result(held: int) -> int:
-        call = Call()
+        call = turns.call("DBOS.getResult", aside=False)
 
         def ask() -> int:
             if not call.taken:
