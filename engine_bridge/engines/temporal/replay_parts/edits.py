@@ -33,6 +33,7 @@ from engine_bridge.engines.temporal.replay_parts.values import (
     plain_text,
 )
 
+REQUESTED: Final = 1  # UpdateAdmittedEventOrigin: any will do, the code does not see it
 HELP: Final = "See docs/engines/temporal.md, What if."
 _TAKE_INPUT: Final = (
     "WorkflowExecutionStarted",
@@ -43,7 +44,6 @@ _LEFT_OUT: Final = ("WorkflowExecutionSignaled", "WorkflowExecutionCancelRequest
 _NON_RETRYABLE: Final = 2  # RetryState.RETRY_STATE_NON_RETRYABLE_FAILURE
 _TIMED_OUT: Final = 3  # RetryState.RETRY_STATE_TIMEOUT
 _START_TO_CLOSE: Final = 1  # TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE
-_REQUESTED: Final = 1  # UpdateAdmittedEventOrigin: any will do, the code does not see it
 _INSTEAD: Final = {
     TIMER: "It can fire: fired:{}.",
     SIGNALLING: "It can be delivered or lost: delivered:{}.",
@@ -126,7 +126,7 @@ def _request(about: Any, name: str, given: Any, script: Script) -> None:
         about.request.input.args.CopyFrom(given)
     else:
         about.request.input.ClearField("args")
-    about.origin = _REQUESTED
+    about.origin = REQUESTED
 
 
 def _cancel(script: Script, edit: Any) -> None:
@@ -254,13 +254,10 @@ def _cancelled(script: Script, edit: Any) -> None:
         failure.canceled_failure_info.SetInParent()
         script.answer_locally(thing, "cancelled", failure)
         return
-    wanted = cancel_wanted(script, thing)
-    if not wanted:
+    if not cancel_wanted(script, thing):
         raise UnfitError(f"The code did not ask to cancel {words}.", HELP)
     about, place = _ended(script, thing, edit.kind, words)
-    if thing.form.word == ACTIVITY:
-        about.latest_cancel_requested_event_id = wanted
-    elif thing.form.word == NEXUS:
+    if thing.form.word == NEXUS:
         cause = _operation_failed(script, thing, about)
         cause.message = "operation canceled"
         cause.canceled_failure_info.SetInParent()

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from engine_bridge.engines.temporal.replay_parts.edits import named_step
-from engine_bridge.engines.temporal.replay_parts.locally import Local
-from engine_bridge.engines.temporal.replay_parts.recorded import LOCAL, STARTED, Happened
-from engine_bridge.engines.temporal.replay_parts.script import Script, UnfitError
-from engine_bridge.engines.temporal.replay_parts.things import ACTIVITY, every_thing, put_end, put_start
+from engine_bridge.engines.temporal.replay_parts.edits import REQUESTED
+from engine_bridge.engines.temporal.replay_parts.recorded import COMMANDED, LOCAL, STARTED, Happened
+from engine_bridge.engines.temporal.replay_parts.script import Script
+from engine_bridge.engines.temporal.replay_parts.things import (
+    ACTIVITY,
+    TIMER,
+    Thing,
+    every_thing,
+    pending_things,
+    put_end,
+    put_start,
+)
 
 _OUTSIDE = ("WorkflowExecutionSignaled", "WorkflowExecutionCancelRequested")
 _ACCEPTED_UPDATE = "WorkflowExecutionUpdateAccepted"
@@ -17,10 +24,10 @@ _OWN_FIELDS = ("workflow_execution", "request_id", "operation_token", "operation
 
 
 class Came(NamedTuple):
-    """Something that came to the code: the event, and the name of the step that it belongs to (``pack@6``)."""
+    """Something that came to the code: the event, and what it belongs to in the record."""
 
     event: Any
-    step: str = ""
+    thing: Thing | None = None
 
 
 class Onward:
@@ -28,15 +35,11 @@ class Onward:
 
     def __init__(self, before: Sequence[Any], rest: Sequence[Any]) -> None:
         self._script = Script([*before, *rest])
-        names = {}
-        for first, thing in every_thing(self._script).items():
-            own = thing.known_by(self._script)
-            names[first] = f"{thing.called(self._script)}@{own}" if own else thing.called(self._script)
-        self._forms = every_thing(self._script)
         self._batches: list[list[Came]] = []
-        self._read(rest, names)
+        self._read(rest)
 
-    def _read(self, rest: Sequence[Any], names: dict[int, str]) -> None:
+    def _read(self, rest: Sequence[Any]) -> None:
+        every = every_thing(self._script)
         now: list[Came] = []
         for event in rest:
             kind, about = Script.type_of(event), Script.about(event)
@@ -49,11 +52,10 @@ class Onward:
                 self._batches.append([Came(event)])
             elif kind in _OUTSIDE:
                 now.append(Came(event))
-            else:
-                first = _first_of(about)
-                thing = self._forms.get(first)
+            elif kind not in COMMANDED:
+                thing = every.get(_first_of(about))
                 if thing is not None and kind in (*thing.form.ends, thing.form.started):
-                    now.append(Came(event, names[first]))
+                    now.append(Came(event, thing))
         self._batches.append(now)
 
     def take(self, script: Script, until: int | None) -> bool:
@@ -83,44 +85,68 @@ class Onward:
         return added > 0
 
     def _add(self, script: Script, came: Came) -> bool:
-        kind, about = Script.type_of(came.event), Script.about(came.event)
+        kind = Script.type_of(came.event)
         if kind == "MarkerRecorded":
             return _add_local(script, Happened(came.event, kind))
-        end = len(script.events)
-        if kind in _OUTSIDE or kind == _ACCEPTED_UPDATE:
-            made = script.made(kind if kind in _OUTSIDE else "WorkflowExecutionUpdateAdmitted", end)
-            if kind in _OUTSIDE:
-                script.about(made).CopyFrom(about)
-            else:
-                script.about(made).request.CopyFrom(about.accepted_request)
-                script.about(made).origin = 1
-            script.put(end, made)
+        if came.thing is None:
+            _add_message(script, kind, Script.about(came.event))
             return True
-        try:
-            thing = named_step(script, came.step)
-        except UnfitError:
+        thing, place = self._again(script, came.thing), len(script.events)
+        if thing is None:
             return False
-        if isinstance(thing, Local) or kind not in (*thing.form.ends, thing.form.started):
+        if kind != thing.form.started:
+            new, _ = put_end(script, thing, kind, place)
+            _copy_rest(Script.about(came.event), new)
+            return True
+        if thing.started >= 0 or thing.form.word == ACTIVITY:  # that of an activity comes with its end
             return False
-        if kind == thing.form.started:
-            begins = (
-                thing.started < 0 and thing.form.word != ACTIVITY
-            )  # that of an activity comes with its end
-            if begins:
-                put_start(script, thing, end)
-            return begins
-        new, _ = put_end(script, thing, kind, end)
-        for field, value in about.ListFields():
-            if not field.name.endswith("event_id") and field.name not in _OWN_FIELDS:
-                _set(new, field, value)
+        put_start(script, thing, place)
         return True
 
+    def _again(self, script: Script, recorded: Thing | None) -> Thing | None:
+        """What the code waits for in the place of a recorded thing: of the same input, number, or the only such one."""
+        if recorded is None:
+            return None
+        name, own = recorded.called(self._script), recorded.known_by(self._script)
+        given = _content_of(self._script, recorded)
+        named = [t for t in pending_things(script) if t.form is recorded.form and t.called(script) == name]
+        ranked = sorted(
+            (_content_of(script, t) != given, t.known_by(script) != own, n) for n, t in enumerate(named)
+        )
+        for other_input, other_id, n in ranked[:1]:
+            if not (other_input and other_id) or len(named) == 1:
+                return named[n]
+        return None
 
-def _set(about: Any, field: Any, value: Any) -> None:
-    if field.message_type is None:
-        setattr(about, field.name, value)
+
+def _content_of(script: Script, thing: Thing) -> bytes:
+    """What the code gave a thing, as bytes."""
+    about = script.about(script.events[thing.begins])
+    found = getattr(about, "start_to_fire_timeout" if thing.form.word == TIMER else "input", None)
+    return found.SerializeToString() if found is not None else b""
+
+
+def _add_message(script: Script, kind: str, about: Any) -> None:
+    """A signal, an update, a request to cancel."""
+    place = len(script.events)
+    made = script.made("WorkflowExecutionUpdateAdmitted" if kind == _ACCEPTED_UPDATE else kind, place)
+    if kind == _ACCEPTED_UPDATE:
+        script.about(made).request.CopyFrom(about.accepted_request)
+        script.about(made).origin = REQUESTED
     else:
-        getattr(about, field.name).CopyFrom(value)
+        script.about(made).CopyFrom(about)
+    script.put(place, made)
+
+
+def _copy_rest(recorded: Any, about: Any) -> None:
+    """What the end of a thing says besides what it belongs to."""
+    for field, value in recorded.ListFields():
+        if field.name.endswith("event_id") or field.name in _OWN_FIELDS:
+            continue
+        if field.message_type is None:
+            setattr(about, field.name, value)
+        else:
+            getattr(about, field.name).CopyFrom(value)
 
 
 def _first_of(about: Any) -> int:

@@ -201,6 +201,8 @@ def _copy(script: Script, thing: Thing, event: Any, started: Any) -> None:
             about.cause = _NOT_FOUND
     elif "identity" in about.DESCRIPTOR.fields_by_name:
         about.identity = "playhead"
+        if "latest_cancel_requested_event_id" in about.DESCRIPTOR.fields_by_name:
+            about.latest_cancel_requested_event_id = cancel_wanted(script, thing)
 
 
 def _started(script: Script, thing: Thing, place: int) -> Any:

@@ -70,6 +70,8 @@ def variety() -> All:
         msgspec.structs.replace(fed_back(item, FED_BACK[item.run_id]), run_id=f"{item.run_id} fed")
         for item in recorded
     ]
+    poked = edited(input_of("scopes"), [Edit(kind="signal", position=5, name="poke"), _edit(1, "recorded")])
+    fed.append(msgspec.structs.replace(poked, run_id="scopes poked"))
     return replay([*recorded, *fed], APPS / "variety.py", options={"sandbox": False}, record="places")
 
 
@@ -142,8 +144,9 @@ def test_a_time_out_is_what_the_code_makes_of_it(orders: All) -> None:
     assert _last(orders["invoiced"]) == ["failure of the run"]
 
 
-def test_all_goes_on_as_it_was_recorded(orders: All) -> None:
-    """An edited result, and whatever else came then: one event after the other, to the end."""
+def test_all_goes_on_as_it_was_recorded(orders: All, variety: All) -> None:
+    """An edited result, or another signal, and whatever else came then: one event after the other, to the end."""
+    assert _did(variety["scopes poked"], places=False) == _did(variety["scopes"], places=False)
     did, then = (_did(orders[run], places=False) for run in ("onward", "order"))
     taken_back = [("timer", "timer", 0), ("cancelled timer", "command", 0)]
     assert did == then and all(one in then for one in taken_back)
