@@ -188,7 +188,11 @@ class GatePage(PageController):
         self._rest()
         self.ready = ready
         if not ready.runs:
-            self.view.show_nothing("No run matches", "Choose other runs with the filter.", glyph="filter")
+            asked = self.view.bar.filter.text().strip()
+            title = "No run matches" if asked else "No run is open"
+            self.view.show_nothing(
+                title, "Choose other runs with the filter: status == completed", glyph="filter"
+            )
         elif ready.agreed:
             self._replay(ready)
         else:

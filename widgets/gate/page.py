@@ -130,8 +130,8 @@ class GateView(QWidget):
     def show_nothing(
         self,
         title: str = "Which runs would this code break?",
-        text: str = "Choose the code that you are about to deploy. Every open run is replayed against it, in processes"
-        " that can neither write nor reach the network; nothing is executed twice.",
+        text: str = "Choose the code that you are about to deploy, and replay every open run, or those of a filter,"
+        " against it: in processes that can neither write nor reach the network. Nothing is executed twice.",
         *actions: tuple[str, str],
         glyph: str = "checked",
         color: str = "muted",

@@ -97,9 +97,10 @@ def _open_wait(moment: Moment) -> Blocked | None:
 
 
 def _wait_of(step: Step, kind: StepKind) -> Blocked:
+    word = _WAITS[kind]
     return Blocked(
-        kind=_WAITS[kind],
-        what=f"{_WAITS[kind]} {step.name}",
+        kind=word,
+        what=f"{word} {step.detail if step.name == word else step.name}".rstrip(),
         since_ns=step.start_ns,
         until_ns=step.planned_end_ns,
         ref=step.child,

@@ -12,7 +12,7 @@ from widgets.run.facts import Fact, run_facts, step_facts
 from widgets.run.failure_view import failure_text
 from widgets.run.failures import failures_of
 from widgets.run.header import status_words, summary
-from widgets.run.moment import Moment, blocked_at, moment_at, spans_days
+from widgets.run.moment import Moment, _wait_of, blocked_at, moment_at, spans_days
 
 
 def facts_of(moment: Moment, row: int) -> dict[str, str]:
@@ -56,6 +56,13 @@ def test_at_the_playhead_an_open_child_is_what_a_run_waits_for() -> None:
     assert blocked is not None
     assert (blocked.what, blocked.provenance) == ("child fraud_check", Provenance.REBUILT)
     assert blocked_at(moment_at(history, None)) is None
+
+
+def test_what_is_called_as_its_kind_is_not_named_twice() -> None:
+    timer = Step("7", "timer", StepKind.TIMER, StepStatus.WAITING, detail="for 3 s")
+    assert _wait_of(timer, StepKind.TIMER).what == "timer for 3 s"
+    named = Step("8", "back-off", StepKind.TIMER, StepStatus.WAITING, detail="for 3 s")
+    assert _wait_of(named, StepKind.TIMER).what == "timer back-off"
 
 
 def test_status_and_duration_follow_the_playhead() -> None:
