@@ -13,6 +13,7 @@ from engine_bridge.actions.model import Change, Outcome, PlanItem, Verdict
 from engine_bridge.cancel import CancelToken
 from engine_bridge.engines.temporal import act_traces, actions_facts
 from engine_bridge.engines.temporal.act_trace import Trace
+from engine_bridge.engines.temporal.act_traces_run import failing
 from engine_bridge.engines.temporal.actions_facts import Facts, RunFacts, ScheduleFacts
 from engine_bridge.engines.temporal.actions_read import Reads
 from engine_bridge.engines.temporal.plan_base import Signer
@@ -86,7 +87,7 @@ def _expected(case: Case, outcome: Outcome) -> float:
         return GONE_S
     if isinstance(before, ScheduleFacts) or case.item.staged.action == "batch":
         return TAKE_S
-    served = isinstance(before, RunFacts) and before.pollers != 0 and not before.paused
+    served = isinstance(before, RunFacts) and before.pollers != 0 and not (before.paused or failing(before))
     return TAKE_S if outcome.pending and served else 0.0
 
 

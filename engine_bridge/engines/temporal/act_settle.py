@@ -8,14 +8,16 @@ from typing import Final
 import msgspec
 
 from engine_bridge.actions.model import Intent, Outcome, Verdict
-from engine_bridge.engines.temporal import act_traces, actions_facts
+from engine_bridge.engines.temporal import act_traces, act_traces_run, actions_facts
 from engine_bridge.engines.temporal.act_trace import Trace, applied
-from engine_bridge.engines.temporal.actions_facts import Facts
+from engine_bridge.engines.temporal.actions_facts import Facts, RunFacts
 from engine_bridge.engines.temporal.actions_read import Reads
 from engine_bridge.engines.temporal.plan_base import Signer
 from engine_bridge.errors import NotFoundError
 
 _BY_WHOM: Final = "The server does not record who did that."
+_KEPT_BACK: Final = frozenset({"signal", "cancel", "pause", "unpause", "complete_activity", "fail_activity"})
+"""Actions whose event waits for the end of a workflow task that a worker has."""
 _LATE_S: Final = 0.7
 """A request of a dead owner may still be on its way: looked for twice, so long apart."""
 
@@ -56,6 +58,9 @@ def _without_trace(intent: Intent, now: Facts) -> Outcome:
     changed = actions_facts.stale(intent.item.preconditions, now, grows=())
     if action == "delete" and not changed:
         return _unknown("It is still there: a deletion that was asked for may be under way.", _BY_WHOM)
+    if action in _KEPT_BACK and isinstance(now, RunFacts) and act_traces_run.at_a_worker(now):
+        said = "No event carries this request's id, and the server may hold one back."
+        return Outcome(verdict=Verdict.UNKNOWN, evidence=(said,), pending=act_traces_run.HELD)
     if action in act_traces.SIGNED:
         since = actions_facts.planned_events(intent.item.preconditions)
         where = f"no event after event {since}" if since else "nothing on the server"

@@ -8,6 +8,7 @@ from engine_bridge.actions.model import Outcome, Verdict
 from engine_bridge.engines.temporal import plan_new, plan_options
 from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.act_trace import Trace, applied
+from engine_bridge.engines.temporal.act_traces_run import held
 from engine_bridge.engines.temporal.actions_facts import LEFT_OUT, STARTED, ScheduleFacts, pending
 from engine_bridge.engines.temporal.actions_space import START, SpaceFacts, progress
 from engine_bridge.engines.temporal.group_facts import PendingActivity
@@ -86,7 +87,7 @@ def _failed_attempt(trace: Trace) -> Outcome | None:
     one, given = _activity(trace), trace.item.staged.args.get("message")
     said = None if one is None or one.failure is None else one.failure.get("message")
     if trace.answer is None or given is None or said != given:
-        return None
+        return held(trace)
     return applied("its last failure is the given one; its retry policy decides what follows")
 
 

@@ -10,14 +10,17 @@ from typing import Any, Final
 from engine_bridge.actions.model import Outcome, Verdict
 from engine_bridge.engines.temporal import server_values as values
 from engine_bridge.engines.temporal.act_trace import Trace, applied
+from engine_bridge.engines.temporal.actions_facts import RunFacts
 from engine_bridge.engines.temporal.events import RawEvent
 from engine_bridge.engines.temporal.plan_base import Signer
 from engine_bridge.engines.temporal.visibility_leaves import quoted
 from engine_bridge.errors import NotFoundError, PlayheadError
-from engine_bridge.format import plain
+from engine_bridge.format import counted, plain
 from engine_bridge.model import RunRef
 
+HELD: Final = "the server writes its event when the workflow task under way is over"
 NOT_TAKEN: Final = "no worker has taken it yet"
+FAILS: Final = "the run's workflow task fails: mend the code and deploy it"
 _RUNS: Final = 100
 _ACCEPTED: Final = 2
 
@@ -31,14 +34,27 @@ def one_event(
         events = trace.events() if trace.now is not None else []
         own = next((one for one in events if one.type == name and mine(one, trace.signer)), None)
         if own is None:
-            return None
+            return held(trace)
         evidence = f"event {own.id} of the history is {words}, and carries this request's id"
         if name in _ENDING or any(one.type == "WorkflowTaskCompleted" and one.id > own.id for one in events):
             return applied(evidence)
         over = trace.run is not None and trace.run.closed
-        return applied(evidence, pending="" if over else NOT_TAKEN)
+        return applied(evidence, pending="" if over else FAILS if failing(trace.run) else NOT_TAKEN)
 
     return look
+
+
+def held(trace: Trace) -> Outcome | None:
+    """What the server took while a worker has the run's workflow task: the event is written when that task is over."""
+    if not trace.taken or not at_a_worker(trace.run):
+        return None
+    waits = f"{HELD} ({FAILS})" if failing(trace.run) else HELD
+    return applied("the server took the request", pending=waits)
+
+
+def at_a_worker(run: RunFacts | None) -> bool:
+    """Whether a worker has the run's workflow task: until it is over the server keeps events back."""
+    return run is not None and run.task is not None and run.task.started_ns is not None
 
 
 _ENDING: Final = ("WorkflowExecutionTerminated", "WorkflowExecutionPaused", "WorkflowExecutionUnpaused")
@@ -124,14 +140,34 @@ def _waiting(trace: Trace, id_: str) -> Outcome | None:
     except PlayheadError:
         return None
     held = "The server holds it for a worker, in memory: it is forgotten if none comes, or if the server restarts."
-    return Outcome(verdict=Verdict.UNKNOWN, evidence=(held,), pending=NOT_TAKEN)
+    return Outcome(
+        verdict=Verdict.UNKNOWN, evidence=(held,), pending=FAILS if failing(trace.run) else NOT_TAKEN
+    )
 
 
 def query(trace: Trace) -> Outcome | None:
     if trace.answer is None:
-        said = "No worker answered: one that has this workflow's code must be running."
-        return Outcome(verdict=Verdict.NOT_APPLIED, evidence=(said, "A query changes nothing."))
+        return Outcome(verdict=Verdict.NOT_APPLIED, evidence=(_unanswered(trace), "A query changes nothing."))
     return applied("a worker answered", "a query leaves no event")
+
+
+def _unanswered(trace: Trace) -> str:
+    """Why no worker answered, and what to do."""
+    run = trace.run
+    if run is None or not run.pollers:
+        where = "" if run is None else f" None polls task queue {plain(run.queue, 120)}:"
+        return f"No worker answered.{where} start one that has this workflow's code, and ask again."
+    if failing(run):
+        return f"No worker answered: {FAILS}."
+    who = counted(run.pollers, "worker")
+    return (
+        f"None of {who} on task queue {plain(run.queue, 120)} answered: busy, or a slow handler. Ask again."
+    )
+
+
+def failing(run: RunFacts | None) -> bool:
+    """Whether nothing reaches the run's code because its workflow task fails again and again."""
+    return run is not None and run.task is not None and (run.task.attempt or 0) > 1
 
 
 def reset(trace: Trace) -> Outcome | None:

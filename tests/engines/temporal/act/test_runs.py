@@ -27,6 +27,22 @@ def test_a_signal_reaches_the_code_and_names_its_sender(operator: Operator) -> N
     operator.until(lambda: operator.run(run).status is Status.COMPLETED)
 
 
+def test_what_the_server_keeps_back_is_applied_and_never_called_not_applied(operator: Operator) -> None:
+    run = operator.start("new_release", "broken")  # its workflow task fails, and is at its worker again
+    item = operator.plan(run, "signal", name="approve")
+    receipt = operator.execute(item)
+    assert receipt.outcome.verdict is Verdict.APPLIED and "mend the code" in receipt.outcome.pending
+    left = operator.look(item, receipt.request_id)
+    assert left.verdict is not Verdict.NOT_APPLIED and left.pending
+    operator.shop.worker.ask("terminate", run.id)
+    over = operator.follow(item, receipt)
+    assert (
+        over.verdict is Verdict.APPLIED
+        and not over.pending
+        and "carries this request's id" in over.evidence[0]
+    )
+
+
 def test_the_same_request_twice_is_one_signal(operator: Operator) -> None:
     run = operator.start()
     item, id_ = operator.plan(run, "signal", name="nobody_listens"), new_request_id()
