@@ -68,7 +68,7 @@ def texts(table: object) -> list[str]:
 
 
 def test_before_anything_was_asked_it_says_what_to_do(view: GateView) -> None:
-    assert "Choose the code that you are about to deploy." in view.empty.message
+    assert "Choose the code that you are about to deploy, and replay every open run" in view.empty.message
     assert view.bar.code.text == "not chosen yet"
     view.bar.show_code(
         Project(code="/shop", python="/venv/python", modules=("shop.orders",)), ".venv in /shop"
