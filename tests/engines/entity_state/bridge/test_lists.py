@@ -50,7 +50,12 @@ def runs(bridge: Bridge) -> dict[str, Run]:
 )
 def test_it_is_said_why_an_entity_stands_there(runs: dict[str, Run], id: str, now: str) -> None:
     said = re.sub(r" \d+ s\b", "", runs[id].now)
-    assert said.startswith(now) and bool(said) == bool(now)
+    assert re.match(about(now), said) and bool(said) == bool(now)
+
+
+def about(now: str) -> str:
+    """A pattern: a minute goes by before a busy machine comes to look."""
+    return re.sub(r"(\d+)\\ m\b", lambda m: f"(?:{int(m[1]) - 1}|{m[1]}|{int(m[1]) + 1}) m", re.escape(now))
 
 
 def test_a_header_tells_the_row(bridge: Bridge) -> None:
@@ -65,7 +70,8 @@ def test_a_header_tells_the_row(bridge: Bridge) -> None:
 
 def test_where_an_entity_stands_since(runs: dict[str, Run], bridge: Bridge) -> None:
     minutes = {id: (bridge.now_ns(NEVER) - runs[id].extra["since_ns"]) // 60_000_000_000 for id in runs}
-    assert minutes["inv-009"] == 100 and minutes["inv-001"] == 400 and minutes["inv-020"] == 110
+    ages = [minutes[id] for id in ("inv-009", "inv-001", "inv-020")]
+    assert ages in ([100, 400, 110], [101, 401, 111])
 
 
 def test_an_entity_is_found_by_id_and_by_type_and_id(bridge: Bridge) -> None:
