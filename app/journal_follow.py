@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from widgets.journal.entries import Entry
 
 _AGAIN_S: Final = 10.0
+_AT_ONCE: Final = 100
 
 
 class Follow(QObject):
-    """Asks about each effect at most every ten seconds. GUI thread."""
+    """Asks about each effect at most every ten seconds, about the newest first. GUI thread."""
 
     def __init__(self, context: Context, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -36,11 +38,12 @@ class Follow(QObject):
     def look(self, entries: Sequence[Entry], then: Callable[[bool], None]) -> None:
         """Asks about the entries that await something; ``then`` hears whether the journal says more since."""
         now = time.monotonic()
-        due = {
+        awaited = (
             entry.request_id
             for entry in entries
             if entry.awaited and now - self._asked.get(entry.request_id, -_AGAIN_S) >= _AGAIN_S
-        }
+        )
+        due = set(islice(awaited, _AT_ONCE))
         if not due:
             return
         self._asked |= dict.fromkeys(due, now)

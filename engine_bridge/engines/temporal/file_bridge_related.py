@@ -66,11 +66,9 @@ def _nexus(index: Index, run: Run, runs: dict[RunRef, Run]) -> Iterator[Relation
     except PlayheadError:
         return
     firsts = (event_of(heads.record[0]),) if len(heads) else ()
-    for link in callers(firsts):
-        step = f"its step {link.event}, a Nexus operation" if link.event else "a Nexus operation"
-        yield _linked("caller", link, runs, step, index.source.namespace)
-    for step_id, link in linked(heads):
-        found = _linked("nexus run", link, runs, "", index.source.namespace)
+    for step_id, link in (*((None, one) for one in callers(firsts)), *linked(heads)):
+        role, said = ("caller", link.asked) if step_id is None else ("nexus run", "")
+        found = _linked(role, link, runs, said, index.source.namespace)
         yield msgspec.structs.replace(found, step_id=step_id)
 
 

@@ -20,8 +20,10 @@ from engine_bridge.engines.temporal.events_values import integer, mapping, text
 from engine_bridge.engines.temporal.group_types import KIND
 from engine_bridge.model import RunRef
 
-_TYPES: Final = tuple(
-    NUMBERS[name] for name in ("NexusOperationStarted", "NexusOperationCompleted", "NexusOperationFailed")
+_ATTACHED: Final = NUMBERS["WorkflowExecutionOptionsUpdated"]
+_TYPES: Final = (
+    *(NUMBERS[name] for name in ("NexusOperationStarted", "NexusOperationCompleted", "NexusOperationFailed")),
+    _ATTACHED,
 )
 
 
@@ -32,6 +34,11 @@ class Link:
     namespace: str
     ref: RunRef
     event: int = 0
+
+    @property
+    def asked(self) -> str:
+        """What of a caller's run it is."""
+        return f"its step {self.event}, a Nexus operation" if self.event else "a Nexus operation"
 
     def place(self, namespace: str) -> str:
         """Where it is, "" for in ``namespace``, and where either is not known."""
@@ -58,11 +65,13 @@ def _of_token(event: RawEvent) -> Link | None:
     return Link(text(found.get("ns")), RunRef(KIND, workflow, "")) if workflow else None
 
 
-def linked(heads: Heads) -> Iterator[tuple[str, Link]]:
-    """(step, link) of the events of operations that name the run that was started."""
+def linked(heads: Heads) -> Iterator[tuple[str | None, Link]]:
+    """(step, link) of operations that name the run that they started; (None, link) of callers that came later."""
     for at in np.flatnonzero(np.isin(heads.type, _TYPES)).tolist():
-        link = started((event_of(heads.record[at]),))
-        if link is not None:
+        event = event_of(heads.record[at])
+        if heads.type[at] == _ATTACHED:
+            yield from ((None, link) for link in callers((event,)))
+        elif (link := started((event,))) is not None:
             yield str(int(heads.link[at])), link
 
 

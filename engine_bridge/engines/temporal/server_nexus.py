@@ -17,13 +17,13 @@ PAGE: Final = 500
 
 def operations(
     client: Client, ref: RunRef, token: bytes, most: int, cancel: CancelToken
-) -> tuple[list[tuple[str, Link]], bytes]:
-    """(step, link) of operations in ``most`` pages of the history from a token on, and the token that goes on."""
+) -> tuple[list[tuple[str | None, Link]], bytes]:
+    """``linked`` of ``most`` pages of the history from a token on, and the token that goes on."""
     from temporalio.api.common.v1 import WorkflowExecution
     from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
 
     execution = WorkflowExecution(workflow_id=ref.group, run_id=ref.run)
-    found: list[tuple[str, Link]] = []
+    found: list[tuple[str | None, Link]] = []
     for _ in range(most):
         request = GetWorkflowExecutionHistoryRequest(
             namespace=client.source.namespace,

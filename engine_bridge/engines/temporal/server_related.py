@@ -89,7 +89,7 @@ def _section(
     if at.section == _NEXUS:
         pages = _MORE if asked else _AT_ONCE
         links, going_on = operations(lister.client, ref, base64.b64decode(at.token), pages, cancel)
-        found = _named(lister, [_operation(lister, *one) for one in links], cancel)
+        found = _named(lister, [_nexus(lister, *one) for one in links], cancel)
         return found, _Place(_NEXUS, base64.b64encode(going_on).decode()) if going_on else None
     if at.section == _SAME_ID and not sendable(ref.group):
         return [], _Place(_NEXUS)
@@ -140,14 +140,12 @@ def _where(lister: Lister, one: _Found, listed: bool) -> str:
     return "" if listed or not one.ref.run else _GONE
 
 
-def _operation(lister: Lister, step_id: str, link: Link) -> _Found:
-    return _Found("nexus run", link.ref, step_id=step_id, place=link.place(lister.client.source.namespace))
-
-
-def _callers(lister: Lister, first: RawEvent) -> Iterator[_Found]:
-    for link in callers((first,)):
-        step = f"its step {link.event}, a Nexus operation" if link.event else "a Nexus operation"
-        yield _Found("caller", link.ref, step, place=link.place(lister.client.source.namespace))
+def _nexus(lister: Lister, step_id: str | None, link: Link) -> _Found:
+    """The run that a step, an operation, started; without one whose operation this run answers."""
+    place = link.place(lister.client.source.namespace)
+    if step_id is None:
+        return _Found("caller", link.ref, link.asked, place=place)
+    return _Found("nexus run", link.ref, step_id=step_id, place=place)
 
 
 def _origins(lister: Lister, ref: RunRef, cancel: CancelToken) -> Iterator[_Found]:
@@ -156,7 +154,7 @@ def _origins(lister: Lister, ref: RunRef, cancel: CancelToken) -> Iterator[_Foun
         yield _Found("parent", found.row.parent)
     first, last = edges(lister, ref, cancel)
     if first is not None:
-        yield from _callers(lister, first)
+        yield from (_nexus(lister, None, link) for link in callers((first,)))
         yield from _before(found, first)
     if last is not None and found.row.status.closed:
         yield from _after(ref, last)

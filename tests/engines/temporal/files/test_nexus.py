@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine_bridge.engines.temporal.events import RawEvent
+from engine_bridge.engines.temporal.events import Heads, RawEvent
+from engine_bridge.engines.temporal.events_heads import fill
 from engine_bridge.engines.temporal.file_bridge import FileBridge
-from engine_bridge.engines.temporal.group_nexus import Link, started
+from engine_bridge.engines.temporal.group_nexus import Link, linked, started
 from engine_bridge.model import RunRef
 from tests.engines.temporal.files.histories import DATA
 from tests.engines.temporal.local import NAMESPACE
@@ -53,6 +54,27 @@ def test_a_run_of_another_namespace_says_where_it_is(tmp_path: Path) -> None:
         step.child is None and step.detail == f"endpoint bank · runs {HANDLER.group} in namespace {NAMESPACE}"
     )
     bridge.close()
+
+
+def test_a_caller_that_came_later_is_one_too() -> None:
+    link = {
+        "workflowEvent": {
+            "namespace": NAMESPACE,
+            "workflowId": "pays",
+            "runId": "r",
+            "eventRef": {"eventId": "7"},
+        }
+    }
+    later = RawEvent(
+        9, "WorkflowExecutionOptionsUpdated", 0, {"attachedCompletionCallbacks": [{"links": [link]}]}
+    )
+    other = RawEvent(10, "WorkflowExecutionOptionsUpdated", 0, {"priority": {}})
+    heads = Heads.empty(2)
+    heads.record = (later, other)
+    for row, event in enumerate(heads.record):
+        fill(heads, row, event)
+    [(step, found)] = linked(heads)
+    assert step is None and (found.ref.group, found.asked) == ("pays", "its step 7, a Nexus operation")
 
 
 @pytest.mark.parametrize("token", ["", "no base64 %", "bm8ganNvbg", "e30", "W10"])
