@@ -14,6 +14,7 @@ from engine_bridge.populations import Population
 from widgets import glyphs
 from widgets.entities.words import totals
 from widgets.shell.label import ElidedLabel, plain_tooltip
+from widgets.shell.top_bar import read_forwards
 from widgets.theme import font, theme
 
 #: Name of a list worth opening (a key of ``Population.filters``): glyph, state, what it lists.
@@ -88,6 +89,7 @@ class EntitiesHeader(QWidget):
             "impact": self._button("Impact of a change…"),
         }
         self._menu = QMenu(self.title)
+        read_forwards(self._menu)
         self._strip = QWidget(self)
         self._column, self._top = QVBoxLayout(self), QHBoxLayout()
         self._folded = False

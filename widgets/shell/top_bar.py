@@ -93,6 +93,11 @@ class LockBadge(Badge):
                 painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 11, 11)
 
 
+def read_forwards(menu: QMenu) -> None:
+    """A menu is not mirrored with a button that has its arrow behind its word: Qt would hand that on."""
+    menu.aboutToShow.connect(lambda: menu.setLayoutDirection(Qt.LayoutDirection.LeftToRight))
+
+
 class TopBar(QWidget):
     """``back``, ``forward`` and ``quick_open`` ask for what their names say."""
 
@@ -114,6 +119,7 @@ class TopBar(QWidget):
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self)
         self.menu_button.setMenu(self.menu)
+        read_forwards(self.menu)
         self.back_button = self._button("", "Back (Alt+Left)")
         self.back_button.clicked.connect(self.back)
         self.forward_button = self._button("", "Forward (Alt+Right)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QToolButton
 from pytestqt.qtbot import QtBot
@@ -157,3 +157,19 @@ def test_badges_hide_when_there_is_nothing_to_say(qtbot: QtBot) -> None:
     bar.set_environment("")
     bar.lock.set("")
     assert not bar.environment.isVisible() and not bar.lock.isVisible()
+
+
+def test_the_menu_is_not_mirrored_with_its_button(qtbot: QtBot) -> None:
+    bar = TopBar()
+    qtbot.addWidget(bar)
+    bar.show()
+    bar.menu.addMenu("File").addAction("Connect")
+    said: list[Qt.LayoutDirection] = []
+
+    def look() -> None:
+        said.append(bar.menu.layoutDirection())
+        bar.menu.close()
+
+    QTimer.singleShot(0, look)
+    bar.menu_button.showMenu()
+    assert said == [Qt.LayoutDirection.LeftToRight]
