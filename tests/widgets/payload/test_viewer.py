@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QToolButton
+from PySide6.QtWidgets import QToolButton
 from pytestqt.qtbot import QtBot
 
 from engine_bridge.errors import DecodeError
@@ -193,13 +193,15 @@ def test_nothing_recorded_says_so(view: PayloadView) -> None:
 
 
 @pytest.mark.parametrize("width", [220, 300, 700])
-def test_buttons_are_whole_however_narrow_it_is(view: PayloadView, width: int) -> None:
+def test_buttons_are_whole_however_narrow_it_is(view: PayloadView, qtbot: QtBot, width: int) -> None:
     give(view, b'{"a": 1}', "json")
     view.resize(width, 300)
-    for _ in range(3):
-        QApplication.processEvents()
     buttons = [button for button in view.findChildren(QToolButton) if button.isVisible() and button.text()]
     assert [button.text() for button in buttons] == ["Tree", "Text", "Raw", "Reveal", "More"]
-    assert all(button.width() >= button.sizeHint().width() for button in buttons)
-    right = [button.mapTo(view, button.rect().bottomRight()).x() for button in buttons]
-    assert view.finder.width() > 60 and max(right) < width
+
+    def laid_out() -> bool:
+        right = [button.mapTo(view, button.rect().bottomRight()).x() for button in buttons]
+        whole = all(button.width() >= button.sizeHint().width() for button in buttons)
+        return whole and view.finder.width() > 60 and max(right) < width
+
+    qtbot.waitUntil(laid_out)
