@@ -159,6 +159,7 @@ def test_badges_hide_when_there_is_nothing_to_say(qtbot: QtBot) -> None:
     assert not bar.environment.isVisible() and not bar.lock.isVisible()
 
 
+@pytest.mark.qt_log_ignore("This plugin does not support")
 def test_the_menu_is_not_mirrored_with_its_button(qtbot: QtBot) -> None:
     bar = TopBar()
     qtbot.addWidget(bar)
