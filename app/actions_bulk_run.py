@@ -36,6 +36,16 @@ def store() -> BulkStore:
     return BulkStore(folder(), journal().owner.dead)
 
 
+def _caught_up(job_id: str) -> BulkStore:
+    """As ``store``; what a job's report says is awaited is what the journal awaits."""
+    from app.journal import journal
+    from engine_bridge.actions.bulk_settle import catch_up
+
+    jobs = store()
+    catch_up(journal(), jobs, job_id)
+    return jobs
+
+
 class _Thread:
     """One run of a job, in its thread. ``told`` gets (this, kind, value)."""
 
@@ -240,7 +250,8 @@ class BulkRuns(QObject):
         state = view.filter.currentData()
 
         def work() -> list[ItemReport]:
-            return store().report(job.id, (ItemState(state),) if state is not None else (), limit=_ROWS)
+            jobs = store() if job.state is JobState.RUNNING else _caught_up(job.id)
+            return jobs.report(job.id, (ItemState(state),) if state is not None else (), limit=_ROWS)
 
         def arrived(found: list[ItemReport]) -> None:
             if self.view is not None:
@@ -276,7 +287,7 @@ class BulkRuns(QObject):
 
 
 def _write(job_id: str, path: Path) -> int:
-    found = store().report(job_id)
+    found = _caught_up(job_id).report(job_id)
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(("number", "target", "title", "state", "why", "new run", "request id", "took ns"))

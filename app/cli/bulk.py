@@ -8,9 +8,13 @@ from app import secrets
 from app.cli.act_bulk import drive, print_jobs, report_json, store, tell
 from app.cli.options import json_option
 from app.cli.output import json_line, line
+from app.cli.working import work
+from app.journal import journal
 from app.opening import actor_of, target_of
 from app.saved import Saved
+from app.settle import follow
 from engine_bridge.actions.bulk_model import JobState
+from engine_bridge.actions.bulk_settle import catch_up
 from engine_bridge.errors import RejectedError
 
 
@@ -30,9 +34,12 @@ def list_(as_json: bool) -> None:
 @click.argument("job")
 @json_option
 def show(job: str, as_json: bool) -> None:
-    """Show what became of each item of JOB, by its id or the beginning of it."""
+    """Show what became of each item of JOB, by its id or the beginning of it; what is awaited is asked for first."""
     jobs = store()
     found = jobs.job(job)
+    wanted = {item.request_id for item in jobs.report(found.id) if item.why}
+    work(lambda token: follow(journal(), token, wanted, found.source))
+    catch_up(journal(), jobs, found.id)
     if as_json:
         for item in jobs.report(found.id):
             json_line(report_json(item))

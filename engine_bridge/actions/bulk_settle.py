@@ -42,6 +42,22 @@ def reconcile(child: Child, journal: Journal, store: BulkStore, job: Job, cancel
         cancel.raise_if_cancelled()
 
 
+def catch_up(journal: Journal, store: BulkStore, job_id: str) -> None:
+    """Items whose effect was awaited say what the journal has heard of it since."""
+    waiting = [one for one in store.report(job_id, (ItemState.APPLIED, ItemState.UNKNOWN)) if one.why]
+    known = journal.of_requests([one.request_id for one in waiting])
+    moved: list[Ended] = []
+    for one in waiting:
+        last = known[one.request_id][-1] if one.request_id in known else None
+        if last is None or last.kind is not Kind.OUTCOME or last.pending:
+            continue
+        _, state, why, new, _ = _ended(one.number, last)
+        if (state, why) != (one.state, one.why):
+            moved.append((one.number, state, why, new or one.new_ref, one.took_ns))
+    if moved:
+        store.finish(job_id, moved)
+
+
 def _settle(child: Child, journal: Journal, source: str, cancel: CancelToken) -> None:
     taken = journal.take_over(source)
     for number, intent in enumerate(taken):

@@ -20,10 +20,11 @@ from engine_bridge.actions import execute
 from engine_bridge.actions.bulk import BulkRun
 from engine_bridge.actions.bulk_model import ItemState, Job, JobState, Progress, Settings
 from engine_bridge.actions.bulk_pace import Pace
+from engine_bridge.actions.bulk_settle import catch_up
 from engine_bridge.actions.bulk_store import BulkStore
 from engine_bridge.actions.bulk_targets import plan_all, preview, resolve
 from engine_bridge.actions.journal import Journal, Kind
-from engine_bridge.actions.model import Plan
+from engine_bridge.actions.model import Intent, Outcome, Plan, Verdict
 from engine_bridge.cancel import CancelToken
 from engine_bridge.errors import CancelledError, NotFoundError, RejectedError
 from engine_bridge.query import parse
@@ -306,6 +307,25 @@ def test_every_item_says_what_became_of_it(desk: Callable[[int], Desk]) -> None:
     assert why[3] == "it is completed, not failed"
     assert [item.number for item in here.store.report(job.id, (ItemState.STALE, ItemState.REFUSED))] == [1, 3]
     assert [item.number for item in here.store.report(job.id, after=1, limit=1)] == [2]
+
+
+def test_a_report_hears_of_what_it_awaited(desk: Callable[[int], Desk]) -> None:
+    here = desk(2)
+    job = here.create()
+    first, second = here.store.report(job.id)
+    for item in (first, second):
+        one = Intent(request_id=item.request_id, source=job.source, item=plan_of(item.target.id))
+        here.journal.intent(one, environment="dev", reason="", job=job.id)
+        here.journal.settled(one, Outcome(verdict=Verdict.APPLIED, pending="nobody has taken it"))
+    awaited = [(item.number, ItemState.APPLIED, "nobody has taken it", "", 5) for item in (first, second)]
+    here.store.finish(job.id, awaited)
+    taken = next(one for one in here.journal.awaited() if one.request_id == first.request_id)
+    assert here.journal.seen(taken, Outcome(verdict=Verdict.APPLIED))
+    catch_up(here.journal, here.store, job.id)
+    assert [(item.why, item.took_ns) for item in here.store.report(job.id)] == [
+        ("", 5),
+        ("nobody has taken it", 5),
+    ]
 
 
 def test_a_child_that_dies_costs_only_its_own_item(desk: Callable[[int], Desk]) -> None:
