@@ -281,7 +281,10 @@ class Actor(ABC):
 
     @abstractmethod
     def settle(self, intent: Intent, cancel: CancelToken) -> Outcome:
-        """What became of an intent whose owner died; reads only."""
+        """What became of an intent whose owner died, or how far the effect is of one that was applied; reads only.
+
+        ``pending`` says what is still awaited: it is asked for again when somebody looks.
+        """
 
     @abstractmethod
     def close(self) -> None:
