@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from engine_bridge.engines.temporal.what_if import edited
 from engine_bridge.replay.model import Edit, Outcome, ReplayInput
 from tests.engines.dbos.replay.replays import All, Told
+from tests.engines.temporal.replay import written
 from tests.engines.temporal.replay.replays import APPS, changed, input_of, replay
 from tests.engines.temporal.replay.turns import fed_back
 
@@ -182,3 +186,19 @@ def test_turns_of_an_edited_history_are_those_of_its_edits() -> None:
 
     assert then(CHAINS["packed"]).then == PACKED
     assert then(CHAINS["packed"]).cut == then([CHARGED]).cut == 35
+
+
+@pytest.mark.long
+def test_what_is_written_is_what_the_server_wrote() -> None:
+    """All events of whole runs, with ids and attributes, but for what a server or another process makes up."""
+    runs = (
+        "order:order", "compensating:shapes", "races:shapes", "cancelled:shapes", "failing:shapes", "chain:shapes",
+        "parent:variety", "scopes:variety", "updated:variety:2", "patched:variety", "marked:variety", "dynamic:variety",
+    )  # fmt: skip
+    command = [sys.executable, "-m", written.__name__, *runs]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    found = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [one["run"] for one in found] == [run.partition(":")[0] for run in runs], told.stderr[-2000:]
+    for one in found:
+        assert one["made"] == one["recorded"] and one["unlike"] == [], one
+    assert sum(one["recorded"] for one in found) > 400
