@@ -135,6 +135,11 @@ class Grouper:
         rows: list[int] = np.flatnonzero(self.columns["kind"] == code(kind)).tolist()
         return rows
 
+    def ended(self, *kinds: StepKind) -> int:
+        """How many steps of some kinds have ended."""
+        wanted = np.isin(self.columns["kind"], [code(kind) for kind in kinds])
+        return int(np.count_nonzero(wanted & _ENDED[self.columns["status"]]))
+
     def add(self, heads: Heads) -> None:
         """Takes further events."""
         heads = self._rising(heads)

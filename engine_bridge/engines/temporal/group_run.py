@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from engine_bridge.codes import STEP_KINDS, STEP_STATUSES
 from engine_bridge.engines.temporal import payloads
 from engine_bridge.engines.temporal.events import RawEvent
 from engine_bridge.engines.temporal.events_read import event_of
@@ -75,7 +74,7 @@ def header(grouper: Grouper, now_ns: int | None = None) -> Run:
         version=_version(grouper),
         schedule=_searchable(a).get("TemporalScheduledById"),
         attempts=integer(a.get("attempt")),
-        steps_done=_done(grouper),
+        steps_done=grouper.ended(*_WORK),
         now=said(found) if found else now_text(block, now),
         error=said(found) if found else None,
         failure=found,
@@ -169,15 +168,6 @@ def _attributes(a: dict[str, Any]) -> dict[str, Any]:
 
 def _memo(one: payloads.Stored) -> Any:
     return f"({one.opaque})" if one.opaque else payloads.json_value(one)
-
-
-def _done(grouper: Grouper) -> int:
-    kinds, statuses = grouper.columns["kind"].tolist(), grouper.columns["status"].tolist()
-    return sum(
-        STEP_KINDS[kind] in _WORK and STEP_STATUSES[status].closed
-        for kind, status in zip(kinds, statuses, strict=True)
-        if kind < len(STEP_KINDS) and status < len(STEP_STATUSES)
-    )
 
 
 def _extra(grouper: Grouper, a: dict[str, Any], closing: RawEvent | None) -> dict[str, Any]:
