@@ -86,6 +86,14 @@ class PatientBot(QtBot):
 
 @pytest.fixture
 def qtbot(qapp: Any, request: pytest.FixtureRequest) -> PatientBot:
+    from PySide6.QtCore import Qt
+    from PySide6.QtGui import QGuiApplication, QWindow
+    from PySide6.QtTest import QTest
+
+    if QGuiApplication.keyboardModifiers() != Qt.KeyboardModifier.NoModifier:
+        QTest.keyRelease(
+            QWindow(), Qt.Key.Key_Shift
+        )  # a click with Shift, in a test before, let go of the key alone
     return PatientBot(request)
 
 
