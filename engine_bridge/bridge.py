@@ -211,6 +211,8 @@ class Bridge(ABC):
     def what_if(self, ref: RunRef, edits: tuple[Edit, ...], cancel: CancelToken) -> ReplayInput:
         """As ``replay_input``, of the edited history, cut where what follows cannot hold any more. Writes nothing.
 
+        Edits of later turns (``Edit.turn``) are not made but handed on, in ``ReplayInput.then``.
+
         Raises UsageError for an event that is not there or cannot be edited, and for a run that takes nothing more.
         """
         raise self._unsupported(Capability.WHAT_IF)

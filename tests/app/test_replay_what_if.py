@@ -174,6 +174,10 @@ def test_a_dry_run_shows_the_commands_where_it_was_asked_for(desk: Desk, qtbot: 
     assert first.now == "failure of the run" and first.place.startswith("order.py:")
     assert rehearsal.text.endswith("Then it would be over.")
     assert desk.pane.hypothesis.text.startswith("HYPOTHETICAL: Fail the activity: no money")
+    desk.press(Qt.Key.Key_W)
+    editor = replay.what_if.editor
+    assert editor is not None and editor.chain.text == "if Fail the activity: no money"
+    desk.press(Qt.Key.Key_Escape)
     replay.what_if.rehearse(msgspec.structs.replace(edit, position=9_999), "Fail the activity", rehearsal)
     desk.wait(lambda: "9999" in rehearsal.text or "9 999" in rehearsal.text)
     assert replay.recording is not None, "what was shown is still there"

@@ -28,9 +28,10 @@ class Made:
         return edit_words(self.edit, self.kind.title)
 
 
-def kind_of(edit: Edit, title: str) -> EditKind:
-    """What an edit could have been made by, where nobody chose it in the editor; ``title`` is all of its words."""
+def kind_of(edit: Edit, words: str) -> EditKind:
+    """What an edit could have been made by, where nobody chose it in the editor; ``words`` are all that tell it."""
     value = edit.value
+    title = words.removesuffix(edit_words(edit, "-").removeprefix("-"))
     needs = (*(("name",) if edit.name else ()), *(("value",) if value else ()))
     names = (edit.name,) if edit.name else ()
     return EditKind(
