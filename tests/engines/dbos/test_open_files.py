@@ -301,7 +301,7 @@ def nobody(path: Path) -> Iterator[None]:
 
 
 def test_a_file_that_may_not_be_read(orders_file: Path, open_bridge: Open) -> None:
-    open_bridge(orders_file)  # imports what another user may not
+    open_bridge(orders_file).close()  # imports what another user may not
     with nobody(orders_file), pytest.raises(AuthError, match="may not read"):
         open_bridge(orders_file)
 

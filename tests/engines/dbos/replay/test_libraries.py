@@ -32,7 +32,7 @@ def no_alarm(told: All, runs: dict[str, str]) -> None:
 def test_debouncers_of_workflows_applications_and_clients(tmp_path: Path) -> None:
     told, runs = replayed("debounce", tmp_path)
     no_alarm(told, runs)
-    assert len(runs) == 8
+    assert len(runs) >= 8  # a busy machine comes too late to push a run back, and enqueues another one
     bounces = [step for step in told["asks_async"].steps if step.name == "DBOS.debounce_delayed_workflow"]
     assert len(bounces) == 2 and {step.recorded for step in bounces} == {"DBOS.debounce_delayed_workflow"}
     assert [frame.function for step in bounces for frame in step.stack[:1]] == ["asks_async"] * 2
