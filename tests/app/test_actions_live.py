@@ -77,7 +77,7 @@ def test_a_waiting_approval_is_signalled_and_finishes_live(
     window.focus.change(page="run", run=RunRef("workflow", "approval-1", "approval-1"))
     page = window.router.pages.get("run")
     qtbot.waitUntil(lambda: desk.offered.why_not("signal") == "")
-    assert page.feed.history.run.status is Status.RUNNING
+    qtbot.waitUntil(lambda: getattr(page.feed.history.run, "status", None) is Status.RUNNING)
     window.run_command("source.unlock")
     desk.locks.dialog.unlock_button.click()
     window.run_command("action.signal")
