@@ -252,7 +252,10 @@ class RunReplay(QObject):
             self.pane.intro.show_words("clock", "waiting", "Replay", words, buttons=("cancel",))
 
     def _on_refused(self, why: PlayheadError | str) -> None:
-        self.what_if.refused(f"{why.message} {why.hint}".strip() if isinstance(why, PlayheadError) else why)
+        words = f"{why.message} {why.hint}".strip() if isinstance(why, PlayheadError) else why
+        self.what_if.refused(words)
+        if isinstance(why, PlayheadError) and self.what_if.take_back(words):
+            return
         if self._recording is not None:
             if isinstance(why, PlayheadError):
                 self._page.context.report(why)

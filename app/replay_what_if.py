@@ -35,6 +35,8 @@ class WhatIf(QObject):
         self.editor: WhatIfEditor | None = None
         self._asked: tuple[object, int | None] | None = None
         self._titles: dict[Edit, str] = {}
+        self._by_editor: set[tuple[Edit, ...]] = set()
+        self._tried = False  # the replay that begins is that of what the editor holds
         self._rehearsal: tuple[tuple[Edit, ...], Rehearsal] | None = None
         replay.pane.hypothesis.answer_requested.connect(self.answer)
         self._page.context.focus.subscribe(lambda new, old: self._load() if self.opened else None)
@@ -75,9 +77,10 @@ class WhatIf(QObject):
             self.editor.run_requested.connect(self.run)
             self.editor.closed.connect(self.close)
         recording = self._hypothetical
-        if recording is not None and self.editor.edits != recording.extra.edits:
+        if recording is not None and recording.extra.edits not in self._by_editor:
             made = [Made(edit, kind_of(edit, self.words(edit))) for edit in recording.extra.edits]
             self.editor.chain.set_made(made)
+            self._by_editor.add(recording.extra.edits)
         self._page.view.right.show_pane("code")
         self._replay.pane.show_page(self.editor)
         return self.editor
@@ -154,7 +157,7 @@ class WhatIf(QObject):
         """Another run is shown, or none."""
         self.close()
         self.refused("Another run is shown.")
-        self._titles = {}
+        self._titles, self._by_editor = {}, set()
         if self.editor is not None:
             self.editor.forget()
         self._replay.pane.hypothesis.show_edits(())
@@ -168,7 +171,9 @@ class WhatIf(QObject):
         if self.editor is not None:
             self._titles.update(self.editor.titles())
             self.editor.show_note("")
-        self.close()
+        self._tried = self.close()
+        if self._tried:
+            self._by_editor.add(edits)
         self._replay.replay(extra=Extra(edits, self._replay.questions.chosen()))
 
     def rehearse(self, edit: Edit, title: str, rehearsal: Rehearsal) -> None:
@@ -183,6 +188,17 @@ class WhatIf(QObject):
         if rehearsal is not None and isValid(rehearsal[1]):
             rehearsal[1].show_trouble(words or "No dry run: the code was not replayed.")
 
+    def take_back(self, words: str) -> bool:
+        """The edits that the editor holds cannot be made: shown there again with why; False when it is not its own."""
+        tried, self._tried = self._tried, False
+        if not tried or self.editor is None:
+            return False
+        self._page.view.right.show_pane("code")
+        self._replay.pane.show_page(self.editor)
+        self.editor.show_note(words, failed=True)
+        self.editor.begin()
+        return True
+
     def show_step(self, index: int) -> None:
         """Shows a step of the hypothetical replay."""
         if self._replay.recording is not None and self._replay.recording.hypothetical:
@@ -195,6 +211,7 @@ class WhatIf(QObject):
 
     def show(self, recording: Recording) -> None:
         """Marks what is on show: as hypothetical, or as the record."""
+        self._tried = False
         pane, edits = self._replay.pane, recording.extra.edits
         words = {edit.step_id: self.words(edit) for edit in edits if edit.step_id and not edit.turn}
         pane.set_hypothetical(Edited(recording.input.cut, words) if recording.hypothetical else None)

@@ -142,6 +142,15 @@ def go_on(desk: Desk, editor: WhatIfEditor) -> None:
     assert (
         shown.words.text == "HYPOTHETICAL: Activity charge_card returns: 99; then Activity pack 6 times out"
     )
+    desk.context.focus.change(position=12)
+    desk.press(Qt.Key.Key_W)
+    desk.wait(lambda: editor.kind.findText("Activity reserve returns") >= 0)
+    editor.kind.setCurrentIndex(editor.kind.findText("Activity reserve returns"))
+    editor.value.setPlainText("1")
+    editor.run.click()
+    desk.wait(lambda: "would be cut off" in editor.note.words.text())
+    assert replay.what_if.opened and len(editor.edits) == 3, "what was typed is still there"
+    desk.press(Qt.Key.Key_Escape)
 
 
 def test_a_recording_that_another_replaces_is_over_and_never_shown_again(desk: Desk) -> None:
