@@ -214,7 +214,7 @@ class ListTable(QTableView):
         self._fit()
 
     def _fit(self) -> None:
-        """Gives columns their widths; the last one is stretched over what is left."""
+        """Gives columns their widths; the last one is stretched over what is left, if anything is."""
         room = self.viewport().width() - sum(self._widths[column] for column in self._firm)
         last = len(self._widths)
         free = [column for column in range(last) if column not in self._firm]
@@ -223,8 +223,10 @@ class ListTable(QTableView):
         if sum(wanted.values()) + least > room:
             needs = {column: self._needs.get(column, self._widths[column]) for column in free}
             wanted = _shared(needs | {last: least}, room)
-        for column, width in enumerate(self._widths):
-            self.setColumnWidth(column, wanted.get(column, width))
+        widths = [wanted.get(column, width) for column, width in enumerate((*self._widths, least))]
+        self.horizontalHeader().setStretchLastSection(sum(widths) <= self.viewport().width())
+        for column, width in enumerate(widths):
+            self.setColumnWidth(column, width)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         before = self.currentIndex().row()

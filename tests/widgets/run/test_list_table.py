@@ -25,6 +25,11 @@ def test_a_long_type_takes_the_room_that_others_do_not_need(qtbot: QtBot) -> Non
     assert role == 80 and 40 < run < 120 and kind > 160 and sum((role, run, kind, note)) <= 420
 
 
+def test_where_it_scrolls_the_last_column_can_be_read_too(qtbot: QtBot) -> None:
+    widths = shown(qtbot, 260, [("child", "order-7 of acme", "fulfil_order", "because")])
+    assert sum(widths) > 260 and min(widths[1:]) > 50
+
+
 def test_with_room_columns_keep_their_widths_and_the_last_gets_the_rest(qtbot: QtBot) -> None:
     assert shown(qtbot, 900, [("child", "order-7", "order", "x" * 40)])[:3] == [80, 220, 120]
     assert shown(qtbot, 1200, [("child", "x" * 300, "order", "why")])[1] == 660, "endless names are cut"
