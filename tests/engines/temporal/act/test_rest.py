@@ -221,9 +221,6 @@ def test_a_schedule_starts_the_runs_of_a_span_of_time(operator: Operator) -> Non
     operator.until(lambda: not operator.follow(item, receipt).pending)
     assert f"has started {count} runs" in operator.follow(item, receipt).evidence[1]
     assert "no event" not in operator.look(item, receipt.request_id).evidence[0]
-    skipped = operator.plan(schedule, "backfill_schedule", **asked, overlap="skip")
-    left = operator.execute(skipped)
-    operator.until(lambda: not operator.follow(skipped, left).pending)
 
 
 def test_a_batch_tells_how_far_it_is_and_is_stopped(operator: Operator) -> None:
