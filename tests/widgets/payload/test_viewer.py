@@ -192,7 +192,7 @@ def test_nothing_recorded_says_so(view: PayloadView) -> None:
     assert view.message == "Nothing is recorded here."
 
 
-@pytest.mark.parametrize("width", [220, 300, 700])
+@pytest.mark.parametrize("width", [260, 320, 700])
 def test_buttons_are_whole_however_narrow_it_is(view: PayloadView, qtbot: QtBot, width: int) -> None:
     give(view, b'{"a": 1}', "json")
     view.resize(width, 300)
