@@ -14,6 +14,7 @@ from engine_bridge.engines.dbos.replay_parts.walk import Walk
 from engine_bridge.replay.runners.channel import Stop
 from engine_bridge.replay.runners.pictures import picture
 
+_OWN = ("DBOSUnexpectedStepError", "DBOSStepNondeterminismError", "DBOSPatchNondeterminismError")
 _CHOSEN: tuple[str, ...] = ("now", "divergence", "error", "hint")
 
 
@@ -46,12 +47,28 @@ class Ending:
         blocked = self._state.recorder.blocked
         if blocked and (stop is None or stop.kind != "diverged"):
             stop = Stop("blocked")
+        if stop is not None and stop.kind == "diverged" and stop.values["divergence"]["kind"] == "late end":
+            own = self._own_end()
+            if own:
+                return {"outcome": "stopped", "drift": [], "notes": [own]}
         if stop is not None:
             chosen: dict[str, Any] = {name: stop.values[name] for name in _CHOSEN if name in stop.values}
             return {"outcome": stop.kind, "drift": walk.drift, **chosen}
         if walk.outcome is None:
             return {"outcome": "failed", "error": _in_words(walk.error), "stack": _stack(walk.error)}
         return self._finished(*walk.outcome)
+
+    def _own_end(self) -> str:
+        """What to say of a run that DBOS itself ended as its code came to other steps than recorded; "" of others."""
+        error = loads_inert(self.walk.recorded.result.get("error"))
+        name, told = type(error).__name__, list(getattr(error, "args", ()))
+        if name not in _OWN:
+            return ""
+        where = f" at step {told[1]}" if len(told) > 1 else ""
+        return (
+            f"Not decided: DBOS itself ended this run with {name}{where}, when it was executed again and its code came"
+            " to other steps than the first time. What the code would have done without that is not recorded."
+        )
 
     def _finished(self, status: str, output: Any, error: Any) -> dict[str, Any]:
         walk, recorded = self.walk, self.walk.recorded

@@ -26,7 +26,9 @@ from engine_bridge.engines.dbos.replay_parts.orders import (
     Search,
     Tried,
     score,
+    undecided,
 )
+from engine_bridge.engines.dbos.replay_parts.parting import called
 from engine_bridge.engines.dbos.replay_parts.recorded import Recorded
 from engine_bridge.engines.dbos.replay_parts.scratch import OWNED, Scratch
 from engine_bridge.engines.dbos.replay_parts.sites import Sites
@@ -150,11 +152,23 @@ class DbosEngine(Engine):
             record = json.load(file)
         walk, values = self._once(record, recorder, Orders())
         if walk.orders.contended and recorder.debugger is None and _score(walk, values)[0] in SUSPECT:
-            return self._in_other_orders(record, recorder, item, _failure(record, values))
+            called = self._called(walk)
+            return self._in_other_orders(record, recorder, item, _failure(record, values), called)
         return values
 
+    def _called(self, walk: Walk) -> frozenset[str]:
+        """Steps of the history that the code calls somewhere, as far as its text tells."""
+        known = {**self.instance._registry.workflow_info_map, **self.state.steps}
+        files = {file for stack in walk.stacks.values() for file, _ in stack}
+        return called(files, walk.recorded.names, known)
+
     def _in_other_orders(
-        self, record: dict[str, Any], recorder: Recorder, item: dict[str, Any], failed: str
+        self,
+        record: dict[str, Any],
+        recorder: Recorder,
+        item: dict[str, Any],
+        failed: str,
+        called: frozenset[str],
     ) -> dict[str, Any]:
         """The same again in the order that fits the record best, of those that it leaves open."""
         recorded = Recorded(record)
@@ -163,16 +177,23 @@ class DbosEngine(Engine):
             orders = Orders(before, keeps=True)
             with recorder.trial():
                 walk, found = self._once(record, recorder, orders)
-            return Tried(before, _score(walk, found), _sign(found), orders, *_parted(walk, found))
+            return Tried(before, _score(walk, found), _sign(walk, found), orders, *_parted(walk, found))
 
         # Runs that all fail alike were edited: after some, others are not searched for long.
         tries = self._failed.get(failed, 0)
-        search = Search(attempt, recorded.doubt, BUDGET_S / 4**tries, lambda: recorder.begin(item))
+        search = Search(
+            attempt,
+            recorded.doubt,
+            BUDGET_S / 4**tries,
+            lambda: recorder.begin(item),
+            called,
+            whole=not recorded.again,
+        )
         best = search.run()
         self._failed[failed] = min(tries + 1, HASTE) if best.score[0] in SUSPECT else 0
         recorder.begin(item)
         _, values = self._once(record, recorder, Orders(best.before))
-        return values if search.decides else _undecided(values)
+        return values if search.decides else undecided(values)
 
     def _once(
         self, record: dict[str, Any], recorder: Recorder, orders: Orders
@@ -270,19 +291,21 @@ def _score(walk: Walk, values: dict[str, Any]) -> tuple[int, int]:
     return score(values, come, walk.apart)
 
 
-def _sign(values: dict[str, Any]) -> str:
-    """What is wrong, as a text that is the same where the same is wrong."""
+def _sign(walk: Walk, values: dict[str, Any]) -> str:
+    """What is wrong, as a text that is the same where the same is wrong; a result whole, as its picture is cut."""
     parted = values.get("divergence") or {}
-    return json.dumps([values["outcome"], parted.get("message"), values.get("drift")], default=str)
+    return json.dumps(
+        [values["outcome"], parted.get("message"), values.get("drift"), walk.outcome], default=str
+    )
 
 
-def _parted(walk: Walk, values: dict[str, Any]) -> tuple[str, frozenset[str], bool]:
-    """Where code and history part: the step of the history, what the code asked for, and whether that comes later."""
-    parted, asked = values.get("divergence") or {}, frozenset(walk.asked.values())
+def _parted(walk: Walk, values: dict[str, Any]) -> tuple[str, bool]:
+    """Where code and history part: the step of the history, and whether what the code asks for comes later in it."""
+    parted = values.get("divergence") or {}
     if not parted.get("step_id") or parted["kind"] in ("error", "early end"):
-        return "", asked, False
+        return "", False
     later = {walk.recorded.name(fid) for fid in walk.unvisited() if fid > int(parted["step_id"])}
-    return parted["expected"], asked, parted["actual"] in later
+    return parted["expected"], parted["actual"] in later
 
 
 def _failure(record: dict[str, Any], values: dict[str, Any]) -> str:
@@ -291,25 +314,6 @@ def _failure(record: dict[str, Any], values: dict[str, Any]) -> str:
     parted = values.get("divergence") or {}
     drift = sorted({entry["what"] for entry in values["drift"]})
     return json.dumps([name, parted.get("kind"), parted.get("actual"), parted.get("at"), drift], default=str)
-
-
-def _undecided(values: dict[str, Any]) -> dict[str, Any]:
-    """An end that depends on what the record does not hold."""
-    what = ", ".join(dict.fromkeys(entry["what"] for entry in values.get("drift", ())))
-    tried = "None of the orders that were tried in the time there is gives what is recorded."
-    parted = values.pop("divergence", None)
-    if parted is not None:
-        values["outcome"], at = "stopped", parted.get("at") or {}
-        step = f"step {parted['step_id']}" if parted.get("step_id") else "the end"
-        what = f"whether the code diverges at {step}"
-        where = f", line {at['line']}" if at.get("line") else ""
-        tried += f" The one that comes furthest parts there: the history has {parted['expected']}, the code"
-        tried += f" {parted['actual']}{where}."
-    note = (
-        f"Not decided ({what}): it depends on which of several steps went on first, which DBOS does not record when"
-        f" they end at the same moment. {tried}"
-    )
-    return {**values, "drift": [], "notes": [note]}
 
 
 def _idle(original: Any) -> Any:

@@ -88,8 +88,8 @@ class Orders:
 class Tried(NamedTuple):
     """What came of one order: ``score`` falls with what is wrong, ``sign`` tells two ways of going wrong apart.
 
-    Where code and history part, ``wanted`` is the step of the history, ``asked`` are those that the code asked for
-    anywhere, and ``late``: what it asks for comes later in the history ("" and False where it ends there instead).
+    Where code and history part, ``wanted`` is the step of the history, and ``late``: what the code asks for comes later
+    in the history ("" and False where it ends there instead).
     """
 
     before: Before
@@ -97,7 +97,6 @@ class Tried(NamedTuple):
     sign: str
     orders: Orders
     wanted: str = ""
-    asked: frozenset[str] = frozenset()
     late: bool = False
 
 
@@ -110,11 +109,31 @@ def score(values: dict[str, Any], come: int, apart: int) -> tuple[int, int]:
     return (_DRIFTED, len(values["drift"]) + apart) if values.get("drift") else (_SAME, 0)
 
 
+def undecided(values: dict[str, Any]) -> dict[str, Any]:
+    """An end that depends on what the record does not hold."""
+    what = ", ".join(dict.fromkeys(entry["what"] for entry in values.get("drift", ())))
+    tried = "None of the orders that were tried in the time there is gives what is recorded."
+    parted = values.pop("divergence", None)
+    if parted is not None:
+        values["outcome"], at = "stopped", parted.get("at") or {}
+        step = f"step {parted['step_id']}" if parted.get("step_id") else "the end"
+        what = f"whether the code diverges at {step}"
+        where = f", line {at['line']}" if at.get("line") else ""
+        tried += f" The one that comes furthest parts there: the history has {parted['expected']}, the code"
+        tried += f" {parted['actual']}{where}."
+    note = (
+        f"Not decided ({what}): it depends on which of several steps went on first, which DBOS does not record when"
+        f" they end at the same moment. {tried}"
+    )
+    return {**values, "drift": [], "notes": [note]}
+
+
 class Search:
     """Looks for an order in which a run comes out as recorded, the likeliest first.
 
     ``attempt`` replays it in one; ``doubt`` is about how many milliseconds of the record speak against a step that
-    comes so many too early; ``alive`` is called now and then; ``budget`` is in seconds of CPU.
+    comes so many too early; ``alive`` is called now and then; ``budget`` is in seconds of CPU; ``called`` are the steps
+    of the history that the code calls anywhere. ``whole``: whether no other orders than those of one execution count.
     """
 
     def __init__(
@@ -123,6 +142,9 @@ class Search:
         doubt: Callable[[int, int], int],
         budget: float,
         alive: Callable[[], None],
+        called: frozenset[str] = frozenset(),
+        *,
+        whole: bool = True,
     ) -> None:
         self._attempt = attempt
         self._doubt = doubt
@@ -133,7 +155,8 @@ class Search:
         self._open: list[tuple[float, int, Tried, float, tuple[int, int]]] = []
         self._seen: set[tuple[int, ...]] = set()
         self._signs: set[str] = set()
-        self._asked: set[str] = set()
+        self._called = called
+        self._whole = whole
         self.decides = True
         """Whether the best order gives what the code does: false where that depends on an order that nobody knows."""
 
@@ -146,6 +169,7 @@ class Search:
                 break
             found = self._next()
             if found is None:
+                self.decides = self._whole or self._decides(first, best)
                 break
             best = min(best, found, key=lambda tried: tried.score)
         return best
@@ -158,8 +182,8 @@ class Search:
             return True
         if not best.wanted:
             return best.score >= first.score
-        # A step that the history does not hold behind it, or the code has nowhere, comes of no order.
-        return not (best.late and best.wanted in self._asked)
+        # A step that the history does not hold behind it, or the code nowhere calls, comes of no order.
+        return not (best.late and best.wanted in self._called)
 
     def _add(self, before: Before, spent: float = 0, parent: Tried | None = None) -> Tried:
         if time.monotonic() - self._told > SIGN_S:
@@ -168,7 +192,6 @@ class Search:
         tried = self._attempt(before)
         if parent is not None and tried.sign == parent.sign:
             spent += IDLE
-        self._asked |= tried.asked
         if tried.score[0] == _DRIFTED:
             self._signs.add(tried.sign)
         sequence = tuple(tried.orders.sequence)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from engine_bridge.engines.dbos.replay_parts.recorded import TIMED, Recorded
@@ -125,6 +126,14 @@ def _guess(mentioned: bool, later: int, repeated: bool) -> str:
     return "extra step" if mentioned else "other step"
 
 
+def called(files: Iterable[str], steps: Iterable[str], registry: dict[str, Any]) -> frozenset[str]:
+    """Which of these steps are called anywhere in these files."""
+    texts: set[str] = set()
+    for file in files:
+        texts |= {name for _, names in Scope(file, 0).calls() for name in names}
+    return frozenset(step for step in steps if _identifiers(step, registry) & texts)
+
+
 def _named(call: set[str], names: dict[str, set[str]]) -> set[str]:
     return {name for name, identifiers in names.items() if identifiers & call}
 
@@ -161,18 +170,19 @@ class Around:
 
 
 class Scope:
-    """The function around a line of the user's code."""
+    """The function around a line of the user's code; with line 0 the whole file."""
 
     def __init__(self, file: str, line: int) -> None:
         self._line = line
         self._body: ast.AST | None = None
         try:
             with open(file, encoding="utf-8") as text:
-                self._body = _function(ast.parse(text.read()), line)
+                tree = ast.parse(text.read())
+                self._body = _function(tree, line) if line else tree
         except (OSError, SyntaxError, ValueError):
             return
 
-    def _calls(self) -> list[tuple[int, set[str]]]:
+    def calls(self) -> list[tuple[int, set[str]]]:
         """Line and names of every call, in the order of the text."""
         nodes = [node for node in ast.walk(self._body or ast.Pass()) if isinstance(node, ast.Call)]
         nodes.sort(key=lambda node: (node.lineno, node.col_offset))
@@ -180,12 +190,12 @@ class Scope:
 
     def behind(self) -> list[set[str]]:
         """Names of the calls behind the line that it can lead to."""
-        calls = [(line, names) for line, names in self._calls() if line > self._line]
+        calls = [(line, names) for line, names in self.calls() if line > self._line]
         return [names for line, names in calls if not self._is_other_branch(line)]
 
     def mention(self, names: set[str]) -> Mention | None:
         """The nearest call of one of these behind the line; else one before it that a loop comes back to."""
-        lines = sorted({line for line, called in self._calls() if called & names})
+        lines = sorted({line for line, called in self.calls() if called & names})
         found = [line for line in lines if not self._is_other_branch(line)]
         back = (line for line in found if line <= self._line and self._in_one_loop(line))
         line = next((line for line in found if line > self._line), 0) or next(back, 0)

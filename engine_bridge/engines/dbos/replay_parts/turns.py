@@ -202,9 +202,17 @@ class Turns:
             self._left[late.wanted] = late
 
     def skip(self, fid: int) -> int:
-        """The id that the code takes: behind those that threads of cancelled operations took."""
-        while not self.is_elsewhere() and fid in self._left and fid not in self.walk.places:
-            self._bury(fid)
+        """The id that the code takes: behind those that threads took, some of them of cancelled operations."""
+        while not self.is_elsewhere() and fid not in self.walk.places:
+            late = next(
+                (key for key, late in self._late.items() if late.wanted == fid and key in self._waiting), 0
+            )
+            if late:
+                self._wake(self._take(late))
+            elif fid in self._left:
+                self._bury(fid)
+            else:
+                break
             fid += 1
         return fid
 
@@ -321,8 +329,11 @@ class Turns:
         with self._lock:
             call.gone = True
             self._parked.pop(call.fid, None)
-            if self._flying.pop(call.fid, None) is not None and self._flying:
+            if self._flying.pop(call.taken or call.fid, None) is not None and self._flying:
                 self._settled = False
+        if call.taken in self.walk.recorded.steps:
+            # It may have been cancelled before it asked.
+            self.walk.tell(call.taken, str(self.walk.recorded.name(call.taken)))
         self._look()
 
     def _look(self) -> None:

@@ -319,9 +319,10 @@ def loops(turns: int) -> int:
 
 @DBOS.workflow()
 def cancelled() -> None:
+    """Whenever its time is over, it stands before a step."""
     for turn in range(100):
         add(turn, 1)
-        DBOS.sleep(0.1)
+        time.sleep(0.1)
 
 
 @DBOS.workflow()
