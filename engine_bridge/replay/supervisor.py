@@ -165,9 +165,9 @@ class Replay:
         self._tell(message.with_files() if isinstance(message, Lines) else message)
         return True
 
-    def end(self, run_id: str, outcome: Outcome, error: str, **more: Any) -> None:
-        """Makes up the end of one run."""
-        self.tell(Ended(run_id, End(outcome=outcome, run_id=run_id, error=error, **more)))
+    def end(self, run_id: str, outcome: Outcome, error: str, **more: Any) -> bool:
+        """Makes up the end of one run; false when there is no such run, or it has ended."""
+        return self.tell(Ended(run_id, End(outcome=outcome, run_id=run_id, error=error, **more)))
 
     def finish(self, outcome: Outcome, error: str, hint: str = "", stack: str = "") -> None:
         """Ends every run that has no end yet."""
@@ -274,10 +274,11 @@ class _Attempt:
             replay.part(Bye(gone.code, peak_mb=self._peak))
         else:
             replay.part(Bye(gone.code, error, hint, stack, bye.peak_mb or self._peak))
-        if self._running:
-            error = error if error or replay.cancelled else "The runner did not say how this run ended."
-            replay.end(self._running, outcome, error, steps=self._steps, hint=hint, stack=stack)
-        elif not self._ended or outcome is Outcome.FAILED:
+        said = error if error or replay.cancelled else "The runner did not say how this run ended."
+        more = {"steps": self._steps, "hint": hint, "stack": stack}
+        if self._running and replay.end(self._running, outcome, said, **more):
+            return
+        if not self._ended or outcome is Outcome.FAILED:
             # Another process would fare no better.
             replay.finish(outcome, error or "The runner ended before this run.", hint, stack)
 

@@ -148,9 +148,11 @@ def _sqlite(path: Path) -> sa.Engine:
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
 
-    return sa.create_engine(
+    engine = sa.create_engine(
         "sqlite://", creator=connect, module=module, poolclass=sa.pool.QueuePool, pool_size=2
     )
+    sa.event.listen(engine, "engine_disposed", lambda _: hold.release())
+    return engine
 
 
 def _postgresql(source: ServerSource, secret: str | None) -> sa.Engine:

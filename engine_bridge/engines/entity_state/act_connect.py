@@ -177,6 +177,7 @@ def _sqlite(path: Path) -> sa.Engine:
     pool: Any = {"poolclass": sa.pool.QueuePool, "pool_size": 1}
     engine = sa.create_engine("sqlite://", creator=connect, module=module, **pool)
     sa.event.listen(engine, "begin", _begin)
+    sa.event.listen(engine, "engine_disposed", lambda _: hold.release())
     return engine
 
 

@@ -174,6 +174,10 @@ SENDS = {
     "no json": ("os.write(channel, b'nonsense\\n')", "no message"),
     "another type": ('os.write(channel, b\'{"k":"step","run_id":3}\\n\')', "no message"),
     "an unknown kind": ('os.write(channel, b\'{"k":"hug"}\\n\')', "no message"),
+    "a run that nobody asked for": (
+        'os.write(channel, b\'{"k":"begin","run_id":"W0","steps":1}\\nnonsense\\n\')',
+        "no message",
+    ),
     "no end": ("[os.write(channel, b'x' * 65536) for _ in range(200)]", "more than 1,048,576 bytes"),
 }
 
