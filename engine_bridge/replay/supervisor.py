@@ -97,6 +97,10 @@ class Replay:
         try:
             # Without inputs the project is only loaded.
             while not self._cancelled:
+                why = Clock(self._limits, began).overdue()
+                if why:  # what is left is not begun
+                    self.finish(Outcome.HUNG, f"{why}.", KEPT)
+                    break
                 _Attempt(self, self._obtain(), began).follow()
                 if not self._left:
                     break
