@@ -182,5 +182,7 @@ def test_what_if_is_the_same_of_a_server_its_database_and_an_export(
         assert [(e.event_id, e.event_type) for e in events] == [(e.event_id, e.event_type) for e in first]
         assert events[-3:] == first[-3:], "what was added"
     assert {(item.cut, item.was, item.steps) for item in made} == {(made[0].cut, made[0].was, made[0].steps)}
-    assert server.replay_input(ref, NEVER).data == before
+    # Parsed: the server writes maps in another order each time.
+    after = Message.FromString(server.replay_input(ref, NEVER).data.partition(b"\n")[2])
+    assert after == Message.FromString(before.partition(b"\n")[2])
     file.close()
